@@ -1,0 +1,105 @@
+package framing
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// TestTypesMatchProtocol pins every type byte, name and limit to the table in
+// PROTOCOL.md, in both directions.
+func TestTypesMatchProtocol(t *testing.T) {
+	listed := map[Type]bool{}
+	for _, row := range protocolRows(t, `0x([0-9a-f]{2})`, `([A-Z]+)`, `(\d+)`) {
+		v, _ := strconv.ParseUint(row[0], 16, 8)
+		limit, _ := strconv.Atoi(row[2])
+		typ := Type(v)
+		listed[typ] = true
+		if typ.String() != row[1] || Limit(typ) != limit {
+			t.Errorf("0x%02x is %v with limit %d, PROTOCOL.md has %s with %d", v, typ, Limit(typ), row[1], limit)
+		}
+		if codecs[typ] == nil {
+			t.Errorf("%v has no codec", typ)
+		}
+	}
+	for v := range 256 {
+		if typ := Type(v); Limit(typ) > 0 != listed[typ] || (codecs[typ] != nil) != listed[typ] {
+			t.Errorf("%v: limit %d, in PROTOCOL.md: %v", typ, Limit(typ), listed[typ])
+		}
+	}
+}
+
+// TestCodesMatchProtocol pins every code and its words likewise.
+func TestCodesMatchProtocol(t *testing.T) {
+	listed := map[Code]string{}
+	for _, row := range protocolRows(t, `(\d+)`, `([a-z][^|]*?)`) {
+		v, _ := strconv.ParseUint(row[0], 10, 8)
+		listed[Code(v)] = row[1]
+	}
+	if len(listed) != 27 {
+		t.Errorf("PROTOCOL.md lists %d codes", len(listed))
+	}
+	for v := range 256 {
+		want, ok := listed[Code(v)]
+		if !ok {
+			want = fmt.Sprintf("error code %d", v)
+		}
+		if got := Code(v).String(); got != want {
+			t.Errorf("code %d is %q, PROTOCOL.md has %q", v, got, want)
+		}
+	}
+}
+
+// protocolRows returns the cells of the table rows in PROTOCOL.md whose first
+// cells match, code ticks left out.
+func protocolRows(t *testing.T, cells ...string) [][]string {
+	t.Helper()
+	text, err := os.ReadFile("PROTOCOL.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain := strings.ReplaceAll(string(text), "`", "")
+	re := regexp.MustCompile(`(?m)^\| ` + strings.Join(cells, ` \| `) + ` \|`)
+	var rows [][]string
+	for _, m := range re.FindAllStringSubmatch(plain, -1) {
+		rows = append(rows, m[1:])
+	}
+	if len(rows) == 0 {
+		t.Fatal("no such table in PROTOCOL.md")
+	}
+	return rows
+}
+
+// TestConstants pins what the two tables do not list.
+func TestConstants(t *testing.T) {
+	for _, c := range []struct {
+		name      string
+		got, want uint64
+	}{
+		{"Version", Version, 1},
+		{"RoleSender", uint64(RoleSender), 1}, {"RoleReceiver", uint64(RoleReceiver), 2},
+		{"PurposeNew", uint64(PurposeNew), 1}, {"PurposeStream", uint64(PurposeStream), 2}, {"PurposeRejoin", uint64(PurposeRejoin), 3},
+		{"MethodCode", uint64(MethodCode), 1}, {"MethodKey", uint64(MethodKey), 2}, {"MethodSession", uint64(MethodSession), 3},
+		{"CapZstd", CapZstd, 1}, {"CapSealed", CapSealed, 2}, {"CapCopy", CapCopy, 4},
+		{"FlagChecksum", uint64(FlagChecksum), 1}, {"FlagAllowChanged", uint64(FlagAllowChanged), 2}, {"FlagOwner", uint64(FlagOwner), 4},
+		{"FlagXattrs", uint64(FlagXattrs), 8}, {"FlagHardLinks", uint64(FlagHardLinks), 16}, {"FlagDevices", uint64(FlagDevices), 32},
+		{"FlagDryRun", uint64(FlagDryRun), 64}, {"flagsKnown", uint64(flagsKnown), 127},
+		{"KindFile", uint64(KindFile), 1}, {"KindFolder", uint64(KindFolder), 2}, {"KindSymlink", uint64(KindSymlink), 3}, {"KindHardLink", uint64(KindHardLink), 4},
+		{"KindStream", uint64(KindStream), 5}, {"KindRoot", uint64(KindRoot), 6}, {"KindFolderEnd", uint64(KindFolderEnd), 15},
+		{"WantAll", uint64(WantAll), 1}, {"WantPage", uint64(WantPage), 2}, {"WantCheck", uint64(WantCheck), 3}, {"WantAgain", uint64(WantAgain), 4},
+		{"DataLast", uint64(DataLast), 1}, {"EncodingRaw", uint64(EncodingRaw), 0}, {"EncodingZstd", uint64(EncodingZstd), 1}, {"EncodingZeros", uint64(EncodingZeros), 2},
+		{"DoneDelivered", uint64(DoneDelivered), 1}, {"DoneSame", uint64(DoneSame), 2}, {"DoneSkipped", uint64(DoneSkipped), 3}, {"DoneRenamed", uint64(DoneRenamed), 4},
+		{"StateSending", uint64(StateSending), 1}, {"StateDisk", uint64(StateDisk), 2}, {"StateHashing", uint64(StateHashing), 3},
+		{"StateSource", uint64(StateSource), 4}, {"StateUser", uint64(StateUser), 5}, {"StateIdle", uint64(StateIdle), 6},
+		{"ChunkSize", ChunkSize, 1 << 20}, {"MaxSize", MaxSize, 1<<63 - 1}, {"MaxChunks", MaxChunks, 1 << 43}, {"MaxPage", MaxPage, 4096},
+		{"MaxName", MaxName, 255}, {"MaxTarget", MaxTarget, 4095}, {"MaxMessage", MaxMessage, 1024}, {"MaxListed", MaxListed, 64},
+		{"MaxPiece", MaxPiece, 262092}, {"MaxShare", MaxShare, 64}, {"FirstEntries", FirstEntries, 256},
+	} {
+		if c.got != c.want {
+			t.Errorf("%s is %d, the wire has %d", c.name, c.got, c.want)
+		}
+	}
+}

@@ -1,0 +1,49 @@
+package framing
+
+import (
+	"encoding/binary"
+	"iter"
+)
+
+// DoneStatus is how an entry was settled.
+type DoneStatus uint8
+
+const (
+	DoneDelivered DoneStatus = 1 // verified, under its final name
+	DoneSame      DoneStatus = 2 // stood there already
+	DoneSkipped   DoneStatus = 3 // left alone at the user's word
+	DoneRenamed   DoneStatus = 4 // verified, under another name
+)
+
+// Done settles one entry. It is verified and not yet durable: RECEIPT says that.
+type Done struct {
+	ID     uint64
+	Status DoneStatus
+	Name   []byte // DoneRenamed only: the name it got, 1 to MaxName bytes
+}
+
+// Append appends one record of a DONE.
+func (m *Done) Append(b []byte) []byte {
+	b = binary.AppendUvarint(b, m.ID)
+	b = append(b, byte(m.Status))
+	if m.Status == DoneRenamed {
+		b = appendBytes(b, m.Name)
+	}
+	return b
+}
+
+// ParseDones iterates over the body of a DONE. Name aliases body. The iteration
+// ends after the first error.
+func ParseDones(body []byte) iter.Seq2[Done, error] {
+	return records(decoder{t: TypeDone, b: body}, func(d *decoder) Done {
+		m := Done{ID: d.uv("id", 1, MaxSize), Status: DoneStatus(d.u8("status"))}
+		switch m.Status {
+		case DoneDelivered, DoneSame, DoneSkipped:
+		case DoneRenamed:
+			m.Name = d.bytes("name", 1, MaxName)
+		default:
+			d.fail("status", errUnknown)
+		}
+		return m
+	})
+}

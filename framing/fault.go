@@ -1,0 +1,28 @@
+package framing
+
+import "encoding/binary"
+
+// Fault tells that an item, or with ID 0 the delivery, failed. It may follow a
+// DONE of the same entry, until RECEIPT.
+type Fault struct {
+	ID      uint64
+	Code    Code   // not CodeNone
+	Message string // for people; raw bytes, cut to MaxMessage by Append
+}
+
+// ParseFault parses the body of a FAULT.
+func ParseFault(b []byte) (Fault, error) {
+	d := decoder{t: TypeFault, b: b}
+	m := Fault{ID: d.uv("id", 0, MaxSize), Code: d.cause("code")}
+	m.Message = string(d.bytes("message", 0, MaxMessage))
+	if err := d.end(); err != nil {
+		return Fault{}, err
+	}
+	return m, nil
+}
+
+// Append appends the body to b.
+func (m *Fault) Append(b []byte) []byte {
+	b = binary.AppendUvarint(b, m.ID)
+	return appendMessage(append(b, byte(m.Code)), m.Message)
+}

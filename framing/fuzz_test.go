@@ -1,0 +1,86 @@
+package framing
+
+import (
+	"bytes"
+	"testing"
+)
+
+// The property of all of these is checkBody's: refused with an *Error, or
+// appended as it came. Seeds are the good vectors, whole and damaged.
+
+func FuzzHello(f *testing.F)     { fuzzBody(f, TypeHello) }
+func FuzzProof(f *testing.F)     { fuzzBody(f, TypeProof) }
+func FuzzRefuse(f *testing.F)    { fuzzBody(f, TypeRefuse) }
+func FuzzOffer(f *testing.F)     { fuzzBody(f, TypeOffer) }
+func FuzzAccept(f *testing.F)    { fuzzBody(f, TypeAccept) }
+func FuzzDecline(f *testing.F)   { fuzzBody(f, TypeDecline) }
+func FuzzEntry(f *testing.F)     { fuzzBody(f, TypeEntry) }
+func FuzzChecked(f *testing.F)   { fuzzBody(f, TypeChecked) }
+func FuzzWant(f *testing.F)      { fuzzBody(f, TypeWant) }
+func FuzzData(f *testing.F)      { fuzzBody(f, TypeData) }
+func FuzzPack(f *testing.F)      { fuzzBody(f, TypePack) }
+func FuzzFileEnd(f *testing.F)   { fuzzBody(f, TypeFileEnd) }
+func FuzzChanged(f *testing.F)   { fuzzBody(f, TypeChanged) }
+func FuzzCredit(f *testing.F)    { fuzzBody(f, TypeCredit) }
+func FuzzDone(f *testing.F)      { fuzzBody(f, TypeDone) }
+func FuzzFault(f *testing.F)     { fuzzBody(f, TypeFault) }
+func FuzzEnd(f *testing.F)       { fuzzBody(f, TypeEnd) }
+func FuzzReceipt(f *testing.F)   { fuzzBody(f, TypeReceipt) }
+func FuzzBye(f *testing.F)       { fuzzBody(f, TypeBye) }
+func FuzzHeartbeat(f *testing.F) { fuzzBody(f, TypeHeartbeat) }
+
+func fuzzBody(f *testing.F, typ Type) {
+	seeds := goodBodies(f)[typ]
+	if len(seeds) == 0 {
+		f.Fatalf("no seeds for %v", typ)
+	}
+	for _, body := range seeds {
+		_, again, err := codecs[typ](body)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(again)
+		f.Add(append(again, 0))
+		f.Add(again[:len(again)-1])
+	}
+	f.Fuzz(func(t *testing.T, body []byte) { checkBody(t, typ, body) })
+}
+
+// FuzzReader: what a Reader and the parsers take from a stream of frames is
+// written back as the same bytes, up to the first error.
+func FuzzReader(f *testing.F) {
+	stream, _, _ := someFrames(f)
+	f.Add(stream)
+	for _, v := range loadVectors(f) {
+		if len(v.frame) < 4096 {
+			f.Add(append(bytes.Clone(v.frame), stream...))
+		}
+	}
+	f.Fuzz(func(t *testing.T, in []byte) {
+		var out bytes.Buffer
+		w := NewWriter(&out)
+		r := NewReader(bytes.NewReader(in))
+		for {
+			typ, n, err := r.Next()
+			if err != nil {
+				break
+			}
+			if n > Limit(typ) {
+				t.Fatalf("%v of %d bytes passed", typ, n)
+			}
+			body, err := r.Body()
+			if err != nil || len(body) != n {
+				break
+			}
+			if _, ok := checkBody(t, typ, body); !ok {
+				break
+			}
+			if err := w.WriteFrame(typ, body); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !bytes.HasPrefix(in, out.Bytes()) {
+			t.Fatalf("read %x, wrote %x", in, out.Bytes())
+		}
+	})
+}

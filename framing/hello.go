@@ -1,0 +1,125 @@
+package framing
+
+import (
+	"encoding/binary"
+	"fmt"
+)
+
+// MaxShare is the largest share of a HELLO, in bytes.
+const MaxShare = 64
+
+// Role says which way the bytes go, whoever dials.
+type Role uint8
+
+const (
+	RoleSender   Role = 1
+	RoleReceiver Role = 2
+)
+
+// Purpose says what a connection is for.
+type Purpose uint8
+
+const (
+	PurposeNew    Purpose = 1 // a new session
+	PurposeStream Purpose = 2 // a further stream of a proven link
+	PurposeRejoin Purpose = 3 // a new link for a session that lost its own
+)
+
+// Method says what PROOF proves.
+type Method uint8
+
+const (
+	MethodCode    Method = 1 // a pairing code, by CPace
+	MethodKey     Method = 2 // a long-term key; reserved
+	MethodSession Method = 3 // the secret of a session
+)
+
+// Capability bits. A bit counts when both sides set it; unknown ones are
+// ignored.
+const (
+	CapZstd   uint64 = 1 << 0 // DATA may use EncodingZstd
+	CapSealed uint64 = 1 << 1 // bulk streams sealed frame by frame; reserved
+	CapCopy   uint64 = 1 << 2 // COPY from a basis; reserved
+)
+
+// Hello opens a connection, both ways.
+type Hello struct {
+	MinVersion, MaxVersion uint16
+	Role                   Role
+	Purpose                Purpose
+	Method                 Method
+	Capabilities           uint64
+	Session                [16]byte // zero for PurposeNew
+	Epoch                  uint32
+	Stream                 uint16 // 0 for PurposeNew, at least 1 for PurposeStream
+	Share                  []byte // PAKE share or nonce, at most MaxShare
+}
+
+// ParseHello parses the body of a HELLO. Share aliases b. Bytes after the known
+// fields are skipped: later versions may add some. When the peer's versions do
+// not include ours the error has CodeVersion, and MinVersion and MaxVersion are
+// set all the same, so that both ranges can be named.
+func ParseHello(b []byte) (Hello, error) {
+	d := decoder{t: TypeHello, b: b}
+	m := Hello{MinVersion: d.u16("lowest version"), MaxVersion: d.u16("highest version")}
+	if d.err != nil {
+		return Hello{}, d.err
+	}
+	if m.MinVersion == 0 || m.MinVersion > m.MaxVersion {
+		d.fail("versions", errRange)
+		return Hello{}, d.err
+	}
+	if m.MinVersion > Version || m.MaxVersion < Version {
+		return Hello{MinVersion: m.MinVersion, MaxVersion: m.MaxVersion}, &Error{
+			Type: TypeHello, Code: CodeVersion,
+			Err: fmt.Errorf("protocol version %d here, %d to %d there", Version, m.MinVersion, m.MaxVersion),
+		}
+	}
+	m.Role = Role(d.u8("role"))
+	m.Purpose = Purpose(d.u8("purpose"))
+	m.Method = Method(d.u8("method"))
+	m.Capabilities = d.u64("capabilities")
+	copy(m.Session[:], d.raw("session", len(m.Session)))
+	m.Epoch = d.u32("epoch")
+	m.Stream = d.u16("stream")
+	m.Share = d.bytes("share", 0, MaxShare)
+	m.check(&d)
+	if d.err != nil {
+		return Hello{}, d.err
+	}
+	return m, nil
+}
+
+func (m *Hello) check(d *decoder) {
+	if m.Role != RoleSender && m.Role != RoleReceiver {
+		d.fail("role", errUnknown)
+	}
+	if m.Purpose < PurposeNew || m.Purpose > PurposeRejoin {
+		d.fail("purpose", errUnknown)
+	}
+	if m.Method < MethodCode || m.Method > MethodSession {
+		d.fail("method", errUnknown)
+	}
+	isNew := m.Purpose == PurposeNew
+	if isNew != (m.Method != MethodSession) {
+		d.fail("method", errMismatch)
+	}
+	if isNew != (m.Session == [16]byte{}) {
+		d.fail("session", errMismatch)
+	}
+	if isNew && m.Stream != 0 || m.Purpose == PurposeStream && m.Stream == 0 {
+		d.fail("stream", errMismatch)
+	}
+}
+
+// Append appends the body to b.
+func (m *Hello) Append(b []byte) []byte {
+	b = binary.BigEndian.AppendUint16(b, m.MinVersion)
+	b = binary.BigEndian.AppendUint16(b, m.MaxVersion)
+	b = append(b, byte(m.Role), byte(m.Purpose), byte(m.Method))
+	b = binary.BigEndian.AppendUint64(b, m.Capabilities)
+	b = append(b, m.Session[:]...)
+	b = binary.BigEndian.AppendUint32(b, m.Epoch)
+	b = binary.BigEndian.AppendUint16(b, m.Stream)
+	return appendBytes(b, m.Share)
+}

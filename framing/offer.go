@@ -1,0 +1,88 @@
+package framing
+
+import "encoding/binary"
+
+// MaxListed is how many items an OFFER can list; its totals may be larger.
+const MaxListed = 64
+
+// Flags of OFFER, and of ACCEPT for those that the receiver grants.
+const (
+	FlagChecksum     uint32 = 1 << iota // compare equal-sized files by digest
+	FlagAllowChanged                    // publish what changed while it was read
+	FlagOwner                           // reserved, as are the next four
+	FlagXattrs
+	FlagHardLinks
+	FlagDevices
+	FlagDryRun
+
+	flagsKnown = FlagDryRun<<1 - 1
+)
+
+// Offer is what the sender proposes.
+type Offer struct {
+	Flags        uint32
+	RetrySeconds uint32 // the sender's retry window; the smaller of both holds
+	Items        uint64 // top-level items
+	Bytes        uint64 // content known of
+	Exact        bool   // Items and Bytes are whole totals
+	Listed       []OfferItem
+}
+
+// OfferItem is a top-level item, for people to judge the offer by.
+type OfferItem struct {
+	Kind EntryKind // file, folder, symlink, stream or root
+	Name []byte    // at most MaxName; may be empty
+	Size uint64    // bytes plus one, as on the wire; 0 when unknown
+}
+
+// ParseOffer parses the body of an OFFER. Names alias b.
+func ParseOffer(b []byte) (Offer, error) {
+	d := decoder{t: TypeOffer, b: b}
+	m := Offer{Flags: d.offerFlags(), RetrySeconds: d.u32("retry window")}
+	m.Items = d.uv("items", 0, MaxSize)
+	m.Bytes = d.uv("bytes", 0, MaxSize)
+	m.Exact = d.flag("exact")
+	n := d.uv("listed items", 0, MaxListed)
+	for range n {
+		it := OfferItem{Kind: EntryKind(d.u8("kind"))}
+		switch it.Kind {
+		case KindFile, KindFolder, KindSymlink, KindStream, KindRoot:
+		default:
+			d.fail("kind", errUnknown)
+		}
+		it.Name = d.bytes("name", 0, MaxName)
+		it.Size = d.uv("size", 0, MaxSize+1)
+		if d.err != nil {
+			break
+		}
+		m.Listed = append(m.Listed, it)
+	}
+	if err := d.end(); err != nil {
+		return Offer{}, err
+	}
+	return m, nil
+}
+
+// Append appends the body to b.
+func (m *Offer) Append(b []byte) []byte {
+	b = binary.BigEndian.AppendUint32(b, m.Flags)
+	b = binary.BigEndian.AppendUint32(b, m.RetrySeconds)
+	b = binary.AppendUvarint(b, m.Items)
+	b = binary.AppendUvarint(b, m.Bytes)
+	b = appendFlag(b, m.Exact)
+	b = binary.AppendUvarint(b, uint64(len(m.Listed)))
+	for _, it := range m.Listed {
+		b = append(b, byte(it.Kind))
+		b = appendBytes(b, it.Name)
+		b = binary.AppendUvarint(b, it.Size)
+	}
+	return b
+}
+
+func (d *decoder) offerFlags() uint32 {
+	v := d.u32("flags")
+	if v&^flagsKnown != 0 {
+		d.fail("flags", errNotZero)
+	}
+	return v
+}

@@ -1,0 +1,111 @@
+package framing
+
+import (
+	"encoding/binary"
+	"iter"
+	"math/bits"
+)
+
+// MaxPage is how many chunks one page can cover; their CVs then take 128 KiB.
+const MaxPage = 4096
+
+// WantKind is what a WANT asks for.
+type WantKind uint8
+
+const (
+	WantAll   WantKind = 1 // the whole content
+	WantPage  WantKind = 2 // of these chunks, those that the receiver lacks
+	WantCheck WantKind = 3 // no content: hash it and answer with FILEEND
+	WantAgain WantKind = 4 // these chunks once more
+)
+
+// Want asks for content of one entry. A page covers the Count chunks from First
+// on: those with a set bit the receiver holds, with the CV given, and the
+// sender sends the others and those whose CV differs from its own.
+type Want struct {
+	ID      uint64
+	Attempt uint8
+	Kind    WantKind
+	First   uint64 // WantPage, WantAgain: number of the first chunk
+	Count   uint64 // WantPage: 1 to MaxPage chunks; WantAgain: at least 1
+	Last    bool   // WantPage: no page of this entry and attempt follows
+	Bitmap  []byte // WantPage: a bit a chunk, lowest bit first
+	CVs     []byte // WantPage: DigestSize bytes for each set bit, in order
+}
+
+// AddChunk extends a page by one chunk: held with this CV (DigestSize bytes),
+// or wanted when cv is nil. The caller ends a page at MaxPage chunks.
+func (m *Want) AddChunk(cv []byte) {
+	if m.Count%8 == 0 {
+		m.Bitmap = append(m.Bitmap, 0)
+	}
+	if cv != nil {
+		m.Bitmap[m.Count/8] |= 1 << (m.Count % 8)
+		m.CVs = append(m.CVs, cv[:DigestSize]...)
+	}
+	m.Count++
+}
+
+// Append appends one record of a WANT.
+func (m *Want) Append(b []byte) []byte {
+	b = binary.AppendUvarint(b, m.ID)
+	b = append(b, m.Attempt, byte(m.Kind))
+	if m.Kind != WantPage && m.Kind != WantAgain {
+		return b
+	}
+	b = binary.AppendUvarint(b, m.First)
+	b = binary.AppendUvarint(b, m.Count)
+	if m.Kind == WantAgain {
+		return b
+	}
+	b = appendFlag(b, m.Last)
+	b = append(b, m.Bitmap...)
+	return append(b, m.CVs...)
+}
+
+// ParseWants iterates over the body of a WANT. Bitmap and CVs alias body. The
+// iteration ends after the first error.
+func ParseWants(body []byte) iter.Seq2[Want, error] {
+	return records(decoder{t: TypeWant, b: body}, parseWant)
+}
+
+func parseWant(d *decoder) Want {
+	m := Want{ID: d.uv("id", 1, MaxSize), Attempt: d.u8("attempt"), Kind: WantKind(d.u8("kind"))}
+	switch m.Kind {
+	case WantAll, WantCheck:
+	case WantPage:
+		m.First = d.uv("first chunk", 0, MaxChunks-1)
+		m.Count = d.uv("chunks", 1, min(MaxPage, MaxChunks-m.First))
+		m.Last = d.flag("last")
+		m.Bitmap = d.pageBitmap(m.Count)
+		m.CVs = d.raw("CVs", DigestSize*m.held(d))
+	case WantAgain:
+		m.First = d.uv("first chunk", 0, MaxChunks-1)
+		m.Count = d.uv("chunks", 1, MaxChunks-m.First)
+	default:
+		d.fail("kind", errUnknown)
+	}
+	return m
+}
+
+// held counts the set bits.
+func (m *Want) held(d *decoder) int {
+	if d.err != nil {
+		return 0
+	}
+	n := 0
+	for _, b := range m.Bitmap {
+		n += bits.OnesCount8(b)
+	}
+	return n
+}
+
+// pageBitmap reads a bit for each of count chunks and refuses set bits behind
+// the last.
+func (d *decoder) pageBitmap(count uint64) []byte {
+	b := d.raw("bitmap", int(count+7)/8)
+	if used := count % 8; d.err == nil && used != 0 && b[len(b)-1]>>used != 0 {
+		d.fail("bitmap", errNotZero)
+	}
+	return b
+}

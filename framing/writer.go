@@ -1,0 +1,72 @@
+package framing
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// wholeWrite is the length in bytes from which a frame's last part is written
+// by itself: above it a copy costs more than a second call.
+const wholeWrite = 16 << 10
+
+// Writer puts frames on w, each in one Write, or two when its last part is
+// large. Every error sticks: after one, w may end inside a frame.
+type Writer struct {
+	w   io.Writer
+	buf []byte // reused; at most the largest frame
+	err error
+}
+
+// NewWriter returns a Writer on w. It holds nothing back: after WriteFrame all
+// of the frame was given to w.
+func NewWriter(w io.Writer) *Writer { return &Writer{w: w} }
+
+// WriteFrame writes one frame whose body is the parts, one after another. A
+// body that is empty or above Limit(t) is the caller's error, an *Error with
+// CodeInternal. The parts are not kept.
+func (w *Writer) WriteFrame(t Type, parts ...[]byte) error {
+	if w.err != nil {
+		return w.err
+	}
+	n, limit := 0, Limit(t)
+	for _, p := range parts {
+		// Checked at each step, so that no sum overflows.
+		if n += len(p); n > limit {
+			w.err = &Error{Type: t, Code: CodeInternal, Err: fmt.Errorf("body of %d bytes or more, limit %d", n, limit)}
+			return w.err
+		}
+	}
+	if n == 0 {
+		w.err = &Error{Type: t, Code: CodeInternal, Err: errors.New("empty body")}
+		return w.err
+	}
+	var whole []byte
+	if last := parts[len(parts)-1]; len(last) >= wholeWrite {
+		whole, parts = last, parts[:len(parts)-1]
+	}
+	w.buf = binary.BigEndian.AppendUint32(w.buf[:0], uint32(1+n))
+	w.buf = append(w.buf, byte(t))
+	for _, p := range parts {
+		w.buf = append(w.buf, p...)
+	}
+	w.write(t, w.buf)
+	if whole != nil {
+		w.write(t, whole)
+	}
+	return w.err
+}
+
+func (w *Writer) write(t Type, p []byte) {
+	if w.err != nil {
+		return
+	}
+	n, err := w.w.Write(p)
+	if err == nil && n < len(p) {
+		err = io.ErrShortWrite
+	}
+	if err != nil {
+		w.err = fmt.Errorf("writing a %v frame: %w", t, err)
+	}
+}
