@@ -1,0 +1,133 @@
+package checksum
+
+import (
+	"context"
+	"errors"
+	"io"
+	"runtime"
+	"sync"
+)
+
+// Reasons for which Files gives no digest of something that is there.
+var (
+	ErrFolder     = errors.New("is a folder")
+	ErrNotRegular = errors.New("not a regular file")
+	ErrChanged    = errors.New("changed while it was read")
+)
+
+// File is one result of Files. Path is the argument, or the argument with the
+// names below it, slashes between. Size is in bytes. With Err set, Digest means
+// nothing.
+type File struct {
+	Path   string
+	Digest Digest
+	Size   int64
+	Err    error
+}
+
+// FilesOptions say how Files works. The zero value is usable.
+type FilesOptions struct {
+	Workers int  // files or chunks hashed at once; 0 means as many as there are processors
+	Recurse bool // hash what is in folders; without it a folder is an ErrFolder
+}
+
+const (
+	// batchFiles is how many files a worker takes at once when none is idle, so
+	// that handing over costs little next to opening a small file.
+	batchFiles = 64
+	// lookAhead is how many batches may wait to be hashed and reported; with
+	// batchFiles it bounds the memory that results out of turn take.
+	lookAhead = 64
+)
+
+// Files hashes paths and calls emit for each file, in the order of the
+// arguments and, in a folder, in the lexical order of the names. A failure of
+// one file is reported in its File and does not stop the others. Files returns
+// the first error of emit, the error of ctx when it was cancelled, or nil.
+//
+// A path that names a link is followed; links inside a folder are passed over,
+// and other things there that are no regular files are reported as
+// ErrNotRegular. A named pipe or device is read to its end. The path "-" means
+// stdin, and can be given once. A file of which size or modification time
+// change while it is read is reported as ErrChanged; a change that leaves both
+// as they were, within one tick of the clock of the file system, is not seen.
+//
+// emit is called from the calling goroutine, so a slow one holds back the rest.
+// After a cancel, Files waits for reads under way: a Read of stdin that blocks
+// and cannot be given a deadline delays it.
+func Files(ctx context.Context, paths []string, o FilesOptions, stdin io.Reader, emit func(File) error) error {
+	workers := o.Workers
+	if workers <= 0 {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	run, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer cancel()
+
+	w := &walk{
+		recurse: o.Recurse,
+		done:    run.Done(),
+		ordered: make(chan *batch, lookAhead),
+		tasks:   make(chan *batch),
+	}
+	wg.Go(func() { w.run(paths) })
+	shared := &sharing{wake: make(chan struct{}, workers)}
+	for range workers {
+		h := &worker{ctx: run, tasks: w.tasks, shared: shared, stdin: stdin}
+		wg.Go(h.run)
+	}
+
+	for {
+		select {
+		case <-run.Done():
+			return ctx.Err()
+		case b, ok := <-w.ordered:
+			if !ok {
+				return ctx.Err()
+			}
+			if err := b.emit(ctx, emit); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// batch is a run of files, neighbours in the order of reporting. The walk fills
+// items and hands the batch to one worker, which sends a result for each.
+type batch struct {
+	items   []item
+	results chan File // written by the worker alone; room for all, so that it never waits
+}
+
+// item is a file to hash, or with err set only to be reported.
+type item struct {
+	path   string
+	inTree bool // met in a folder, so neither a link nor a pipe is wanted
+	pipe   bool // opening it may wait for a writer
+	stdin  bool
+	err    error
+}
+
+func newBatch() *batch {
+	return &batch{results: make(chan File, batchFiles)}
+}
+
+func (b *batch) emit(ctx context.Context, emit func(File) error) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case f, ok := <-b.results:
+			if !ok {
+				return nil
+			}
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if err := emit(f); err != nil {
+				return err
+			}
+		}
+	}
+}

@@ -1,0 +1,156 @@
+package checksum
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"time"
+)
+
+// largeFile is the size in bytes from which a file is shared between workers.
+// Below it sharing would cost more than it gives when there are other files.
+const largeFile = 8 * ChunkSize
+
+var errStdinTwice = errors.New("standard input was named before")
+
+// worker hashes what it is given, until its context ends.
+type worker struct {
+	ctx    context.Context
+	tasks  <-chan *batch
+	shared *sharing
+	stdin  io.Reader
+	buf    []byte // its own, pieceSize bytes
+	hash   *Hasher
+}
+
+func (w *worker) run() {
+	w.buf = make([]byte, pieceSize)
+	w.hash = NewHasher()
+	tasks := w.tasks
+	for w.ctx.Err() == nil {
+		// What was begun first is reported first, so it goes before a new batch.
+		if l := w.shared.find(); l != nil {
+			l.work(w.buf)
+			continue
+		}
+		select {
+		case <-w.ctx.Done():
+		case <-w.shared.wake:
+		case b, ok := <-tasks:
+			if !ok {
+				tasks = nil // there may be large files yet to help with
+				continue
+			}
+			for _, it := range b.items {
+				b.results <- w.file(it)
+			}
+			close(b.results)
+		}
+	}
+}
+
+func (w *worker) file(it item) File {
+	f := File{Path: it.path, Err: it.err}
+	switch {
+	case it.err != nil:
+	case w.ctx.Err() != nil:
+		f.Err = w.ctx.Err()
+	case it.stdin:
+		f.Digest, f.Size, f.Err = w.stream(w.stdin)
+	default:
+		f.Digest, f.Size, f.Err = w.path(it)
+	}
+	return f
+}
+
+func (w *worker) path(it item) (d Digest, size int64, err error) {
+	f, err := open(w.ctx, it)
+	if err != nil {
+		return d, 0, err
+	}
+	defer f.Close() // nothing was written: an error here says nothing of the bytes read
+	before, err := f.Stat()
+	switch {
+	case err != nil:
+		return d, 0, err
+	case before.IsDir():
+		return d, 0, ErrFolder
+	case !before.Mode().IsRegular() && it.inTree:
+		return d, 0, ErrNotRegular
+	case !before.Mode().IsRegular():
+		return w.stream(f)
+	}
+
+	switch size = before.Size(); {
+	case size == 0: // perhaps of a kernel's file system, where it means unknown
+		d, size, err = w.stream(f)
+	case size <= pieceSize:
+		d, err = w.small(f, w.buf[:size])
+	case size < largeFile:
+		d, err = w.medium(f, size)
+	default:
+		d, err = w.large(f, size)
+	}
+	if err != nil {
+		return Digest{}, 0, err
+	}
+	after, err := f.Stat()
+	if err != nil {
+		return Digest{}, 0, err
+	}
+	if changed(before, after) {
+		return Digest{}, 0, ErrChanged
+	}
+	return d, size, nil
+}
+
+func changed(before, after fs.FileInfo) bool {
+	return before.Size() != after.Size() || !before.ModTime().Equal(after.ModTime())
+}
+
+// small reads a file of len(buf) bytes. That it is no longer than that follows
+// from its size afterwards, which saves a read a file.
+func (*worker) small(f *os.File, buf []byte) (Digest, error) {
+	switch _, err := io.ReadFull(f, buf); err {
+	case nil:
+		return Sum(buf), nil
+	case io.EOF, io.ErrUnexpectedEOF:
+		return Digest{}, ErrChanged
+	default:
+		return Digest{}, err
+	}
+}
+
+func (w *worker) medium(f *os.File, size int64) (Digest, error) {
+	d, n, err := w.stream(f)
+	if err == nil && n != size {
+		err = ErrChanged
+	}
+	return d, err
+}
+
+// stream reads r to its end. Where r can be given a deadline, a cancel
+// interrupts a Read that waits.
+func (w *worker) stream(r io.Reader) (d Digest, size int64, err error) {
+	if r, ok := r.(interface{ SetReadDeadline(time.Time) error }); ok {
+		stop := context.AfterFunc(w.ctx, func() { _ = r.SetReadDeadline(time.Unix(1, 0)) })
+		defer stop()
+	}
+	w.hash.Reset()
+	for {
+		n, err := r.Read(w.buf)
+		_, _ = w.hash.Write(w.buf[:n])
+		size += int64(n)
+		switch {
+		case w.ctx.Err() != nil:
+			return d, 0, w.ctx.Err()
+		case err == io.EOF:
+			return w.hash.Sum(), size, nil
+		case err != nil:
+			return d, 0, fmt.Errorf("reading after %d bytes: %w", size, err)
+		}
+	}
+}

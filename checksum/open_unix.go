@@ -1,0 +1,60 @@
+//go:build unix
+
+package checksum
+
+import (
+	"context"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// wakeInterval is how often a cancel is repeated to an open that waits.
+const wakeInterval = 10 * time.Millisecond
+
+// open opens an item for reading. In a tree it neither follows a link nor waits
+// for the writer of a pipe that has taken a file's place since the walk.
+func open(ctx context.Context, it item) (*os.File, error) {
+	switch {
+	case it.inTree:
+		return os.OpenFile(it.path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	case it.pipe:
+		return openPipe(ctx, it.path)
+	}
+	return os.Open(it.path)
+}
+
+// openPipe waits for a writer, since without one a pipe reads as empty, or for
+// the end of ctx.
+func openPipe(ctx context.Context, path string) (*os.File, error) {
+	opened := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() { wake(ctx, path, opened) })
+	f, err := os.Open(path)
+	close(opened)
+	wg.Wait()
+	return f, err
+}
+
+// wake is a writer for an instant, once ctx has ended, which lets an open for
+// reading go on. The open may start to wait only after the first try.
+func wake(ctx context.Context, path string, opened <-chan struct{}) {
+	select {
+	case <-opened:
+		return
+	case <-ctx.Done():
+	}
+	tick := time.NewTicker(wakeInterval)
+	defer tick.Stop()
+	for {
+		if f, err := os.OpenFile(path, os.O_WRONLY|syscall.O_NONBLOCK, 0); err == nil {
+			f.Close()
+		}
+		select {
+		case <-opened:
+			return
+		case <-tick.C:
+		}
+	}
+}

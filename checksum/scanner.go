@@ -1,0 +1,72 @@
+package checksum
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+)
+
+// MaxLine is the longest line of a list that is read, in bytes without the
+// newline. It takes the longest path of any supported system with every byte
+// escaped.
+const MaxLine = 512 << 10
+
+// Line is one line of a list. With Err set the line could not be understood and
+// the rest of it means nothing; the lines after it still count.
+type Line struct {
+	Number int // from 1
+	Digest Digest
+	Name   []byte // raw bytes, not yet checked in any way
+	Err    error
+}
+
+// Scanner reads a list line by line. It belongs to one goroutine.
+type Scanner struct {
+	s    *bufio.Scanner
+	line Line
+}
+
+// NewScanner returns a Scanner of the list r.
+func NewScanner(r io.Reader) *Scanner {
+	s := bufio.NewScanner(r)
+	s.Buffer(make([]byte, 0, 4<<10), MaxLine+1) // bufio counts the newline
+	s.Split(splitLines)
+	return &Scanner{s: s}
+}
+
+// Scan goes to the next line. It is false at the end and after an error.
+func (s *Scanner) Scan() bool {
+	if !s.s.Scan() {
+		return false
+	}
+	s.line.Number++
+	s.line.Digest, s.line.Name, s.line.Err = ParseLine(s.s.Bytes())
+	if s.line.Err != nil {
+		s.line.Err = fmt.Errorf("line %d: %w", s.line.Number, s.line.Err)
+	}
+	return true
+}
+
+// Line is the line that Scan went to.
+func (s *Scanner) Line() Line { return s.line }
+
+// Err is what ended the list before its end: a failed read, or a line longer
+// than MaxLine (bufio.ErrTooLong).
+func (s *Scanner) Err() error {
+	if err := s.s.Err(); err != nil {
+		return fmt.Errorf("reading line %d: %w", s.line.Number+1, err)
+	}
+	return nil
+}
+
+// splitLines splits at newlines only: a carriage return belongs to the name.
+func splitLines(data []byte, atEOF bool) (advance int, token []byte, err error) {
+	if i := bytes.IndexByte(data, '\n'); i >= 0 {
+		return i + 1, data[:i], nil
+	}
+	if atEOF && len(data) > 0 {
+		return len(data), data, nil
+	}
+	return 0, nil, nil
+}
