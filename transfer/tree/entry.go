@@ -1,0 +1,70 @@
+package tree
+
+import "time"
+
+// Kind says what an entry or an existing item is. The values below KindOther
+// are those of the wire (framing/PROTOCOL.md) and never change.
+type Kind uint8
+
+// The kinds. Stream is content of unknown length, Root the destination folder
+// itself, FolderEnd the mark after a folder's last child.
+const (
+	File      Kind = 1
+	Folder    Kind = 2
+	Symlink   Kind = 3
+	HardLink  Kind = 4
+	Stream    Kind = 5
+	Root      Kind = 6
+	FolderEnd Kind = 15
+	// KindOther is a FIFO, socket or device found on disk; it has no wire value.
+	KindOther Kind = 255
+)
+
+func (k Kind) String() string {
+	switch k {
+	case File:
+		return "file"
+	case Folder:
+		return "folder"
+	case Symlink:
+		return "symbolic link"
+	case HardLink:
+		return "hard link"
+	case Stream:
+		return "stream"
+	case Root:
+		return "root"
+	case FolderEnd:
+		return "end of folder"
+	case KindOther:
+		return "special file"
+	}
+	return "unknown kind"
+}
+
+// Time is a moment as seconds since 1970 UTC, which may be negative, and
+// nanoseconds below 1e9.
+type Time struct {
+	Sec  int64
+	Nsec uint32
+}
+
+// TimeOf converts t without loss.
+func TimeOf(t time.Time) Time {
+	return Time{Sec: t.Unix(), Nsec: uint32(t.Nanosecond())}
+}
+
+// Std converts t without loss.
+func (t Time) Std() time.Time { return time.Unix(t.Sec, int64(t.Nsec)) }
+
+// Entry is one item of an offer. Parent is the ID of the folder it is in, 0 at
+// the top. Ids start at 1 and belong to one walk.
+type Entry struct {
+	ID, Parent uint64
+	Kind       Kind
+	Name       string // one component, see CheckName; empty for Root and FolderEnd
+	Mode       uint32 // permission bits, & 0777
+	MTime      Time
+	Size       int64  // bytes; -1 when unknown
+	Target     string // of a symbolic link, see CheckTarget
+}

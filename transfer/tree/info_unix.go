@@ -1,0 +1,78 @@
+//go:build linux || darwin
+
+package tree
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+func fstat(fd int) (Info, error) {
+	var st unix.Stat_t
+	for {
+		if err := unix.Fstat(fd, &st); err == nil {
+			return infoOf(&st), nil
+		} else if err != unix.EINTR {
+			return Info{}, err
+		}
+	}
+}
+
+func fstatat(fd int, name string) (Info, error) {
+	return statAt(fd, name, unix.AT_SYMLINK_NOFOLLOW)
+}
+
+func statAt(fd int, name string, flags int) (Info, error) {
+	var st unix.Stat_t
+	for {
+		if err := unix.Fstatat(fd, name, &st, flags); err == nil {
+			return infoOf(&st), nil
+		} else if err != unix.EINTR {
+			return Info{}, err
+		}
+	}
+}
+
+// Stat returns what the user's own path is, links followed.
+func Stat(path string) (Info, error) { return statPath(path, true) }
+
+func statPath(path string, follow bool) (Info, error) {
+	flags := unix.AT_SYMLINK_NOFOLLOW
+	if follow {
+		flags = 0
+	}
+	info, err := statAt(unix.AT_FDCWD, path, flags)
+	if err != nil {
+		return Info{}, &os.PathError{Op: "stat", Path: path, Err: err}
+	}
+	return info, nil
+}
+
+// infoOf converts st, whose field types differ by system and processor.
+func infoOf(st *unix.Stat_t) Info {
+	info := Info{
+		Kind:  KindOther,
+		Mode:  uint32(st.Mode) & 0o7777,
+		Size:  st.Size,
+		MTime: timeOfSpec(st.Mtim),
+		CTime: timeOfSpec(st.Ctim),
+		Dev:   uint64(st.Dev),
+		Ino:   st.Ino,
+		Nlink: uint64(st.Nlink),
+	}
+	switch uint32(st.Mode) & unix.S_IFMT {
+	case unix.S_IFREG:
+		info.Kind = File
+	case unix.S_IFDIR:
+		info.Kind = Folder
+	case unix.S_IFLNK:
+		info.Kind = Symlink
+	}
+	return info
+}
+
+func timeOfSpec(ts unix.Timespec) Time {
+	sec, nsec := ts.Unix()
+	return Time{Sec: sec, Nsec: uint32(nsec)}
+}

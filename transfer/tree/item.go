@@ -1,0 +1,49 @@
+package tree
+
+import (
+	"context"
+	"os"
+)
+
+// Item is an entry of a walk together with where it is on this machine.
+type Item struct {
+	Entry
+	// Dir holds the item; of a Folder, Root and FolderEnd it is the folder itself.
+	Dir  *Dir
+	Info Info
+	// Display is the path as the user would write it, from the named source on.
+	Display string
+
+	base   string // name in Dir, which of a named source may differ from Name
+	follow bool   // base may be a link
+}
+
+// Open opens a File or Stream for reading and returns what it is after the
+// open. A File that is none any more fails with ErrNotRegular.
+func (it *Item) Open() (*os.File, Info, error) {
+	if it.Kind == Stream {
+		return it.OpenStream(context.Background())
+	}
+	return it.Dir.openRegular(it.base, os.O_RDONLY, it.follow)
+}
+
+// OpenStream opens a Stream for reading. On Linux the open of a FIFO waits for
+// data or for the end of a writer, ctx ends that wait, and closing the file ends
+// a read that waits for more. Elsewhere, and for devices, only the other end does.
+func (it *Item) OpenStream(ctx context.Context) (*os.File, Info, error) {
+	return it.Dir.openStream(ctx, it.base, it.follow)
+}
+
+// ReadSmall is Dir.ReadSmall for a File, which may be behind a link with
+// Walk.Follow.
+func (it *Item) ReadSmall(buf []byte) (n int, before, after Info, err error) {
+	return it.Dir.readSmall(it.base, buf, it.follow)
+}
+
+// Stat returns what the item is by now, by name.
+func (it *Item) Stat() (Info, error) {
+	if it.base == "" {
+		return it.Dir.Stat()
+	}
+	return it.Dir.stat(it.base, it.follow)
+}

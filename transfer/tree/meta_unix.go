@@ -1,0 +1,21 @@
+//go:build linux || darwin
+
+package tree
+
+import "golang.org/x/sys/unix"
+
+// spec converts t, and says so if the system's clock cannot hold it (32-bit
+// systems after 2038).
+func (t Time) spec() (unix.Timespec, error) {
+	return unix.TimeToTimespec(t.Std())
+}
+
+// setTimeAt sets the mtime of name, which is not followed if it is a link, and
+// leaves its atime alone.
+func setTimeAt(fd int, name string, mtime Time) error {
+	m, err := mtime.spec()
+	if err != nil {
+		return err
+	}
+	return unix.UtimesNanoAt(fd, name, []unix.Timespec{omitTime(), m}, unix.AT_SYMLINK_NOFOLLOW)
+}

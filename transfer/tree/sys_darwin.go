@@ -1,0 +1,73 @@
+package tree
+
+import (
+	"errors"
+	"os"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// openSearch is O_SEARCH of fcntl.h, less O_DIRECTORY: the folder is opened for
+// looking up names in it, without reading it.
+const openSearch = 0x40000000
+
+// CreateUnnamed fails with errors.ErrUnsupported: the system has no such files.
+func (d *Dir) CreateUnnamed(uint32) (*os.File, error) {
+	return nil, d.fail("create", "", errors.ErrUnsupported)
+}
+
+// LinkUnnamed fails with errors.ErrUnsupported.
+func (d *Dir) LinkUnnamed(_ *os.File, name string) error {
+	return d.fail("link", name, errors.ErrUnsupported)
+}
+
+func renameExclusive(fd int, name string, tofd int, newName string) error {
+	return unix.RenameatxNp(fd, name, tofd, newName, unix.RENAME_EXCL)
+}
+
+// syncFolder asks for the drive's cache to be flushed too, which fsync does not
+// do here (fsync(2)), where the file system can.
+func syncFolder(fd int) error {
+	_, err := unix.FcntlInt(uintptr(fd), unix.F_FULLFSYNC, 0)
+	if err == unix.ENOTSUP || err == unix.EINVAL || err == unix.ENOTTY {
+		err = unix.Fsync(fd)
+	}
+	return err
+}
+
+// omitTime is UTIME_OMIT of sys/stat.h: the time stays as it is.
+func omitTime() unix.Timespec { return unix.Timespec{Nsec: -2} }
+
+// attrList is struct attrlist of getattrlist(2).
+type attrList struct {
+	bitmapCount uint16
+	_           uint16
+	common      uint32
+	_           [4]uint32
+}
+
+const (
+	attrBitMapCount  = 5
+	attrCommonModify = 0x400 // ATTR_CMN_MODTIME
+)
+
+// setTime sets the mtime of the open file or folder fd. futimens(3) cannot be
+// called from here, and futimes would cut nanoseconds to microseconds.
+func setTime(fd int, mtime Time) error {
+	m, err := mtime.spec()
+	if err != nil {
+		return err
+	}
+	list := attrList{bitmapCount: attrBitMapCount, common: attrCommonModify}
+	_, _, errno := unix.Syscall6(unix.SYS_FSETATTRLIST, uintptr(fd), uintptr(unsafe.Pointer(&list)),
+		uintptr(unsafe.Pointer(&m)), unsafe.Sizeof(m), 0, 0)
+	switch errno {
+	case 0:
+		return nil
+	case unix.ENOTSUP, unix.EINVAL:
+		tv := unix.NsecToTimeval(unix.TimespecToNsec(m))
+		return unix.Futimes(fd, []unix.Timeval{tv, tv})
+	}
+	return errno
+}

@@ -1,0 +1,62 @@
+package tree
+
+import (
+	"errors"
+	"os"
+	"runtime"
+	"strconv"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// openSearch opens a folder for looking up names in it, without reading it.
+const openSearch = unix.O_PATH
+
+// CreateUnnamed makes a file without a name on d's file system, open for
+// reading and writing; LinkUnnamed names it, and without that it is gone with
+// its last descriptor. It fails with errors.ErrUnsupported where the system or
+// the file system has none (O_TMPFILE, open(2)).
+func (d *Dir) CreateUnnamed(mode uint32) (*os.File, error) {
+	f, err := d.create("create", "", ".", unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, mode)
+	// EISDIR comes from kernels that do not know the flag.
+	if errors.Is(err, unix.EISDIR) {
+		err = d.fail("create", "", errors.ErrUnsupported)
+	}
+	return f, err
+}
+
+// LinkUnnamed gives f, from CreateUnnamed, the name name in d. It never
+// replaces: fs.ErrExist. It needs /proc.
+func (d *Dir) LinkUnnamed(f *os.File, name string) error {
+	defer runtime.KeepAlive(f)
+	// linkat with AT_EMPTY_PATH would need a privilege.
+	var b [32]byte
+	from := string(strconv.AppendInt(append(b[:0], "/proc/self/fd/"...), int64(f.Fd()), 10))
+	return d.at("link", name, func(fd int) error {
+		return unix.Linkat(unix.AT_FDCWD, from, fd, name, unix.AT_SYMLINK_FOLLOW)
+	})
+}
+
+func renameExclusive(fd int, name string, tofd int, newName string) error {
+	return unix.Renameat2(fd, name, tofd, newName, unix.RENAME_NOREPLACE)
+}
+
+func syncFolder(fd int) error { return unix.Fsync(fd) }
+
+func omitTime() unix.Timespec { return unix.Timespec{Nsec: unix.UTIME_OMIT} }
+
+// setTime sets the mtime of the open file or folder fd and leaves its atime
+// alone: utimensat with no path, as futimens(3) does.
+func setTime(fd int, mtime Time) error {
+	m, err := mtime.spec()
+	if err != nil {
+		return err
+	}
+	ts := [2]unix.Timespec{omitTime(), m}
+	_, _, errno := unix.Syscall6(unix.SYS_UTIMENSAT, uintptr(fd), 0, uintptr(unsafe.Pointer(&ts[0])), 0, 0, 0)
+	if errno != 0 {
+		return errno
+	}
+	return nil
+}
