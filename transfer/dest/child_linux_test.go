@@ -1,0 +1,391 @@
+package dest
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"ferry/checksum"
+	"ferry/transfer/tree"
+)
+
+// A test runs its own binary as a child where a fault concerns a whole process:
+// its user, its limits, its death, and system calls that strace makes fail.
+const childEnv = "FERRY_DEST_TEST_CHILD"
+
+var children = map[string]func(dir string) error{
+	"deliver": func(dir string) error { return childDeliver(dir, Options{}) },
+	"nosync":  func(dir string) error { return childDeliver(dir, Options{NoSync: true}) },
+	"big":     childBig,
+	"hold":    childHold,
+	"umask":   childUmask,
+	"many":    childMany,
+}
+
+// runChild prints what went wrong, by kind, and nothing if nothing did.
+func runChild(name string) int {
+	do, dir, _ := strings.Cut(name, " ")
+	err := children[do](dir)
+	var e *Error
+	switch {
+	case errors.As(err, &e):
+		fmt.Println(e.Kind)
+	case err != nil:
+		fmt.Println(err)
+	}
+	return 0
+}
+
+type child struct {
+	do      string
+	dir     string
+	wrapper []string // command that runs the child
+	uid     uint32
+}
+
+func (c child) command(t testing.TB) *exec.Cmd {
+	t.Helper()
+	self, err := os.Executable()
+	must(t, err)
+	args := []string{self}
+	if c.uid != 0 {
+		// The other user may not look into the folder where tests are built.
+		copied := filepath.Join(publicDir(t), "test")
+		b, err := os.ReadFile(self)
+		must(t, err)
+		must(t, os.WriteFile(copied, b, 0o755))
+		args[0] = copied
+	}
+	args = append(append([]string{}, c.wrapper...), args...)
+	cmd := exec.Command(args[0], args[1:]...)
+	// Under -race, a process waits a second at its end unless told not to.
+	cmd.Env = append(os.Environ(), childEnv+"="+c.do+" "+c.dir, "GORACE=atexit_sleep_ms=0")
+	cmd.Stderr = os.Stderr
+	if c.uid != 0 {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: c.uid, Gid: c.uid}}
+	}
+	return cmd
+}
+
+// run returns the kind of what went wrong in the child.
+func (c child) run(t testing.TB) string {
+	t.Helper()
+	out, err := c.command(t).Output()
+	if err != nil {
+		t.Fatalf("child: %v", err)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// publicDir is a new folder that any user can reach.
+func publicDir(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/tmp", "ferry-dest-test")
+	must(t, err)
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	must(t, os.Chmod(dir, 0o755))
+	return dir
+}
+
+const childFiles = 20
+
+func childContent(i int) []byte { return content(100+i, uint64(i)) }
+
+// childDeliver delivers a folder with small files and a large one beside it.
+func childDeliver(dir string, o Options) error {
+	f, err := Open(dir, o)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if _, err := f.MakeFolder(folderEntry(1, 0, "sub")); err != nil {
+		return err
+	}
+	var batch []*Publication
+	discard := func() {
+		for _, pub := range batch {
+			pub.P.Discard(true)
+		}
+	}
+	defer discard()
+	for i := range childFiles {
+		e := fileEntry(fmt.Sprint(i), 100+i)
+		e.Parent = 1
+		p, err := f.Begin(e)
+		if err != nil {
+			return err
+		}
+		batch = append(batch, &Publication{P: p, E: e})
+		if err := errors.Join(p.Write(childContent(i)), p.Seal(e, e.Size)); err != nil {
+			return err
+		}
+	}
+	b := content(chunk+5, 99)
+	e := fileEntry("large", len(b))
+	p, err := f.Begin(e)
+	if err != nil {
+		return err
+	}
+	batch = append(batch, &Publication{P: p, E: e, Replace: true})
+	for i := range uint64(2) {
+		if err := p.WriteChunk(i, chunkOf(b, i), cvOf(chunkOf(b, i), i)); err != nil {
+			return err
+		}
+	}
+	if err := p.Seal(e, e.Size); err != nil {
+		return err
+	}
+	if err := f.Publish(batch); err != nil {
+		return err
+	}
+	for _, pub := range batch {
+		if pub.Err != nil {
+			return pub.Err
+		}
+	}
+	if err := f.FinishFolder(folderEntry(1, 0, "sub")); err != nil {
+		return err
+	}
+	if err := f.Finish(); err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// delivered checks that each final name in dir holds the whole content, and
+// returns how many there are.
+func delivered(t testing.TB, dir string) (n int) {
+	t.Helper()
+	for i := range childFiles {
+		b, err := os.ReadFile(filepath.Join(dir, "sub", fmt.Sprint(i)))
+		if err == nil {
+			n++
+			if !bytes.Equal(b, childContent(i)) {
+				t.Errorf("file %d holds other bytes", i)
+			}
+		}
+	}
+	b, err := os.ReadFile(filepath.Join(dir, "large"))
+	if err == nil {
+		n++
+		if !bytes.Equal(b, content(chunk+5, 99)) && string(b) != "old" {
+			t.Errorf("the large file has %d bytes, and not those sent", len(b))
+		}
+	}
+	return n
+}
+
+// childBig writes one large file chunk by chunk and keeps what there was room for.
+func childBig(dir string) error {
+	f, err := Open(dir, Options{})
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	b := content(4*chunk, 7)
+	e := fileEntry("big", len(b))
+	p, err := f.Begin(e)
+	if err != nil {
+		return err
+	}
+	for i := range checksum.Chunks(e.Size) {
+		if err := p.WriteChunk(i, chunkOf(b, i), cvOf(chunkOf(b, i), i)); err != nil {
+			return errors.Join(err, p.Discard(true))
+		}
+	}
+	return errors.New("all was written")
+}
+
+// childHold holds the partial of "big", with two chunks, until it is killed.
+func childHold(dir string) error {
+	f, err := Open(dir, Options{})
+	if err != nil {
+		return err
+	}
+	b := content(4*chunk, 7)
+	p, err := f.Begin(fileEntry("big", len(b)))
+	if err != nil {
+		return err
+	}
+	for i := range uint64(2) {
+		if err := p.WriteChunk(i, chunkOf(b, i), cvOf(chunkOf(b, i), i)); err != nil {
+			return err
+		}
+	}
+	fmt.Println("held")
+	_, err = io.Copy(io.Discard, os.Stdin)
+	return err
+}
+
+// childUmask makes one of each kind with odd modes.
+func childUmask(args string) error {
+	var mask int
+	var dir string
+	if _, err := fmt.Sscanf(args, "%o %s", &mask, &dir); err != nil {
+		return err
+	}
+	unix.Umask(mask)
+	f, err := Open(dir, Options{})
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	id := uint64(0)
+	for _, mode := range modes {
+		id++
+		folder := folderEntry(id, 0, fmt.Sprintf("folder%03o", mode))
+		folder.Mode = mode
+		if _, err := f.MakeFolder(folder); err != nil {
+			return err
+		}
+		for _, size := range []int{1, chunk + 1} {
+			e := fileEntry(fmt.Sprint("file", size), size)
+			e.Parent, e.Mode = id, mode
+			p, err := f.Begin(e)
+			if err != nil {
+				return err
+			}
+			b := content(size, 1)
+			for i := range checksum.Chunks(e.Size) {
+				err = errors.Join(err, p.WriteChunk(i, chunkOf(b, i), cvOf(chunkOf(b, i), i)))
+			}
+			pub := &Publication{P: p, E: e}
+			err = errors.Join(err, p.Seal(e, e.Size), f.Publish([]*Publication{pub}), pub.Err)
+			if err != nil {
+				return err
+			}
+		}
+		if err := f.FinishFolder(folder); err != nil {
+			return err
+		}
+	}
+	return f.Finish()
+}
+
+var modes = []uint32{0, 0o400, 0o444, 0o600, 0o644, 0o755, 0o777, 0o077, 0o111}
+
+// childMany delivers a batch of more files than may be open.
+func childMany(dir string) error {
+	f, err := Open(dir, Options{})
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	var batch []*Publication
+	for i := range 300 {
+		id := uint64(i + 1)
+		if _, err := f.MakeFolder(folderEntry(id, 0, fmt.Sprint("d", i))); err != nil {
+			return err
+		}
+		e := fileEntry("x", 3)
+		e.Parent = id
+		p, err := f.Begin(e)
+		if err == nil {
+			err = errors.Join(p.Write([]byte("abc")), p.Seal(e, 3))
+		}
+		if err != nil {
+			return err
+		}
+		batch = append(batch, &Publication{P: p, E: e})
+	}
+	if err := f.Publish(batch); err != nil {
+		return err
+	}
+	for i, pub := range batch {
+		if pub.Err != nil {
+			return pub.Err
+		}
+		if err := f.FinishFolder(folderEntry(uint64(i+1), 0, "")); err != nil {
+			return err
+		}
+	}
+	return f.Finish()
+}
+
+func needRoot(t testing.TB) {
+	t.Helper()
+	if os.Getuid() != 0 {
+		t.Skip("needs root")
+	}
+}
+
+func needTool(t testing.TB, name string) {
+	t.Helper()
+	if _, err := exec.LookPath(name); err != nil {
+		t.Skipf("needs %s: %v", name, err)
+	}
+}
+
+func TestLockedByAnotherProcessAndTakenOverAfterItsDeath(t *testing.T) {
+	dir := t.TempDir()
+	cmd := child{do: "hold", dir: dir}.command(t)
+	stdin, err := cmd.StdinPipe()
+	must(t, err)
+	defer stdin.Close()
+	stdout, err := cmd.StdoutPipe()
+	must(t, err)
+	must(t, cmd.Start())
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	if err != nil || line != "held\n" {
+		t.Fatalf("child said %q, %v", line, err)
+	}
+	b := content(4*chunk, 7)
+	e := fileEntry("big", len(b))
+	f := open(t, dir, Options{})
+	_, err = f.Begin(e)
+	wantKind(t, err, Locked)
+	left, err := f.Leftovers()
+	if err != nil || len(left) != 0 {
+		t.Errorf("what another process holds is reported as left over: %q, %v", left, err)
+	}
+	must(t, cmd.Process.Kill())
+	_ = cmd.Wait() // killed
+	if n := resume(t, f, e, b); n != 2 {
+		t.Errorf("%d chunks were reused after kill -9, want 2", n)
+	}
+	finish(t, f)
+	wantNames(t, dir, "big")
+	same(t, filepath.Join(dir, "big"), b, e)
+}
+
+func TestExactModesUnderAnyUmask(t *testing.T) {
+	for _, uid := range []uint32{0, 65534} {
+		for _, mask := range []string{"000", "022", "077"} {
+			t.Run(fmt.Sprintf("uid=%d/umask=%s", uid, mask), func(t *testing.T) {
+				if uid != 0 {
+					needRoot(t)
+				}
+				dir := publicDir(t)
+				must(t, os.Chmod(dir, 0o777))
+				if got := (child{do: "umask", dir: mask + " " + dir, uid: uid}).run(t); got != "" {
+					t.Fatalf("child: %s", got)
+				}
+				for _, mode := range modes {
+					folder := filepath.Join(dir, fmt.Sprintf("folder%03o", mode))
+					info, err := os.Stat(folder)
+					must(t, err)
+					if uint32(info.Mode().Perm()) != mode || tree.TimeOf(info.ModTime()) != testTime {
+						t.Errorf("folder: %v, %v; want mode %o", info.Mode(), info.ModTime(), mode)
+					}
+					for _, size := range []int{1, chunk + 1} {
+						if os.Getuid() == 0 {
+							e := fileEntry("", size)
+							e.Mode = mode
+							same(t, filepath.Join(folder, fmt.Sprint("file", size)), content(size, 1), e)
+						}
+					}
+				}
+			})
+		}
+	}
+}

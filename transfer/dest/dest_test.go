@@ -1,0 +1,188 @@
+package dest
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"ferry/checksum"
+	"ferry/transfer/tree"
+)
+
+func TestMain(m *testing.M) {
+	if name := os.Getenv(childEnv); name != "" {
+		os.Exit(runChild(name))
+	}
+	goleak.VerifyTestMain(m)
+}
+
+const chunk = checksum.ChunkSize
+
+var testTime = tree.Time{Sec: 1_500_000_000, Nsec: 123_456_789}
+
+func open(t testing.TB, path string, o Options) *Folder {
+	t.Helper()
+	f, err := Open(path, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := f.Close(); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+	})
+	return f
+}
+
+func fileEntry(name string, size int) *tree.Entry {
+	return &tree.Entry{Kind: tree.File, Name: name, Mode: 0o640, MTime: testTime, Size: int64(size)}
+}
+
+func folderEntry(id, parent uint64, name string) *tree.Entry {
+	return &tree.Entry{ID: id, Parent: parent, Kind: tree.Folder, Name: name, Mode: 0o755, MTime: testTime}
+}
+
+// content is n bytes that differ by seed and by chunk.
+func content(n int, seed uint64) []byte {
+	b := make([]byte, n)
+	r := rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8), 1})
+	r.Read(b)
+	return b
+}
+
+func cvOf(b []byte, index uint64) checksum.CV { return checksum.NewNode(b, index).CV() }
+
+func chunkOf(b []byte, index uint64) []byte {
+	at := int(index) * chunk
+	return b[at:min(at+chunk, len(b))]
+}
+
+// fill writes those chunks of b that want selects.
+func fill(t testing.TB, p *Partial, b []byte, want func(index uint64) bool) {
+	t.Helper()
+	for i := range checksum.Chunks(int64(len(b))) {
+		if want(i) {
+			if err := p.WriteChunk(i, chunkOf(b, i), cvOf(chunkOf(b, i), i)); err != nil {
+				t.Fatalf("WriteChunk %d: %v", i, err)
+			}
+		}
+	}
+}
+
+func all(uint64) bool { return true }
+
+// sealed begins e, writes b and seals it.
+func sealed(t testing.TB, f *Folder, e *tree.Entry, b []byte) *Publication {
+	t.Helper()
+	p, err := f.Begin(e)
+	if err != nil {
+		t.Fatalf("Begin %q: %v", e.Name, err)
+	}
+	if len(b) <= chunk {
+		err = p.Write(b)
+	} else {
+		fill(t, p, b, all)
+	}
+	p.SetDigest(checksum.Sum(b))
+	if err == nil {
+		err = p.Seal(e, int64(len(b)))
+	}
+	if err != nil {
+		t.Fatalf("writing %q: %v", e.Name, err)
+	}
+	return &Publication{P: p, E: e}
+}
+
+func publish(t testing.TB, f *Folder, batch ...*Publication) {
+	t.Helper()
+	if err := f.Publish(batch); err != nil {
+		t.Fatalf("Publish: %v", err)
+	}
+	for _, pub := range batch {
+		if pub.Err != nil {
+			t.Fatalf("publishing %q: %v", pub.E.Name, pub.Err)
+		}
+	}
+}
+
+func finish(t testing.TB, f *Folder) {
+	t.Helper()
+	if err := f.Finish(); err != nil {
+		t.Fatalf("Finish: %v", err)
+	}
+}
+
+// same checks that path holds b as a regular file with e's metadata.
+func same(t testing.TB, path string, b []byte, e *tree.Entry) {
+	t.Helper()
+	info, err := os.Lstat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !info.Mode().IsRegular() || uint32(info.Mode().Perm()) != e.Mode || tree.TimeOf(info.ModTime()) != e.MTime {
+		t.Errorf("%q: mode %v, mtime %v; want %#o, %v", path, info.Mode(), info.ModTime(), e.Mode, e.MTime.Std())
+	}
+	holds(t, path, b)
+}
+
+func holds(t testing.TB, path string, b []byte) {
+	t.Helper()
+	got, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, b) {
+		t.Errorf("%q: %d bytes differ from the %d sent", path, len(got), len(b))
+	}
+}
+
+// names lists dir, the state folder included.
+func names(t testing.TB, dir string) []string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := []string{}
+	for _, e := range entries {
+		list = append(list, e.Name())
+	}
+	return list
+}
+
+func stateNames(t testing.TB, dir string) []string {
+	t.Helper()
+	if _, err := os.Lstat(filepath.Join(dir, tree.PartialName)); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return names(t, filepath.Join(dir, tree.PartialName))
+}
+
+func wantKind(t testing.TB, err error, kind Kind) {
+	t.Helper()
+	var e *Error
+	if !errors.As(err, &e) || e.Kind != kind {
+		t.Errorf("error is %v, want one of kind %q", err, kind)
+	}
+}
+
+func wantNames(t testing.TB, dir string, want ...string) {
+	t.Helper()
+	if got := names(t, dir); strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("%s holds %q, want %q", dir, got, want)
+	}
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

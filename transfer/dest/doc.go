@@ -1,0 +1,28 @@
+// Package dest is the folder in which a delivery lands.
+//
+// Order of calls: Open; for each entry MakeFolder, MakeLink, or Begin, writes,
+// Seal and Publish; FinishFolder once a folder's children are done; Finish
+// before the receipt; Close.
+//
+// Guaranteed:
+//   - A final name holds the whole old or the whole new content at every
+//     instant: content is written under no name, or in the folder
+//     tree.PartialName, is synced there, and is then linked or renamed.
+//   - Nothing is written through a symbolic link or outside the folder that
+//     Open found, whoever swaps names meanwhile: all calls are made on open
+//     folders with one component. A folder that somebody moves away is written
+//     to until FinishFolder, Publish or Finish notice and fail.
+//   - The first write or sync error of a Partial is never cleared. What failed
+//     to sync is unlinked before the error is returned, since the page cache
+//     lies from then on.
+//   - After Finish returned nil, all that was published, kept or made, and each
+//     folder on the way, is on stable storage (unless Options.NoSync).
+//
+// Not guaranteed: claims of a .tree file (Partial.Present) are hints and prove
+// nothing. Unlinking a poisoned file can itself fail on a broken disk. On
+// Windows a file is unlocked just before it is renamed.
+//
+// All methods may be called concurrently, except as their comments say. There
+// are no goroutines but those that Publish and Finish start to sync many files
+// at once, and wait for.
+package dest

@@ -1,0 +1,373 @@
+package dest
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"ferry/transfer/tree"
+)
+
+// traced runs a child with system calls that fail as inject says (strace(1)).
+func traced(t *testing.T, do, dir, inject string) string {
+	t.Helper()
+	needTool(t, "strace")
+	if err := exec.Command("strace", "-o", "/dev/null", "true").Run(); err != nil {
+		t.Skipf("strace cannot trace here: %v", err)
+	}
+	return child{do: do, dir: dir, wrapper: []string{
+		"strace", "-f", "-o", filepath.Join(t.TempDir(), "trace"), "-e", "inject=" + inject}}.run(t)
+}
+
+func TestFailedCalls(t *testing.T) {
+	for _, c := range []struct {
+		inject string
+		want   string // kind, "" for success
+		names  int    // final names, -1 for any number
+	}{
+		// Nothing of a batch whose sync failed gets a name.
+		{"syncfs,fsync:error=EIO", IO.String(), 0},
+		{"syncfs,fsync:error=ENOSPC", NoSpace.String(), 0},
+		{"fsync:error=EIO", "", childFiles + 1}, // syncfs says all is well; the folders are many
+		// syncfs failed, but not for these files: they are good, each by itself.
+		{"syncfs:error=EIO", "", childFiles + 1},
+		{"syncfs:error=EINTR:when=1", "", childFiles + 1},
+		{"fchmod:error=EIO", IO.String(), 0},
+		{"utimensat:error=EIO", IO.String(), 0},
+		{"pwrite64:error=EIO", IO.String(), 0},
+		{"pwrite64:error=ENOSPC", NoSpace.String(), 0},
+		{"pwrite64:error=EDQUOT", NoSpace.String(), 0},
+		{"pwrite64:error=EIO:when=7", IO.String(), 0},
+		{"linkat:error=ENOSPC:when=5", NoSpace.String(), -1},
+		{"renameat,renameat2:error=EIO", IO.String(), -1},
+		{"renameat,renameat2:error=EXDEV", IO.String(), -1},
+		{"mkdirat:error=EROFS", ReadOnly.String(), 0},
+		{"mkdirat:error=EACCES", Permission.String(), 0},
+		{"flock:error=ENOLCK", "", childFiles + 1},
+		{"ftruncate:error=EFBIG", NoSpace.String(), 0},
+		{"statx:error=ENOSYS", "", childFiles + 1},
+		{"copy_file_range:error=EIO", "", childFiles + 1},
+	} {
+		t.Run(c.inject, func(t *testing.T) {
+			dir := t.TempDir()
+			want := c.want
+			if strings.HasPrefix(c.inject, "fsync:") {
+				want = IO.String() // met in Finish: the folders are few enough to be synced each
+			}
+			if got := traced(t, "deliver", dir, c.inject); got != want {
+				t.Errorf("child said %q, want %q", got, want)
+			}
+			if n := delivered(t, dir); c.names >= 0 && n != c.names {
+				t.Errorf("%d final names, want %d", n, c.names)
+			}
+			// What failed to sync is not gone on from: the page cache lies.
+			if strings.Contains(c.inject, "fsync:error") && c.names == 0 {
+				if left := stateNames(t, dir); len(left) != 0 {
+					t.Errorf("after a failed sync %q is left", left)
+				}
+			}
+			// The same command without the fault mends it.
+			must(t, os.RemoveAll(filepath.Join(dir, "sub")))
+			if got := (child{do: "deliver", dir: dir}).run(t); got != "" {
+				t.Errorf("again: %s", got)
+			}
+			if n := delivered(t, dir); n != childFiles+1 {
+				t.Errorf("again: %d final names", n)
+			}
+			wantNames(t, dir, "large", "sub")
+		})
+	}
+}
+
+// Killed at any call that changes the file system, the next run ends well, and
+// no final name is ever in between.
+func TestKilledAtAnyStep(t *testing.T) {
+	needTool(t, "strace")
+	for _, c := range []struct {
+		call string
+		when []int // counted in each thread
+		here bool  // only calls on the folders of the delivery
+	}{
+		{"mkdirat", []int{1}, false},
+		{"openat", []int{1, 2, 3}, true},
+		{"pwrite64", []int{1, 2, 3, 4, 5}, false},
+		{"ftruncate", []int{1, 2}, false},
+		{"fchmod", []int{1, 2, 4}, false},
+		{"utimensat", []int{1, 2, 4}, false},
+		{"syncfs", []int{1}, false},
+		{"linkat", []int{1, 2, 3}, false},
+		{"renameat", []int{1}, false},
+		{"unlinkat", []int{1, 2}, false},
+		{"fsync", []int{1}, true},
+	} {
+		for _, when := range c.when {
+			dir := t.TempDir()
+			must(t, os.WriteFile(filepath.Join(dir, "large"), []byte("old"), 0o600))
+			args := []string{"strace", "-f", "-o", "/dev/null", "-e", fmt.Sprint("inject=", c.call, ":signal=SIGKILL:when=", when)}
+			if c.here {
+				for _, path := range []string{"", "sub", tree.PartialName} {
+					args = append(args, "-P", filepath.Join(dir, path))
+				}
+			}
+			cmd := child{do: "deliver", dir: dir, wrapper: args}.command(t)
+			if err := cmd.Run(); err == nil {
+				t.Errorf("%s %d was not met", c.call, when)
+			}
+			delivered(t, dir)
+			must(t, os.RemoveAll(filepath.Join(dir, "sub")))
+			if got := (child{do: "deliver", dir: dir}).run(t); got != "" {
+				t.Errorf("killed at %s %d, then: %s", c.call, when, got)
+			}
+			if n := delivered(t, dir); n != childFiles+1 {
+				t.Errorf("killed at %s %d, then: %d final names", c.call, when, n)
+			}
+			wantNames(t, dir, "large", "sub")
+		}
+	}
+}
+
+func TestNoSyncSyncsNothing(t *testing.T) {
+	dir := t.TempDir()
+	if got := traced(t, "nosync", dir, "fsync,syncfs,fdatasync:error=EIO"); got != "" {
+		t.Errorf("child said %q", got)
+	}
+	if n := delivered(t, dir); n != childFiles+1 {
+		t.Errorf("%d final names", n)
+	}
+}
+
+func TestPermission(t *testing.T) {
+	needRoot(t)
+	const nobody = 65534
+	dir := publicDir(t)
+	if got := (child{do: "deliver", dir: dir, uid: nobody}).run(t); got != Permission.String() {
+		t.Errorf("in a folder of another user: %q", got)
+	}
+	wantNames(t, dir)
+	if got := (child{do: "deliver", dir: filepath.Join(dir, "new"), uid: nobody}).run(t); got != Permission.String() {
+		t.Errorf("making a folder in one of another user: %q", got)
+	}
+	must(t, os.Chown(dir, nobody, nobody))
+	if got := (child{do: "deliver", dir: dir, uid: nobody}).run(t); got != "" {
+		t.Errorf("in an own folder: %q", got)
+	}
+	if n := delivered(t, dir); n != childFiles+1 {
+		t.Errorf("%d final names", n)
+	}
+}
+
+func TestImmutableTarget(t *testing.T) {
+	needRoot(t)
+	needTool(t, "chattr")
+	dir := t.TempDir()
+	path := filepath.Join(dir, "x")
+	must(t, os.WriteFile(path, []byte("old"), 0o600))
+	if out, err := exec.Command("chattr", "+i", path).CombinedOutput(); err != nil {
+		t.Skipf("chattr: %v: %s", err, out)
+	}
+	defer exec.Command("chattr", "-i", path).Run()
+	f := open(t, dir, Options{})
+	for _, size := range []int{3, chunk + 1} {
+		pub := sealed(t, f, fileEntry("x", size), content(size, 1))
+		pub.Replace = true
+		must(t, f.Publish([]*Publication{pub})) // others may fare better
+		wantKind(t, pub.Err, Permission)
+		must(t, pub.P.Discard(false))
+	}
+	must(t, f.Close())
+	wantNames(t, dir, "x")
+	holds(t, path, []byte("old"))
+}
+
+func TestFileSizeLimit(t *testing.T) {
+	needTool(t, "prlimit")
+	dir := t.TempDir()
+	c := child{do: "big", dir: dir, wrapper: []string{"prlimit", "--fsize=2097152"}}
+	if got := c.run(t); got != NoSpace.String() {
+		t.Errorf("child said %q", got)
+	}
+}
+
+func TestFewHandles(t *testing.T) {
+	needTool(t, "prlimit")
+	dir := t.TempDir()
+	c := child{do: "many", dir: dir, wrapper: []string{"prlimit", "--nofile=64:64"}}
+	if got := c.run(t); got != "" {
+		t.Errorf("child said %q", got)
+	}
+	for i := range 300 {
+		holds(t, filepath.Join(dir, fmt.Sprint("d", i), "x"), []byte("abc"))
+	}
+	if got := names(t, dir); len(got) != 300 {
+		t.Errorf("%d names", len(got))
+	}
+}
+
+// mounted mounts a file system on a new folder in dir.
+func mounted(t testing.TB, dir, name, kind, source, options string) string {
+	t.Helper()
+	needRoot(t)
+	path := filepath.Join(dir, name)
+	must(t, os.MkdirAll(path, 0o755))
+	if out, err := exec.Command("mount", "-t", kind, "-o", options, source, path).CombinedOutput(); err != nil {
+		t.Skipf("mount: %v: %s", err, out)
+	}
+	t.Cleanup(func() { _ = unix.Unmount(path, unix.MNT_DETACH) })
+	return path
+}
+
+func TestDiskFull(t *testing.T) {
+	dir := mounted(t, t.TempDir(), "full", "tmpfs", "none", "size=3m")
+	if got := (child{do: "big", dir: dir}).run(t); got != NoSpace.String() {
+		t.Errorf("child said %q", got)
+	}
+	// What there was room for serves once there is more.
+	must(t, exec.Command("mount", "-o", "remount,size=20m", dir).Run())
+	f := open(t, dir, Options{})
+	b := content(4*chunk, 7)
+	e := fileEntry("big", len(b))
+	if n := resume(t, f, e, b); n < 2 {
+		t.Errorf("%d chunks were reused", n)
+	}
+	finish(t, f)
+	same(t, filepath.Join(dir, "big"), b, e)
+}
+
+func TestInodesFull(t *testing.T) {
+	dir := mounted(t, t.TempDir(), "full", "tmpfs", "none", "nr_inodes=10")
+	if got := (child{do: "deliver", dir: dir}).run(t); got != NoSpace.String() {
+		t.Errorf("child said %q", got)
+	}
+	delivered(t, dir)
+}
+
+func TestReadOnlyMount(t *testing.T) {
+	dir := mounted(t, t.TempDir(), "ro", "tmpfs", "none", "ro")
+	if got := (child{do: "deliver", dir: dir}).run(t); got != ReadOnly.String() {
+		t.Errorf("child said %q", got)
+	}
+	f := open(t, dir, Options{})
+	finish(t, f) // a delivery of nothing new is no failure
+}
+
+// Renames and links do not cross mounts, so each has state of its own, also if
+// it is the same file system mounted again.
+func TestMountsInside(t *testing.T) {
+	dir := t.TempDir()
+	elsewhere := t.TempDir()
+	mounted(t, dir, "tmp", "tmpfs", "none", "size=20m")
+	bind := filepath.Join(dir, "bind")
+	must(t, os.Mkdir(bind, 0o755))
+	if err := unix.Mount(elsewhere, bind, "", unix.MS_BIND, ""); err != nil {
+		t.Skipf("bind mount: %v", err)
+	}
+	t.Cleanup(func() { _ = unix.Unmount(bind, unix.MNT_DETACH) })
+	f := open(t, dir, Options{})
+	for i, name := range []string{"tmp", "bind"} {
+		id := uint64(2*i + 1)
+		must2(t)(f.MakeFolder(folderEntry(id, 0, name)))
+		must2(t)(f.MakeFolder(folderEntry(id+1, id, "sub")))
+		for _, parent := range []uint64{id, id + 1} {
+			for _, size := range []int{3, chunk + 1} {
+				for range 2 { // the second time in place of the first
+					e := fileEntry(fmt.Sprint("x", size), size)
+					e.Parent = parent
+					pub := sealed(t, f, e, content(size, 1))
+					pub.Replace = true
+					publish(t, f, pub)
+				}
+			}
+		}
+		must(t, f.FinishFolder(folderEntry(id+1, id, "sub")))
+		must(t, f.FinishFolder(folderEntry(id, 0, name)))
+	}
+	finish(t, f)
+	for _, name := range []string{"tmp", "bind"} {
+		path := filepath.Join(dir, name)
+		wantNames(t, path, "sub", "x1048577", "x3")
+		for _, size := range []int{3, chunk + 1} {
+			e := fileEntry("", size)
+			same(t, filepath.Join(path, "sub", fmt.Sprint("x", size)), content(size, 1), e)
+		}
+		info, err := os.Stat(path)
+		if err != nil || tree.TimeOf(info.ModTime()) != testTime {
+			t.Errorf("%s: mtime %v, %v", name, info.ModTime(), err)
+		}
+	}
+	wantNames(t, dir, "bind", "tmp")
+}
+
+// A file system that takes modes and keeps none shows the state folder with
+// another mode than it was made with.
+func TestStateFolderWithoutModes(t *testing.T) {
+	dir := t.TempDir()
+	state := filepath.Join(dir, tree.PartialName)
+	must(t, os.Mkdir(state, 0o755))
+	if got := traced(t, "deliver", dir, "fchmod:retval=0"); got != "" {
+		t.Errorf("child said %q", got)
+	}
+	if n := delivered(t, dir); n != childFiles+1 {
+		t.Errorf("%d final names", n)
+	}
+}
+
+// FAT keeps no modes, owners or links.
+func TestFAT(t *testing.T) {
+	needRoot(t)
+	needTool(t, "mkfs.vfat")
+	image := filepath.Join(t.TempDir(), "image")
+	must(t, os.WriteFile(image, nil, 0o600))
+	must(t, os.Truncate(image, 40<<20))
+	if out, err := exec.Command("mkfs.vfat", image).CombinedOutput(); err != nil {
+		t.Skipf("mkfs.vfat: %v: %s", err, out)
+	}
+	dir := mounted(t, t.TempDir(), "fat", "vfat", image, "loop")
+	b := content(2*chunk+1, 1)
+	e := fileEntry("big", len(b))
+	for range 2 {
+		interrupt(t, dir, e, b, func(i uint64) bool { return i == 0 })
+	}
+	f := open(t, dir, Options{VerifyDisk: true})
+	if n := resume(t, f, e, b); n != 1 {
+		t.Errorf("%d chunks were reused", n)
+	}
+	publish(t, f, sealed(t, f, fileEntry("small", 3), []byte("abc")))
+	pub := sealed(t, f, fileEntry("SMALL", 3), []byte("xyz"))
+	must(t, f.Publish([]*Publication{pub}))
+	wantKind(t, pub.Err, Conflict)
+	must(t, pub.P.Discard(false))
+	finish(t, f)
+	wantNames(t, dir, "big", "small")
+	holds(t, filepath.Join(dir, "big"), b)
+	holds(t, filepath.Join(dir, "small"), []byte("abc"))
+}
+
+func TestHolesStayHoles(t *testing.T) {
+	dir := t.TempDir()
+	f := open(t, dir, Options{})
+	const chunks = 64
+	e := fileEntry("sparse", chunks*chunk)
+	p, err := f.Begin(e)
+	must(t, err)
+	b := content(chunk, 1)
+	for i := range uint64(chunks) {
+		if i == 17 {
+			must(t, p.WriteChunk(i, b, cvOf(b, i)))
+		} else {
+			must(t, p.WriteHole(i, chunk, [32]byte{1}))
+		}
+	}
+	must(t, p.Seal(e, e.Size))
+	publish(t, f, &Publication{P: p, E: e})
+	info, err := os.Stat(filepath.Join(dir, "sparse"))
+	must(t, err)
+	if used := info.Sys().(*syscall.Stat_t).Blocks * 512; info.Size() != chunks*chunk || used > 2*chunk {
+		t.Errorf("%d bytes take %d on disk", info.Size(), used)
+	}
+}

@@ -1,0 +1,127 @@
+package dest
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+
+	"ferry/transfer/tree"
+)
+
+// Finish makes all folders durable, with the destination's own metadata and the
+// parents that Open made, and checks that the destination is still where it was
+// (ErrGone). It comes before the receipt, once, when nothing else is under way.
+func (f *Folder) Finish() error {
+	if err := f.finishRoot(); err != nil {
+		return fail("finishing", "", err)
+	}
+	if !f.opts.NoSync {
+		if err := f.syncFolders(); err != nil {
+			return fail("syncing", "", err)
+		}
+	}
+	return f.present()
+}
+
+// finishRoot removes the state folders that are empty and then sets the
+// destination's own mode and mtime, which that changes.
+func (f *Folder) finishRoot() error {
+	for _, v := range f.eachVolume() {
+		if err := v.removeState(); err != nil {
+			return err
+		}
+	}
+	if !f.root.hasMeta {
+		return nil
+	}
+	return f.root.dir.SetMeta(&f.root.mode, &f.root.mtime)
+}
+
+func (f *Folder) syncFolders() error {
+	f.mu.RLock()
+	open := []*node{f.root}
+	for _, n := range f.nodes {
+		open = append(open, n)
+	}
+	f.mu.RUnlock()
+	for _, n := range open {
+		if err := n.vol.owe(n.dir); err != nil {
+			return err
+		}
+	}
+	for _, v := range f.eachVolume() {
+		if err := v.pay(); err != nil {
+			return err
+		}
+	}
+	for _, made := range f.made {
+		if err := syncPath(filepath.Dir(made)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func syncPath(path string) error {
+	dirs := tree.NewDirs(1)
+	dir, err := dirs.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dirs.Close())
+}
+
+func (f *Folder) eachVolume() []*volume {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	all := make([]*volume, 0, len(f.volumes))
+	for _, v := range f.volumes {
+		all = append(all, v)
+	}
+	return all
+}
+
+// Free returns the bytes that this user may still write to the file system of
+// the destination.
+func (f *Folder) Free() (int64, error) {
+	n, err := freeBytes(f.root.vol.handle)
+	if err != nil {
+		return 0, fail("measuring", "", err)
+	}
+	return n, nil
+}
+
+// Close lets go of all handles and locks. Partials that are still open are kept
+// for the next run, as by Discard(true), and the state folder is removed if it
+// is empty. Further calls do nothing.
+func (f *Folder) Close() error {
+	f.mu.Lock()
+	if f.closed {
+		f.mu.Unlock()
+		return nil
+	}
+	f.closed = true
+	var open []*Partial
+	for p := range f.partials {
+		open = append(open, p)
+	}
+	f.mu.Unlock()
+	var errs []error
+	for _, p := range open {
+		errs = append(errs, p.Discard(true))
+	}
+	for _, v := range f.eachVolume() {
+		// On a file system that fails, the delivery has said so already.
+		_ = v.removeState()
+		errs = append(errs, ignoreClosed(v.handle.Close()))
+	}
+	errs = append(errs, f.dirs.Close())
+	return fail("closing", "", errors.Join(errs...))
+}
+
+func ignoreClosed(err error) error {
+	if errors.Is(err, os.ErrClosed) {
+		return nil
+	}
+	return err
+}

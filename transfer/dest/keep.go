@@ -1,0 +1,66 @@
+package dest
+
+import (
+	"errors"
+	"io/fs"
+
+	"ferry/transfer/tree"
+)
+
+// Keep makes durable what stands at e's name and is left as it is, so that the
+// receipt covers it as well. It writes nothing.
+func (f *Folder) Keep(e *tree.Entry) error {
+	n, err := f.parent(e)
+	if err != nil {
+		return fail("keeping", e.Name, err)
+	}
+	if f.opts.NoSync || e.Kind != tree.File && e.Kind != tree.Stream {
+		return nil
+	}
+	if n.vol.whole() && n.vol.keptMany() {
+		return nil
+	}
+	file, _, err := n.dir.OpenFile(e.Name)
+	if canSyncVolume && errors.Is(err, fs.ErrPermission) {
+		// Not to be opened: only a sync of all covers it.
+		n.vol.syncAllLater()
+		return nil
+	}
+	if err == nil {
+		err = errors.Join(file.Sync(), file.Close())
+	}
+	return f.fail("keeping", e, err)
+}
+
+// keptMany counts a kept file, and reports that there are too many to sync one
+// by one where a syncfs at the end covers them all.
+func (v *volume) keptMany() bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.kept++
+	v.overflow = v.overflow || v.kept > maxOwed
+	return v.overflow
+}
+
+func (v *volume) syncAllLater() {
+	v.mu.Lock()
+	v.overflow = true
+	v.mu.Unlock()
+}
+
+// Touch gives the file at e's name, whose content was found to be e's already,
+// the mode and mtime of e, by its handle, and then keeps it as Keep does.
+func (f *Folder) Touch(e *tree.Entry) error {
+	n, err := f.parent(e)
+	if err != nil {
+		return fail("touching", e.Name, err)
+	}
+	file, _, err := n.dir.OpenFile(e.Name)
+	if err == nil {
+		err = errors.Join(tree.SetFileMeta(file, e.Mode, e.MTime), file.Close())
+	}
+	if err != nil {
+		return f.fail("touching", e, err)
+	}
+	return f.Keep(e)
+}

@@ -1,0 +1,110 @@
+package dest
+
+import (
+	"errors"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"ferry/transfer/tree"
+)
+
+// maxLitterAge is how long what no delivery claims is kept, counted from its
+// last change.
+const maxLitterAge = 30 * 24 * time.Hour
+
+// Leftovers returns what stands in the state folders and belongs to no delivery
+// that goes on, here or in another process, as paths relative to the
+// destination. Files of ours that are older than 30 days are removed and not
+// returned.
+func (f *Folder) Leftovers() ([]string, error) {
+	claimed := make(map[string]bool)
+	f.mu.RLock()
+	for p := range f.partials {
+		p.mu.Lock()
+		claimed[p.key], claimed[strings.TrimSuffix(p.name, tempSuffix)] = true, true
+		p.mu.Unlock()
+	}
+	f.mu.RUnlock()
+	var left []string
+	for _, v := range f.eachVolume() {
+		names, err := v.leftovers(f.now(), claimed)
+		if err != nil {
+			return nil, fail("looking for leftovers in", path.Join(v.base.Path(), tree.PartialName), err)
+		}
+		left = append(left, names...)
+	}
+	slices.Sort(left)
+	return left, nil
+}
+
+func (v *volume) leftovers(now time.Time, claimed map[string]bool) (left []string, err error) {
+	if _, err := v.base.Lstat(tree.PartialName); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	dir, err := v.checkState(false)
+	if err != nil {
+		return nil, err
+	}
+	names, err := dir.ReadNames()
+	if err != nil {
+		return nil, err
+	}
+	held := make(map[string]bool)
+	for _, n := range names { // a part comes before its tree
+		key, suffix, ours := parseName(n.Name)
+		if ours && (claimed[key] || held[key]) {
+			continue
+		}
+		gone := false
+		if ours {
+			gone, held[key], err = sweep(dir, n.Name, suffix, now)
+			if err != nil {
+				return nil, err
+			}
+		}
+		if !gone && !held[key] {
+			left = append(left, path.Join(dir.Path(), n.Name))
+		}
+	}
+	return left, nil
+}
+
+// sweep removes one of our files if it is old and no delivery holds it. Seal
+// sets the mtime to the source's, so that only the change time tells its age.
+func sweep(dir *tree.Dir, name, suffix string, now time.Time) (gone, held bool, err error) {
+	info, err := dir.Lstat(name)
+	if err != nil {
+		return true, false, ignoreAbsent(err)
+	}
+	if info.Kind != tree.File {
+		return false, false, nil
+	}
+	if suffix == partSuffix {
+		// Only asked for reading, and so with its mode as it is.
+		file, _, err := dir.OpenFile(name)
+		if err == nil {
+			defer file.Close() // and with that unlocked
+			if err := lock(file); errors.Is(err, ErrLocked) {
+				return false, true, nil
+			}
+		}
+	}
+	changed := info.CTime
+	if changed == (tree.Time{}) {
+		changed = info.MTime
+	}
+	if now.Sub(changed.Std()) <= maxLitterAge {
+		return false, false, nil
+	}
+	return true, false, ignoreAbsent(dir.Remove(name, false))
+}
+
+func ignoreAbsent(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,59 @@
+//go:build linux || darwin
+
+package dest
+
+import (
+	"errors"
+	"os"
+	"runtime"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"ferry/transfer/tree"
+)
+
+// owned reports that the open file or folder belongs to this user.
+func owned(file *os.File) bool {
+	info, err := file.Stat()
+	if err != nil {
+		return false
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	return ok && int(st.Uid) == os.Geteuid()
+}
+
+// chmodOwn sets the mode of name, which may forbid opening it. A link is not
+// followed.
+func chmodOwn(dir *tree.Dir, name string, mode uint32) error {
+	handle, err := dir.Handle()
+	if err != nil {
+		return err
+	}
+	defer handle.Close() // a folder: nothing to write back
+	defer runtime.KeepAlive(handle)
+	fd := int(handle.Fd())
+	err = unix.Fchmodat(fd, name, mode, unix.AT_SYMLINK_NOFOLLOW)
+	if errors.Is(err, errors.ErrUnsupported) {
+		// Linux before 6.6 cannot refuse a link here. RACE: what is a file or
+		// folder now may be a link to another item of this user by the next
+		// line, which then gets the mode.
+		var info tree.Info
+		if info, err = dir.Lstat(name); err == nil && info.Kind != tree.Symlink {
+			err = unix.Fchmodat(fd, name, mode, 0)
+		}
+	}
+	if err != nil {
+		return &os.PathError{Op: "chmod", Path: name, Err: err}
+	}
+	return nil
+}
+
+// openLimit returns how many files this process may have open.
+func openLimit() int64 {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return 256
+	}
+	return int64(min(limit.Cur, 1<<20))
+}

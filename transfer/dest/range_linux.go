@@ -1,0 +1,55 @@
+package dest
+
+import (
+	"errors"
+	"io"
+	"os"
+	"runtime"
+
+	"golang.org/x/sys/unix"
+)
+
+// copyRange copies n bytes at offset at of from to the same offset of to, and
+// returns how many it did; errors.ErrUnsupported asks for another way to do the
+// rest.
+func copyRange(to, from *os.File, at, n int64) (done int64, err error) {
+	defer runtime.KeepAlive(to)
+	defer runtime.KeepAlive(from)
+	for done < n {
+		r, w := at+done, at+done
+		m, err := unix.CopyFileRange(int(from.Fd()), &r, int(to.Fd()), &w, int(n-done), 0)
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err == unix.EXDEV || err == unix.EINVAL || err == unix.EPERM || err == unix.EIO && done == 0,
+			errors.Is(err, errors.ErrUnsupported):
+			// Old kernels and odd file systems refuse in many ways; what is a
+			// true failure shows again in the other way.
+			return done, errors.ErrUnsupported
+		case err != nil:
+			return done, os.NewSyscallError("copy_file_range", err)
+		case m == 0:
+			return done, io.ErrUnexpectedEOF
+		}
+		done += int64(m)
+	}
+	return done, nil
+}
+
+// startWriteBack has the dirty pages of file written, and does not wait. What
+// fails on the way, the sync reports.
+func startWriteBack(file *os.File) {
+	defer runtime.KeepAlive(file)
+	_ = unix.SyncFileRange(int(file.Fd()), 0, 0, unix.SYNC_FILE_RANGE_WRITE)
+}
+
+// punchHole makes n bytes at offset at a hole; the size stays.
+func punchHole(file *os.File, at, n int64) error {
+	defer runtime.KeepAlive(file)
+	for {
+		err := unix.Fallocate(int(file.Fd()), unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, at, n)
+		if err != unix.EINTR {
+			return os.NewSyscallError("fallocate", err)
+		}
+	}
+}

@@ -1,0 +1,145 @@
+package dest
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"syscall"
+
+	"ferry/transfer/tree"
+)
+
+// errDuplicate: a sender that gives two folders one id.
+var errDuplicate = errors.New("the id of another folder")
+
+// MakeFolder makes e's folder, or takes the real folder that is there, for the
+// entries that name e.ID as their parent. Its owner may write to it meanwhile,
+// whatever e.Mode says. A link is never taken for a folder. An e of kind Root
+// stands for the destination itself.
+func (f *Folder) MakeFolder(e *tree.Entry) (existed bool, err error) {
+	if e.Kind == tree.Root {
+		f.mu.Lock()
+		f.root.mode, f.root.mtime, f.root.hasMeta = e.Mode, e.MTime, true
+		f.mu.Unlock()
+		return f.root.existed, f.fail("making", e, f.register(e.ID, f.root))
+	}
+	parent, err := f.parent(e)
+	if err != nil {
+		return false, fail("making", e.Name, err)
+	}
+	n := &node{name: e.Name, dir: parent.dir.Child(e.Name), vol: parent.vol, mode: e.Mode, mtime: e.MTime, hasMeta: true}
+	err = parent.dir.Mkdir(e.Name, (0o700|e.Mode)&0o777)
+	switch {
+	case err == nil:
+		n.fresh.Store(true)
+		// Opened now, so that another folder is not taken for it later.
+		_, err = n.dir.Stat()
+	case errors.Is(err, fs.ErrExist):
+		n.existed = true
+		err = f.adoptFolder(parent, n, e.Name)
+	}
+	if err == nil {
+		err = f.register(e.ID, n)
+	}
+	return n.existed, f.fail("making", e, err)
+}
+
+// adoptFolder checks that n, which is there already, is a folder, and finds its
+// volume.
+func (f *Folder) adoptFolder(parent, n *node, name string) error {
+	info, err := parent.dir.Lstat(name)
+	if err != nil {
+		return err
+	}
+	if info.Kind != tree.Folder {
+		return fmt.Errorf("a %v has that name: %w", info.Kind, syscall.ENOTDIR)
+	}
+	if parent.fresh.Load() {
+		if err := f.checkSpelling(parent, name); err != nil {
+			return err
+		}
+	}
+	if info.Mode&0o700 != 0o700 {
+		// An earlier run gave it its final mode. If it cannot be changed, what
+		// is refused next says so.
+		_ = chmodOwn(parent.dir, name, info.Mode&0o777|0o700)
+	}
+	n.vol, err = f.volumeAt(n.dir)
+	return err
+}
+
+// checkSpelling refuses a folder that stands in one made by this delivery under
+// another name: then the file system takes two names of the sender for one.
+func (f *Folder) checkSpelling(parent *node, name string) error {
+	names, err := parent.dir.ReadNames()
+	if err != nil {
+		return err
+	}
+	for _, n := range names {
+		if n.Name == name {
+			return nil
+		}
+	}
+	return fmt.Errorf("the file system takes it for the name of another item: %w", fs.ErrExist)
+}
+
+func (f *Folder) register(id uint64, n *node) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.nodes[id] != nil || id == 0 {
+		return errDuplicate
+	}
+	f.nodes[id] = n
+	return nil
+}
+
+// FinishFolder ends the folder e.ID, whose children are all done: it gets the
+// mode and mtime that MakeFolder was told, and is synced with Finish at the
+// latest. It fails with ErrGone if another item has its name by now. The
+// destination itself gets them in Finish. The id is forgotten in any case.
+func (f *Folder) FinishFolder(e *tree.Entry) error {
+	f.mu.Lock()
+	n := f.nodes[e.ID]
+	delete(f.nodes, e.ID)
+	f.mu.Unlock()
+	if n == nil {
+		return fail("finishing", e.Name, fmt.Errorf("folder %d is not open here", e.ID))
+	}
+	if n == f.root {
+		return nil
+	}
+	path := n.dir.Path()
+	if err := n.stillThere(); err != nil {
+		return fail("finishing", path, err)
+	}
+	err := f.endVolume(n)
+	if err == nil {
+		err = n.dir.SetMeta(&n.mode, &n.mtime)
+	}
+	if !f.opts.NoSync {
+		err = errors.Join(err, n.vol.owe(n.dir))
+	}
+	return fail("finishing", path, err)
+}
+
+// stillThere checks that the folder's name leads to it.
+func (n *node) stillThere() error {
+	info, err := n.dir.Stat()
+	if err != nil {
+		return err
+	}
+	at, err := n.dir.Parent().Lstat(n.name)
+	if err == nil && (at.Kind != tree.Folder || !at.SameFile(info)) || errors.Is(err, fs.ErrNotExist) {
+		return ErrGone
+	}
+	return err
+}
+
+// endVolume removes the state folder in n, if one is kept there, so that n's
+// mtime can be set.
+func (f *Folder) endVolume(n *node) error {
+	if n.vol.base != n.dir {
+		return nil
+	}
+	return n.vol.removeState()
+}

@@ -1,0 +1,340 @@
+package dest
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"ferry/transfer/tree"
+)
+
+func TestFoldersGetTheirMetadataLast(t *testing.T) {
+	dir := t.TempDir()
+	// "old" was delivered before, read-only as the sender has it.
+	must(t, os.Mkdir(filepath.Join(dir, "old"), 0o500))
+	f := open(t, dir, Options{})
+	old, sub := folderEntry(1, 0, "old"), folderEntry(2, 1, "sub")
+	old.Mode, sub.Mode = 0o555, 0o511
+	for e, existed := range map[*tree.Entry]bool{old: true} {
+		got, err := f.MakeFolder(e)
+		if err != nil || got != existed {
+			t.Errorf("MakeFolder %q: %v, %v", e.Name, got, err)
+		}
+	}
+	if got, err := f.MakeFolder(sub); err != nil || got {
+		t.Errorf("MakeFolder of a new folder: %v, %v", got, err)
+	}
+	for i, name := range []string{"a", "b"} {
+		e := fileEntry(name, chunk*i)
+		e.Parent = 2
+		publish(t, f, sealed(t, f, e, content(chunk*i, 1)))
+	}
+	must(t, f.FinishFolder(&tree.Entry{ID: 2, Kind: tree.FolderEnd}))
+	must(t, f.FinishFolder(&tree.Entry{ID: 1, Kind: tree.FolderEnd}))
+	finish(t, f)
+	for path, mode := range map[string]os.FileMode{"old": 0o555, "old/sub": 0o511} {
+		info, err := os.Stat(filepath.Join(dir, path))
+		must(t, err)
+		if info.Mode().Perm() != mode || tree.TimeOf(info.ModTime()) != testTime {
+			t.Errorf("%s: %v, %v", path, info.Mode(), info.ModTime())
+		}
+		// So that another user than root can clear up.
+		must(t, os.Chmod(filepath.Join(dir, path), 0o700))
+	}
+}
+
+func TestFolderNeverTakesOtherKinds(t *testing.T) {
+	dir, outside := t.TempDir(), t.TempDir()
+	must(t, os.Symlink(outside, filepath.Join(dir, "link")))
+	must(t, os.WriteFile(filepath.Join(dir, "file"), nil, 0o600))
+	f := open(t, dir, Options{})
+	for i, name := range []string{"link", "file"} {
+		_, err := f.MakeFolder(folderEntry(uint64(i+1), 0, name))
+		wantKind(t, err, OtherKind)
+	}
+	if _, err := f.MakeFolder(folderEntry(5, 0, "real")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.MakeFolder(folderEntry(5, 0, "twice")); err == nil {
+		t.Error("two folders got one id")
+	}
+}
+
+// Whoever swaps a folder after it was made gets nothing written through the
+// swap, and the delivery does not end well.
+func TestFolderSwapped(t *testing.T) {
+	for name, swap := range map[string]func(sub, outside string) error{
+		"link":    func(sub, outside string) error { return os.Symlink(outside, sub) },
+		"folder":  func(sub, outside string) error { return os.Mkdir(sub, 0o700) },
+		"nothing": func(sub, outside string) error { return nil },
+		"file":    func(sub, outside string) error { return os.WriteFile(sub, nil, 0o600) },
+	} {
+		for _, evicted := range []bool{false, true} {
+			for _, size := range []int{10, chunk + 1} {
+				t.Run(fmt.Sprint(name, "/evicted=", evicted, "/size=", size), func(t *testing.T) {
+					dir, outside := t.TempDir(), t.TempDir()
+					sub := filepath.Join(dir, "sub")
+					f := open(t, dir, Options{})
+					if evicted {
+						f.dirs.Close()
+						f.dirs = tree.NewDirs(1)
+						must(t, f.openRootAgain())
+					}
+					must2(t)(f.MakeFolder(folderEntry(1, 0, "sub")))
+					must2(t)(f.MakeFolder(folderEntry(2, 0, "other")))
+					e := fileEntry("x", size)
+					e.Parent = 1
+					pub := sealed(t, f, e, content(size, 1))
+					if evicted { // the only handle goes to another folder
+						n, err := f.node(2)
+						must(t, err)
+						_, err = n.dir.Stat()
+						must(t, err)
+					}
+					must(t, os.Rename(sub, filepath.Join(dir, "away")))
+					must(t, swap(sub, outside))
+					if err := f.Publish([]*Publication{pub}); err != nil {
+						t.Errorf("Publish: %v", err)
+					}
+					if pub.Err != nil {
+						wantKind(t, pub.Err, Gone)
+						must(t, pub.P.Discard(false))
+					}
+					wantKind(t, f.FinishFolder(folderEntry(1, 0, "sub")), Gone)
+					wantNames(t, outside)
+					if name == "folder" {
+						wantNames(t, sub)
+					}
+				})
+			}
+		}
+	}
+}
+
+func (f *Folder) openRootAgain() error {
+	old := f.root
+	delete(f.volumes, old.vol.id)
+	err := f.openRoot()
+	return errors.Join(err, old.vol.handle.Close())
+}
+
+func must2(t testing.TB) func(bool, error) {
+	return func(_ bool, err error) { t.Helper(); must(t, err) }
+}
+
+// A folder that somebody else makes in a fresh one is taken, but not one that
+// answers to the name and is not listed under it: the file system has no case.
+func TestFolderOfAnotherSpelling(t *testing.T) {
+	dir := t.TempDir()
+	f := open(t, dir, Options{})
+	must2(t)(f.MakeFolder(folderEntry(1, 0, "sub")))
+	must(t, os.Mkdir(filepath.Join(dir, "sub", "a"), 0o700))
+	if existed, err := f.MakeFolder(folderEntry(2, 1, "a")); err != nil || !existed {
+		t.Errorf("MakeFolder: %v, %v", existed, err)
+	}
+	n, err := f.node(1)
+	must(t, err)
+	wantKind(t, fail("making", "sub/A", f.checkSpelling(n, "A")), Conflict)
+}
+
+// Names are the engine's to check, and are checked here again.
+func TestNamesThatLeaveTheFolder(t *testing.T) {
+	base := t.TempDir()
+	out := filepath.Join(base, "out")
+	must(t, os.WriteFile(filepath.Join(base, "x"), []byte("outside"), 0o600))
+	f := open(t, out, Options{})
+	for _, name := range []string{"", ".", "..", "../x", "/etc", "a/b", "x\x00", tree.PartialName, ".Ferry-Partial", strings.Repeat("n", 256)} {
+		_, err := f.MakeFolder(folderEntry(1, 0, name))
+		wantKind(t, err, Name)
+		_, err = f.Begin(fileEntry(name, 1))
+		wantKind(t, err, Name)
+		_, err = f.MakeLink(&tree.Entry{Kind: tree.Symlink, Name: name, Target: "x"}, true)
+		wantKind(t, err, Name)
+		_, err = f.Stat(fileEntry(name, 1))
+		wantKind(t, err, Name)
+		_, _, err = f.Existing(fileEntry(name, 1))
+		wantKind(t, err, Name)
+		wantKind(t, f.Touch(fileEntry(name, 1)), Name)
+	}
+	_, err := f.MakeLink(&tree.Entry{Kind: tree.Symlink, Name: "l", Target: ""}, true)
+	wantKind(t, err, Name)
+	pub := sealed(t, f, fileEntry("good", 1), []byte("x"))
+	pub.E = fileEntry("../x", 1)
+	must(t, f.Publish([]*Publication{pub}))
+	wantKind(t, pub.Err, Name)
+	must(t, pub.P.Discard(true))
+	wantNames(t, out)
+	holds(t, filepath.Join(base, "x"), []byte("outside"))
+}
+
+func TestTouch(t *testing.T) {
+	dir := t.TempDir()
+	must(t, os.WriteFile(filepath.Join(dir, "x"), []byte("abc"), 0o600))
+	must(t, os.Symlink("x", filepath.Join(dir, "link")))
+	f := open(t, dir, Options{})
+	e := fileEntry("x", 3)
+	must(t, f.Touch(e))
+	same(t, filepath.Join(dir, "x"), []byte("abc"), e)
+	wantKind(t, f.Touch(fileEntry("link", 3)), OtherKind)
+	finish(t, f)
+}
+
+func TestOddNames(t *testing.T) {
+	dir := t.TempDir()
+	f := open(t, dir, Options{})
+	odd := []string{"new\nline", "esc\x1b[31m", "\xff\xfe", "-rf", " ", "...", "a\tb", "\"q'`$", "e\u0301", "\u202e",
+		strings.Repeat("n", 255), strings.Repeat("ü", 127)}
+	for i, name := range odd {
+		must2(t)(f.MakeFolder(folderEntry(uint64(i+1), 0, name)))
+		for _, size := range []int{10, chunk + 1} {
+			e := fileEntry(name, size)
+			e.Parent = uint64(i + 1)
+			pub := sealed(t, f, e, content(size, 1))
+			pub.Replace = true
+			publish(t, f, pub)
+			same(t, filepath.Join(dir, name, name), content(size, 1), e)
+		}
+		link := &tree.Entry{Parent: uint64(i + 1), Kind: tree.Symlink, Name: name[:len(name)-1] + "L", Target: name, MTime: testTime}
+		must2(t)(f.MakeLink(link, false))
+		must(t, f.FinishFolder(folderEntry(uint64(i+1), 0, name)))
+	}
+	finish(t, f)
+	if got := names(t, dir); len(got) != len(odd) {
+		t.Errorf("destination holds %q", got)
+	}
+}
+
+func TestManyFoldersAreAllOwed(t *testing.T) {
+	for _, trusted := range []bool{true, false} {
+		dir := t.TempDir()
+		f := open(t, dir, Options{})
+		f.root.vol.trusted = f.root.vol.trusted && trusted
+		n := owedBatch + maxOwed
+		for i := range n {
+			e := folderEntry(uint64(i+1), 0, fmt.Sprint(i))
+			must2(t)(f.MakeFolder(e))
+			must(t, f.FinishFolder(e))
+		}
+		finish(t, f)
+		if got := names(t, dir); len(got) != n {
+			t.Errorf("%d folders of %d", len(got), n)
+		}
+	}
+}
+
+func TestKeep(t *testing.T) {
+	dir := t.TempDir()
+	f := open(t, dir, Options{})
+	for i := range 2 * maxOwed {
+		name := fmt.Sprint(i)
+		must(t, os.WriteFile(filepath.Join(dir, name), []byte(name), 0o400))
+		must(t, f.Keep(fileEntry(name, len(name))))
+	}
+	// A link in the file's place is not followed.
+	must(t, os.Symlink("0", filepath.Join(dir, "link")))
+	g := open(t, dir, Options{})
+	wantKind(t, g.Keep(fileEntry("link", 1)), OtherKind)
+	finish(t, f)
+	finish(t, g)
+}
+
+func TestLinks(t *testing.T) {
+	for _, replace := range []bool{false, true} {
+		dir := t.TempDir()
+		must(t, os.Symlink("target", filepath.Join(dir, "same")))
+		must(t, os.Symlink("else", filepath.Join(dir, "other")))
+		must(t, os.WriteFile(filepath.Join(dir, "file"), []byte("x"), 0o600))
+		must(t, os.Mkdir(filepath.Join(dir, "folder"), 0o700))
+		f := open(t, dir, Options{})
+		link := func(name string) (bool, error) {
+			return f.MakeLink(&tree.Entry{Kind: tree.Symlink, Name: name, Target: "target", MTime: testTime}, replace)
+		}
+		is := func(name, target string) {
+			t.Helper()
+			path := filepath.Join(dir, name)
+			got, err := os.Readlink(path)
+			info, _ := os.Lstat(path)
+			if err != nil || got != target || target == "target" && tree.TimeOf(info.ModTime()) != testTime {
+				t.Errorf("%s leads to %q (%v), mtime %v", name, got, err, info.ModTime())
+			}
+		}
+		if got, err := link("new"); err != nil || got {
+			t.Errorf("new link: %v, %v", got, err)
+		}
+		is("new", "target")
+		if got, err := link("same"); err != nil || !got {
+			t.Errorf("same link: %v, %v", got, err)
+		}
+		is("same", "target")
+		_, err := link("folder")
+		wantKind(t, err, OtherKind)
+		for _, name := range []string{"other", "file"} {
+			got, err := link(name)
+			if replace {
+				if err != nil || got {
+					t.Errorf("replacing %s: %v, %v", name, got, err)
+				}
+				is(name, "target")
+			} else {
+				wantKind(t, err, Conflict)
+			}
+		}
+		if !replace {
+			is("other", "else")
+			holds(t, filepath.Join(dir, "file"), []byte("x"))
+		}
+		finish(t, f)
+		wantNames(t, dir, "file", "folder", "new", "other", "same")
+	}
+}
+
+func TestLeftovers(t *testing.T) {
+	dir := t.TempDir()
+	b := content(2*chunk, 1)
+	interrupt(t, dir, fileEntry("left", len(b)), b, all)
+	state := filepath.Join(dir, tree.PartialName)
+	for _, name := range []string{tempName(), "notes.txt", "x.part"} {
+		must(t, os.WriteFile(filepath.Join(state, name), nil, 0o600))
+	}
+	must(t, os.Mkdir(filepath.Join(state, "folder"), 0o700))
+	all := stateNames(t, dir)
+	f, g := open(t, dir, Options{}), open(t, dir, Options{})
+	g.root.vol.noUnnamed.Store(true)
+	held, err := g.Begin(fileEntry("held", len(b)))
+	must(t, err)
+	small, err := f.Begin(fileEntry("small", 1))
+	must(t, err)
+	f.root.vol.noUnnamed.Store(true)
+	must(t, small.Write([]byte("x")))
+
+	got, err := f.Leftovers()
+	must(t, err)
+	want := make([]string, len(all))
+	for i, name := range all {
+		want[i] = tree.PartialName + "/" + name
+	}
+	if strings.Join(got, " ") != strings.Join(want, " ") {
+		t.Errorf("leftovers are %q, want %q", got, want)
+	}
+
+	f.now = func() time.Time { return time.Now().Add(maxLitterAge + time.Minute) }
+	got, err = f.Leftovers()
+	must(t, err)
+	if len(got) != 3 {
+		t.Errorf("after 30 days the leftovers are %q, want the foreign ones", got)
+	}
+	for _, name := range []string{held.name, held.key + treeSuffix, small.name, "folder", "notes.txt", "x.part"} {
+		if _, err := os.Lstat(filepath.Join(state, name)); err != nil {
+			t.Errorf("%s was removed: %v", name, err)
+		}
+	}
+	if got := stateNames(t, dir); len(got) != 6 {
+		t.Errorf("the state folder holds %q", got)
+	}
+	must(t, held.Discard(false))
+	must(t, small.Discard(false))
+}
