@@ -1,0 +1,241 @@
+package link
+
+import (
+	"crypto/hmac"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+
+	"ferry/framing"
+)
+
+// handle takes one connection from its first byte to its proof, or closes it.
+func (l *Listener) handle(s *slot) {
+	defer l.slots.release(s)
+	c, err := l.greet(s)
+	if err != nil {
+		// It never got as far as our TLS, which is no news: ports are scanned.
+		_ = s.conn.Close()
+		return
+	}
+	if err := l.admit(s, c); err != nil {
+		_ = s.conn.Close()
+		l.report(c, err)
+	}
+}
+
+func (l *Listener) report(c *channel, err error) {
+	e := Event{Kind: EventBroken, Addr: addrOf(c.raw), Err: err}
+	var g *wrongGuess
+	if errors.As(err, &g) {
+		e.Kind, e.Attempts = EventRefused, g.count
+	}
+	l.cfg.notify(e)
+}
+
+// greet runs TLS under the absolute limits that count from accept.
+func (l *Listener) greet(s *slot) (*channel, error) {
+	if err := s.conn.SetDeadline(s.born.Add(firstByteLimit)); err != nil {
+		return nil, err
+	}
+	raw := newCoalescer(s.conn)
+	if err := raw.awaitByte(); err != nil {
+		return nil, err
+	}
+	l.slots.advance(s, stageSpoke)
+	if err := s.conn.SetDeadline(s.born.Add(tlsLimit)); err != nil {
+		return nil, err
+	}
+	c, err := openChannel(raw, l.conf, serverSide)
+	if err != nil {
+		return nil, err
+	}
+	l.slots.advance(s, stageTLS)
+	return c, s.conn.SetDeadline(s.born.Add(proofLimit))
+}
+
+// admit reads HELLO and goes on as its purpose says. An error has been told the
+// peer as far as it may be.
+func (l *Listener) admit(s *slot, c *channel) error {
+	peer, theirs, err := readHello(c, l.cfg.Role)
+	if err != nil {
+		explain(c, &l.cfg, err)
+		return err
+	}
+	switch {
+	case peer.Purpose == framing.PurposeStream:
+		return l.admitStream(s, c, peer, theirs)
+	case peer.Purpose == framing.PurposeNew && peer.Method == framing.MethodCode:
+		return l.admitPeer(s, c, peer, theirs)
+	}
+	// No session waits to be joined again, and there are no keys.
+	return l.turnAway(c, framing.CodeDeclined, errUnknown)
+}
+
+// turnAway tells the peer code and returns it with err.
+func (l *Listener) turnAway(c *channel, code framing.Code, err error) error {
+	c.refuse(code)
+	return &Error{Code: code, Op: "handshake", Err: err}
+}
+
+// errOccupied: only one peer at a time is served.
+var errOccupied = errors.New("another peer holds the session")
+
+// occupied returns why no peer can be admitted now, CodeNone if one can. It
+// needs l.mu.
+func (l *Listener) occupied() (framing.Code, error) {
+	switch {
+	case l.closed:
+		return framing.CodeGaveUp, errUnknown
+	case l.guesses >= maxGuesses:
+		return framing.CodeCodeRefused, errBurnt
+	case l.proving, l.active != nil && !isOver(l.active):
+		return framing.CodeBusy, errOccupied
+	}
+	return framing.CodeNone, nil
+}
+
+func isOver(link *Link) bool {
+	select {
+	case <-link.Done():
+		return true
+	default:
+		return false
+	}
+}
+
+// admitPeer takes a peer that offers to prove the code. Whether there is room is
+// asked twice: here to spare the work, and in judge to be sure.
+func (l *Listener) admitPeer(s *slot, c *channel, peer framing.Hello, theirs helloBody) error {
+	l.mu.Lock()
+	code, why := l.occupied()
+	l.mu.Unlock()
+	if code != framing.CodeNone {
+		return l.turnAway(c, code, why)
+	}
+	p, err := newCodeProver(l.cfg.Code, peer.Role, c.exporter)
+	if err != nil {
+		return l.turnAway(c, framing.CodeInternal, err)
+	}
+	m, err := answerHello(c, &l.cfg, peer, theirs, p)
+	if err != nil {
+		c.refuse(wrap("handshake", err).Code)
+		return err
+	}
+	got, err := readProof(c)
+	if err != nil {
+		return err
+	}
+	if err := l.judge(got, m); err != nil {
+		c.refuse(wrap("handshake", err).Code)
+		var wrong *wrongGuess
+		if errors.As(err, &wrong) {
+			l.toldWrong()
+		}
+		return err
+	}
+	l.slots.exempt(s)
+	link, err := l.welcome(c, peer, p, m)
+	l.publish(link)
+	return err
+}
+
+// judge looks at a confirmation and, if it is right, takes the session for this
+// connection. That is one step under the lock, so that a thousand guesses at
+// once are still three.
+func (l *Listener) judge(got [macSize]byte, m macs) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if code, why := l.occupied(); code != framing.CodeNone {
+		return &Error{Code: code, Op: "handshake", Err: why}
+	}
+	if hmac.Equal(got[:], m.dialler[:]) {
+		l.proving = true
+		return nil
+	}
+	l.guesses++
+	return &Error{Code: framing.CodeCodeRefused, Op: "handshake", Err: &wrongGuess{count: l.guesses}}
+}
+
+// toldWrong counts a guesser that was told so. Accept gives up only when all of
+// them were: closing before would cut off the answer.
+func (l *Listener) toldWrong() {
+	l.mu.Lock()
+	l.told++
+	l.signal()
+	l.mu.Unlock()
+}
+
+// wrongGuess is a confirmation of the code that was wrong.
+type wrongGuess struct{ count int }
+
+func (g *wrongGuess) Error() string {
+	return fmt.Sprintf("wrong confirmation, %d of the %d that burn the code", g.count, maxGuesses)
+}
+
+// welcome comes only after judge: a listener that confirmed first would hand
+// every stranger a guess that nobody counts. It sends our
+// confirmation and makes the link.
+func (l *Listener) welcome(c *channel, peer framing.Hello, p *codeProver, m macs) (*Link, error) {
+	proof := framing.Proof{MAC: m.listener}
+	if err := c.send(framing.TypeProof, proof.Append(nil)); err != nil {
+		return nil, err
+	}
+	return newSession(c, &l.cfg, peer, p)
+}
+
+// publish hands link to Accept, or gives up the session when there is none.
+func (l *Listener) publish(link *Link) {
+	if link != nil {
+		l.cfg.notify(Event{Kind: EventConnected, Addr: link.addr})
+	}
+	l.mu.Lock()
+	old := l.ready
+	l.proving = false
+	if link != nil {
+		l.active, l.ready = link, link
+	}
+	l.signal()
+	l.mu.Unlock()
+	if link != nil && old != nil {
+		_ = old.Close() // over, and nobody had it
+	}
+}
+
+// admitStream takes a further connection of the proven link. A wrong secret is
+// no guess of the code and burns nothing: 64 random bytes are not guessed.
+func (l *Listener) admitStream(s *slot, c *channel, peer framing.Hello, theirs helloBody) error {
+	l.mu.Lock()
+	link := l.active
+	l.mu.Unlock()
+	if link == nil || isOver(link) || peer.Epoch != link.epoch ||
+		subtle.ConstantTimeCompare(peer.Session[:], link.session[:]) != 1 {
+		return l.turnAway(c, framing.CodeDeclined, errUnknown)
+	}
+	if peer.Stream >= MaxStreams {
+		return l.turnAway(c, framing.CodeProtocol, errTooMany)
+	}
+	l.slots.exempt(s)
+	p, err := newSessionProver(link.secret, c.exporter)
+	if err != nil {
+		return l.turnAway(c, framing.CodeInternal, err)
+	}
+	m, err := answerHello(c, &l.cfg, peer, theirs, p)
+	if err != nil {
+		c.refuse(wrap("handshake", err).Code)
+		return err
+	}
+	got, err := readProof(c)
+	if err != nil {
+		return err
+	}
+	if !hmac.Equal(got[:], m.dialler[:]) {
+		return l.turnAway(c, framing.CodeCodeRefused, errMAC)
+	}
+	// Our confirmation goes out before anybody can use the stream.
+	proof := framing.Proof{MAC: m.listener}
+	if err := c.send(framing.TypeProof, proof.Append(nil)); err != nil {
+		return err
+	}
+	return link.add(int(peer.Stream), c)
+}

@@ -1,0 +1,92 @@
+package link
+
+import (
+	"errors"
+	"time"
+
+	"ferry/framing"
+)
+
+// Role says which way the bytes go, whoever listens and whoever dials.
+type Role = framing.Role
+
+// The two roles; a link has one of each.
+const (
+	Sender   = framing.RoleSender
+	Receiver = framing.RoleReceiver
+)
+
+// Limits on what has not proved itself yet. All times count from accept, so
+// that no trickle of bytes stretches them.
+const (
+	firstByteLimit = 2 * time.Second
+	tlsLimit       = 5 * time.Second
+	proofLimit     = 20 * time.Second
+	maxPending     = 64 // connections without proof, in all
+	maxPerSource   = 8  // of one IPv4 address or IPv6 /64
+	maxGuesses     = 3  // wrong confirmations that burn a code
+)
+
+// Limits on a proven link.
+const (
+	MaxStreams     = 16               // connections of a link
+	DefaultTimeout = 30 * time.Second // silence after which a link is given up
+	// MinTimeout leaves the other side two heartbeats, one of which may be late.
+	MinTimeout    = 10 * time.Second
+	heartbeat     = 5 * time.Second
+	closeLimit    = 2 * time.Second  // for writing the rest, and again for draining
+	userTimeLimit = 15 * time.Second // above Config.Timeout: the kernel's own limit
+)
+
+// Config is what both ways of making a link need.
+type Config struct {
+	Role         Role
+	Code         Code
+	Capabilities uint64        // framing.Cap bits offered
+	Timeout      time.Duration // silence that ends the link; 0 means DefaultTimeout, less than MinTimeout means that
+	// Notify may be nil. It is called from the link's goroutines, several at a
+	// time perhaps, and must not block.
+	Notify func(Event)
+}
+
+var errConfig = errors.New("a link needs a role and a code")
+
+func (c *Config) check() error {
+	// An empty code would let everybody in.
+	if c.Code.IsZero() || c.Role != Sender && c.Role != Receiver {
+		return errConfig
+	}
+	return nil
+}
+
+func (c *Config) timeout() time.Duration {
+	if c.Timeout <= 0 {
+		return DefaultTimeout
+	}
+	return max(c.Timeout, MinTimeout)
+}
+
+func (c *Config) notify(e Event) {
+	if c.Notify != nil {
+		c.Notify(e)
+	}
+}
+
+// EventKind is what an Event tells of.
+type EventKind uint8
+
+// The kinds of events.
+const (
+	EventWaiting   EventKind = iota + 1 // an attempt to dial failed with Err and another follows
+	EventRefused                        // a stranger's confirmation was wrong, the Attempts-th time
+	EventBroken                         // a connection that spoke our protocol ended with Err before its proof
+	EventConnected                      // the other side has proved itself
+)
+
+// Event tells how the making of a link goes.
+type Event struct {
+	Kind     EventKind
+	Addr     string // as dialled, or of the peer
+	Attempts int    // attempts made, or wrong confirmations so far
+	Err      error
+}

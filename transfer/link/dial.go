@@ -1,0 +1,177 @@
+package link
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"time"
+
+	"ferry/framing"
+)
+
+const (
+	connectLimit = 10 * time.Second // TCP, all addresses of a name together
+	firstPause   = 20 * time.Millisecond
+	longestPause = 5 * time.Second
+	// shortestTry is what an attempt is given even if the wait ends sooner.
+	shortestTry = time.Second
+)
+
+// keepAlive notices a host that is gone within 25 s where TCP_USER_TIMEOUT is
+// not to be had.
+func keepAlive() net.KeepAliveConfig {
+	return net.KeepAliveConfig{Enable: true, Idle: 10 * time.Second, Interval: 5 * time.Second, Count: 3}
+}
+
+// Dial connects to addr ("host:port") and proves the code both ways. While the
+// other side is not there, or what is there does not get as far as a proof, it
+// tries again for as long as wait, resolving the name each time. What cannot
+// get better ends it at once: a refused code, no common version, equal roles.
+// Three exchanges that broke off after our own confirmation count as a refused
+// code: each could have been a guess. No connection in time is an *Error with
+// CodeLost and Op "dial" that wraps the last cause.
+func Dial(ctx context.Context, addr string, cfg Config, wait time.Duration) (*Link, error) {
+	if err := cfg.check(); err != nil {
+		return nil, &Error{Code: framing.CodeInternal, Op: "dial", Err: err}
+	}
+	host, _, err := net.SplitHostPort(addr)
+	if err == nil && host == "" {
+		err = errors.New("no host")
+	}
+	if err != nil {
+		return nil, &Error{Code: framing.CodeLost, Op: "dial", Err: fmt.Errorf("address %q: %w", addr, err)}
+	}
+	nd := net.Dialer{Timeout: connectLimit, KeepAliveConfig: keepAlive()}
+	d := &dialler{addr: addr, cfg: cfg}
+	d.connect = func(ctx context.Context) (net.Conn, error) { return nd.DialContext(ctx, "tcp", addr) }
+	// Further streams go where the first one went, whatever the name says then.
+	d.again = func(peer string) func(context.Context) (net.Conn, error) {
+		return func(ctx context.Context) (net.Conn, error) { return nd.DialContext(ctx, "tcp", peer) }
+	}
+	return d.run(ctx, wait)
+}
+
+// dialler makes one link. It starts no goroutine.
+type dialler struct {
+	addr    string
+	cfg     Config
+	conf    *tls.Config
+	connect func(context.Context) (net.Conn, error)
+	again   func(peer string) func(context.Context) (net.Conn, error)
+}
+
+func (d *dialler) run(ctx context.Context, wait time.Duration) (*Link, error) {
+	var err error
+	if d.conf, err = newTLSConfig(); err != nil {
+		return nil, wrap("dial", err)
+	}
+	end := time.Now().Add(wait)
+	pause := firstPause
+	broken := 0
+	for attempts := 1; ; attempts++ {
+		l, confirmed, err := d.attempt(ctx, end, wait > 0)
+		if err == nil {
+			d.cfg.notify(Event{Kind: EventConnected, Addr: l.addr, Attempts: attempts})
+			return l, nil
+		}
+		if ctx.Err() != nil {
+			return nil, d.cancelled(ctx, err)
+		}
+		if final(err) {
+			return nil, wrap("dial", err)
+		}
+		if confirmed {
+			broken++
+		}
+		if broken == maxGuesses {
+			return nil, &Error{Code: framing.CodeCodeRefused, Op: "dial", Err: fmt.Errorf("%w: %w", errBroken, err)}
+		}
+		left := time.Until(end)
+		if left <= 0 {
+			return nil, &Error{Code: framing.CodeLost, Op: "dial", Err: err}
+		}
+		d.cfg.notify(Event{Kind: EventWaiting, Addr: d.addr, Attempts: attempts, Err: err})
+		select {
+		case <-ctx.Done():
+			return nil, d.cancelled(ctx, err)
+		case <-time.After(min(jitter(pause), left)):
+		}
+		pause = longer(pause)
+	}
+}
+
+func (d *dialler) cancelled(ctx context.Context, last error) error {
+	return &Error{Code: codeOf(ctx.Err()), Op: "dial", Err: fmt.Errorf("%w; before: %w", ctx.Err(), last)}
+}
+
+// attempt makes one connection and its proof. confirmed tells that our
+// confirmation went out.
+func (d *dialler) attempt(ctx context.Context, end time.Time, bounded bool) (l *Link, confirmed bool, err error) {
+	limit := connectLimit
+	if bounded {
+		limit = min(limit, max(time.Until(end), shortestTry))
+	}
+	cctx, cancel := context.WithTimeout(ctx, limit)
+	conn, err := d.connect(cctx)
+	cancel()
+	if err != nil {
+		return nil, false, err
+	}
+	// The ladder itself knows deadlines only; closing under it is how ctx ends it.
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	l, confirmed, err = d.prove(conn)
+	if !stop() && err == nil {
+		// Cancelled between the proof and here: the connection is closed.
+		l.Abort(ctx.Err())
+		_ = l.Close()
+		return nil, true, ctx.Err()
+	}
+	if err != nil {
+		_ = conn.Close()
+		return nil, confirmed, err
+	}
+	return l, true, nil
+}
+
+// prove runs the ladder on conn and makes the link. conn stays the caller's when
+// there is an error.
+func (d *dialler) prove(conn net.Conn) (l *Link, confirmed bool, err error) {
+	if err := conn.SetDeadline(time.Now().Add(proofLimit)); err != nil {
+		return nil, false, err
+	}
+	c, err := openChannel(newCoalescer(conn), d.conf, clientSide)
+	if err != nil {
+		return nil, false, err
+	}
+	p, err := newCodeProver(d.cfg.Code, d.cfg.Role, c.exporter)
+	if err != nil {
+		return nil, false, err
+	}
+	hello := newHello(&d.cfg, nil)
+	hello.Purpose, hello.Method = framing.PurposeNew, framing.MethodCode
+	peer, confirmed, err := dialHandshake(c, hello, p)
+	if err != nil {
+		return nil, confirmed, err
+	}
+	if l, err = newSession(c, &d.cfg, peer, p); err != nil {
+		return nil, confirmed, err
+	}
+	l.dial = d.again(l.addr)
+	return l, true, nil
+}
+
+// final tells whether dialling again cannot help. A busy listener, one that
+// speaks another protocol, and one that broke the rules before it proved
+// anything may be somebody else's, which the right one replaces in time.
+func final(err error) bool {
+	code := codeOf(err)
+	return code == framing.CodeCodeRefused || code == framing.CodeVersion || errors.Is(err, errSameRole)
+}
+
+// jitter spreads d over [d/2, d), so that many diallers do not come at once.
+func jitter(d time.Duration) time.Duration { return d/2 + rand.N(d/2) }
+
+func longer(d time.Duration) time.Duration { return min(2*d, longestPause) }

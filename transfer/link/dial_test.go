@@ -1,0 +1,260 @@
+package link
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"ferry/framing"
+)
+
+// Either side may start first.
+func TestDialWaitsForTheListener(t *testing.T) {
+	reserve := listen(t, Config{Role: Receiver, Code: code(t, "7-right")})
+	addr := reserve.Addr().String()
+	if err := reserve.Close(); err != nil {
+		t.Fatal(err)
+	}
+	events := make(chan Event, 100)
+	dialled := make(chan *Link, 1)
+	go func() {
+		l, err := Dial(t.Context(), addr, Config{Role: Sender, Code: code(t, "7-right"), Notify: func(e Event) { events <- e }}, time.Minute)
+		if err != nil {
+			t.Error(err)
+		}
+		dialled <- l
+	}()
+	if e := <-events; e.Kind != EventWaiting || e.Addr != addr || e.Attempts != 1 || e.Err == nil {
+		t.Errorf("first event %+v", e)
+	}
+	l, err := Listen(t.Context(), addr, Config{Role: Receiver, Code: code(t, "7-right")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	b, err := l.Accept(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := <-dialled
+	if peer, _, version := a.Peer(); peer != addr || version != framing.Version {
+		t.Errorf("peer %q, version %d", peer, version)
+	}
+	closeBoth(t, a, b)
+}
+
+// The pauses between attempts grow from 20 ms to 5 s, and the wait is kept to.
+func TestDialBacksOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		refused := errors.New("refused")
+		var at []time.Time
+		d := &dialler{addr: "memory", cfg: Config{Role: Sender, Code: code(t, "7-right")}}
+		d.connect = func(context.Context) (net.Conn, error) {
+			at = append(at, time.Now())
+			return nil, refused
+		}
+		start := time.Now()
+		_, err := d.run(t.Context(), time.Minute)
+		le := wantCode(t, "dial", err, framing.CodeLost)
+		if le.Op != "dial" || !errors.Is(err, refused) {
+			t.Errorf("%v does not name the cause", err)
+		}
+		if took := time.Since(start); took != time.Minute {
+			t.Errorf("gave up after %v", took)
+		}
+		pause := firstPause
+		for i := 1; i < len(at)-1; i++ {
+			if got := at[i].Sub(at[i-1]); got < pause/2 || got >= pause {
+				t.Errorf("pause %d: %v, want %v to %v", i, got, pause/2, pause)
+			}
+			pause = min(2*pause, longestPause)
+		}
+		if len(at) < 15 {
+			t.Errorf("only %d attempts", len(at))
+		}
+	})
+}
+
+func TestDialOnce(t *testing.T) {
+	l := listen(t, Config{Role: Receiver, Code: code(t, "7-right")})
+	addr := l.Addr().String()
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	called := false
+	_, err := Dial(t.Context(), addr, Config{Role: Sender, Code: code(t, "7-right"), Notify: func(Event) { called = true }}, 0)
+	if le := wantCode(t, "dial", err, framing.CodeLost); le.Op != "dial" {
+		t.Errorf("Op %q", le.Op)
+	}
+	if called {
+		t.Error("told of waiting that does not happen")
+	}
+}
+
+func TestDialEndsWithItsContext(t *testing.T) {
+	// While it pauses.
+	ctx, cancel := context.WithCancel(t.Context())
+	d := &dialler{addr: "memory", cfg: Config{Role: Sender, Code: code(t, "7-right"), Notify: func(Event) { cancel() }}}
+	d.connect = func(context.Context) (net.Conn, error) { return nil, errors.New("refused") }
+	_, err := d.run(ctx, time.Hour)
+	wantCode(t, "while it pauses", err, framing.CodeInterrupted)
+	if !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	// While the other side is silent.
+	ctx, cancel = context.WithCancel(t.Context())
+	d.connect = func(context.Context) (net.Conn, error) {
+		a, b := newMemoryConns()
+		go func() {
+			_, _ = b.Read(make([]byte, 1))
+			cancel()
+		}()
+		return a, nil
+	}
+	_, err = d.run(ctx, time.Hour)
+	wantCode(t, "in the handshake", err, framing.CodeInterrupted)
+}
+
+func TestConfigsAreChecked(t *testing.T) {
+	good := code(t, "7-right")
+	for _, cfg := range []Config{{}, {Role: Sender}, {Code: good}, {Role: 3, Code: good}} {
+		if _, err := Listen(t.Context(), "127.0.0.1:0", cfg); !errors.Is(err, errConfig) {
+			t.Errorf("Listen(%+v): %v", cfg, err)
+		}
+		if _, err := Dial(t.Context(), "127.0.0.1:1", cfg, 0); !errors.Is(err, errConfig) {
+			t.Errorf("Dial(%+v): %v", cfg, err)
+		}
+	}
+	for _, addr := range []string{"", "host", ":33779", "a:b:c", "fe80::1"} {
+		_, err := Dial(t.Context(), addr, Config{Role: Sender, Code: good}, time.Hour)
+		wantCode(t, "Dial "+addr, err, framing.CodeLost)
+	}
+	if _, _, err := Pipe(Config{Role: Sender}, Config{Role: Sender}); !errors.Is(err, errSameRole) {
+		t.Errorf("Pipe of two senders: %v", err)
+	}
+	if _, _, err := Pipe(Config{Role: Sender, Code: good}, Config{Role: Receiver, Code: code(t, "7-wrong")}); codeOf(err) != framing.CodeCodeRefused {
+		t.Errorf("Pipe of two codes: %v", err)
+	}
+}
+
+func TestAcceptEnds(t *testing.T) {
+	l := listen(t, Config{Role: Receiver, Code: code(t, "7-right")})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := l.Accept(ctx)
+	wantCode(t, "cancelled", err, framing.CodeInterrupted)
+	ended := make(chan error, 1)
+	go func() {
+		_, err := l.Accept(t.Context())
+		ended <- err
+	}()
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-ended; !errors.Is(err, net.ErrClosed) {
+		t.Errorf("closed: %v", err)
+	}
+	if err := l.Close(); err != nil {
+		t.Errorf("second Close: %v", err)
+	}
+}
+
+// A link that nobody accepted ends with its listener.
+func TestCloseDropsWhatWasNotAccepted(t *testing.T) {
+	l := listen(t, Config{Role: Receiver, Code: code(t, "7-right")})
+	a, err := Dial(t.Context(), l.Addr().String(), Config{Role: Sender, Code: code(t, "7-right")}, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := a.Stream(0).Next(); err == nil {
+		t.Error("the other side goes on")
+	}
+	_ = a.Close()
+}
+
+// Capabilities count when both sides have them.
+func TestCapabilities(t *testing.T) {
+	a, b, err := Pipe(Config{Role: Sender, Capabilities: framing.CapZstd | 1<<40}, Config{Role: Receiver, Capabilities: framing.CapZstd | framing.CapCopy})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range []*Link{a, b} {
+		if _, caps, _ := l.Peer(); caps != framing.CapZstd {
+			t.Errorf("capabilities %b", caps)
+		}
+	}
+	closeBoth(t, a, b)
+}
+
+func TestAddresses(t *testing.T) {
+	var addrs []netip.Addr
+	for _, s := range []string{"127.0.0.1", "::1", "fe80::1%eth0", "2001:db8::5", "192.0.2.7", "169.254.3.4"} {
+		addrs = append(addrs, netip.MustParseAddr(s))
+	}
+	for _, tc := range []struct {
+		addrs []netip.Addr
+		only4 bool
+		want  []string
+	}{
+		{addrs, false, []string{"192.0.2.7:9", "[2001:db8::5]:9", "[fe80::1%eth0]:9", "169.254.3.4:9"}},
+		{addrs, true, []string{"192.0.2.7:9", "169.254.3.4:9"}},
+		{addrs[:2], false, []string{"127.0.0.1:9", "[::1]:9"}},
+		{nil, false, []string{"127.0.0.1:9"}},
+	} {
+		if got := dialable(tc.addrs, tc.only4, 9); !slices.Equal(got, tc.want) {
+			t.Errorf("dialable(%v, %v) = %v, want %v", tc.addrs, tc.only4, got, tc.want)
+		}
+	}
+	l := listen(t, Config{Role: Receiver, Code: code(t, "7-right")})
+	if got := l.Addresses(); len(got) != 1 || got[0] != l.Addr().String() {
+		t.Errorf("bound to loopback: %v", got)
+	}
+	all, err := Listen(t.Context(), ":0", Config{Role: Receiver, Code: code(t, "7-right")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = all.Close() }()
+	for _, addr := range all.Addresses() {
+		if strings.Contains(addr, "[::]") || strings.HasPrefix(addr, "0.0.0.0") {
+			t.Errorf("%q cannot be dialled", addr)
+		}
+	}
+}
+
+// Without a host, one listener takes both families.
+func TestListensOnBothFamilies(t *testing.T) {
+	l, err := Listen(t.Context(), ":0", Config{Role: Receiver, Code: code(t, "7-right")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	hosts := []string{"127.0.0.1"}
+	if probe, err := net.Listen("tcp6", "[::1]:0"); err == nil {
+		_ = probe.Close()
+		hosts = append(hosts, "::1")
+	}
+	for _, host := range hosts {
+		a, err := Dial(t.Context(), net.JoinHostPort(host, port), Config{Role: Sender, Code: code(t, "7-right")}, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := l.Accept(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		closeBoth(t, a, b)
+	}
+}

@@ -1,0 +1,85 @@
+package link
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+
+	"ferry/framing"
+)
+
+// Error is a failure of a link or of making one. Code says what a caller may
+// branch on: CodeCodeRefused, CodeVersion, CodeProtocol, CodeBusy, CodeTimeout,
+// CodeInterrupted (the caller's own doing), and CodeLost for everything else
+// that ends a connection. No connection at all is CodeLost with Op "dial".
+type Error struct {
+	Code   framing.Code
+	Remote bool   // the other side said so
+	Op     string // the step: "listen", "dial", "accept", "read", "write", "join", "close"
+	Err    error  // may be nil: then Code says it all
+}
+
+func (e *Error) Error() string {
+	s := e.Code.String()
+	if e.Err != nil {
+		s = e.Err.Error()
+	}
+	if e.Remote {
+		s = "the other side: " + s
+	}
+	if e.Op != "" {
+		s = e.Op + ": " + s
+	}
+	return s
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// Failures of the ladder before proof that have no text of the peer's in them.
+var (
+	errSameRole   = errors.New("both sides want to send, or both to receive")
+	errMAC        = errors.New("wrong confirmation: the codes differ, or somebody is in between")
+	errReflected  = errors.New("own message came back")
+	errMismatch   = errors.New("answer does not fit the question")
+	errUnknown    = errors.New("unknown session")
+	errBurnt      = fmt.Errorf("%d wrong confirmations: the code is burnt", maxGuesses)
+	errBroken     = fmt.Errorf("%d exchanges broke off after this side had confirmed: somebody may be guessing", maxGuesses)
+	errNotFerry   = errors.New("the other side speaks TLS but not ferry")
+	errSilence    = errors.New("nothing heard from the other side")
+	errUnexpected = errors.New("not allowed at this point")
+)
+
+// wrap makes err an *Error, unless it is one already.
+func wrap(op string, err error) *Error {
+	if le, ok := err.(*Error); ok {
+		return le
+	}
+	return &Error{Code: codeOf(err), Op: op, Err: err}
+}
+
+// codeOf finds the code of err: its own, or else what kind of failure it is.
+func codeOf(err error) framing.Code {
+	var le *Error
+	var fe *framing.Error
+	var ne net.Error
+	switch {
+	case errors.As(err, &le):
+		return le.Code
+	case errors.As(err, &fe):
+		return fe.Code
+	case errors.Is(err, context.Canceled):
+		return framing.CodeInterrupted
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
+		return framing.CodeTimeout
+	case errors.As(err, &ne) && ne.Timeout():
+		return framing.CodeTimeout
+	}
+	return framing.CodeLost
+}
+
+// protocolError is a rule that the peer broke beyond those of framing.
+func protocolError(op string, err error) *Error {
+	return &Error{Code: framing.CodeProtocol, Op: op, Err: err}
+}

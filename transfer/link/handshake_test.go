@@ -1,0 +1,366 @@
+package link
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"ferry/framing"
+)
+
+// memoryServer is a Listener for receivers on memory connections.
+func memoryServer(t *testing.T, cfg Config) (*Listener, *memoryListener) {
+	t.Helper()
+	inner := newMemoryListener()
+	l, err := newListener(inner, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	return l, inner
+}
+
+// stranger opens a connection with TLS to whatever dial reaches, for a test to
+// speak on as it likes.
+func stranger(t *testing.T, dial func(context.Context) (net.Conn, error)) *channel {
+	t.Helper()
+	conn, err := dial(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	conf, err := newTLSConfig()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := openChannel(newCoalescer(conn), conf, clientSide)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func newHelloFor(role Role) framing.Hello {
+	h := newHello(&Config{Role: role}, nil)
+	h.Purpose, h.Method = framing.PurposeNew, framing.MethodCode
+	return h
+}
+
+func wantCode(t *testing.T, what string, err error, want framing.Code) *Error {
+	t.Helper()
+	var le *Error
+	if !errors.As(err, &le) || le.Code != want {
+		t.Fatalf("%s: %v, want %v", what, err, want)
+	}
+	return le
+}
+
+// flipper inverts one bit of byte at of what passes through.
+type flipper struct{ at, seen int }
+
+func (f *flipper) pass(p []byte) []byte {
+	q := bytes.Clone(p)
+	if i := f.at - f.seen; i >= 0 && i < len(q) {
+		q[i] ^= 0x40
+	}
+	f.seen += len(p)
+	return q
+}
+
+type flipWriter struct {
+	flipper
+	w io.Writer
+}
+
+func (f *flipWriter) Write(p []byte) (int, error) { return f.w.Write(f.pass(p)) }
+
+type flipReader struct {
+	flipper
+	r io.Reader
+}
+
+func (f *flipReader) Read(p []byte) (int, error) {
+	n, err := f.r.Read(p)
+	copy(p, f.pass(p[:n]))
+	return n, err
+}
+
+// Each byte of HELLO and PROOF, frame headers included, matters in both
+// directions: the dialler never believes such an exchange, and the listener
+// believes only one whose last frame, its own, was hit.
+func TestEveryByteIsProtected(t *testing.T) {
+	probe := newHelloFor(Sender)
+	probe.Share = make([]byte, shareSize)
+	helloSize := len(probe.Append(nil)) + 5
+	total := helloSize + macSize + 5
+
+	for _, direction := range []string{"to listener", "to dialler"} {
+		for at := range total {
+			synctest.Test(t, func(t *testing.T) {
+				l, inner := memoryServer(t, Config{Role: Receiver, Code: code(t, "7-right")})
+				c := stranger(t, inner.dial)
+				if direction == "to listener" {
+					c.w = framing.NewWriter(&flipWriter{flipper{at: at}, c.tls})
+				} else {
+					c.r = framing.NewReader(&flipReader{flipper{at: at}, c.tls})
+				}
+				_ = c.raw.Conn.SetDeadline(time.Now().Add(proofLimit))
+				p, err := newCodeProver(code(t, "7-right"), Sender, c.exporter)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, _, err := dialHandshake(c, newHelloFor(Sender), p); err == nil {
+					t.Errorf("%s, byte %d: the dialler noticed nothing", direction, at)
+				}
+				synctest.Wait()
+				l.mu.Lock()
+				believed := l.active != nil
+				l.mu.Unlock()
+				if want := direction == "to dialler" && at >= helloSize; believed != want {
+					t.Errorf("%s, byte %d: the listener believed: %v", direction, at, believed)
+				}
+				_ = c.raw.Close()
+				_ = l.Close()
+			})
+		}
+	}
+}
+
+// A recorded exchange is worth nothing on another connection.
+func TestReplayIsRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, inner := memoryServer(t, Config{Role: Receiver, Code: code(t, "7-right")})
+		var tape bytes.Buffer
+		c := stranger(t, inner.dial)
+		c.w = framing.NewWriter(io.MultiWriter(&tape, c.tls))
+		p, err := newCodeProver(code(t, "7-right"), Sender, c.exporter)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := dialHandshake(c, newHelloFor(Sender), p); err != nil {
+			t.Fatal(err)
+		}
+		first, err := l.Accept(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		first.Abort(nil)
+		_ = first.Close()
+
+		again := stranger(t, inner.dial)
+		if _, err := again.tls.Write(tape.Bytes()); err != nil {
+			t.Fatal(err)
+		}
+		if err := again.raw.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := again.expect(framing.TypeHello); err != nil {
+			t.Fatal(err)
+		}
+		_, err = again.expect(framing.TypeProof)
+		wantCode(t, "replay", err, framing.CodeCodeRefused)
+		if l.guesses != 1 {
+			t.Errorf("%d wrong confirmations counted", l.guesses)
+		}
+		_ = l.Close()
+	})
+}
+
+// scripted accepts one connection on a memory listener and runs script on it as
+// the side that listens.
+func scripted(t *testing.T, script func(*channel)) *memoryListener {
+	t.Helper()
+	inner := newMemoryListener()
+	conf, err := newTLSConfig()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			conn, err := inner.Accept()
+			if err != nil {
+				return
+			}
+			c, err := openChannel(newCoalescer(conn), conf, serverSide)
+			if err == nil {
+				script(c)
+			}
+			_ = conn.Close()
+		}
+	})
+	t.Cleanup(func() { _ = inner.Close(); wg.Wait() })
+	return inner
+}
+
+func dialMemory(t *testing.T, inner *memoryListener, cfg Config, wait time.Duration) (*Link, error) {
+	t.Helper()
+	d := &dialler{addr: "memory", cfg: cfg, connect: inner.dial}
+	d.again = func(string) func(context.Context) (net.Conn, error) { return inner.dial }
+	return d.run(t.Context(), wait)
+}
+
+// A side that only sends back what it gets proves nothing.
+func TestReflection(t *testing.T) {
+	reflect := func(change func(framing.Hello) framing.Hello) (confirmed bool, err error) {
+		inner := scripted(t, func(c *channel) {
+			body, err := c.expect(framing.TypeHello)
+			if err != nil {
+				return
+			}
+			h, err := framing.ParseHello(body)
+			if err != nil {
+				return
+			}
+			h = change(h)
+			_ = c.send(framing.TypeHello, h.Append(nil))
+			if proof, err := c.expect(framing.TypeProof); err == nil {
+				_ = c.send(framing.TypeProof, proof)
+			}
+		})
+		c := stranger(t, inner.dial)
+		p, err := newCodeProver(code(t, "7-right"), Sender, c.exporter)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, confirmed, err = dialHandshake(c, newHelloFor(Sender), p)
+		return confirmed, err
+	}
+	for _, tc := range []struct {
+		name      string
+		change    func(framing.Hello) framing.Hello
+		want      error
+		confirmed bool
+	}{
+		{"as it came", func(h framing.Hello) framing.Hello { return h }, errSameRole, false},
+		{"in the other role", func(h framing.Hello) framing.Hello { h.Role = Receiver; return h }, errReflected, false},
+		{"with a share of its own", func(h framing.Hello) framing.Hello {
+			h.Role = Receiver
+			h.Share = append([]byte{9}, make([]byte, shareSize-1)...)
+			return h
+		}, errMAC, true},
+		{"with a point of low order", func(h framing.Hello) framing.Hello {
+			h.Role, h.Share = Receiver, make([]byte, shareSize)
+			return h
+		}, errShare, false},
+		{"with a share too short", func(h framing.Hello) framing.Hello {
+			h.Role, h.Share = Receiver, []byte{9}
+			return h
+		}, errShare, false},
+		{"for another purpose", func(h framing.Hello) framing.Hello {
+			h.Role, h.Purpose, h.Method, h.Session[0], h.Stream = Receiver, framing.PurposeStream, framing.MethodSession, 1, 1
+			return h
+		}, errMismatch, false},
+	} {
+		confirmed, err := reflect(tc.change)
+		if !errors.Is(err, tc.want) || confirmed != tc.confirmed {
+			t.Errorf("HELLO sent back %s: %v (confirmed %v), want %v", tc.name, err, confirmed, tc.want)
+		}
+	}
+}
+
+// Three who take our confirmation and say nothing have had three guesses.
+func TestDiallerCountsBrokenExchanges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		exchanges := 0
+		inner := scripted(t, func(c *channel) {
+			if _, err := c.expect(framing.TypeHello); err != nil {
+				return
+			}
+			h := newHelloFor(Receiver)
+			h.Share = append([]byte{9}, make([]byte, shareSize-1)...)
+			_ = c.send(framing.TypeHello, h.Append(nil))
+			if _, err := c.expect(framing.TypeProof); err == nil {
+				exchanges++
+			}
+		})
+		_, err := dialMemory(t, inner, Config{Role: Sender, Code: code(t, "7-right")}, time.Hour)
+		le := wantCode(t, "dial", err, framing.CodeCodeRefused)
+		if le.Remote || !errors.Is(err, errBroken) || exchanges != maxGuesses {
+			t.Errorf("%v after %d exchanges", err, exchanges)
+		}
+		_ = inner.Close()
+	})
+}
+
+func TestVersionsAreNamed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		inner := scripted(t, func(c *channel) {
+			if _, err := c.expect(framing.TypeHello); err != nil {
+				return
+			}
+			h := newHelloFor(Receiver)
+			h.MinVersion, h.MaxVersion = 7, 9
+			_ = c.send(framing.TypeHello, h.Append(nil))
+		})
+		_, err := dialMemory(t, inner, Config{Role: Sender, Code: code(t, "7-right")}, time.Hour)
+		wantCode(t, "dial", err, framing.CodeVersion)
+		if s := err.Error(); !strings.Contains(s, "7 to 9") || !strings.Contains(s, "version 1") {
+			t.Errorf("%q does not name both", s)
+		}
+		_ = inner.Close()
+	})
+	// And the listener answers with its own range.
+	synctest.Test(t, func(t *testing.T) {
+		var told []Event
+		l, inner := memoryServer(t, Config{Role: Receiver, Code: code(t, "7-right"), Notify: func(e Event) { told = append(told, e) }})
+		c := stranger(t, inner.dial)
+		h := newHelloFor(Sender)
+		h.MinVersion, h.MaxVersion = 7, 9
+		if err := c.send(framing.TypeHello, h.Append(nil)); err != nil {
+			t.Fatal(err)
+		}
+		body, err := c.expect(framing.TypeHello)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := framing.ParseHello(body); err != nil || got.MaxVersion != framing.Version {
+			t.Errorf("listener's HELLO: %+v, %v", got, err)
+		}
+		_, err = c.expect(framing.TypeProof)
+		wantCode(t, "refusal", err, framing.CodeVersion)
+		synctest.Wait()
+		if len(told) != 1 || told[0].Kind != EventBroken || codeOf(told[0].Err) != framing.CodeVersion {
+			t.Errorf("events %+v", told)
+		}
+		_ = l.Close()
+	})
+}
+
+// Equal roles end the dialler at once and leave the listener waiting.
+func TestSameRole(t *testing.T) {
+	l := listen(t, Config{Role: Sender, Code: code(t, "7-right")})
+	_, err := Dial(t.Context(), l.Addr().String(), Config{Role: Sender, Code: code(t, "7-right")}, time.Hour)
+	wantCode(t, "dial", err, framing.CodeProtocol)
+	if !errors.Is(err, errSameRole) {
+		t.Errorf("dial: %v", err)
+	}
+	a, err := Dial(t.Context(), l.Addr().String(), Config{Role: Receiver, Code: code(t, "7-right")}, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := l.Accept(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	closeBoth(t, a, b)
+}
+
+func closeBoth(t *testing.T, a, b *Link) {
+	t.Helper()
+	done := make(chan error, 1)
+	go func() { done <- a.Close() }()
+	if err := b.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}

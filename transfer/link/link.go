@@ -1,0 +1,239 @@
+package link
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"ferry/framing"
+)
+
+// Link is a proven channel to the other side: one or more streams that live and
+// die together. Its goroutines, a heartbeat and a watchdog, end with Close,
+// which must be called whatever came before.
+type Link struct {
+	cfg     Config
+	addr    string
+	session [16]byte
+	secret  []byte
+	epoch   uint32
+	version uint16
+	caps    uint64
+	pulse   *pulse
+	dial    func(context.Context) (net.Conn, error) // nil at the listener
+	after   func() error                            // the last step of Close; may be nil
+
+	peerState atomic.Pointer[framing.Heartbeat]
+	state     atomic.Pointer[func() (uint8, uint64)]
+	closing   atomic.Bool
+	done      chan struct{} // closed when the link is over
+	wg        sync.WaitGroup
+	closeOnce sync.Once
+
+	mu       sync.Mutex // guards what follows
+	streams  []*Stream
+	parked   map[int]*Stream // streams that came before a lower number
+	grown    chan struct{}   // closed and replaced when streams grows
+	err      error           // what ended the link; an *Error
+	over     bool
+	writeErr error // a failed write, see writeBroken
+	giveUp   *time.Timer
+}
+
+var errTooMany = fmt.Errorf("a link has at most %d streams", MaxStreams)
+
+// NumStreams returns how many streams the link has; it only grows.
+func (l *Link) NumStreams() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.streams)
+}
+
+// Stream returns stream i, 0 <= i < NumStreams().
+func (l *Link) Stream(i int) *Stream {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.streams[i]
+}
+
+// Peer returns the other side's address, the capabilities that both sides have,
+// and the protocol version in force.
+func (l *Link) Peer() (addr string, caps uint64, version uint16) {
+	return l.addr, l.caps, l.version
+}
+
+// Session returns the id that names this session to the two ends of it.
+func (l *Link) Session() [16]byte { return l.session }
+
+// Epoch counts the links that a session has had before this one.
+func (l *Link) Epoch() uint32 { return l.epoch }
+
+// PeerState returns what the other side's last heartbeat said; ok is false
+// before the first one.
+func (l *Link) PeerState() (h framing.Heartbeat, ok bool) {
+	p := l.peerState.Load()
+	if p == nil {
+		return framing.Heartbeat{}, false
+	}
+	return *p, true
+}
+
+// SetState names the function that says what this side is doing, for
+// heartbeats. It must not block, on a disk least of all.
+func (l *Link) SetState(f func() (state uint8, progress uint64)) { l.state.Store(&f) }
+
+// Done is closed when the link is over, by failure, Abort or Close.
+func (l *Link) Done() <-chan struct{} { return l.done }
+
+// Err returns the *Error that ended the link, nil while it lasts and after a
+// Close that went well.
+func (l *Link) Err() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.err
+}
+
+// Abort ends the link at once; readers and writers get err. Close is still due.
+func (l *Link) Abort(err error) {
+	if err == nil {
+		err = context.Canceled
+	}
+	l.broken(wrap("", err))
+}
+
+// Close ends the link in order: what was sent is flushed, each stream is half
+// closed and then read until the other side does the same, each within 2 s.
+// It returns once the link's goroutines are gone, with the first error of the link.
+func (l *Link) Close() error {
+	l.closeOnce.Do(l.close)
+	<-l.done
+	return l.Err()
+}
+
+// close is the body of Close.
+func (l *Link) close() {
+	l.closing.Store(true)
+	l.mu.Lock()
+	streams := l.all()
+	l.mu.Unlock()
+
+	var wg sync.WaitGroup
+	errs := make([]error, len(streams))
+	for i, s := range streams {
+		// Both limits also end a Send or Next that is under way.
+		_ = s.c.raw.Conn.SetWriteDeadline(time.Now().Add(closeLimit))
+		_ = s.c.raw.Conn.SetReadDeadline(time.Now().Add(2 * closeLimit))
+		wg.Go(func() { errs[i] = s.finish() })
+	}
+	wg.Wait()
+	var first error
+	for _, err := range errs {
+		if err != nil && first == nil {
+			first = wrap("close", err)
+		}
+	}
+	if l.after != nil {
+		if err := l.after(); err != nil && first == nil {
+			first = wrap("close", err)
+		}
+	}
+	l.end(first)
+	l.wg.Wait()
+}
+
+// all returns the streams that have connections, published or not. It needs l.mu.
+func (l *Link) all() []*Stream {
+	all := append([]*Stream(nil), l.streams...)
+	for _, s := range l.parked {
+		all = append(all, s)
+	}
+	return all
+}
+
+// broken ends the link with err, unless something else has ended it before, and
+// returns what did.
+func (l *Link) broken(err error) error {
+	l.end(err)
+	return l.cause(err)
+}
+
+// cause returns what ended the link, or else err.
+func (l *Link) cause(err error) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err != nil {
+		return l.err
+	}
+	return err
+}
+
+// end is the one place where a link ends; only the first call counts. A failed
+// write that waited in writeBroken came before err and goes before it.
+func (l *Link) end(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.over {
+		return
+	}
+	l.over = true
+	if l.writeErr != nil {
+		err = l.writeErr
+	}
+	l.err = err
+	if l.giveUp != nil {
+		l.giveUp.Stop()
+	}
+	for _, s := range l.all() {
+		_ = s.c.raw.Close() // nothing is owed on it: orderly ends have flushed before
+	}
+	close(l.done)
+}
+
+// writeBroken notes a failed write. The link ends a moment later, not at once:
+// the other side's reason for closing may be on its way to the readers.
+func (l *Link) writeBroken(err error) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err != nil {
+		return l.err
+	}
+	if l.writeErr == nil {
+		l.writeErr = err
+		if !l.over {
+			l.giveUp = time.AfterFunc(closeLimit, func() { l.end(err) })
+		}
+	}
+	return l.writeErr
+}
+
+// add puts a proven connection into the link as stream number.
+func (l *Link) add(number int, c *channel) error {
+	if err := c.raw.Conn.SetDeadline(time.Time{}); err != nil {
+		return fmt.Errorf("clearing the deadline: %w", err)
+	}
+	tune(c.raw.Conn, l.cfg.timeout()+userTimeLimit)
+	s := newStream(l, number, c)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.over || l.closing.Load() {
+		return &Error{Code: framing.CodeLost, Op: "join", Err: net.ErrClosed}
+	}
+	if number < len(l.streams) {
+		return protocolError("join", fmt.Errorf("stream %d exists", number))
+	}
+	if old := l.parked[number]; old != nil {
+		// Nobody reads it yet: the dialler has tried again.
+		_ = old.c.raw.Close()
+	}
+	l.parked[number] = s
+	for next := l.parked[len(l.streams)]; next != nil; next = l.parked[len(l.streams)] {
+		delete(l.parked, len(l.streams))
+		l.streams = append(l.streams, next)
+	}
+	close(l.grown)
+	l.grown = make(chan struct{})
+	return nil
+}

@@ -1,0 +1,167 @@
+package link
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"ferry/framing"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func code(t testing.TB, s string) Code {
+	t.Helper()
+	c, err := ParseCode(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// pair makes a link over loopback TCP; the sender dials.
+func pair(t testing.TB) (sender, receiver *Link) {
+	t.Helper()
+	l := listen(t, Config{Role: Receiver, Code: code(t, "7-some-code")})
+	sender, err := Dial(t.Context(), l.Addr().String(), Config{Role: Sender, Code: code(t, "7-some-code")}, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	receiver, err = l.Accept(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		sender.Abort(nil)
+		receiver.Abort(nil)
+		_, _ = sender.Close(), receiver.Close()
+	})
+	return sender, receiver
+}
+
+func listen(t testing.TB, cfg Config) *Listener {
+	t.Helper()
+	l, err := Listen(t.Context(), "127.0.0.1:0", cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return l
+}
+
+func bye(text string) []byte {
+	m := framing.Bye{Code: framing.CodeNone, Message: text}
+	return m.Append(nil)
+}
+
+func sendBye(t testing.TB, s *Stream, text string) {
+	t.Helper()
+	if err := s.Send(true, framing.TypeBye, bye(text)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func wantBye(t testing.TB, s *Stream, text string) {
+	t.Helper()
+	typ, _, err := s.Next()
+	if err != nil || typ != framing.TypeBye {
+		t.Fatalf("Next = %v, %v; want a BYE", typ, err)
+	}
+	b, err := s.Body()
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := framing.ParseBye(b)
+	if err != nil || m.Message != text {
+		t.Fatalf("BYE %q, %v; want %q", m.Message, err, text)
+	}
+}
+
+// Whatever carries the link, it behaves the same.
+func TestExchange(t *testing.T) {
+	for name, open := range map[string]func(*testing.T) (*Link, *Link){
+		"tcp": func(t *testing.T) (*Link, *Link) { return pair(t) },
+		"memory": func(t *testing.T) (*Link, *Link) {
+			a, b, err := Pipe(Config{Role: Sender}, Config{Role: Receiver})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return a, b
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a, b := open(t)
+			if a.Session() != b.Session() || a.Session() == [16]byte{} {
+				t.Errorf("sessions %x and %x", a.Session(), b.Session())
+			}
+			grown := make(chan error, 1)
+			go func() { grown <- b.Grow(t.Context(), 4) }()
+			if err := a.Grow(t.Context(), 4); err != nil {
+				t.Fatal(err)
+			}
+			if err := <-grown; err != nil {
+				t.Fatal(err)
+			}
+			for i := range 4 {
+				sendBye(t, a.Stream(i), fmt.Sprint("to b ", i))
+				sendBye(t, b.Stream(i), fmt.Sprint("to a ", i))
+			}
+			for i := range 4 {
+				wantBye(t, b.Stream(i), fmt.Sprint("to b ", i))
+				wantBye(t, a.Stream(i), fmt.Sprint("to a ", i))
+			}
+			closed := make(chan error, 1)
+			go func() { closed <- a.Close() }()
+			if _, _, err := b.Stream(0).Next(); !errors.Is(err, io.EOF) {
+				t.Errorf("after Close the peer gets %v, want EOF", err)
+			}
+			if err := b.Close(); err != nil {
+				t.Error(err)
+			}
+			if err := <-closed; err != nil {
+				t.Error(err)
+			}
+			var le *Error
+			if err := a.Stream(0).Send(true, framing.TypeBye, bye("late")); !errors.As(err, &le) {
+				t.Errorf("Send after Close = %v", err)
+			}
+		})
+	}
+}
+
+func TestWrongCode(t *testing.T) {
+	events := make(chan Event, maxGuesses)
+	l := listen(t, Config{Role: Receiver, Code: code(t, "7-right"), Notify: func(e Event) { events <- e }})
+	for i := range maxGuesses {
+		_, err := Dial(t.Context(), l.Addr().String(), Config{Role: Sender, Code: code(t, "7-wrong")}, time.Minute)
+		var le *Error
+		if !errors.As(err, &le) || le.Code != framing.CodeCodeRefused || !le.Remote {
+			t.Fatalf("guess %d: %v", i, err)
+		}
+		if e := <-events; e.Kind != EventRefused || e.Attempts != i+1 || e.Addr == "" {
+			t.Errorf("guess %d: event %+v", i, e)
+		}
+	}
+	_, err := l.Accept(context.Background())
+	var le *Error
+	if !errors.As(err, &le) || le.Code != framing.CodeCodeRefused {
+		t.Fatalf("Accept = %v", err)
+	}
+	// The right code comes too late, and is no news worth a fourth guess.
+	_, err = Dial(t.Context(), l.Addr().String(), Config{Role: Sender, Code: code(t, "7-right")}, time.Minute)
+	if !errors.As(err, &le) || le.Code != framing.CodeCodeRefused {
+		t.Fatalf("after the third guess: %v", err)
+	}
+	if e := <-events; e.Kind != EventBroken {
+		t.Errorf("after the third guess: event %+v", e)
+	}
+}

@@ -1,0 +1,181 @@
+package link
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"sync"
+	"time"
+
+	"ferry/framing"
+)
+
+const (
+	firstAcceptPause   = 5 * time.Millisecond
+	longestAcceptPause = time.Second
+)
+
+// Listener waits for the one peer that knows the code, and afterwards for the
+// further streams of its link. It owns an accept loop and one goroutine for each
+// connection without proof, at most maxPending.
+type Listener struct {
+	cfg   Config
+	inner net.Listener
+	conf  *tls.Config
+	slots slots
+	wg    sync.WaitGroup
+
+	mu      sync.Mutex    // guards what follows
+	guesses int           // wrong confirmations
+	told    int           // those of them that were refused by now
+	proving bool          // a right confirmation came, its link is being made
+	active  *Link         // the proven link, until it is over
+	ready   *Link         // active, while Accept has not returned it
+	changed chan struct{} // closed and replaced when one of these changes
+	closed  bool
+}
+
+// Listen starts to listen on addr: "host:port", or ":port" for all addresses of
+// both families; port 0 picks a free one. ctx bounds the look-up of host only.
+func Listen(ctx context.Context, addr string, cfg Config) (*Listener, error) {
+	if err := cfg.check(); err != nil {
+		return nil, &Error{Code: framing.CodeInternal, Op: "listen", Err: err}
+	}
+	lc := net.ListenConfig{KeepAliveConfig: keepAlive()}
+	inner, err := lc.Listen(ctx, "tcp", addr)
+	if err != nil {
+		return nil, wrap("listen", err)
+	}
+	l, err := newListener(inner, cfg)
+	if err != nil {
+		_ = inner.Close()
+		return nil, wrap("listen", err)
+	}
+	return l, nil
+}
+
+// newListener serves any source of connections and owns inner from here on,
+// unless it fails.
+func newListener(inner net.Listener, cfg Config) (*Listener, error) {
+	conf, err := newTLSConfig()
+	if err != nil {
+		return nil, err
+	}
+	l := &Listener{cfg: cfg, inner: inner, conf: conf, changed: make(chan struct{})}
+	l.wg.Go(l.serve)
+	return l, nil
+}
+
+// Addr returns the address that is listened on.
+func (l *Listener) Addr() net.Addr { return l.inner.Addr() }
+
+// Accept returns the link to the peer that has proved the code. Three wrong
+// confirmations burn the code: an *Error with CodeCodeRefused. While a link
+// lives, others with the right code are told to wait (CodeBusy); once it is
+// over, Accept may be called for the next.
+func (l *Listener) Accept(ctx context.Context) (*Link, error) {
+	for {
+		l.mu.Lock()
+		link, closed, burnt, changed := l.ready, l.closed, l.told >= maxGuesses, l.changed
+		if !closed {
+			l.ready = nil
+		}
+		l.mu.Unlock()
+		switch {
+		case closed:
+			return nil, &Error{Code: framing.CodeLost, Op: "accept", Err: net.ErrClosed}
+		case link != nil && isOver(link):
+			_ = link.Close() // lost before anybody had it
+			continue
+		case link != nil:
+			return link, nil
+		case burnt:
+			return nil, &Error{Code: framing.CodeCodeRefused, Op: "accept", Err: errBurnt}
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil, wrap("accept", ctx.Err())
+		}
+	}
+}
+
+// Close stops listening, drops whatever has not proved itself, and waits for the
+// listener's goroutines. Links that Accept returned go on.
+func (l *Listener) Close() error {
+	l.mu.Lock()
+	if l.closed {
+		l.mu.Unlock()
+		l.wg.Wait()
+		return nil
+	}
+	l.closed = true
+	l.signal()
+	l.mu.Unlock()
+
+	err := l.inner.Close()
+	l.slots.closeAll()
+	l.wg.Wait()
+	l.mu.Lock()
+	ready := l.ready
+	l.ready = nil
+	l.mu.Unlock()
+	if ready != nil {
+		ready.Abort(net.ErrClosed)
+		_ = ready.Close() // nobody had it
+	}
+	if err != nil {
+		return wrap("close", err)
+	}
+	return nil
+}
+
+// signal needs l.mu.
+func (l *Listener) signal() {
+	close(l.changed)
+	l.changed = make(chan struct{})
+}
+
+func (l *Listener) isClosed() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.closed
+}
+
+// serve is the accept loop. It ends when the listener is closed; any other
+// error, such as no file descriptors left, passes.
+func (l *Listener) serve() {
+	pause := firstAcceptPause
+	for {
+		conn, err := l.inner.Accept()
+		if err != nil {
+			if errors.Is(err, net.ErrClosed) || l.isClosed() {
+				return
+			}
+			l.cfg.notify(Event{Kind: EventBroken, Err: wrap("accept", err)})
+			l.slots.shed()
+			l.rest(pause)
+			pause = min(2*pause, longestAcceptPause)
+			continue
+		}
+		pause = firstAcceptPause
+		s := l.slots.admit(conn)
+		if s == nil || l.isClosed() {
+			_ = conn.Close()
+			continue
+		}
+		l.wg.Go(func() { l.handle(s) })
+	}
+}
+
+// rest waits for d or until the listener changes.
+func (l *Listener) rest(d time.Duration) {
+	l.mu.Lock()
+	changed := l.changed
+	l.mu.Unlock()
+	select {
+	case <-changed:
+	case <-time.After(d):
+	}
+}

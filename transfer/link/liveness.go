@@ -1,0 +1,70 @@
+package link
+
+import (
+	"fmt"
+	"time"
+
+	"ferry/framing"
+)
+
+// start runs the link's two goroutines. They are two, because a heartbeat may
+// wait for room on the wire, and the watchdog for nothing.
+func (l *Link) start() {
+	l.pulse.touch()
+	l.wg.Go(l.beat)
+	l.wg.Go(l.watch)
+}
+
+// beat sends a heartbeat on stream 0 every 5 s, which also flushes what waits
+// there.
+func (l *Link) beat() {
+	tick := time.NewTicker(heartbeat)
+	defer tick.Stop()
+	var body []byte
+	for {
+		select {
+		case <-l.done:
+			return
+		case <-tick.C:
+		}
+		h := framing.Heartbeat{State: framing.StateIdle}
+		if f := l.state.Load(); f != nil && *f != nil {
+			s, progress := (*f)()
+			h = framing.Heartbeat{State: framing.State(s), Progress: progress}
+		}
+		body = h.Append(body[:0])
+		if l.Stream(0).Send(true, framing.TypeHeartbeat, body) != nil {
+			return // the link is ending; the stream has said why
+		}
+	}
+}
+
+// stoppedAfter is how late a timer may be before this process, and not the
+// peer, must have stood still.
+const stoppedAfter = time.Second
+
+// watch ends the link when nothing came for its timeout on any stream. Any byte
+// counts, since a frame may take long on a slow line.
+func (l *Link) watch() {
+	limit := l.cfg.timeout()
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	due := time.Now().Add(limit)
+	for {
+		select {
+		case <-l.done:
+			return
+		case <-timer.C:
+		}
+		if time.Since(due) > stoppedAfter {
+			l.pulse.touch() // what came meanwhile could not be read
+		}
+		left := limit - l.pulse.silence()
+		if left <= 0 {
+			l.end(&Error{Code: framing.CodeTimeout, Op: "read", Err: fmt.Errorf("%w for %v", errSilence, limit)})
+			return
+		}
+		due = time.Now().Add(left)
+		timer.Reset(left)
+	}
+}

@@ -1,0 +1,376 @@
+package link
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"ferry/framing"
+)
+
+// hole swallows what is written once it is open, as a network does that lost a
+// route.
+type hole struct {
+	*memoryConn
+	open *atomic.Bool
+}
+
+func (h hole) Write(p []byte) (int, error) {
+	if h.open.Load() {
+		return len(p), nil
+	}
+	return h.memoryConn.Write(p)
+}
+
+// holed makes a link whose dialler's bytes can be made to vanish.
+func holed(t *testing.T, timeout time.Duration) (dialled, accepted *Link, l *Listener, open *atomic.Bool) {
+	t.Helper()
+	open = new(atomic.Bool)
+	l, inner := memoryServer(t, Config{Role: Receiver, Code: code(t, "7-right"), Timeout: timeout})
+	d := &dialler{addr: "memory", cfg: Config{Role: Sender, Code: code(t, "7-right"), Timeout: timeout}}
+	d.connect = func(ctx context.Context) (net.Conn, error) {
+		c, err := inner.dial(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return hole{c.(*memoryConn), open}, nil
+	}
+	d.again = func(string) func(context.Context) (net.Conn, error) { return d.connect }
+	dialled, err := d.run(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	accepted, err = l.Accept(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dialled, accepted, l, open
+}
+
+// read reads stream i of l until it ends.
+func read(l *Link, i int) <-chan error {
+	ended := make(chan error, 1)
+	go func() {
+		for {
+			if _, _, err := l.Stream(i).Next(); err != nil {
+				ended <- err
+				return
+			}
+			if _, err := l.Stream(i).Body(); err != nil {
+				ended <- err
+				return
+			}
+		}
+	}()
+	return ended
+}
+
+func TestSilenceEndsALink(t *testing.T) {
+	for _, tc := range []struct{ set, want time.Duration }{
+		{0, DefaultTimeout},
+		{time.Second, MinTimeout},
+		{time.Minute, time.Minute},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			a, b, l, open := holed(t, tc.set)
+			start := time.Now()
+			aEnd, bEnd := read(a, 0), read(b, 0)
+			open.Store(true)
+			err := <-bEnd
+			wantCode(t, "reader", err, framing.CodeTimeout)
+			if took := time.Since(start); took != tc.want {
+				t.Errorf("timeout %v: ended after %v, want %v", tc.set, took, tc.want)
+			}
+			wantCode(t, "Err", b.Err(), framing.CodeTimeout)
+			wantCode(t, "Send", b.Stream(0).Send(true, framing.TypeBye, bye("x")), framing.CodeTimeout)
+			wantCode(t, "the side that was heard no more", <-aEnd, framing.CodeLost)
+			if err := b.Close(); codeOf(err) != framing.CodeTimeout {
+				t.Errorf("Close = %v", err)
+			}
+			_ = a.Close()
+			_ = l.Close()
+		})
+	}
+}
+
+// An idle link lives on, and heartbeats tell what the other side is doing.
+func TestHeartbeatsKeepALink(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b, l, _ := holed(t, 0)
+		if _, ok := b.PeerState(); ok {
+			t.Error("a state before the first heartbeat")
+		}
+		progress := uint64(0)
+		a.SetState(func() (uint8, uint64) {
+			progress++
+			return uint8(framing.StateDisk), progress
+		})
+		aEnd, bEnd := read(a, 0), read(b, 0)
+		time.Sleep(10*time.Minute + time.Second)
+		if h, ok := b.PeerState(); !ok || h.State != framing.StateDisk || h.Progress != 120 {
+			t.Errorf("after ten minutes: %+v, %v", h, ok)
+		}
+		if h, ok := a.PeerState(); !ok || h.State != framing.StateIdle {
+			t.Errorf("a side without SetState: %+v, %v", h, ok)
+		}
+		if a.Err() != nil || b.Err() != nil {
+			t.Errorf("%v, %v", a.Err(), b.Err())
+		}
+		closeBoth(t, a, b)
+		for _, end := range []<-chan error{aEnd, bEnd} {
+			if err := <-end; codeOf(err) != framing.CodeLost {
+				t.Errorf("reader ended with %v", err)
+			}
+		}
+		_ = l.Close()
+	})
+}
+
+// Bytes of a frame that takes longer than the timeout keep a link alive, on
+// whichever stream.
+func TestSlowFrameIsAlive(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b, l, _ := holed(t, 0)
+		if err := a.Grow(t.Context(), 2); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.Grow(t.Context(), 2); err != nil {
+			t.Fatal(err)
+		}
+		_, bEnd := read(a, 0), read(b, 1)
+		// No heartbeat helps.
+		a.SetState(func() (uint8, uint64) { <-a.Done(); return 0, 0 })
+		c := a.Stream(1).c
+		head := []byte{0, 0, 0, 21, byte(framing.TypeData)}
+		for _, x := range append(head, make([]byte, 20)...) {
+			if _, err := c.tls.Write([]byte{x}); err != nil {
+				t.Fatal(err)
+			}
+			if err := c.raw.Flush(); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(20 * time.Second)
+		}
+		if err := b.Err(); err != nil {
+			t.Errorf("ended with %v although bytes came", err)
+		}
+		time.Sleep(11 * time.Second) // 31 s after the last byte
+		wantCode(t, "after the last byte", <-bEnd, framing.CodeTimeout)
+		a.Abort(nil)
+		_, _ = a.Close(), b.Close()
+		_ = l.Close()
+	})
+}
+
+func TestAbort(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b, l, _ := holed(t, 0)
+		end := read(a, 0)
+		synctest.Wait()
+		boom := errors.New("boom")
+		a.Abort(boom)
+		if err := <-end; !errors.Is(err, boom) {
+			t.Errorf("reader gets %v", err)
+		}
+		if err := a.Stream(0).Send(false, framing.TypeBye, bye("x")); !errors.Is(err, boom) {
+			t.Errorf("Send = %v", err)
+		}
+		<-a.Done()
+		a.Abort(errors.New("later"))
+		if err := a.Close(); !errors.Is(err, boom) {
+			t.Errorf("Close = %v, the first error counts", err)
+		}
+		// A cut is not an end.
+		if err := <-read(b, 0); errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+			t.Errorf("the other side takes a cut for an end: %v", err)
+		}
+		wantCode(t, "other side", b.Err(), framing.CodeLost)
+		_ = b.Close()
+		_ = l.Close()
+	})
+}
+
+// The reason why the other side closed reaches the reader although a write has
+// failed before.
+func TestLastWordsOutliveAFailedWrite(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b, l, _ := holed(t, 0)
+		sendBye(t, b.Stream(0), "no space")
+		b.Abort(nil)
+		wantCode(t, "Send", a.Stream(0).Send(true, framing.TypeBye, bye("x")), framing.CodeLost)
+		wantBye(t, a.Stream(0), "no space")
+		start := time.Now()
+		<-a.Done() // ends by itself, even if nobody reads
+		if took := time.Since(start); took > closeLimit {
+			t.Errorf("ended only after %v", took)
+		}
+		wantCode(t, "Err", a.Err(), framing.CodeLost)
+		_, _ = a.Close(), b.Close()
+		_ = l.Close()
+	})
+}
+
+// Close is bounded whatever the other side does: here it neither reads nor
+// closes, and its buffer is full.
+func TestCloseIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b, l, _ := holed(t, 0)
+		start := time.Now()
+		if _, err := a.Stream(0).c.raw.Conn.Write(make([]byte, memoryBuffer)); err != nil {
+			t.Fatal(err)
+		}
+		err := a.Close()
+		wantCode(t, "Close with bytes unsent", err, framing.CodeTimeout)
+		if took := time.Since(start); took != closeLimit {
+			t.Errorf("Close took %v", took)
+		}
+		b.Abort(nil)
+		_ = b.Close()
+		_ = l.Close()
+	})
+	// It only does not close: what was sent is out, so that is no error.
+	synctest.Test(t, func(t *testing.T) {
+		a, b, l, _ := holed(t, 0)
+		start := time.Now()
+		if err := a.Close(); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(start); took > 2*closeLimit {
+			t.Errorf("Close took %v", took)
+		}
+		_, _, err := b.Stream(0).Next()
+		if !errors.Is(err, io.EOF) {
+			t.Errorf("the other side gets %v", err)
+		}
+		b.Abort(nil)
+		_ = b.Close()
+		_ = l.Close()
+	})
+}
+
+// A Send that is stuck ends with Close. In real time: synctest does not see
+// through the lock that Close waits for.
+func TestCloseEndsAStuckSend(t *testing.T) {
+	a, b, err := Pipe(Config{Role: Sender}, Config{Role: Receiver})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent := make(chan error, 1)
+	go func() {
+		for {
+			if err := a.Stream(0).Send(true, framing.TypeData, make([]byte, 200<<10)); err != nil {
+				sent <- err
+				return
+			}
+		}
+	}()
+	awaitFull(a.Stream(0).c.raw.Conn.(*memoryConn))
+	closed := make(chan error)
+	go func() { closed <- a.Close() }()
+	if err := <-sent; err == nil {
+		t.Error("Send succeeded beyond what the other side holds")
+	}
+	wantCode(t, "Close", <-closed, framing.CodeTimeout)
+	b.Abort(nil)
+	_ = b.Close()
+}
+
+// awaitFull blocks until what c sends has no room left.
+func awaitFull(c *memoryConn) {
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
+	for c.out.n < len(c.out.ring) {
+		c.out.cond.Wait()
+	}
+}
+
+// After the proof the frames of the ladder, heartbeats on the wrong stream and
+// states that do not exist are refused, and the link stays up to say so.
+func TestRulesAfterProof(t *testing.T) {
+	hb := framing.Heartbeat{State: framing.StateIdle}
+	bad := framing.Heartbeat{State: 9}
+	hello := newHelloFor(Sender)
+	for name, tc := range map[string]struct {
+		stream int
+		typ    framing.Type
+		body   []byte
+	}{
+		"HELLO":                      {0, framing.TypeHello, hello.Append(nil)},
+		"PROOF":                      {0, framing.TypeProof, make([]byte, 64)},
+		"REFUSE":                     {0, framing.TypeRefuse, []byte{1}},
+		"heartbeat on stream 1":      {1, framing.TypeHeartbeat, hb.Append(nil)},
+		"heartbeat of unknown state": {0, framing.TypeHeartbeat, bad.Append(nil)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a, b, err := Pipe(Config{Role: Sender}, Config{Role: Receiver})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := a.Grow(t.Context(), 2); err != nil {
+				t.Fatal(err)
+			}
+			if err := b.Grow(t.Context(), 2); err != nil {
+				t.Fatal(err)
+			}
+			if err := a.Stream(tc.stream).Send(true, tc.typ, tc.body); err != nil {
+				t.Fatal(err)
+			}
+			_, _, err = b.Stream(tc.stream).Next()
+			wantCode(t, "Next", err, framing.CodeProtocol)
+			if _, _, again := b.Stream(tc.stream).Next(); again != err {
+				t.Errorf("the error does not stick: %v", again)
+			}
+			sendBye(t, b.Stream(0), "you broke the rules")
+			wantBye(t, a.Stream(0), "you broke the rules")
+			closeBoth(t, a, b)
+		})
+	}
+}
+
+// A frame that the caller got wrong is the caller's error and nothing else.
+func TestSendChecksItsFrame(t *testing.T) {
+	a, b, err := Pipe(Config{Role: Sender}, Config{Role: Receiver})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = a.Stream(0).Send(true, framing.TypeCredit, make([]byte, 5))
+	wantCode(t, "too long", err, framing.CodeInternal)
+	if a.Err() != nil {
+		t.Errorf("the link ended: %v", a.Err())
+	}
+	closeBoth(t, a, b)
+}
+
+// Frames that wait in the buffer go out with the next Flush.
+func TestFlush(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b, l, _ := holed(t, 0)
+		got := make(chan framing.Type, 1)
+		go func() {
+			typ, _, _ := b.Stream(0).Next()
+			got <- typ
+		}()
+		if err := a.Stream(0).Send(false, framing.TypeBye, bye("x")); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		select {
+		case typ := <-got:
+			t.Errorf("%v went out without a flush", typ)
+		default:
+		}
+		if err := a.Stream(0).Flush(); err != nil {
+			t.Fatal(err)
+		}
+		if typ := <-got; typ != framing.TypeBye {
+			t.Errorf("got %v", typ)
+		}
+		closeBoth(t, a, b)
+		_ = l.Close()
+	})
+}

@@ -1,0 +1,138 @@
+package link
+
+import (
+	"bytes"
+	"crypto/hkdf"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha512"
+	"fmt"
+
+	"ferry/framing"
+)
+
+const (
+	macSize    = 64 // bytes of a PROOF
+	nonceSize  = 32
+	secretSize = 64
+)
+
+// macs are the two confirmations of an exchange.
+type macs struct{ dialler, listener [macSize]byte }
+
+// prover knows how a HELLO's share is made and what PROOF follows from both
+// HELLOs, whose bodies it binds byte for byte.
+type prover interface {
+	share() []byte
+	// prove computes the confirmations; own tells which HELLO is ours.
+	prove(dialler, listener helloBody, own side) (macs, error)
+}
+
+type side uint8
+
+const (
+	dialling side = iota
+	listening
+)
+
+// helloBody is a HELLO as it was on the wire, and its share.
+type helloBody struct {
+	body, share []byte
+}
+
+// codeProver proves the pairing code by CPace, with the dialler as initiator,
+// the HELLO bodies as associated data and the TLS exporter as session id.
+type codeProver struct {
+	party    *cpaceParty
+	exporter []byte
+	isk      []byte // set by prove
+}
+
+// newCodeProver takes the role of the side that dials; the other has the other.
+func newCodeProver(code Code, dialler Role, exporter []byte) (*codeProver, error) {
+	ci := appendLV(nil, []byte(alpn), []byte("dialler"), []byte{byte(dialler)},
+		[]byte("listener"), []byte{byte(otherRole(dialler))})
+	party, err := newCPace([]byte(code.Reveal()), ci, exporter)
+	if err != nil {
+		return nil, err
+	}
+	return &codeProver{party: party, exporter: exporter}, nil
+}
+
+func (p *codeProver) share() []byte { return p.party.share[:] }
+
+func (p *codeProver) prove(d, l helloBody, own side) (macs, error) {
+	if len(d.share) != shareSize || len(l.share) != shareSize {
+		return macs{}, errShare
+	}
+	if bytes.Equal(d.share, l.share) {
+		return macs{}, errReflected
+	}
+	peer := l.share
+	if own == listening {
+		peer = d.share
+	}
+	t := cpaceTranscript{shareA: d.share, adA: d.body, shareB: l.share, adB: l.body}
+	isk, err := p.party.isk(peer, t)
+	if err != nil {
+		return macs{}, err
+	}
+	p.isk = isk
+	var m macs
+	m.dialler, m.listener = cpaceTags(p.exporter, isk, t)
+	return m, nil
+}
+
+// session derives what further streams and a rejoin are proved with.
+func (p *codeProver) session() (id [16]byte, secret []byte, err error) {
+	b, err := hkdf.Key(sha512.New, p.isk, nil, "ferry session id", len(id))
+	if err != nil {
+		return id, nil, fmt.Errorf("deriving the session id: %w", err)
+	}
+	secret, err = hkdf.Key(sha512.New, p.isk, nil, "ferry session secret", secretSize)
+	if err != nil {
+		return id, nil, fmt.Errorf("deriving the session secret: %w", err)
+	}
+	return [16]byte(b), secret, nil
+}
+
+// sessionProver proves the secret of a session: HMAC-SHA-512 under it of
+// lv_cat("ferry session proof", "dialler" or "listener", exporter, both HELLO
+// bodies, the dialler's first), which name role, stream, epoch and nonces.
+type sessionProver struct {
+	secret   []byte
+	exporter []byte
+	nonce    [nonceSize]byte
+}
+
+func newSessionProver(secret, exporter []byte) (*sessionProver, error) {
+	p := &sessionProver{secret: secret, exporter: exporter}
+	if _, err := rand.Read(p.nonce[:]); err != nil {
+		return nil, fmt.Errorf("drawing a nonce: %w", err)
+	}
+	return p, nil
+}
+
+func (p *sessionProver) share() []byte { return p.nonce[:] }
+
+func (p *sessionProver) prove(d, l helloBody, _ side) (macs, error) {
+	if len(d.share) != nonceSize || len(l.share) != nonceSize {
+		return macs{}, errShare
+	}
+	if bytes.Equal(d.share, l.share) {
+		return macs{}, errReflected
+	}
+	mac := func(who string) [macSize]byte {
+		h := hmac.New(sha512.New, p.secret)
+		h.Write(appendLV(nil, []byte("ferry session proof"), []byte(who), p.exporter, d.body, l.body))
+		return [macSize]byte(h.Sum(nil))
+	}
+	return macs{dialler: mac("dialler"), listener: mac("listener")}, nil
+}
+
+func otherRole(r Role) Role {
+	if r == framing.RoleSender {
+		return framing.RoleReceiver
+	}
+	return framing.RoleSender
+}

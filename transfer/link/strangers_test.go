@@ -1,0 +1,381 @@
+package link
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"ferry/framing"
+)
+
+// Each step before the proof has its own limit, all of them count from accept,
+// and bytes that trickle in stretch none.
+func TestStrangersAreTimed(t *testing.T) {
+	for name, tc := range map[string]struct {
+		speak func(*testing.T, net.Conn)
+		limit time.Duration
+	}{
+		"silent": {func(*testing.T, net.Conn) {}, firstByteLimit},
+		"one byte": {func(_ *testing.T, c net.Conn) {
+			_, _ = c.Write([]byte{0x16})
+		}, tlsLimit},
+		"one byte a second": {func(_ *testing.T, c net.Conn) {
+			for _, b := range []byte{0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3} {
+				_, _ = c.Write([]byte{b})
+				time.Sleep(time.Second)
+			}
+		}, tlsLimit},
+		"TLS and no HELLO": {func(t *testing.T, c net.Conn) {
+			handshakeOnly(t, c)
+		}, proofLimit},
+		"TLS and a HELLO of one byte in ten seconds": {func(t *testing.T, c net.Conn) {
+			ch := handshakeOnly(t, c)
+			for _, b := range []byte{0, 0, 0, 80, 1} {
+				_, _ = ch.tls.Write([]byte{b})
+				_ = ch.raw.Flush()
+				time.Sleep(10 * time.Second)
+			}
+		}, proofLimit},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l, inner := memoryServer(t, Config{Role: Receiver, Code: code(t, "7-right")})
+				conn, err := inner.dial(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				start := time.Now()
+				var wg sync.WaitGroup
+				wg.Go(func() { tc.speak(t, conn) })
+				// The other direction carries nothing more once the listener closed.
+				awaitClose(conn.(*memoryConn))
+				if took := time.Since(start); took != tc.limit {
+					t.Errorf("closed after %v, want %v", took, tc.limit)
+				}
+				wg.Wait()
+				_ = conn.Close()
+				_ = l.Close()
+			})
+		})
+	}
+}
+
+// awaitClose blocks until the other end has closed c for reading.
+func awaitClose(c *memoryConn) {
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
+	for !c.out.reader.closed {
+		c.out.cond.Wait()
+	}
+}
+
+func handshakeOnly(t *testing.T, conn net.Conn) *channel {
+	conf, err := newTLSConfig()
+	if err != nil {
+		t.Error(err)
+		return nil
+	}
+	c, err := openChannel(newCoalescer(conn), conf, clientSide)
+	if err == nil {
+		err = c.raw.Flush() // else our last flight waits for the HELLO
+	}
+	if err != nil {
+		t.Error(err)
+		return nil
+	}
+	return c
+}
+
+// A thousand connections that stall at whatever step do not keep an honest peer
+// of the same address out for longer than 2 s.
+func TestHonestPeerAmongAThousand(t *testing.T) {
+	for name, stall := range map[string]func(*testing.T, net.Conn){
+		"silent": func(*testing.T, net.Conn) {},
+		"one byte": func(_ *testing.T, c net.Conn) {
+			_, _ = c.Write([]byte{0x16})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := listen(t, Config{Role: Receiver, Code: code(t, "7-right")})
+			for range 1000 {
+				c, err := net.Dial("tcp", l.Addr().String())
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer func() { _ = c.Close() }()
+				stall(t, c)
+			}
+			honestGetsIn(t, l)
+		})
+	}
+	t.Run("TLS done", func(t *testing.T) {
+		l := listen(t, Config{Role: Receiver, Code: code(t, "7-right")})
+		conf, err := newTLSConfig()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 3 * maxPerSource {
+			c, err := net.Dial("tcp", l.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = c.Close() }()
+			// Those beyond the limit of one source are turned away.
+			_ = c.SetDeadline(time.Now().Add(tlsLimit))
+			if ch, err := openChannel(newCoalescer(c), conf, clientSide); err == nil {
+				_ = ch.raw.Flush()
+			}
+		}
+		honestGetsIn(t, l)
+	})
+}
+
+func honestGetsIn(t *testing.T, l *Listener) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	a, err := Dial(ctx, l.Addr().String(), Config{Role: Sender, Code: code(t, "7-right")}, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := l.Accept(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	closeBoth(t, a, b)
+}
+
+// fakeConn has an address and remembers that it was closed.
+type fakeConn struct {
+	net.Conn
+	addr   net.Addr
+	closed atomic.Bool
+}
+
+func (c *fakeConn) RemoteAddr() net.Addr { return c.addr }
+func (c *fakeConn) Close() error         { c.closed.Store(true); return nil }
+
+func fake(addr string) *fakeConn {
+	return &fakeConn{addr: net.TCPAddrFromAddrPort(netip.MustParseAddrPort(addr))}
+}
+
+func TestSlots(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var table slots
+		conns := map[string]*fakeConn{}
+		admit := func(name, addr string) *slot {
+			c := fake(addr)
+			conns[name] = c
+			return table.admit(c)
+		}
+		gone := func(name string) bool { return conns[name].closed.Load() }
+
+		// Nine of one source: the least advanced goes, not the oldest.
+		spoke := admit("spoke", "192.0.2.1:1")
+		table.advance(spoke, stageSpoke)
+		admit("silent", "192.0.2.1:2")
+		for range maxPerSource - 2 {
+			admit("more", "[::ffff:192.0.2.1]:3") // the same address in other clothes
+		}
+		if admit("ninth", "192.0.2.1:9") == nil || !gone("silent") || gone("spoke") {
+			t.Errorf("ninth of a source: silent gone %v, spoke gone %v", gone("silent"), gone("spoke"))
+		}
+		// Another /64 is another source, the same /64 is not.
+		for range maxPerSource {
+			admit("v6", "[2001:db8::1]:1")
+		}
+		admit("neighbour", "[2001:db8:0:1::1]:1")
+		if gone("v6") {
+			t.Error("a neighbouring /64 counts for this one")
+		}
+		if first := conns["v6"]; admit("v6 ninth", "[2001:db8::ffff]:1") == nil || first.closed.Load() {
+			t.Error("the newest of a source went, or nobody")
+		}
+
+		// All slots taken by peers who got through TLS: they are safe for a
+		// moment, and then the oldest goes.
+		table = slots{}
+		for i := range maxPending {
+			addr := netip.AddrPortFrom(netip.AddrFrom4([4]byte{198, 51, 100, byte(i)}), 1)
+			s := table.admit(&fakeConn{addr: net.TCPAddrFromAddrPort(addr)})
+			table.advance(s, stageTLS)
+			if i == 0 {
+				conns["first"] = s.conn.(*fakeConn)
+			}
+		}
+		if admit("65th", "203.0.113.1:1") != nil || gone("first") {
+			t.Error("a fresh handshake was thrown out")
+		}
+		time.Sleep(staleAfter)
+		s := admit("65th", "203.0.113.1:1")
+		if s == nil || !gone("first") {
+			t.Error("a stale handshake was kept")
+		}
+		if len(table.all) != maxPending {
+			t.Errorf("%d slots taken", len(table.all))
+		}
+		// Who joins a session is neither counted nor thrown out.
+		for _, s := range table.all {
+			table.exempt(s)
+		}
+		if admit("66th", "203.0.113.2:1") != nil {
+			t.Error("a joining connection was thrown out")
+		}
+		table.release(s)
+		if admit("66th", "203.0.113.2:1") == nil {
+			t.Error("a released slot is not free")
+		}
+	})
+}
+
+// scarce fails with EMFILE a few times before it accepts.
+type scarce struct {
+	*memoryListener
+	left int
+	at   []time.Time
+}
+
+func (s *scarce) Accept() (net.Conn, error) {
+	s.at = append(s.at, time.Now())
+	if s.left > 0 {
+		s.left--
+		return nil, &net.OpError{Op: "accept", Err: syscall.EMFILE}
+	}
+	return s.memoryListener.Accept()
+}
+
+func TestAcceptBacksOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		inner := &scarce{memoryListener: newMemoryListener(), left: 12}
+		l, err := newListener(inner, Config{Role: Receiver, Code: code(t, "7-right")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := dialMemory(t, inner.memoryListener, Config{Role: Sender, Code: code(t, "7-right")}, time.Hour)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := l.Accept(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		closeBoth(t, a, b)
+		_ = l.Close()
+		for i := 2; i < 13; i++ {
+			before, after := inner.at[i-1].Sub(inner.at[i-2]), inner.at[i].Sub(inner.at[i-1])
+			if want := min(2*before, longestAcceptPause); after != want {
+				t.Errorf("pause %d is %v after %v", i, after, before)
+			}
+		}
+	})
+}
+
+// However many guess at once, three are looked at.
+func TestParallelGuesses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var refused atomic.Int64
+		l, inner := memoryServer(t, Config{Role: Receiver, Code: code(t, "7-right"), Notify: func(e Event) {
+			if e.Kind == EventRefused {
+				refused.Add(1)
+			}
+		}})
+		const crowd = maxPerSource // memory connections are one source
+		ready := make(chan struct{})
+		var wg sync.WaitGroup
+		for range crowd {
+			wg.Go(func() {
+				c := stranger(t, inner.dial)
+				p, err := newCodeProver(code(t, "7-wrong"), Sender, c.exporter)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				<-ready
+				_, _, err = dialHandshake(c, newHelloFor(Sender), p)
+				if codeOf(err) != framing.CodeCodeRefused {
+					t.Errorf("guess: %v", err)
+				}
+			})
+		}
+		synctest.Wait() // all are through TLS
+		close(ready)
+		wg.Wait()
+		if n := refused.Load(); n != maxGuesses {
+			t.Errorf("%d confirmations were looked at", n)
+		}
+		_, err := l.Accept(t.Context())
+		wantCode(t, "Accept", err, framing.CodeCodeRefused)
+		_ = l.Close()
+	})
+}
+
+// Of two who know the code and come at the same moment one gets the session, and
+// the other gets it when the first has gone.
+func TestTwoAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, inner := memoryServer(t, Config{Role: Receiver, Code: code(t, "7-right")})
+		ready := make(chan struct{})
+		results := make(chan error, 2)
+		for range 2 {
+			c := stranger(t, inner.dial)
+			p, err := newCodeProver(code(t, "7-right"), Sender, c.exporter)
+			if err != nil {
+				t.Fatal(err)
+			}
+			go func() {
+				<-ready
+				_, _, err := dialHandshake(c, newHelloFor(Sender), p)
+				results <- err
+			}()
+		}
+		synctest.Wait()
+		close(ready)
+		first, second := <-results, <-results
+		if first == nil {
+			first, second = second, first
+		}
+		wantCode(t, "the slower one", first, framing.CodeBusy)
+		if second != nil {
+			t.Errorf("nobody got in: %v", second)
+		}
+		link, err := l.Accept(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		// A third one waits until the session is free.
+		waiting := make(chan error, 1)
+		third := make(chan *Link, 1)
+		go func() {
+			cfg := Config{Role: Sender, Code: code(t, "7-right")}
+			cfg.Notify = func(e Event) {
+				if e.Kind == EventWaiting {
+					select {
+					case waiting <- e.Err:
+					default:
+					}
+				}
+			}
+			got, err := dialMemory(t, inner, cfg, time.Hour)
+			if err != nil {
+				t.Error(err)
+			}
+			third <- got
+		}()
+		wantCode(t, "the third", <-waiting, framing.CodeBusy)
+		link.Abort(errors.New("gone"))
+		_ = link.Close()
+		far, err := l.Accept(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		closeBoth(t, <-third, far)
+		_ = l.Close()
+	})
+}
