@@ -1,0 +1,89 @@
+package transfer
+
+import (
+	"context"
+	"sync"
+)
+
+// gauge counts something that may be taken only while there is enough: bytes
+// of credit, entries in flight, open files.
+type gauge struct {
+	mu   sync.Mutex
+	cond sync.Cond
+	free int64
+	err  error
+}
+
+// newGauge returns a gauge with free units, whose waiters give up when ctx ends.
+func newGauge(ctx context.Context, free int64) *gauge {
+	g := &gauge{free: free}
+	g.cond.L = &g.mu
+	context.AfterFunc(ctx, func() {
+		g.mu.Lock()
+		g.err = context.Cause(ctx)
+		g.mu.Unlock()
+		g.cond.Broadcast()
+	})
+	return g
+}
+
+func (g *gauge) take(n int64) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for g.free < n && g.err == nil {
+		g.cond.Wait()
+	}
+	if g.err != nil {
+		return g.err
+	}
+	g.free -= n
+	return nil
+}
+
+// try takes n if that needs no waiting.
+func (g *gauge) try(n int64) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.free < n || g.err != nil {
+		return false
+	}
+	g.free -= n
+	return true
+}
+
+func (g *gauge) give(n int64) {
+	g.mu.Lock()
+	g.free += n
+	g.mu.Unlock()
+	g.cond.Broadcast()
+}
+
+// chunkPool recycles chunk buffers by size class. It does not bound them: at
+// the receiver credit does, at the sender a gauge.
+type chunkPool struct {
+	classes [5]sync.Pool // 64 KiB << i, of *[]byte
+}
+
+const smallestBuffer = 64 << 10
+
+// get returns a buffer of length n, at most one chunk, not cleared.
+func (p *chunkPool) get(n int) *[]byte {
+	class, size := 0, smallestBuffer
+	for size < n {
+		class, size = class+1, size*2
+	}
+	if b, ok := p.classes[class].Get().(*[]byte); ok {
+		*b = (*b)[:n]
+		return b
+	}
+	b := make([]byte, n, size)
+	return &b
+}
+
+func (p *chunkPool) put(b *[]byte) {
+	class, size := 0, smallestBuffer
+	for size < cap(*b) {
+		class, size = class+1, size*2
+	}
+	p.classes[class].Put(b)
+}

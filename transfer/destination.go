@@ -1,0 +1,131 @@
+package transfer
+
+import (
+	"os"
+
+	"ferry/checksum"
+	"ferry/transfer/dest"
+	"ferry/transfer/tree"
+)
+
+// Destination is what Receive needs of the place where a delivery lands. All
+// methods but Finish and Close are safe for concurrent use on different
+// entries. An entry's parent was made before the entry is named here.
+type Destination interface {
+	// Path is the entry's path relative to the destination, raw bytes.
+	Path(*tree.Entry) string
+	// Stat tells what stands under the entry's name; fs.ErrNotExist if nothing.
+	Stat(*tree.Entry) (tree.Info, error)
+	// MakeFolder makes the folder or adopts the one that is there.
+	MakeFolder(*tree.Entry) (existed bool, err error)
+	// FinishFolder gives a folder its metadata once its children are settled.
+	FinishFolder(*tree.Entry) error
+	// MakeLink makes a symbolic link; same: it was there with this target.
+	MakeLink(e *tree.Entry, replace bool) (same bool, err error)
+	// Existing opens the file under the entry's name, for comparing or as basis.
+	Existing(*tree.Entry) (*os.File, tree.Info, error)
+	// Keep has a file that was found the same made durable with the rest.
+	Keep(*tree.Entry) error
+	// Touch is Keep that gives the file the entry's metadata as well.
+	Touch(*tree.Entry) error
+	// Begin starts a file, or goes on with a partial of it.
+	Begin(*tree.Entry) (Partial, error)
+	// Publish syncs the sealed files of a batch and gives them their names.
+	// The result of each is in its Err; the returned error ends the delivery.
+	Publish([]*Publication) error
+	// Leftovers are the partials here that nobody works on, as paths relative to
+	// the destination. Those of which nobody took care for long are removed.
+	Leftovers() ([]string, error)
+	// Free is the space left, in bytes.
+	Free() (int64, error)
+	// Finish makes all that was published durable. Nothing follows but Close.
+	Finish() error
+	Close() error
+}
+
+// Partial is a file on its way, by chunks of checksum.ChunkSize. Different
+// chunks may be written concurrently.
+type Partial interface {
+	// Present yields the chunks that an interrupted delivery left here, with
+	// the chaining value that it noted: a hint, to be hashed before it counts.
+	// Chunks that are written meanwhile may be among them or not.
+	Present(yield func(index uint64, cv checksum.CV) bool)
+	WriteChunk(index uint64, b []byte, cv checksum.CV) error
+	// WriteHole makes chunk index read as n zeros, without storing them.
+	WriteHole(index uint64, n int, cv checksum.CV) error
+	ReadChunk(index uint64, buf []byte) (int, error)
+	// CopyChunk takes a chunk from an older file, inside the kernel if possible.
+	CopyChunk(from *os.File, index uint64, n int) error
+	// Mark notes the chaining value of a chunk that was copied and hashed.
+	Mark(index uint64, cv checksum.CV)
+	// Write stores the whole content of a file of one chunk or less.
+	Write(b []byte) error
+	SetDigest(checksum.Digest)
+	// Seal gives the file its size and metadata; no writes follow.
+	Seal(e *tree.Entry, size int64) error
+	// Discard ends a partial that is not published; keep leaves it for the next
+	// delivery.
+	Discard(keep bool) error
+}
+
+// Publication asks for one sealed file to get its final name.
+type Publication struct {
+	Partial Partial
+	Entry   *tree.Entry
+	Replace bool // an existing file may be replaced
+	// Expect is what was to be replaced when that was decided; if it has changed
+	// since, the result is a conflict.
+	Expect *tree.Info
+	Rename bool   // a free name is to be found if the name is taken
+	Name   string // set when another name was used
+	Err    error  // set when it failed
+}
+
+// FolderOptions say how a folder keeps what lands in it.
+type FolderOptions struct {
+	NoSync     bool // give up the power-cut part of the promise
+	VerifyDisk bool // read everything back, past the page cache where possible
+}
+
+// NewFolder opens the folder at path as a Destination and makes it if it is
+// absent.
+func NewFolder(path string, o FolderOptions) (Destination, error) {
+	f, err := dest.Open(path, dest.Options{NoSync: o.NoSync, VerifyDisk: o.VerifyDisk})
+	if err != nil {
+		return nil, destinationError("opening the destination", path, err)
+	}
+	return folder{Folder: f, durable: !o.NoSync}, nil
+}
+
+// folder adapts dest.Folder, whose methods return concrete types.
+type folder struct {
+	*dest.Folder
+	durable bool
+}
+
+func (f folder) Begin(e *tree.Entry) (Partial, error) {
+	p, err := f.Folder.Begin(e)
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+func (f folder) Publish(batch []*Publication) error {
+	inner := make([]*dest.Publication, len(batch))
+	for i, b := range batch {
+		inner[i] = &dest.Publication{P: b.Partial.(*dest.Partial), E: b.Entry, Replace: b.Replace, Expect: b.Expect, Rename: b.Rename}
+	}
+	err := f.Folder.Publish(inner)
+	for i, b := range batch {
+		b.Name, b.Err = inner[i].Name, inner[i].Err
+	}
+	return err
+}
+
+// durableDestination is implemented by destinations whose Finish reaches
+// stable storage.
+func durableDestination(d Destination) bool {
+	f, ok := d.(folder)
+	return ok && f.durable
+}

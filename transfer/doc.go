@@ -1,0 +1,39 @@
+// Package transfer delivers files, folders and streams over a link: one
+// session, both ends. Send and Receive each run one delivery over an
+// authenticated *link.Link; Copy runs both in one process.
+//
+// Guaranteed, when Send or Receive returns a nil error: every offered item
+// stands under its final name at the receiver, its bytes were hashed at both
+// ends and the digests agreed, everything was synced unless that was given up,
+// and at the sender the receipt for it is in hand. An error that wraps
+// ErrIncomplete means that the delivery ended but the items in Result.Failures
+// are missing. Any other error means that it did not end; running it again
+// goes on from what the destination kept. A cancelled context is never success.
+//
+// Not guaranteed: a snapshot of a folder that changes while it is walked; and
+// changes to a file through a shared mapping that touch none of its times.
+//
+// # Phases
+//
+//	sender                        receiver
+//	OFFER, first ENTRYs    ->     Accept is asked
+//	                       <-     ACCEPT, CREDIT, WANT for what is missing
+//	ENTRYs run ahead, DATA and PACK follow the WANTs, END closes the walk
+//	                       <-     DONE or FAULT, exactly one for each entry
+//	                       <-     all durable: RECEIPT
+//	BYE                    ->     close
+//
+// # Goroutines
+//
+// Each Send and each Receive runs one errgroup, whose goroutines are listed at
+// the head of send.go and receive.go, and returns after all of them ended. The
+// one exception: a Read in progress on Source.Reader cannot be interrupted, so
+// that its goroutine ends with that Read.
+//
+// # Durable when
+//
+// A file's bytes are synced before it gets its final name. Names and folders
+// are synced before RECEIPT. DONE says verified and named, RECEIPT says durable.
+//
+// Memory is bounded by the constants in limits.go on either side.
+package transfer

@@ -1,0 +1,42 @@
+package transfer
+
+import (
+	"errors"
+	"fmt"
+
+	"ferry/framing"
+)
+
+// Error is a failure of one item (Path set) or of the whole delivery (Path
+// empty). Code is the value that crosses the wire, so both sides and the exit
+// code name the same cause; Remote tells which side noticed.
+type Error struct {
+	Op     string // the step, as in "reading" or "publishing"
+	Path   string // raw bytes, to be escaped by whoever shows them
+	Code   framing.Code
+	Remote bool
+	Err    error // may be nil: then Code says it all
+}
+
+func (e *Error) Error() string {
+	s := e.Code.String()
+	if e.Err != nil {
+		s = e.Err.Error()
+	}
+	if e.Path != "" {
+		s = fmt.Sprintf("%q: %s", e.Path, s)
+	}
+	if e.Op != "" {
+		s = e.Op + " " + s
+	}
+	if e.Remote {
+		s = "the other side: " + s
+	}
+	return s
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// ErrIncomplete is returned, wrapped, when the delivery ran to its end but some
+// items were not delivered. Result.Failures names them.
+var ErrIncomplete = errors.New("some items were not delivered")

@@ -1,0 +1,101 @@
+package transfer
+
+import (
+	"sync"
+
+	"ferry/checksum"
+	"ferry/framing"
+	"ferry/transfer/tree"
+)
+
+// inEntry is an entry at the receiver, from its announcement to its verdict.
+type inEntry struct {
+	id     uint64
+	kind   tree.Kind
+	path   string    // relative to the destination; set by plan before anything is asked for
+	parent *inFolder // nil at the top; set by plan
+	stream assembly  // of a stream's chunk; used by read of stream 0 alone
+
+	// io is held for reading while a worker uses partial, for writing while
+	// plan replaces it.
+	io sync.RWMutex
+
+	mu      sync.Mutex
+	entry   *tree.Entry // replaced when the sender says that it changed
+	attempt uint8
+	asked   bool
+	packed  bool // asked for as a whole, small enough to come in a pack
+	end     *framing.FileEnd
+	sealed  bool       // complete and on its way to publication: nothing stops it but an error
+	expect  *tree.Info // the file to be replaced, as it was when that was decided
+	rename  bool
+	large   bool // holds one of receiver.large
+	temp    bool // holds one of receiver.temps
+
+	partial Partial
+	chunks  *checksum.Tree        // chunks that came and were verified
+	got     uint64                // their number
+	pages   map[uint64]*claimPage // of chunks that were here, by first chunk
+	old     bool                  // they are taken from the file that will be replaced
+	tries   map[uint64]int        // how often a chunk had to be asked for again
+	compare *comparison           // of an existing file that may be the same
+	root    checksum.Digest
+	size    int64 // of the content
+	hashed  bool  // root and size are verified
+}
+
+// bitmap is one bit for each chunk of a page.
+type bitmap [(framing.MaxPage + 63) / 64]uint64
+
+func (b *bitmap) has(i uint64) bool { return b[i/64]&(1<<(i%64)) != 0 }
+func (b *bitmap) set(i uint64)      { b[i/64] |= 1 << (i % 64) }
+func (b *bitmap) clear(i uint64)    { b[i/64] &^= 1 << (i % 64) }
+func (b *bitmap) empty() bool       { return *b == bitmap{} }
+
+// claimPage is what was said of up to framing.MaxPage chunks that a partial or
+// an older file gives.
+type claimPage struct {
+	first, count uint64
+	cvs          []checksum.CV
+	held         bitmap // claimed, and neither counted nor refuted yet
+	good         bitmap // hashed by this process: the bytes have the CV
+	equal        bitmap // the sender's bytes have it too
+	answered     bool   // CHECKED came
+}
+
+func newClaimPage(first, count uint64) *claimPage {
+	return &claimPage{first: first, count: count, cvs: make([]checksum.CV, count)}
+}
+
+func (p *claimPage) hold(index uint64, cv checksum.CV) {
+	p.cvs[index-p.first] = cv
+	p.held.set(index - p.first)
+}
+
+// comparison is an existing file held against the one offered.
+type comparison struct {
+	root   checksum.Digest
+	done   bool // it was hashed
+	broken bool // it could not be read
+}
+
+// inFolder is a folder that is not finished. Its path is empty if it stands for
+// the destination itself.
+type inFolder struct {
+	entry   *tree.Entry
+	parent  *inFolder
+	path    string
+	depth   int
+	existed bool // it was there before
+	failed  bool // it could not be made: its children fail too
+	pending int  // children announced and not settled
+	ended   bool // FOLDER-END came
+}
+
+// child is the path of an entry in the folder.
+func (f *inFolder) child(name string) string {
+	if f.path == "" {
+		return name
+	}
+	return f.path + "/" + name
+}

@@ -1,0 +1,54 @@
+package transfer
+
+import "ferry/transfer/tree"
+
+// decision is what becomes of an offered file or link, given what stands under
+// its name.
+type decision uint8
+
+const (
+	takeNew       decision = iota + 1 // nothing is there
+	takeReplace                       // what is there is replaced, and serves as basis
+	takeRename                        // it gets a free name
+	takeSame                          // there already, by size and mtime
+	takeCompare                       // perhaps there already: digests tell
+	takeSkip                          // left alone at the user's word
+	takeConflict                      // reported
+	takeAsk                           // the user decides
+	takeWrongKind                     // a folder stands there: never replaced
+)
+
+// decide plans one file. found is nil when nothing stands under its name.
+// byDigest has files of equal size compared by digest, never by mtime.
+func decide(e *tree.Entry, found *tree.Info, policy ConflictPolicy, byDigest bool) decision {
+	if found == nil {
+		return takeNew
+	}
+	if found.Kind == tree.File && e.Kind == tree.File && found.Size == e.Size {
+		if found.MTime == e.MTime && !byDigest {
+			return takeSame
+		}
+		// With overwrite the basis does the comparing, chunk by chunk.
+		if byDigest || policy != ConflictOverwrite {
+			return takeCompare
+		}
+	}
+	return resolve(found, policy)
+}
+
+// resolve plans what is known to differ from what is there.
+func resolve(found *tree.Info, policy ConflictPolicy) decision {
+	switch {
+	case policy == ConflictSkip:
+		return takeSkip
+	case policy == ConflictRename:
+		return takeRename
+	case policy == ConflictAsk:
+		return takeAsk
+	case found.Kind == tree.Folder:
+		return takeWrongKind
+	case policy == ConflictOverwrite:
+		return takeReplace
+	}
+	return takeConflict
+}

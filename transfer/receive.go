@@ -1,0 +1,230 @@
+package transfer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"ferry/checksum"
+	"ferry/framing"
+	"ferry/transfer/link"
+	"ferry/transfer/tree"
+)
+
+// The receiver's pipeline. Readers wait for nothing: what they hand on is
+// bounded by the credit and the entry window that this side granted.
+//
+//  1. read      one a stream    frames → entries, chunks, packs        receive_read.go
+//  2. plan      sequential      entry → WANT, DONE or FAULT            receive_plan.go
+//  3. basis     parallel        hash what is here already              receive_basis.go
+//  4. work      parallel        hash, compare, write, seal             receive_work.go
+//  5. publish   sequential      batches: sync, final names → DONE      receive_publish.go
+//  6. finish    once            all durable → RECEIPT                  receive_publish.go
+//
+// All run in one errgroup that Receive waits for. The first error cancels the
+// rest; what was written stays as a partial for the next delivery. To standard
+// output there is one step instead of 2 to 5: receive_ordered.go.
+type receiver struct {
+	link  *link.Link
+	opt   ReceiveOptions
+	track *tracker
+	dst   Destination
+	offer framing.Offer
+
+	mu      sync.Mutex
+	entries map[uint64]*inEntry  // announced and not settled
+	folders map[uint64]*inFolder // not finished
+	lastID  uint64               // written by read of stream 0
+	end     *framing.End
+	settled uint64
+	closing bool // all settled: complete is closed
+	sums    checksum.Sumset
+	verdict []byte // DONE records that were not sent yet
+
+	plans  *queue[planItem] // read → plan; bounded by the entry window
+	jobs   *queue[*inJob]   // read, basis → work; bounded by credit
+	bases  *queue[*inEntry] // plan → basis; bounded by openFiles
+	ready  *queue[*inEntry] // work → publish; bounded by temps
+	wants  []byte           // WANT records that were not sent yet; plan's
+	large  *gauge           // files of more than one chunk in work
+	temps  *gauge           // small files between work and publish
+	pages  *gauge           // WANT pages under way
+	pool   chunkPool
+	owed   atomic.Int64 // credit that the sender used and was not granted again
+	freed  atomic.Int64 // the part of it that can be granted again
+	budget int64        // bytes that may be asked for before the space is looked at again; plan's
+	due    atomic.Int64 // bytes asked for and not written
+
+	farewell     *time.Timer   // set with RECEIPT: the longest wait for the goodbye
+	complete     chan struct{} // closed when every entry is settled
+	receipt      atomic.Bool   // RECEIPT was sent
+	acknowledged atomic.Bool   // and the sender said goodbye, or closed
+	state        atomic.Uint32 // for heartbeats
+}
+
+// Receive takes a delivery from the sender at the other end of l into
+// o.Destination, and closes l. It returns nil only when everything offered is
+// under its final name, verified and durable; see ErrIncomplete. The
+// destination stays the caller's to close.
+func Receive(ctx context.Context, l *link.Link, o ReceiveOptions) (Result, error) {
+	r := &receiver{link: l, opt: o, track: newTracker(o.Observer), dst: o.Destination}
+	r.state.Store(uint32(framing.StateUser))
+	l.SetState(func() (uint8, uint64) {
+		return uint8(r.state.Load()), uint64(r.track.settledBytes.Load())
+	})
+	err := r.takeOffer(ctx)
+	if err == nil {
+		err = r.run(ctx)
+	}
+	if err != nil {
+		leave(l, err)
+	}
+	res := r.track.final()
+	if err == nil {
+		res.Acknowledged = r.acknowledged.Load()
+		r.track.enter(PhaseComplete)
+	}
+	// The link's end changes nothing any more: the receipt is out, or an error is.
+	_ = l.Close()
+	if err == nil && res.Failed > 0 {
+		err = fmt.Errorf("%w: %d of %d", ErrIncomplete, res.Failed, res.Failed+res.Delivered+res.Same+res.Skipped)
+	}
+	return res, err
+}
+
+// takeOffer reads OFFER and has it accepted or declined.
+func (r *receiver) takeOffer(ctx context.Context) error {
+	unwatch := context.AfterFunc(ctx, func() { leave(r.link, context.Cause(ctx)) })
+	defer unwatch()
+	in := r.link.Stream(0)
+	t, _, err := in.Next()
+	if err == nil && t == framing.TypeBye {
+		var body []byte
+		if body, err = in.Body(); err == nil {
+			b, err := framing.ParseBye(body)
+			if err != nil {
+				return malformed(err)
+			}
+			return farewellError(b)
+		}
+	}
+	if err != nil {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		return linkError("waiting for the offer", err)
+	}
+	if t != framing.TypeOffer {
+		return violation("%v in place of OFFER", t)
+	}
+	body, err := in.Body()
+	if err != nil {
+		return linkError("reading the offer", err)
+	}
+	if r.offer, err = framing.ParseOffer(body); err != nil {
+		return malformed(err)
+	}
+	event := Offer{Items: int64(r.offer.Items), Bytes: int64(r.offer.Bytes), Exact: r.offer.Exact}
+	event.Peer, _, _ = r.link.Peer()
+	for i, it := range r.offer.Listed {
+		name := string(it.Name) // the body is gone with the next frame
+		r.offer.Listed[i].Name = []byte(name)
+		event.Listed = append(event.Listed, OfferItem{Name: name, Kind: tree.Kind(it.Kind), Size: int64(it.Size) - 1})
+	}
+	r.track.enter(PhaseOffering)
+	if r.opt.Accept != nil {
+		if err := r.opt.Accept(ctx, event); err != nil {
+			d := framing.Decline{Code: framing.CodeDeclined, Message: err.Error()}
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			if serr := in.Send(true, framing.TypeDecline, d.Append(nil)); serr != nil {
+				return linkError("declining", serr)
+			}
+			return &Error{Op: "offer declined:", Code: framing.CodeDeclined, Err: err}
+		}
+	}
+	r.track.tell(Offered{event})
+	r.state.Store(uint32(framing.StateIdle))
+	a := framing.Accept{
+		Flags: r.offer.Flags & (framing.FlagChecksum | framing.FlagAllowChanged), RetrySeconds: uint32(r.opt.RetryFor / time.Second),
+		EntryWindow: entryWindow, EntryBytes: entryBytes, Ordered: r.opt.Output != nil, Streams: uint16(r.link.NumStreams()),
+	}
+	c := framing.Credit{Bytes: creditWindow}
+	if err := in.Send(false, framing.TypeAccept, a.Append(nil)); err != nil {
+		return linkError("accepting", err)
+	}
+	return linkError("accepting", in.Send(true, framing.TypeCredit, c.Append(nil)))
+}
+
+// run is the delivery from ACCEPT to RECEIPT.
+func (r *receiver) run(ctx context.Context) error {
+	r.track.enter(PhaseScanning)
+	group, gctx := errgroup.WithContext(ctx)
+	r.entries, r.folders = make(map[uint64]*inEntry), make(map[uint64]*inFolder)
+	r.plans, r.jobs = newQueue[planItem](), newQueue[*inJob]()
+	r.bases, r.ready = newQueue[*inEntry](), newQueue[*inEntry]()
+	r.large, r.temps, r.pages = newGauge(gctx, openFiles), newGauge(gctx, openTemps), newGauge(gctx, pagesWindow)
+	r.complete = make(chan struct{})
+
+	// A blocked read or write on the link ends when the delivery fails.
+	unwatch := context.AfterFunc(gctx, func() {
+		if !r.receipt.Load() {
+			leave(r.link, context.Cause(gctx))
+		}
+	})
+	defer unwatch()
+
+	for i := 1; i < r.link.NumStreams(); i++ {
+		group.Go(func() error { return r.read(gctx, i) })
+	}
+	group.Go(func() error { return r.read(gctx, 0) })
+	start := func(run func(context.Context) error) {
+		group.Go(patient(gctx, r.link, func() error { return run(gctx) }))
+	}
+	if r.opt.Output != nil {
+		start(r.ordered)
+	} else {
+		start(r.plan)
+		for range 2 {
+			start(r.basis)
+		}
+		for range max(2, runtime.GOMAXPROCS(0)) {
+			start(r.workLoop)
+		}
+		start(r.publish)
+		start(r.finish)
+	}
+	err := group.Wait()
+	if r.farewell != nil {
+		r.farewell.Stop()
+	}
+	r.keepPartials()
+	if err == nil && ctx.Err() != nil && !r.receipt.Load() {
+		err = context.Cause(ctx)
+	}
+	if err == nil && !r.receipt.Load() {
+		err = &Error{Op: "receiving", Code: framing.CodeInternal, Err: errors.New("ended without a receipt")}
+	}
+	return err
+}
+
+// keepPartials closes what was begun and leaves it for the next delivery.
+func (r *receiver) keepPartials() {
+	for _, e := range r.entries {
+		e.mu.Lock()
+		if e.partial != nil {
+			// The delivery failed already or is complete; a hint that is lost
+			// with this costs only rework.
+			_ = e.partial.Discard(e.entry.Kind != tree.Stream)
+			e.partial = nil
+		}
+		e.mu.Unlock()
+	}
+}

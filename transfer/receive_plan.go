@@ -1,0 +1,208 @@
+package transfer
+
+import (
+	"context"
+	"errors"
+
+	"ferry/framing"
+	"ferry/transfer/tree"
+)
+
+// planItem is something for plan to handle, in the order in which it came. One
+// field but in says what.
+type planItem struct {
+	in        *inEntry // a new entry, if nothing else is set
+	folderEnd uint64
+	changed   *framing.Changed
+	fault     *framing.Fault
+	differs   bool // an existing file was compared and is not the same
+}
+
+// plan decides about entries one after another, and asks for what is missing.
+func (r *receiver) plan(ctx context.Context) error {
+	for {
+		it, ok, _ := r.plans.try()
+		if !ok {
+			// Nothing waits: neither do the wants and verdicts gathered so far.
+			if err := r.sendWants(); err != nil {
+				return err
+			}
+			if err := r.sendVerdicts(); err != nil {
+				return err
+			}
+			var err error
+			if it, ok, err = r.plans.take(ctx); err != nil || !ok {
+				return err
+			}
+		}
+		var err error
+		switch {
+		case it.folderEnd != 0:
+			err = r.endFolder(it.folderEnd)
+		case it.changed != nil:
+			err = r.planChanged(ctx, it.in, it.changed)
+		case it.fault != nil:
+			err = r.planFault(it.in, it.fault)
+		case it.differs:
+			err = r.planDiffering(ctx, it.in)
+		default:
+			err = r.planEntry(ctx, it.in)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// planEntry checks an announced entry and plans it by its kind.
+func (r *receiver) planEntry(ctx context.Context, e *inEntry) error {
+	if ok, err := r.admit(e); err != nil || !ok {
+		return err
+	}
+	switch t := e.entry; t.Kind {
+	case tree.Folder, tree.Root:
+		existed, err := r.dst.MakeFolder(t)
+		r.addFolder(e, existed, err)
+		if err != nil {
+			return r.fail(e, "making the folder", err)
+		}
+		return nil // the verdict comes when its children are settled
+	case tree.Symlink:
+		return r.planLink(ctx, e)
+	default:
+		return r.planFile(ctx, e, false)
+	}
+}
+
+// admit checks an announced entry by the rules that hold for every destination:
+// it refuses names, never repairs them. ok is false when it failed the entry.
+func (r *receiver) admit(e *inEntry) (ok bool, err error) {
+	t := e.entry
+	if t.Kind == tree.Root {
+		e.path = "."
+		return true, nil
+	}
+	r.mu.Lock()
+	parent := r.folders[t.Parent]
+	known := t.Parent == 0 || parent != nil && !parent.ended
+	if parent != nil && known {
+		parent.pending++
+		e.parent = parent
+	}
+	r.mu.Unlock()
+	switch t.Kind {
+	case tree.Folder, tree.Symlink, tree.File, tree.Stream:
+	default:
+		return false, violation("entry %d is a %v, which was not agreed on", t.ID, t.Kind)
+	}
+	if !known {
+		return false, violation("entry %d is in folder %d, which is not open", t.ID, t.Parent)
+	}
+	e.path = t.Name
+	if parent != nil {
+		e.path = parent.child(t.Name)
+		if parent.failed {
+			return false, r.failUnmade(e, &Error{Code: framing.CodeCancelled, Err: errors.New("its folder was not made")})
+		}
+	}
+	err = tree.CheckName(t.Name)
+	if err == nil && (len(e.path) > tree.MaxPath || parent != nil && parent.depth >= tree.MaxDepth) {
+		err = tree.ErrTooDeep
+	}
+	if err != nil {
+		return false, r.failUnmade(e, &Error{Code: framing.CodeName, Err: err})
+	}
+	return true, nil
+}
+
+// failUnmade fails an entry before anything was made of it. The children of a
+// folder that is not made fail too.
+func (r *receiver) failUnmade(e *inEntry, cause *Error) error {
+	if e.entry.Kind == tree.Folder {
+		r.addFolder(e, false, cause)
+	}
+	return r.fail(e, "receiving", cause)
+}
+
+// addFolder opens a folder for children, or, with an error, for failing them.
+func (r *receiver) addFolder(e *inEntry, existed bool, err error) {
+	f := &inFolder{entry: e.entry, parent: e.parent, path: e.path, depth: 1, existed: existed, failed: err != nil}
+	if e.entry.Kind == tree.Root {
+		f.path = ""
+	}
+	if e.parent != nil {
+		f.depth = e.parent.depth + 1
+	}
+	r.mu.Lock()
+	r.folders[e.entry.ID] = f
+	r.mu.Unlock()
+}
+
+// endFolder handles FOLDER-END: the last child was announced.
+func (r *receiver) endFolder(id uint64) error {
+	r.mu.Lock()
+	f := r.folders[id]
+	if f == nil || f.ended {
+		r.mu.Unlock()
+		return violation("the end of folder %d, which is not open", id)
+	}
+	f.ended = true
+	idle := f.pending == 0
+	r.mu.Unlock()
+	if idle {
+		return r.finishFolder(f)
+	}
+	return nil
+}
+
+// planChanged begins a new attempt at a file of which the sender says that it
+// is another one now. What came of it so far serves as basis.
+func (r *receiver) planChanged(ctx context.Context, e *inEntry, c *framing.Changed) error {
+	e.mu.Lock()
+	if !e.asked || e.entry.Kind != tree.File || c.Attempt <= e.attempt || e.sealed {
+		e.mu.Unlock()
+		return violation("CHANGED for entry %d", c.ID)
+	}
+	e.mu.Unlock()
+	e.io.Lock()
+	defer e.io.Unlock()
+	e.mu.Lock()
+	before := e.entry.Size
+	t := *e.entry
+	t.Size, t.Mode, t.MTime = int64(c.Size), c.Mode&0o777, tree.Time{Sec: c.Sec, Nsec: c.Nsec}
+	old := e.partial
+	e.entry, e.attempt, e.partial = &t, c.Attempt, nil
+	e.end, e.chunks, e.got, e.tries, e.compare = nil, nil, 0, nil, nil
+	gone := len(e.pages)
+	e.pages, e.old = nil, false
+	e.mu.Unlock()
+	r.pages.give(int64(gone))
+	r.due.Add(-before)
+	r.track.update(func(p *Progress, _ *Result) { p.Total += t.Size - before })
+	if old != nil {
+		if err := old.Discard(true); err != nil {
+			return r.fail(e, "putting aside", err)
+		}
+	}
+	return r.planFile(ctx, e, false)
+}
+
+// planFault settles an entry that the sender gave up.
+func (r *receiver) planFault(e *inEntry, f *framing.Fault) error {
+	e.mu.Lock()
+	sealed := e.sealed
+	e.mu.Unlock()
+	if sealed {
+		return nil
+	}
+	err := remoteError("receiving", f.Code, f.Message)
+	return r.fail(e, "receiving", err)
+}
+
+// planDiffering goes on with a file that was compared and is not the same.
+func (r *receiver) planDiffering(ctx context.Context, e *inEntry) error {
+	e.mu.Lock()
+	e.end, e.compare = nil, nil
+	e.mu.Unlock()
+	return r.planFile(ctx, e, true)
+}

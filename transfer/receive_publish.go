@@ -1,0 +1,298 @@
+package transfer
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"ferry/framing"
+	"ferry/transfer/tree"
+)
+
+// publish gathers sealed files and has them synced and named together. While
+// one batch is synced the next gathers.
+func (r *receiver) publish(ctx context.Context) error {
+	for {
+		e, ok, err := r.ready.take(ctx)
+		if err != nil || !ok {
+			return err
+		}
+		batch, err := r.gather(ctx, e)
+		if err != nil {
+			return err
+		}
+		pubs := make([]*Publication, len(batch))
+		for i, e := range batch {
+			pubs[i] = &Publication{Partial: e.partial, Entry: e.entry, Replace: e.expect != nil, Expect: e.expect, Rename: e.rename}
+		}
+		if err := r.dst.Publish(pubs); err != nil {
+			return destinationError("publishing", "", err)
+		}
+		for i, e := range batch {
+			if pubs[i].Err != nil {
+				err = r.fail(e, "publishing", pubs[i].Err)
+			} else {
+				e.mu.Lock()
+				e.partial = nil
+				e.mu.Unlock()
+				status := StatusDelivered
+				if pubs[i].Name != "" {
+					status = StatusRenamed
+				}
+				err = r.settle(e, status, pubs[i].Name)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		if err := r.sendVerdicts(); err != nil {
+			return err
+		}
+	}
+}
+
+// gather takes what is ready, and waits a little for more unless nothing more
+// can come.
+func (r *receiver) gather(ctx context.Context, first *inEntry) ([]*inEntry, error) {
+	batch, size := []*inEntry{first}, first.size
+	due, cancel := context.WithTimeout(ctx, publishDelay)
+	defer cancel()
+	for len(batch) < publishFiles && size < publishBytes {
+		e, ok, _ := r.ready.try()
+		if !ok {
+			if r.allReady(len(batch)) {
+				break
+			}
+			var err error
+			if e, ok, err = r.ready.take(due); err != nil || !ok {
+				if ctx.Err() != nil {
+					return nil, context.Cause(ctx)
+				}
+				break
+			}
+		}
+		batch, size = append(batch, e), size+e.size
+	}
+	return batch, nil
+}
+
+// allReady tells whether n sealed files are all that is not settled yet.
+func (r *receiver) allReady(n int) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.end != nil && len(r.entries)-len(r.folders) <= n
+}
+
+// same settles an entry whose content was there already. touch gives it the
+// metadata that the sender has.
+func (r *receiver) same(e *inEntry, touch bool) error {
+	do := r.dst.Keep
+	if touch {
+		do = r.dst.Touch
+	}
+	if err := do(e.entry); err != nil {
+		return r.fail(e, "keeping", err)
+	}
+	return r.settle(e, StatusSame, "")
+}
+
+// settle gives the verdict DONE on an entry. Only the first verdict counts.
+func (r *receiver) settle(e *inEntry, status Status, name string) error {
+	t := e.entry
+	r.mu.Lock()
+	if r.entries[t.ID] != e {
+		r.mu.Unlock()
+		return nil
+	}
+	done := framing.Done{ID: t.ID, Status: framing.DoneStatus(status), Name: []byte(name)}
+	r.verdict = done.Append(r.verdict)
+	full := len(r.verdict) >= verdictBatch
+	if e.hashed && status != StatusSkipped {
+		r.sums.Add(t.ID, uint64(e.size), e.root)
+	}
+	r.mu.Unlock()
+	content := t.Kind == tree.File || t.Kind == tree.Stream
+	d := ItemDone{Path: e.path, At: placeOf(e.path, name), Kind: t.Kind, Size: t.Size, Status: status, NewName: name, Hashed: e.hashed, Digest: e.root}
+	if e.hashed {
+		d.Size = e.size
+	}
+	if content && !e.hashed {
+		r.track.update(func(p *Progress, _ *Result) { p.Bytes += t.Size })
+	}
+	r.track.done(d, content)
+	if full {
+		if err := r.sendVerdicts(); err != nil {
+			return err
+		}
+	}
+	return r.release(e)
+}
+
+// fail gives the verdict FAULT on an entry, unless the cause ends the delivery.
+func (r *receiver) fail(e *inEntry, op string, cause error) error {
+	err := destinationError(op, e.path, cause)
+	if err.Path == "" {
+		err.Path = e.path
+	}
+	if err.Op == "" {
+		err.Op = op
+	}
+	if !err.Remote && stopsDelivery(err) {
+		return err
+	}
+	r.mu.Lock()
+	current := r.entries[e.id] == e
+	r.mu.Unlock()
+	if !current {
+		return nil
+	}
+	e.mu.Lock()
+	p := e.partial
+	e.partial = nil
+	e.mu.Unlock()
+	if p != nil {
+		if derr := p.Discard(e.kind != tree.Stream && err.Code != framing.CodeDigest); derr != nil {
+			return errors.Join(err, destinationError("putting aside", e.path, derr))
+		}
+	}
+	// The DONE records before it leave first: they were settled first.
+	if serr := r.sendVerdicts(); serr != nil {
+		return serr
+	}
+	f := framing.Fault{ID: e.id, Code: err.Code, Message: message(err)}
+	if serr := r.link.Stream(0).Send(true, framing.TypeFault, f.Append(nil)); serr != nil {
+		return linkError("reporting a failed item", serr)
+	}
+	r.track.failed(err)
+	return r.release(e)
+}
+
+// release takes a settled entry off the books, and finishes its folder if it
+// was the last in it.
+func (r *receiver) release(e *inEntry) error {
+	if e.large {
+		r.large.give(1)
+	}
+	if e.temp {
+		r.temps.give(1)
+	}
+	e.mu.Lock()
+	if n := len(e.pages); n > 0 {
+		r.pages.give(int64(n))
+		e.pages = nil
+	}
+	e.mu.Unlock()
+	r.mu.Lock()
+	delete(r.entries, e.id)
+	r.settled++
+	f := e.parent
+	last := false
+	if f != nil {
+		f.pending--
+		last = f.ended && f.pending == 0
+	}
+	r.closeIfComplete()
+	r.mu.Unlock()
+	if last {
+		return r.finishFolder(f)
+	}
+	return nil
+}
+
+// finishFolder gives a folder its metadata and its verdict: its children are
+// all settled.
+func (r *receiver) finishFolder(f *inFolder) error {
+	r.mu.Lock()
+	e := r.entries[f.entry.ID]
+	delete(r.folders, f.entry.ID)
+	r.mu.Unlock()
+	if f.failed || e == nil {
+		return nil
+	}
+	if r.dst != nil {
+		if err := r.dst.FinishFolder(f.entry); err != nil {
+			return r.fail(e, "finishing the folder", err)
+		}
+	}
+	status := StatusDelivered
+	if f.existed {
+		status = StatusSame
+	}
+	return r.settle(e, status, "")
+}
+
+// closeIfComplete ends the pipeline when everything is settled. Callers hold mu.
+func (r *receiver) closeIfComplete() {
+	if r.end == nil || r.settled < r.end.Entries || r.closing {
+		return
+	}
+	r.closing = true
+	close(r.complete)
+	r.plans.close()
+	r.jobs.close()
+	r.bases.close()
+	r.ready.close()
+}
+
+// sendVerdicts sends the DONE records gathered so far.
+func (r *receiver) sendVerdicts() error {
+	r.mu.Lock()
+	body := r.verdict
+	r.verdict = nil
+	r.mu.Unlock()
+	if len(body) == 0 {
+		return nil
+	}
+	return linkError("reporting items", r.link.Stream(0).Send(true, framing.TypeDone, body))
+}
+
+// errLeftover is told of partials that an interrupted delivery left.
+var errLeftover = errors.New("left by an unfinished delivery; running that again goes on from it, and it is removed after 30 days")
+
+// finish makes everything durable and says so with RECEIPT.
+func (r *receiver) finish(ctx context.Context) error {
+	select {
+	case <-r.complete:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	r.track.enter(PhaseSyncing)
+	r.state.Store(uint32(framing.StateDisk))
+	if err := r.sendVerdicts(); err != nil {
+		return err
+	}
+	left, err := r.dst.Leftovers()
+	if err != nil {
+		// Nothing of this delivery depends on it.
+		r.track.tell(Notice{Path: tree.PartialName, Err: err})
+	}
+	for _, path := range left {
+		r.track.tell(Notice{Path: path, Err: errLeftover})
+	}
+	if err := r.dst.Finish(); err != nil {
+		return destinationError("syncing", "", err)
+	}
+	return r.sendReceipt(ctx, durableDestination(r.dst))
+}
+
+func (r *receiver) sendReceipt(ctx context.Context, durable bool) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	res := r.track.final()
+	r.mu.Lock()
+	digest := r.sums.Sum()
+	unsent := int64(r.end.Failed)
+	r.mu.Unlock()
+	r.track.update(func(_ *Progress, res *Result) { res.Digest, res.Durable = digest, durable })
+	receipt := framing.Receipt{
+		Delivered: uint64(res.Delivered), Same: uint64(res.Same), Skipped: uint64(res.Skipped),
+		Failed: uint64(res.Failed - unsent), Bytes: uint64(res.Bytes), Digest: digest, Durable: durable,
+	}
+	r.receipt.Store(true)
+	// From here on the delivery is true whatever becomes of the link: the sender
+	// that does not get this says that it does not know, and asks again.
+	r.farewell = time.AfterFunc(farewell, func() { r.link.Abort(errors.New("no goodbye from the sender")) })
+	_ = r.link.Stream(0).Send(true, framing.TypeReceipt, receipt.Append(nil))
+	return nil
+}

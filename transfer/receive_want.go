@@ -1,0 +1,303 @@
+package transfer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"ferry/checksum"
+	"ferry/framing"
+	"ferry/transfer/dest"
+	"ferry/transfer/tree"
+)
+
+// admitLink applies the rules for symbolic links. ok is false when it settled
+// the entry.
+func (r *receiver) admitLink(e *inEntry) (ok bool, err error) {
+	if err := tree.CheckTarget(e.entry.Target); err != nil {
+		return false, r.fail(e, "receiving", &Error{Code: framing.CodeLink, Err: err})
+	}
+	switch r.opt.Links {
+	case LinksSkip:
+		return false, r.settle(e, StatusSkipped, "")
+	case LinksSafe:
+		parent := ""
+		if e.parent != nil {
+			parent = e.parent.path
+		}
+		if tree.TargetEscapes(parent, e.entry.Target) {
+			return false, r.fail(e, "receiving", &Error{Code: framing.CodeLink,
+				Err: errors.New("the link leads out of the tree; --links all keeps such links")})
+		}
+	}
+	return true, nil
+}
+
+func (r *receiver) planLink(ctx context.Context, e *inEntry) error {
+	if ok, err := r.admitLink(e); err != nil || !ok {
+		return err
+	}
+	t := e.entry
+	found, err := r.lookUp(t)
+	if err != nil {
+		return r.fail(e, "looking up", err)
+	}
+	d := takeNew
+	if found != nil && found.Kind == tree.Symlink {
+		// MakeLink tells whether it is the same one.
+		if same, err := r.dst.MakeLink(t, r.opt.OnConflict == ConflictOverwrite); err == nil && same {
+			return r.settle(e, StatusSame, "")
+		} else if err == nil {
+			return r.settle(e, StatusDelivered, "")
+		}
+	}
+	if found != nil {
+		if d, err = r.ask(ctx, e, found, resolve(found, r.opt.OnConflict)); err != nil {
+			return err
+		}
+	}
+	switch d {
+	case takeNew, takeReplace:
+		if _, err := r.dst.MakeLink(t, d == takeReplace); err != nil {
+			return r.fail(e, "making the link", err)
+		}
+		return r.settle(e, StatusDelivered, "")
+	case takeRename:
+		name, err := r.freeName(t)
+		if err != nil {
+			return r.fail(e, "finding a free name", err)
+		}
+		renamed := *t
+		renamed.Name = name
+		if _, err := r.dst.MakeLink(&renamed, false); err != nil {
+			return r.fail(e, "making the link", err)
+		}
+		return r.settle(e, StatusRenamed, name)
+	}
+	return r.decline(e, d)
+}
+
+// planFile decides about a file or stream. differs says that the file which
+// stands there was compared by digest and is another.
+func (r *receiver) planFile(ctx context.Context, e *inEntry, differs bool) error {
+	t := e.entry
+	found, err := r.lookUp(t)
+	if err != nil {
+		return r.fail(e, "looking up", err)
+	}
+	var d decision
+	if differs && found != nil {
+		d = resolve(found, r.opt.OnConflict)
+	} else {
+		d = decide(t, found, r.opt.OnConflict, r.offer.Flags&framing.FlagChecksum != 0)
+	}
+	if d, err = r.ask(ctx, e, found, d); err != nil {
+		return err
+	}
+	switch d {
+	case takeSame:
+		return r.same(e, found.Mode&0o777 != t.Mode)
+	case takeCompare:
+		return r.wantCompare(e)
+	case takeRename:
+		done, err := r.renamedBefore(e)
+		if done || err != nil {
+			return err
+		}
+		e.rename = true
+		return r.wantContent(ctx, e, nil)
+	case takeReplace:
+		e.expect = found
+		return r.wantContent(ctx, e, found)
+	case takeNew:
+		return r.wantContent(ctx, e, nil)
+	}
+	return r.decline(e, d)
+}
+
+// ask has the user decide, where that was asked for.
+func (r *receiver) ask(ctx context.Context, e *inEntry, found *tree.Info, d decision) (decision, error) {
+	if d != takeAsk {
+		return d, nil
+	}
+	if err := r.sendWants(); err != nil {
+		return d, err
+	}
+	policy := ConflictFail
+	if r.opt.Resolve != nil {
+		was := r.state.Swap(uint32(framing.StateUser))
+		defer r.state.Store(was)
+		var err error
+		if policy, err = r.opt.Resolve(ctx, Conflict{Path: e.path, Offered: *e.entry, Existing: *found}); err != nil {
+			return d, err
+		}
+		if policy == ConflictAsk {
+			policy = ConflictFail
+		}
+	}
+	return resolve(found, policy), nil
+}
+
+// decline settles an entry that is not taken.
+func (r *receiver) decline(e *inEntry, d decision) error {
+	switch d {
+	case takeSkip:
+		return r.settle(e, StatusSkipped, "")
+	case takeWrongKind:
+		return r.fail(e, "receiving", &Error{Code: framing.CodeOtherKind, Err: errors.New("a folder stands under its name")})
+	}
+	return r.fail(e, "receiving", &Error{Code: framing.CodeConflict,
+		Err: errors.New("a different item stands under its name; --on-conflict says what to do with it")})
+}
+
+// lookUp is Stat with nil for nothing.
+func (r *receiver) lookUp(t *tree.Entry) (*tree.Info, error) {
+	info, err := r.dst.Stat(t)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &info, nil
+}
+
+// freeName is the first name of the form `name (1).ext` that nothing has.
+func (r *receiver) freeName(t *tree.Entry) (string, error) {
+	probe := *t
+	for i := 1; i <= maxRenames; i++ {
+		probe.Name = dest.Alternative(t.Name, i)
+		found, err := r.lookUp(&probe)
+		if err != nil {
+			return "", err
+		}
+		if found == nil {
+			return probe.Name, nil
+		}
+	}
+	return "", fmt.Errorf("%d names like it are taken", maxRenames)
+}
+
+// renamedBefore settles a file that an earlier delivery stored under a name of
+// the form `name (1).ext`.
+func (r *receiver) renamedBefore(e *inEntry) (bool, error) {
+	probe := *e.entry
+	for i := 1; i <= maxRenames; i++ {
+		probe.Name = dest.Alternative(e.entry.Name, i)
+		found, err := r.lookUp(&probe)
+		if err != nil {
+			return true, r.fail(e, "looking up", err)
+		}
+		if found == nil {
+			return false, nil
+		}
+		if found.Kind == tree.File && found.Size == e.entry.Size && found.MTime == e.entry.MTime {
+			return true, r.settle(e, StatusSame, "")
+		}
+	}
+	return false, nil
+}
+
+// wantContent asks for the content of an entry, less what is here already.
+func (r *receiver) wantContent(ctx context.Context, e *inEntry, old *tree.Info) error {
+	t := e.entry
+	if err := r.reserve(t); err != nil {
+		return err
+	}
+	r.track.enter(PhaseTransfer)
+	if t.Kind == tree.File && t.Size <= checksum.ChunkSize {
+		e.mu.Lock()
+		e.asked, e.packed = true, true
+		e.chunks = checksum.NewTree(t.Size)
+		e.mu.Unlock()
+		return r.want(&framing.Want{ID: t.ID, Attempt: e.attempt, Kind: framing.WantAll})
+	}
+	if !e.large {
+		if !r.large.try(1) {
+			// Waiting with wants in hand could wait for ever.
+			if err := r.sendWants(); err != nil {
+				return err
+			}
+			if err := r.large.take(1); err != nil {
+				return err
+			}
+		}
+		e.large = true
+	}
+	p, err := r.dst.Begin(t)
+	if err != nil {
+		return r.fail(e, "beginning", err)
+	}
+	e.mu.Lock()
+	e.partial, e.asked, e.packed = p, true, false
+	e.chunks = checksum.NewTree(t.Size)
+	e.mu.Unlock()
+	r.track.tell(ItemStarted{Path: e.path, Size: t.Size})
+	if t.Kind == tree.File && (old != nil && old.Kind == tree.File || hasClaims(p)) {
+		e.mu.Lock()
+		e.pages, e.old = make(map[uint64]*claimPage), !hasClaims(p)
+		e.mu.Unlock()
+		r.bases.put(e)
+		return nil
+	}
+	return r.want(&framing.Want{ID: t.ID, Attempt: e.attempt, Kind: framing.WantAll})
+}
+
+// wantCompare has both sides hash the file.
+func (r *receiver) wantCompare(e *inEntry) error {
+	e.mu.Lock()
+	e.asked, e.compare = true, &comparison{}
+	e.mu.Unlock()
+	r.bases.put(e)
+	return r.want(&framing.Want{ID: e.entry.ID, Attempt: e.attempt, Kind: framing.WantCheck})
+}
+
+// hasClaims tells whether an interrupted delivery left something.
+func hasClaims(p Partial) bool {
+	for range p.Present {
+		return true
+	}
+	return false
+}
+
+// reserve looks whether there is space for an entry. The look is repeated when
+// as much was asked for as was free, and each spaceStep.
+func (r *receiver) reserve(t *tree.Entry) error {
+	if t.Size <= 0 {
+		return nil
+	}
+	r.due.Add(t.Size)
+	if r.budget -= t.Size; r.budget >= 0 {
+		return nil
+	}
+	free, err := r.dst.Free()
+	if err != nil {
+		return destinationError("looking for space", "", err)
+	}
+	due := r.due.Load()
+	if free < due {
+		return &Error{Op: "receiving", Code: framing.CodeNoSpace, Path: t.Name,
+			Err: fmt.Errorf("needs %d bytes more than the %d that are free; free some and run the same command again", due-free, free)}
+	}
+	r.budget = min(free-due, spaceStep)
+	return nil
+}
+
+// want queues a WANT record; it leaves with others, or when plan has nothing to do.
+func (r *receiver) want(w *framing.Want) error {
+	r.wants = w.Append(r.wants)
+	if len(r.wants) < wantBatch {
+		return nil
+	}
+	return r.sendWants()
+}
+
+func (r *receiver) sendWants() error {
+	if len(r.wants) == 0 {
+		return nil
+	}
+	err := r.link.Stream(0).Send(true, framing.TypeWant, r.wants)
+	r.wants = r.wants[:0]
+	return linkError("asking for content", err)
+}

@@ -1,0 +1,300 @@
+package transfer
+
+import (
+	"context"
+	"errors"
+
+	"ferry/checksum"
+	"ferry/framing"
+	"ferry/transfer/tree"
+)
+
+// workLoop hashes, compares and writes what came. There are as many loops as
+// processors.
+func (r *receiver) workLoop(ctx context.Context) error {
+	for {
+		j, ok, err := r.jobs.take(ctx)
+		if err != nil || !ok {
+			return err
+		}
+		switch {
+		case j.pack != nil:
+			err = r.unpack(ctx, j)
+			r.pool.put(j.pack)
+		case j.entry == nil: // only its credit counts
+		case j.data == nil && j.zeros == 0:
+			err = r.completeEntry(j)
+		default:
+			err = r.storeChunk(ctx, j)
+			if j.data != nil {
+				r.pool.put(j.data)
+			}
+		}
+		if err == nil {
+			err = r.grant(j.cost)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// grant gives credit for bytes that were dealt with, a step at a time.
+func (r *receiver) grant(cost int64) error {
+	if cost == 0 || r.freed.Add(cost) < creditStep {
+		return nil
+	}
+	n := r.freed.Swap(0)
+	if n == 0 {
+		return nil
+	}
+	r.owed.Add(-n)
+	c := framing.Credit{Bytes: uint32(n)}
+	return linkError("granting credit", r.link.Stream(0).Send(true, framing.TypeCredit, c.Append(nil)))
+}
+
+// unpack verifies and writes the small files of a pack.
+func (r *receiver) unpack(ctx context.Context, j *inJob) error {
+	var moved int64
+	var last string
+	for p, err := range framing.ParsePack(*j.pack) {
+		if err != nil {
+			return malformed(err)
+		}
+		e, err := r.named(p.ID)
+		if err != nil {
+			return err
+		}
+		if e == nil {
+			continue
+		}
+		e.mu.Lock()
+		fits := e.asked && e.packed && !e.sealed && e.attempt == 0 && e.entry.Kind == tree.File && int64(len(p.Data)) == e.entry.Size
+		good := fits && checksum.Sum(p.Data) == p.Root
+		if good {
+			e.sealed = true
+			e.root, e.size, e.hashed = p.Root, e.entry.Size, true
+		}
+		e.mu.Unlock()
+		if !fits {
+			return violation("PACK with entry %d of %d bytes", p.ID, len(p.Data))
+		}
+		if !good {
+			if err := r.again(e, 0, 0); err != nil {
+				return err
+			}
+			continue
+		}
+		moved, last = moved+int64(len(p.Data)), e.path
+		if err := r.storeSmall(e, p.Data); err != nil {
+			return err
+		}
+	}
+	r.due.Add(-moved)
+	r.track.update(func(t *Progress, res *Result) {
+		t.Bytes += moved
+		t.Moved += moved
+		res.Moved += moved
+		t.Active = last
+	})
+	return nil
+}
+
+// storeSmall writes the verified content of a file of one chunk or less and
+// hands it to publish.
+func (r *receiver) storeSmall(e *inEntry, data []byte) error {
+	if err := r.temps.take(1); err != nil {
+		return err
+	}
+	e.temp = true
+	p, err := r.dst.Begin(e.entry)
+	if err != nil {
+		return r.fail(e, "beginning", err)
+	}
+	e.mu.Lock()
+	e.partial = p
+	e.mu.Unlock()
+	if err := p.Write(data); err != nil {
+		return r.fail(e, "writing", err)
+	}
+	p.SetDigest(e.root)
+	if err := p.Seal(e.entry, e.size); err != nil {
+		return r.fail(e, "completing", err)
+	}
+	r.ready.put(e)
+	return nil
+}
+
+// storeChunk verifies one chunk and writes it to its place.
+func (r *receiver) storeChunk(ctx context.Context, j *inJob) error {
+	e := j.entry
+	e.io.RLock()
+	defer e.io.RUnlock()
+	e.mu.Lock()
+	p := e.partial
+	stale := e.attempt != j.attempt || e.sealed || e.chunks == nil || e.chunks.Has(j.index)
+	whole := e.packed
+	e.mu.Unlock()
+	if stale || p == nil && !whole {
+		return nil // of an attempt that is over, or a chunk that came twice
+	}
+	var node checksum.Node
+	var n int
+	if j.data != nil {
+		node, n = checksum.NewNode(*j.data, j.index), len(*j.data)
+	} else {
+		zeros := r.pool.get(j.zeros)
+		defer r.pool.put(zeros)
+		clear(*zeros)
+		node, n = checksum.NewNode(*zeros, j.index), j.zeros
+	}
+	check := [32]byte(node.CV())
+	if whole {
+		check = node.Root()
+	}
+	if check != j.check {
+		return r.again(e, j.index, j.attempt)
+	}
+	if whole {
+		return r.storeWhole(e, j, check, n)
+	}
+	var err error
+	if j.data != nil {
+		err = p.WriteChunk(j.index, *j.data, check)
+	} else {
+		err = p.WriteHole(j.index, n, check)
+	}
+	if err != nil {
+		return r.fail(e, "writing", err)
+	}
+	if e.kind != tree.Stream {
+		r.due.Add(-int64(n))
+	}
+	e.mu.Lock()
+	if err := e.chunks.SetNode(j.index, node); err != nil {
+		e.mu.Unlock()
+		if errors.Is(err, checksum.ErrAlreadySet) {
+			return nil // it came twice at the same time
+		}
+		return violation("chunk %d of entry %d: %v", j.index, e.id, err)
+	}
+	e.got++
+	r.completeIfDone(e)
+	e.mu.Unlock()
+	r.track.update(func(pr *Progress, res *Result) {
+		pr.Bytes += int64(n)
+		pr.Moved += int64(n)
+		res.Moved += int64(n)
+		pr.Active = e.path
+		if e.kind == tree.Stream {
+			pr.Total += int64(n)
+		}
+	})
+	return nil
+}
+
+// storeWhole takes a verified chunk that is a whole file.
+func (r *receiver) storeWhole(e *inEntry, j *inJob, root [32]byte, n int) error {
+	e.mu.Lock()
+	first := !e.sealed
+	e.sealed = true
+	e.root, e.size, e.hashed = root, int64(n), true
+	e.mu.Unlock()
+	if !first {
+		return nil
+	}
+	r.due.Add(-int64(n))
+	r.track.update(func(p *Progress, res *Result) {
+		p.Bytes += int64(n)
+		p.Moved += int64(n)
+		res.Moved += int64(n)
+		p.Active = e.path
+	})
+	data := j.data
+	if data == nil {
+		data = r.pool.get(n)
+		defer r.pool.put(data)
+		clear(*data)
+	}
+	return r.storeSmall(e, *data)
+}
+
+// again asks once more for a chunk whose digest differed, a few times.
+func (r *receiver) again(e *inEntry, index uint64, attempt uint8) error {
+	e.mu.Lock()
+	if e.tries == nil {
+		e.tries = make(map[uint64]int)
+	}
+	e.tries[index]++
+	over := e.tries[index] >= chunkAttempts
+	whole := e.packed
+	e.mu.Unlock()
+	if over || e.kind == tree.Stream {
+		return r.fail(e, "verifying", &Error{Code: framing.CodeDigest, Err: errors.New("what came is not what was sent; run the same command again")})
+	}
+	w := framing.Want{ID: e.id, Attempt: attempt, Kind: framing.WantAgain, First: index, Count: 1}
+	if whole {
+		w = framing.Want{ID: e.id, Attempt: attempt, Kind: framing.WantAll}
+	}
+	return linkError("asking for a chunk", r.link.Stream(0).Send(true, framing.TypeWant, w.Append(nil)))
+}
+
+// completeEntry ends a comparison, or seals an entry all of whose chunks are
+// there, if both ends have the same digest.
+func (r *receiver) completeEntry(j *inJob) error {
+	e := j.entry
+	e.mu.Lock()
+	if e.attempt != j.attempt || e.end == nil {
+		e.mu.Unlock()
+		return nil
+	}
+	end, c, t, chunks, p := *e.end, e.compare, e.entry, e.chunks, e.partial
+	if c != nil {
+		equal := !c.broken && end.Root == c.root
+		if equal {
+			e.root, e.size, e.hashed = c.root, int64(end.Size), true
+		}
+		e.mu.Unlock()
+		if !equal {
+			r.plans.put(planItem{in: e, differs: true})
+			return nil
+		}
+		r.track.update(func(pr *Progress, _ *Result) { pr.Bytes += int64(end.Size) })
+		return r.same(e, true)
+	}
+	e.mu.Unlock()
+	if e.packed { // a file that became empty: nothing but FILEEND came
+		e.mu.Lock()
+		e.root, e.size, e.hashed = end.Root, 0, true
+		e.mu.Unlock()
+		if end.Size != 0 || checksum.Digest(end.Root) != checksum.Sum(nil) {
+			return violation("FILEEND without content for entry %d", t.ID)
+		}
+		return r.storeSmall(e, nil)
+	}
+	if t.Kind == tree.Stream {
+		if err := chunks.Finish(int64(end.Size)); err != nil {
+			return violation("FILEEND of stream %d: %v", t.ID, err)
+		}
+	}
+	root, err := chunks.Root()
+	if err != nil {
+		return violation("FILEEND of entry %d: %v", t.ID, err)
+	}
+	if root != checksum.Digest(end.Root) {
+		// Each chunk was right and the whole is not: what is here cannot be trusted.
+		if err := p.Discard(false); err != nil {
+			return destinationError("discarding", e.path, err)
+		}
+		return r.fail(e, "verifying", &Error{Code: framing.CodeDigest, Err: errors.New("the digests of the whole file differ; run the same command again")})
+	}
+	e.mu.Lock()
+	e.root, e.size, e.hashed = root, int64(end.Size), true
+	e.mu.Unlock()
+	p.SetDigest(root)
+	if err := p.Seal(t, int64(end.Size)); err != nil {
+		return r.fail(e, "completing", err)
+	}
+	r.ready.put(e)
+	return nil
+}

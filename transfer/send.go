@@ -1,0 +1,205 @@
+package transfer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
+
+	"ferry/checksum"
+	"ferry/framing"
+	"ferry/transfer/link"
+	"ferry/transfer/tree"
+)
+
+// The sender's pipeline. Data goes from top to bottom, wants and verdicts from
+// bottom to top; every arrow is a bounded hand-over or counted by a gauge.
+//
+//  1. walk      sequential       folders → entries → ENTRY frames   send_entries.go
+//  2. control   sequential       WANT, CREDIT, DONE, FAULT, RECEIPT ← stream 0   send_control.go
+//  3. feed      sequential       wants → jobs: a pack of small files, or one chunk   send_feed.go
+//  4. work      parallel         read and hash a job   send_work.go
+//  5. check     parallel         hash what the receiver holds already, beside the sending   send_check.go
+//  6. write     one a stream     jobs in the order of feed → DATA, PACK under credit   send_write.go
+//
+// A stream source has a goroutine of its own in place of 3 and 4 (send_stream.go).
+// All run in one errgroup that Send waits for. The first error cancels the rest.
+type sender struct {
+	link  *link.Link
+	opt   SendOptions
+	track *tracker
+	dirs  *tree.Dirs
+	stop  context.CancelCauseFunc
+
+	accept   framing.Accept
+	accepted chan struct{} // closed by control when ACCEPT came
+
+	// inFlight: entries announced and not settled; written by walk, emptied by
+	// control. slots and room bound it.
+	mu       sync.Mutex
+	inFlight map[uint64]*outEntry
+	lastID   uint64 // of the entries announced
+	walked   bool
+	settled  uint64
+	unsent   int64 // items that could not be offered
+	digest   checksum.Sumset
+
+	slots     *gauge       // entries, set by ACCEPT
+	room      *gauge       // bytes of ENTRY records
+	entryCost atomic.Int64 // the most that one record counts for
+	open      *gauge       // large files
+	bytes     *gauge       // credit
+	bufs      *gauge       // chunk buffers
+	pool      chunkPool
+
+	wants  *queue[want]     // control → feed; bounded by entries in flight and pages
+	checks *queue[checkJob] // feed → check; likewise
+	work   chan *job        // feed → work
+	order  chan *job        // feed → write; each job also went to work, or is ready
+	pages  atomic.Int64     // WANT pages taken in and not yet dealt with
+
+	receipt chan framing.Receipt // control → finish, capacity 1
+	state   atomic.Uint32        // for heartbeats
+}
+
+// Send delivers the sources to the receiver at the other end of l, and closes l.
+// It returns nil only with the receiver's receipt in hand; see ErrIncomplete.
+func Send(ctx context.Context, l *link.Link, o SendOptions) (Result, error) {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	group, gctx := errgroup.WithContext(ctx)
+	s := &sender{
+		link: l, opt: o, track: newTracker(o.Observer), stop: stop,
+		dirs:     tree.NewDirs(openFolders),
+		accepted: make(chan struct{}),
+		inFlight: make(map[uint64]*outEntry),
+		slots:    newGauge(gctx, firstEntries), room: newGauge(gctx, entryBytes),
+		open: newGauge(gctx, openFiles), bytes: newGauge(gctx, 0), bufs: newGauge(gctx, chunkBuffers),
+		wants: newQueue[want](), checks: newQueue[checkJob](),
+		work: make(chan *job, chunkBuffers), order: make(chan *job, chunkBuffers),
+		receipt: make(chan framing.Receipt, 1),
+	}
+	s.entryCost.Store(entryBytes)
+	s.state.Store(uint32(framing.StateUser))
+	l.SetState(func() (uint8, uint64) {
+		return uint8(s.state.Load()), uint64(s.track.settledBytes.Load())
+	})
+	// A blocked read or write on the link ends when the delivery is cancelled;
+	// leave says goodbye first where it can.
+	unwatch := context.AfterFunc(gctx, func() { leave(l, context.Cause(gctx)) })
+
+	group.Go(func() error { return s.control(gctx) })
+	start := func(run func(context.Context) error) {
+		group.Go(patient(gctx, l, func() error { return run(gctx) }))
+	}
+	start(func(ctx context.Context) error { return s.deliver(ctx, start) })
+	err := group.Wait()
+	unwatch()
+	s.closeAll()
+
+	r := s.track.final()
+	err = s.verdict(ctx, &r, err)
+	if cerr := l.Close(); err == nil && cerr != nil && !r.Acknowledged {
+		err = linkError("closing the link", cerr)
+	}
+	return r, err
+}
+
+// starter runs a function in the group of a delivery.
+type starter func(run func(context.Context) error)
+
+// deliver runs the delivery from the offer to the receipt.
+func (s *sender) deliver(ctx context.Context, start starter) error {
+	s.track.enter(PhaseOffering)
+	if err := s.offer(); err != nil {
+		return err
+	}
+	start(s.walk)
+	select {
+	case <-s.accepted:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	s.track.enter(PhaseScanning)
+	s.state.Store(uint32(framing.StateSending))
+	if n := min(int(s.accept.Streams), s.link.NumStreams()); n < 1 {
+		return &Error{Op: "starting", Code: framing.CodeProtocol, Err: errors.New("the receiver accepted with no stream")}
+	}
+	streams := s.link.NumStreams()
+	if s.accept.Ordered {
+		streams = 1
+	}
+	workers := max(2, runtime.GOMAXPROCS(0))
+	// The pipeline ends from its top: feed closes work and order when wants is
+	// closed and drained, which control does at the receipt.
+	start(func(ctx context.Context) error { return s.feed(ctx, start) })
+	for range workers {
+		start(s.workLoop)
+	}
+	for range 2 {
+		start(s.checkLoop)
+	}
+	for i := range streams {
+		start(func(ctx context.Context) error { return s.write(ctx, s.link.Stream(i)) })
+	}
+	return nil
+}
+
+// verdict turns how the goroutines ended into what the caller is told.
+func (s *sender) verdict(ctx context.Context, r *Result, err error) error {
+	if err == nil {
+		select {
+		case receipt := <-s.receipt:
+			err = s.compare(receipt, r)
+		default:
+			err = &Error{Op: "waiting for the receipt", Code: framing.CodeLost, Err: errors.New("the other side ended without it")}
+		}
+	}
+	if err == nil {
+		r.Acknowledged = true
+		s.track.enter(PhaseComplete)
+	}
+	if cause := context.Cause(ctx); err != nil && cause != nil && errors.Is(err, cause) {
+		return err
+	}
+	if err != nil {
+		return err
+	}
+	if r.Failed > 0 {
+		return fmt.Errorf("%w: %d of %d", ErrIncomplete, r.Failed, r.Failed+r.Delivered+r.Same+r.Skipped)
+	}
+	return nil
+}
+
+// compare holds the receipt against what this side saw settled.
+func (s *sender) compare(got framing.Receipt, r *Result) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	want := framing.Receipt{
+		Delivered: uint64(r.Delivered), Same: uint64(r.Same), Skipped: uint64(r.Skipped),
+		Failed: uint64(r.Failed - s.unsent), Bytes: uint64(r.Bytes), Digest: s.digest.Sum(), Durable: got.Durable,
+	}
+	if got != want {
+		return &Error{Op: "comparing the receipt", Code: framing.CodeDigest, Remote: true,
+			Err: fmt.Errorf("it speaks of %d delivered, %d same, %d failed items and %d bytes; sent were %d, %d, %d and %d, or the digests differ",
+				got.Delivered, got.Same, got.Failed, got.Bytes, want.Delivered, want.Same, want.Failed, want.Bytes)}
+	}
+	r.Digest, r.Durable = got.Digest, got.Durable
+	return nil
+}
+
+// closeAll releases what an ended delivery still holds. No goroutine of the
+// group is left.
+func (s *sender) closeAll() {
+	for _, e := range s.inFlight {
+		if e.file != nil {
+			e.file.close()
+		}
+	}
+	// Only read handles: nothing is lost if one does not close.
+	_ = s.dirs.Close()
+}

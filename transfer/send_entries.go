@@ -1,0 +1,226 @@
+package transfer
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"time"
+
+	"ferry/checksum"
+	"ferry/framing"
+	"ferry/transfer/tree"
+)
+
+// outEntry is an entry between its announcement and its DONE or FAULT.
+type outEntry struct {
+	item   *tree.Item
+	reader io.Reader // of a stream source
+	at     string    // path at the destination
+	cost   int64     // bytes of its ENTRY record
+
+	// Guarded by sender.mu.
+	file   *outFile        // open content of more than one pack
+	root   checksum.Digest // of the content as sent or compared
+	size   int64           // of the content as sent or compared
+	hashed bool            // root and size are set
+	failed *Error          // this side gave it up and said so
+	asked  bool            // the receiver wants it
+	stop   func()          // of a stream that is being read: ends it
+}
+
+// offer sends OFFER: the named items, with sizes where one look tells them.
+func (s *sender) offer() error {
+	o := framing.Offer{Items: uint64(len(s.opt.Sources)), RetrySeconds: uint32(s.opt.RetryFor / time.Second), Exact: true}
+	if s.opt.Checksum {
+		o.Flags |= framing.FlagChecksum
+	}
+	if s.opt.AllowChanged {
+		o.Flags |= framing.FlagAllowChanged
+	}
+	event := Offer{Items: int64(o.Items)}
+	for _, src := range s.opt.Sources {
+		item := framing.OfferItem{Name: []byte(src.Name), Kind: framing.KindStream}
+		if src.Contents {
+			item.Name = nil
+			item.Kind = framing.KindRoot
+		}
+		if src.Reader == nil && !src.Contents {
+			look := os.Lstat
+			if s.opt.Follow {
+				look = os.Stat
+			}
+			switch info, err := look(src.Path); {
+			case err != nil:
+				item.Kind = framing.KindFile // the walk will say why it is missing
+			case info.Mode().IsRegular():
+				item.Kind, item.Size = framing.KindFile, uint64(info.Size())+1
+				o.Bytes += uint64(info.Size())
+			case info.IsDir():
+				item.Kind = framing.KindFolder
+			case info.Mode()&fs.ModeSymlink != 0:
+				item.Kind = framing.KindSymlink
+			}
+		}
+		if item.Kind != framing.KindFile && item.Kind != framing.KindSymlink {
+			o.Exact = false
+		}
+		if len(o.Listed) < framing.MaxListed {
+			o.Listed = append(o.Listed, item)
+			event.Listed = append(event.Listed, OfferItem{Name: src.Name, Kind: tree.Kind(item.Kind), Size: int64(item.Size) - 1})
+		}
+	}
+	event.Bytes, event.Exact = int64(o.Bytes), o.Exact
+	event.Peer, _, _ = s.link.Peer()
+	s.track.tell(Offered{event})
+	// Not flushed: the first ENTRY frame goes with it.
+	return linkError("sending the offer", s.link.Stream(0).Send(false, framing.TypeOffer, o.Append(nil)))
+}
+
+// walk announces every item, at most as far ahead as the receiver's window
+// allows, and ends with END.
+func (s *sender) walk(ctx context.Context) error {
+	b := entryBatchWriter{s: s, open: make(map[uint64]string)}
+	failed := func(display string, err error) {
+		if errors.Is(err, tree.ErrSpecial) || errors.Is(err, tree.ErrOwnState) {
+			s.track.tell(Notice{Path: display, Err: err})
+			return
+		}
+		s.mu.Lock()
+		s.unsent++
+		s.mu.Unlock()
+		s.track.update(func(p *Progress, _ *Result) { p.Items++ })
+		s.track.failed(sourceError("reading", display, err))
+	}
+	w := tree.Walk{Dirs: s.dirs, Follow: s.opt.Follow, Problem: failed}
+	readers := make(map[string]io.Reader)
+	for _, src := range s.opt.Sources {
+		if src.Reader != nil {
+			readers[src.Name] = src.Reader
+			continue
+		}
+		w.Sources = append(w.Sources, src.Source)
+	}
+	err := w.Run(ctx, func(it *tree.Item) error { return b.add(ctx, &outEntry{item: it}) })
+	if err != nil {
+		return err
+	}
+	// Streams of unknown length come last, so that they hold up nothing.
+	for _, src := range s.opt.Sources {
+		if src.Reader == nil {
+			continue
+		}
+		now := time.Now()
+		it := &tree.Item{Display: src.Name, Entry: tree.Entry{
+			ID: b.lastID + 1, Kind: tree.Stream, Name: src.Name, Mode: 0o644, Size: -1,
+			MTime: tree.Time{Sec: now.Unix(), Nsec: uint32(now.Nanosecond())},
+		}}
+		if err := b.add(ctx, &outEntry{item: it, reader: src.Reader}); err != nil {
+			return err
+		}
+	}
+	if err := b.flush(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.walked = true
+	end := framing.End{Entries: s.lastID, Failed: uint64(s.unsent)}
+	s.mu.Unlock()
+	s.track.update(func(p *Progress, _ *Result) {
+		p.Exact = true
+		end.Bytes = uint64(p.Total)
+	})
+	end.Files = uint64(b.files)
+	return linkError("sending the totals", s.link.Stream(0).Send(true, framing.TypeEnd, end.Append(nil)))
+}
+
+// entryBatchWriter gathers ENTRY records. Used by walk alone.
+type entryBatchWriter struct {
+	s      *sender
+	body   []byte
+	record []byte    // scratch
+	first  time.Time // when the oldest record in body was added
+	lastID uint64
+	items  int64 // in body, not yet in the progress
+	total  int64
+	files  int64 // in all
+	// open has the paths at the destination of the folders that did not end.
+	open map[uint64]string
+}
+
+func (b *entryBatchWriter) add(ctx context.Context, e *outEntry) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	s, it := b.s, e.item
+	b.record = wireEntry(&it.Entry).Append(b.record[:0])
+	isEntry := it.Kind != tree.FolderEnd
+	e.at = path.Join(b.open[it.Parent], it.Name)
+	switch it.Kind {
+	case tree.Folder, tree.Root:
+		b.open[it.ID] = e.at
+	case tree.FolderEnd:
+		delete(b.open, it.ID)
+	}
+	if isEntry {
+		// One entry may always be in flight, so none costs more than the window.
+		e.cost = min(int64(len(b.record)), s.entryCost.Load())
+		if err := b.reserve(e.cost); err != nil {
+			return err
+		}
+	}
+	if len(b.body) == 0 {
+		b.first = time.Now()
+		b.body = framing.AppendEntryHeader(b.body, b.lastID+1)
+	}
+	b.body = append(b.body, b.record...)
+	if isEntry {
+		b.lastID = it.ID
+		b.items++
+		if it.Kind == tree.File {
+			b.total += it.Size
+			b.files++
+		}
+		s.mu.Lock()
+		s.inFlight[it.ID] = e
+		s.lastID = it.ID
+		s.mu.Unlock()
+	}
+	if len(b.body) >= entryBatch || time.Since(b.first) >= entryDelay {
+		return b.flush()
+	}
+	return nil
+}
+
+// reserve waits for room for one more entry of that many bytes. What was
+// gathered leaves before it waits: settling it is what makes room.
+func (b *entryBatchWriter) reserve(cost int64) error {
+	s := b.s
+	if s.slots.try(1) {
+		if s.room.try(cost) {
+			return nil
+		}
+		s.slots.give(1)
+	}
+	if err := b.flush(); err != nil {
+		return err
+	}
+	if err := s.slots.take(1); err != nil {
+		return err
+	}
+	return s.room.take(cost)
+}
+
+func (b *entryBatchWriter) flush() error {
+	if len(b.body) == 0 {
+		return nil
+	}
+	items, total := b.items, b.total
+	b.s.track.update(func(p *Progress, _ *Result) { p.Items += items; p.Total += total })
+	b.items, b.total = 0, 0
+	err := b.s.link.Stream(0).Send(true, framing.TypeEntry, b.body)
+	b.body = b.body[:0]
+	return linkError("announcing", err)
+}

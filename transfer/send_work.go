@@ -1,0 +1,182 @@
+package transfer
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"ferry/checksum"
+	"ferry/framing"
+	"ferry/transfer/tree"
+)
+
+// workLoop reads and hashes jobs. There are as many loops as processors.
+func (s *sender) workLoop(ctx context.Context) error {
+	for {
+		select {
+		case j, ok := <-s.work:
+			if !ok {
+				return nil
+			}
+			var err error
+			if j.pack != nil {
+				err = s.packFiles(j)
+			} else {
+				err = s.readChunk(j)
+			}
+			close(j.ready)
+			if err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// readChunk fills a chunk job. Whatever keeps it from that ends the attempt,
+// and the job with it.
+func (s *sender) readChunk(j *job) error {
+	stale, err := j.file.read(j.attempt, j.index, *j.data)
+	switch {
+	case stale:
+		j.skip = true
+		return nil
+	case errors.Is(err, io.EOF): // shorter than it was
+		j.skip = true
+		return s.restart(j.file, j.attempt)
+	case err != nil:
+		j.skip = true
+		e := j.file.entry
+		return s.giveUp(e, sourceError("reading", e.item.Display, err))
+	}
+	j.check = checksum.Check(*j.data, j.index, j.single)
+	if !j.single {
+		return nil
+	}
+	// A file of one chunk has no FILEEND: its digest goes with the data, so
+	// whether it changed is looked at before that.
+	changed, err := j.file.changed()
+	if err != nil {
+		j.skip = true
+		return nil // the entry was settled meanwhile
+	}
+	if changed && !(s.opt.AllowChanged && j.attempt+1 >= readAttempts) {
+		j.skip = true
+		return s.restart(j.file, j.attempt)
+	}
+	e := j.file.entry
+	s.mu.Lock()
+	e.root, e.size, e.hashed = j.check, int64(len(*j.data)), true
+	s.mu.Unlock()
+	return nil
+}
+
+// packFiles reads the files of a pack and writes the body of its frame. A file
+// that cannot be read, or is not what was announced, is left out.
+func (s *sender) packFiles(j *job) error {
+	j.body = s.pool.get(framing.Limit(framing.TypePack))
+	body := (*j.body)[:0]
+	kept := j.pack[:0]
+	scratch := s.pool.get(packLimit + 1)
+	defer s.pool.put(scratch)
+	for _, e := range j.pack {
+		data, err := s.readSmall(e.item, *scratch)
+		switch {
+		case errors.Is(err, errNotAsAnnounced):
+			s.wants.put(want{entry: e, kind: framing.WantAll, changed: true})
+			continue
+		case err != nil:
+			if err := s.giveUp(e, sourceError("reading", e.item.Display, err)); err != nil {
+				return err
+			}
+			continue
+		}
+		root := checksum.Sum(data)
+		p := framing.Packed{ID: e.item.ID, Root: root, Data: data}
+		body = p.Append(body)
+		kept = append(kept, e)
+		s.mu.Lock()
+		e.root, e.size, e.hashed = root, int64(len(data)), true
+		s.mu.Unlock()
+	}
+	*j.body, j.pack = body, kept
+	return nil
+}
+
+// errNotAsAnnounced: the file changed since it was listed, or while it was read.
+var errNotAsAnnounced = errors.New("changed since it was listed")
+
+// readSmall reads a whole file of at most packLimit bytes.
+func (s *sender) readSmall(it *tree.Item, buf []byte) ([]byte, error) {
+	for {
+		n, before, after, err := it.ReadSmall(buf)
+		if err != nil {
+			return nil, err
+		}
+		if !announced(before, &it.Entry) || !before.SameVersion(after) || int64(n) != it.Size {
+			return nil, errNotAsAnnounced
+		}
+		// A change within the file system's clock tick would not show.
+		age := time.Since(before.CTime.Std())
+		if age < 0 || age >= clockTick {
+			return buf[:n], nil
+		}
+		time.Sleep(clockTick - age)
+	}
+}
+
+// finish ends an attempt at a file: with FILEEND, or with another attempt if
+// the file changed while it was read.
+func (s *sender) finish(o *outFile, attempt uint8) error {
+	e := o.entry
+	changed, err := o.changed()
+	if err != nil {
+		return nil // the entry was settled meanwhile
+	}
+	if changed && !(s.opt.AllowChanged && (attempt+1 >= readAttempts || s.accept.Ordered)) {
+		return s.restart(o, attempt)
+	}
+	end, ok, err := o.end(attempt)
+	if err != nil || !ok {
+		return err
+	}
+	s.mu.Lock()
+	e.root, e.size, e.hashed = end.Root, int64(end.Size), true
+	s.mu.Unlock()
+	return linkError("ending a file", s.link.Stream(0).Send(true, framing.TypeFileEnd, end.Append(nil)))
+}
+
+// restart begins the next attempt at a file that changed, or gives it up after
+// the last. Only the first call for an attempt has an effect.
+func (s *sender) restart(o *outFile, attempt uint8) error {
+	e := o.entry
+	o.mu.Lock()
+	current := o.attempt == attempt && !o.closed
+	if current {
+		o.attempt++ // what still comes of the old attempt is stale from here on
+	}
+	o.mu.Unlock()
+	if !current {
+		return nil
+	}
+	if attempt+1 >= readAttempts || s.accept.Ordered {
+		return s.giveUp(e, &Error{Op: "reading", Path: e.item.Display, Code: framing.CodeChanged,
+			Err: errors.New("it changed each time while it was read; send it when it rests, or with --allow-changed")})
+	}
+	if err := o.begin(attempt + 1); err != nil {
+		return s.giveUp(e, sourceError("opening again", e.item.Display, err))
+	}
+	o.mu.Lock()
+	info := o.info
+	o.mu.Unlock()
+	s.mu.Lock()
+	e.hashed = false
+	before := e.item.Size
+	e.item.Size, e.item.Mode, e.item.MTime = info.Size, info.Mode&0o777, info.MTime
+	s.mu.Unlock()
+	s.track.update(func(p *Progress, _ *Result) { p.Total += info.Size - before })
+	c := framing.Changed{ID: e.item.ID, Attempt: attempt + 1, Mode: info.Mode & 0o777, Sec: info.MTime.Sec, Nsec: info.MTime.Nsec, Size: uint64(info.Size)}
+	return linkError("announcing a change", s.link.Stream(0).Send(true, framing.TypeChanged, c.Append(nil)))
+}
