@@ -1,0 +1,132 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+)
+
+// usageError is a command line that makes no sense: exit 2, before anything is
+// opened or sent.
+type usageError struct {
+	verb string // "" when none was recognised
+	text string
+}
+
+func (e *usageError) Error() string { return e.text }
+
+// usagef formats a usageError. What it quotes from the command line is escaped
+// where it is shown.
+func usagef(verb, format string, args ...any) error {
+	return &usageError{verb: verb, text: fmt.Sprintf(format, args...)}
+}
+
+// arrange checks the command line and moves the flags of a verb before its
+// paths, since the library takes everything after the first path for a path.
+// "-" is a path, and all that follows "--" are.
+func arrange(app *cli.App, argv []string) ([]string, error) {
+	if len(argv) < 2 {
+		return nil, usagef("", "a command is missing")
+	}
+	name, rest := argv[1], argv[2:]
+	switch name {
+	case "--help", "-h":
+		name = "help"
+	case "--version":
+		name = "version"
+	}
+	cmd := lookup(app, name)
+	if cmd == nil {
+		return nil, unknownCommand(app, name)
+	}
+	var flags, paths []string
+	for i := 0; i < len(rest); i++ {
+		arg := rest[i]
+		if arg == "--" {
+			paths = append(paths, rest[i+1:]...)
+			break
+		}
+		if arg == "-" || !strings.HasPrefix(arg, "-") {
+			paths = append(paths, arg)
+			continue
+		}
+		if letters := shortFlags(cmd, arg); letters != nil {
+			flags = append(flags, letters...)
+			continue
+		}
+		flags = append(flags, arg)
+		key, _, hasValue := strings.Cut(strings.TrimLeft(arg, "-"), "=")
+		flag := lookupFlag(cmd, key)
+		if flag == nil {
+			return nil, unknownFlag(cmd, arg, key)
+		}
+		if flag == cli.HelpFlag {
+			return []string{argv[0], "help", "--", cmd.Name}, nil
+		}
+		if hasValue || !flag.TakesValue() {
+			continue
+		}
+		if i+1 == len(rest) {
+			return nil, usagef(cmd.Name, "%s needs a value", arg)
+		}
+		i++
+		flags = append(flags, rest[i])
+	}
+	out := append([]string{argv[0], name}, flags...)
+	return append(append(out, "--"), paths...), nil
+}
+
+func lookup(app *cli.App, name string) *cli.Command {
+	i := slices.IndexFunc(app.Commands, func(c *cli.Command) bool { return c.HasName(name) })
+	if i < 0 {
+		return nil
+	}
+	return app.Commands[i]
+}
+
+func lookupFlag(cmd *cli.Command, name string) cli.DocGenerationFlag {
+	for _, f := range append(slices.Clone(cmd.Flags), cli.HelpFlag) {
+		if slices.Contains(f.Names(), name) {
+			return f.(cli.DocGenerationFlag)
+		}
+	}
+	return nil
+}
+
+// shortFlags splits -qv into -q and -v. It is nil for anything else.
+func shortFlags(cmd *cli.Command, arg string) []string {
+	if len(arg) < 3 || arg[1] == '-' {
+		return nil
+	}
+	var letters []string
+	for _, c := range arg[1:] {
+		if f := lookupFlag(cmd, string(c)); f == nil || f.TakesValue() {
+			return nil
+		}
+		letters = append(letters, "-"+string(c))
+	}
+	return letters
+}
+
+func unknownFlag(cmd *cli.Command, arg, key string) error {
+	arg, _, _ = strings.Cut(arg, "=")
+	text := "unknown flag " + arg
+	// The library names the least unlike flag, however unlike it is.
+	if like := cli.SuggestFlag(cmd.Flags, key, false); len(key) > 1 && strings.HasPrefix(like, "--"+key[:1]) {
+		text += "; did you mean " + like + "?"
+	}
+	return &usageError{verb: cmd.Name, text: text}
+}
+
+// unknownCommand suggests a command that begins alike, if one does.
+func unknownCommand(app *cli.App, name string) error {
+	text := "unknown command " + name
+	for _, c := range app.Commands {
+		if !c.Hidden && name != "" && c.Name[0] == name[0] && cli.SuggestCommand(app.Commands, name) == fmt.Sprintf(cli.SuggestDidYouMeanTemplate, c.Name) {
+			text += "; did you mean " + c.Name + "?"
+		}
+	}
+	return &usageError{text: text}
+}

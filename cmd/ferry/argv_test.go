@@ -1,0 +1,90 @@
+package main
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestArrange(t *testing.T) {
+	for _, c := range []struct{ in, want string }{
+		{"send a b", "send -- a b"},
+		{"send a -v b --json", "send -v --json -- a b"},
+		{"send a --to h:1 b", "send --to h:1 -- a b"},
+		{"send a --to=h:1 b", "send --to=h:1 -- a b"},
+		{"send - --name -", "send --name - -- -"},
+		{"receive --out - -y", "receive --out - -y --"},
+		{"receive --code-file -", "receive --code-file - --"},
+		{"send -v -- -v --json --", "send -v -- -v --json --"},
+		{"send --name --to -", "send --name --to -- -"}, // a value may look like a flag
+		{"copy a --help b", "help -- copy"},
+		{"send a -qv b", "send -q -v -- a b"},
+		{"send help", "send -- help"},
+		{"send h", "send -- h"},
+		{"--version", "version --"},
+		{"-h", "help --"},
+	} {
+		got, err := arrange(newApp(&Env{}), append([]string{"ferry"}, strings.Fields(c.in)...))
+		if err != nil {
+			t.Errorf("%s: %v", c.in, err)
+			continue
+		}
+		if line := strings.Join(got[1:], " "); line != c.want {
+			t.Errorf("%s becomes %q, want %q", c.in, line, c.want)
+		}
+	}
+}
+
+func TestArrangeRefuses(t *testing.T) {
+	for in, want := range map[string]string{
+		"":                       "a command is missing",
+		"sned":                   "unknown command sned; did you mean send?",
+		"wxyz":                   "unknown command wxyz",
+		"h":                      "unknown command h",
+		"--frob":                 "unknown command --frob",
+		"send a --fllow":         "unknown flag --fllow; did you mean --follow?",
+		"send a --manifset=x":    "unknown flag --manifset; did you mean --manifest?",
+		"send -x a":              "unknown flag -x",
+		"send -qx a":             "unknown flag -qx",
+		"send --qqq":             "unknown flag --qqq",
+		"send a --to":            "--to needs a value",
+		"receive --out":          "--out needs a value",
+		"copy --exclude=x a b":   "unknown flag --exclude",
+		"checksum --progress":    "unknown flag --progress",
+		"receive --retry-for 1h": "unknown flag --retry-for",
+	} {
+		_, err := arrange(newApp(&Env{}), append([]string{"ferry"}, strings.Fields(in)...))
+		var usage *usageError
+		if !errors.As(err, &usage) || usage.text != want {
+			t.Errorf("%q gives %v, want %q", in, err, want)
+		}
+	}
+}
+
+// The contract of this version: these flags, and no others.
+func TestFlags(t *testing.T) {
+	want := map[string]string{
+		"send":     "to listen wait code-file allow-changed checksum follow name timeout json manifest progress quiet q verbose v",
+		"receive":  "from out listen wait code-file yes y on-conflict links no-sync verify-disk manifest timeout json progress quiet q verbose v",
+		"copy":     "on-conflict links allow-changed checksum follow no-sync verify-disk manifest json progress quiet q verbose v",
+		"checksum": "check manifest json quiet q",
+		"version":  "", "help": "", "man": "",
+	}
+	for _, c := range newApp(&Env{}).Commands {
+		names := []string{}
+		for _, f := range c.Flags {
+			names = append(names, f.Names()...)
+		}
+		expected := strings.Fields(want[c.Name])
+		slices.Sort(names)
+		slices.Sort(expected)
+		if !slices.Equal(names, expected) {
+			t.Errorf("%s has the flags %v, want %v", c.Name, names, expected)
+		}
+		delete(want, c.Name)
+	}
+	if len(want) > 0 {
+		t.Errorf("commands are missing: %v", want)
+	}
+}

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"io"
+	"os"
+
+	"golang.org/x/term"
+)
+
+// Env is all that a command takes from the process around it. Tests pass
+// buffers; main passes the real ones.
+type Env struct {
+	Args   []string // Args[0] is the program as it was called
+	Stdin  io.Reader
+	Stdout io.Writer
+	Stderr io.Writer
+	Getenv func(string) string
+
+	// Terminals: which of the three streams are one.
+	StdinTTY, StdoutTTY, StderrTTY bool
+	// Width is the number of columns of the terminal at Stderr, asked anew for
+	// each line since windows are resized; 0 when unknown.
+	Width func() int
+	// OpenTTY opens the controlling terminal, for a prompt while standard input
+	// carries the data.
+	OpenTTY func() (io.ReadWriteCloser, error)
+}
+
+// osEnv is the Env of a real process.
+func osEnv() *Env {
+	isTTY := func(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
+	return &Env{
+		Args: os.Args, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv,
+		StdinTTY: isTTY(os.Stdin), StdoutTTY: isTTY(os.Stdout), StderrTTY: isTTY(os.Stderr),
+		Width: func() int {
+			w, _, err := term.GetSize(int(os.Stderr.Fd()))
+			if err != nil {
+				return 0
+			}
+			return w
+		},
+		OpenTTY: openTTY,
+	}
+}
+
+// interactive reports whether a person can be asked: the question is seen and
+// the answer can be typed.
+func (e *Env) interactive() bool { return e.StdinTTY && e.StderrTTY }
+
+// redraws reports whether standard error can show a line that changes.
+func (e *Env) redraws() bool { return e.StderrTTY && e.Getenv("TERM") != "dumb" }
+
+// stickyWriter keeps the first write error, so that output whose writer looks
+// at no errors (help, lists) still makes the exit code tell the truth. It
+// belongs to one goroutine at a time.
+type stickyWriter struct {
+	w   io.Writer
+	err error
+}
+
+func (s *stickyWriter) Write(p []byte) (int, error) {
+	if s.err != nil {
+		return 0, s.err
+	}
+	n, err := s.w.Write(p)
+	s.err = err
+	return n, err
+}

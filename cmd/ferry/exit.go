@@ -1,0 +1,230 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"ferry/framing"
+	"ferry/transfer"
+	"ferry/transfer/link"
+)
+
+// The exit codes; README documents them.
+const (
+	exitOK          = 0
+	exitIncomplete  = 1 // ended, but some items were not delivered; checksum --check: some differ
+	exitUsage       = 2
+	exitConnection  = 3 // none, lost, or given up by the other side
+	exitRefused     = 4 // wrong code, or the offer declined
+	exitDigest      = 5 // a digest differed and sending again did not mend it
+	exitDestination = 6 // the destination cannot take it
+	exitProtocol    = 7
+	exitInterrupted = 130
+	exitTerminated  = 143
+)
+
+// errDeclined says that the person at this side did not want the offer.
+var errDeclined = errors.New("declined")
+
+// exitError is an error whose exit code was settled where it happened.
+type exitError struct {
+	exit int
+	err  error
+	hint string // what to do about it
+	done bool   // was shown already
+}
+
+func (e *exitError) Error() string { return e.err.Error() }
+func (e *exitError) Unwrap() error { return e.err }
+
+// outputError says that standard output takes nothing, though the work may be
+// done.
+func outputError(err error) error {
+	return &exitError{exit: exitIncomplete, err: fmt.Errorf("writing to standard output: %w", err)}
+}
+
+// exitOfCode is the exit code for a failure of the whole delivery. Codes that
+// this version does not know, and those of single items, are exitIncomplete.
+func exitOfCode(c framing.Code) int {
+	switch c {
+	case framing.CodeNoSpace, framing.CodePermission, framing.CodeIO, framing.CodeLocked,
+		framing.CodeDestinationGone, framing.CodeReadOnly:
+		return exitDestination
+	case framing.CodeDigest:
+		return exitDigest
+	case framing.CodeDeclined, framing.CodeCodeRefused:
+		return exitRefused
+	case framing.CodeBusy, framing.CodeLost, framing.CodeTimeout, framing.CodeGaveUp, framing.CodeInterrupted,
+		framing.CodeCancelled:
+		return exitConnection
+	case framing.CodeVersion, framing.CodeProtocol, framing.CodeInternal:
+		return exitProtocol
+	}
+	return exitIncomplete
+}
+
+// tally counts the failed items by what they say about the exit code. It sees
+// all of them, where Result lists only the first.
+type tally struct {
+	mu                         sync.Mutex
+	digest, destination, other int64
+}
+
+func (t *tally) Observe(e transfer.Event) {
+	f, ok := e.(transfer.ItemFailed)
+	if !ok {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch exitOfCode(f.Err.Code) {
+	case exitDigest:
+		t.digest++
+	case exitDestination:
+		t.destination++
+	default:
+		t.other++
+	}
+}
+
+// incomplete is the exit code of a delivery that ended with failed items. A bad
+// digest outweighs everything else; a destination that took nothing at all is
+// not a matter of single items.
+func (t *tally) incomplete(r transfer.Result) int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case t.digest > 0:
+		return exitDigest
+	case t.destination > 0 && t.other == 0 && r.Delivered == 0:
+		return exitDestination
+	}
+	return exitIncomplete
+}
+
+// exitOf is the one place where an error gets its exit code. A signal comes
+// before all else, and an error that names its code before what it wraps.
+func exitOf(ctx context.Context, err error, r transfer.Result, t *tally) int {
+	var (
+		sig     signalError
+		usage   *usageError
+		settled *exitError
+		failed  *transfer.Error
+		broken  *link.Error
+	)
+	switch {
+	case errors.As(context.Cause(ctx), &sig):
+		return sig.exit()
+	case err == nil:
+		return exitOK
+	case errors.As(err, &usage):
+		return exitUsage
+	case errors.As(err, &settled):
+		return settled.exit
+	case errors.Is(err, errDeclined):
+		return exitRefused
+	case errors.Is(err, transfer.ErrIncomplete):
+		return t.incomplete(r)
+	case errors.As(err, &failed):
+		return exitOfCode(failed.Code)
+	case errors.As(err, &broken):
+		return exitOfCode(broken.Code)
+	}
+	return exitIncomplete
+}
+
+// hintOf is the next step after an exit code; again is the command as it was
+// given, and alone says that no other side has to run again too.
+func hintOf(exit int, err error, again string, alone bool) string {
+	var settled *exitError
+	if errors.As(err, &settled) && settled.hint != "" {
+		return settled.hint
+	}
+	switch exit {
+	case exitIncomplete:
+		if !errors.Is(err, transfer.ErrIncomplete) {
+			return ""
+		}
+		return "for what is missing, run again: " + again
+	case exitConnection, exitInterrupted, exitTerminated:
+		if alone {
+			return "to continue, run again: " + again
+		}
+		return "to continue, run again on both sides, here: " + again
+	case exitRefused:
+		if errors.Is(err, errDeclined) || codeOf(err) == framing.CodeDeclined {
+			return ""
+		}
+		return "both sides need the same code; run again: " + again
+	case exitDigest:
+		return "the memory, disk or cable of one side may be faulty; to try again: " + again
+	case exitDestination:
+		return "once that is mended, run again: " + again
+	case exitProtocol:
+		return "both sides should run the same version (ferry version)"
+	}
+	return ""
+}
+
+// errorText is an error for people, made safe. It has words for what a person at
+// one of the sides did.
+func errorText(err error) string {
+	var failed *transfer.Error
+	remote := errors.As(err, &failed) && failed.Remote
+	switch code := codeOf(err); {
+	case errors.Is(err, errDeclined):
+		return "the offer was declined"
+	case remote && code == framing.CodeDeclined:
+		return "the other side declined the offer"
+	case remote && code == framing.CodeInterrupted:
+		return "the other side was interrupted"
+	case remote && code == framing.CodeGaveUp:
+		return "the other side gave up"
+	}
+	// Joined errors come one a line.
+	return cutMiddle(escape(strings.ReplaceAll(err.Error(), "\n", "; ")), 4*maxShown)
+}
+
+// codeOf is the wire code of an error, CodeNone if it has none.
+func codeOf(err error) framing.Code {
+	var failed *transfer.Error
+	var broken *link.Error
+	switch {
+	case errors.As(err, &failed):
+		return failed.Code
+	case errors.As(err, &broken):
+		return broken.Code
+	}
+	return framing.CodeNone
+}
+
+// report shows an error that no renderer was there for, and returns the exit
+// code. JSON that cannot be written is said in words: the error must not vanish
+// with its output.
+func report(ctx context.Context, env *Env, err error) int {
+	exit := exitOf(ctx, err, transfer.Result{}, &tally{})
+	var settled *exitError
+	if err == nil || errors.As(err, &settled) && settled.done {
+		return exit
+	}
+	o := outcome{err: err, exit: exit, hint: hintOf(exit, err, command(env.Args...), true)}
+	var usage *usageError
+	if errors.As(err, &usage) {
+		o.hint = "see: ferry help"
+		if usage.verb != "" {
+			o.hint = "see: ferry " + usage.verb + " --help"
+		}
+	}
+	if out := jsonOutput(env); out != nil {
+		if _, err := out.Write(jsonLine(o.object())); err == nil {
+			return exit
+		}
+	}
+	for _, line := range o.lines(true) {
+		fmt.Fprintln(env.Stderr, escape(line))
+	}
+	return exit
+}

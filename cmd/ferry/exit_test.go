@@ -1,0 +1,128 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"syscall"
+	"testing"
+
+	"ferry/framing"
+	"ferry/transfer"
+	"ferry/transfer/link"
+)
+
+func failed(code framing.Code) *transfer.Error { return &transfer.Error{Op: "step", Code: code} }
+
+func TestExitOfADelivery(t *testing.T) {
+	for code, want := range map[framing.Code]int{
+		framing.CodeNoSpace: 6, framing.CodePermission: 6, framing.CodeIO: 6, framing.CodeLocked: 6, framing.CodeDestinationGone: 6, framing.CodeReadOnly: 6,
+		framing.CodeDigest: 5, framing.CodeDeclined: 4, framing.CodeCodeRefused: 4, framing.CodeBusy: 3,
+		framing.CodeVersion: 7, framing.CodeProtocol: 7, framing.CodeInternal: 7,
+		framing.CodeLost: 3, framing.CodeTimeout: 3, framing.CodeGaveUp: 3, framing.CodeInterrupted: 3, framing.CodeCancelled: 3,
+		framing.CodeUnreadable: 1, framing.CodeConflict: 1, framing.Code(200): 1,
+	} {
+		for _, err := range []error{failed(code), fmt.Errorf("outer: %w", failed(code)), &link.Error{Code: code, Op: "dial"}} {
+			if got := exitOf(t.Context(), err, transfer.Result{}, &tally{}); got != want {
+				t.Errorf("%v (%T) exits %d, want %d", err, err, got, want)
+			}
+		}
+	}
+}
+
+func TestExitOfOtherErrors(t *testing.T) {
+	interrupted, cancel := context.WithCancelCause(t.Context())
+	cancel(signalError{syscall.SIGINT})
+	hungUp, cancel := context.WithCancelCause(t.Context())
+	cancel(signalError{syscall.SIGHUP})
+	for _, c := range []struct {
+		ctx  context.Context
+		err  error
+		want int
+	}{
+		{t.Context(), nil, 0},
+		{t.Context(), errors.New("anything"), 1},
+		{t.Context(), usagef("send", "wrong"), 2},
+		{t.Context(), &exitError{exit: 6, err: errors.New("x")}, 6},
+		{t.Context(), &transfer.Error{Code: framing.CodeDeclined, Err: errDeclined}, 4},
+		{interrupted, nil, 130}, // cancelled is never success
+		{interrupted, failed(framing.CodeLost), 130},
+		{hungUp, usagef("send", "wrong"), 143},
+	} {
+		if got := exitOf(c.ctx, c.err, transfer.Result{}, &tally{}); got != c.want {
+			t.Errorf("%v exits %d, want %d", c.err, got, c.want)
+		}
+	}
+}
+
+func TestExitOfFailedItems(t *testing.T) {
+	incomplete := fmt.Errorf("%w: some", transfer.ErrIncomplete)
+	for _, c := range []struct {
+		codes     []framing.Code
+		delivered int64
+		want      int
+	}{
+		{[]framing.Code{framing.CodeUnreadable}, 0, 1},
+		{[]framing.Code{framing.CodeConflict, framing.CodeNoSpace}, 0, 1},
+		{[]framing.Code{framing.CodeNoSpace, framing.CodePermission}, 0, 6},
+		{[]framing.Code{framing.CodeNoSpace}, 1, 1},
+		{[]framing.Code{framing.CodeNoSpace, framing.CodeDigest}, 9, 5},
+	} {
+		var count tally
+		for _, code := range c.codes {
+			count.Observe(transfer.ItemFailed{Err: failed(code)})
+		}
+		if got := exitOf(t.Context(), incomplete, transfer.Result{Delivered: c.delivered}, &count); got != c.want {
+			t.Errorf("%v with %d delivered exits %d, want %d", c.codes, c.delivered, got, c.want)
+		}
+	}
+}
+
+// run is the whole program without a process around it.
+func runFerry(t *testing.T, stdin string, args ...string) (exit int, stdout, stderr string) {
+	t.Helper()
+	var out, errOut bytes.Buffer
+	env := &Env{
+		Args: append([]string{"ferry"}, args...), Stdin: strings.NewReader(stdin), Stdout: &out, Stderr: &errOut,
+		Getenv: func(string) string { return "" },
+	}
+	exit = run(t.Context(), env)
+	return exit, out.String(), errOut.String()
+}
+
+func TestUsageErrorInJSON(t *testing.T) {
+	for _, c := range []struct {
+		args     string
+		toStderr bool
+	}{
+		{"send --json", false}, {"send --bogus --json", false}, {"receive --json --out -", true}, {"receive --json --out=-", true},
+	} {
+		exit, stdout, stderr := runFerry(t, "", strings.Fields(c.args)...)
+		lines, empty := stdout, stderr
+		if c.toStderr {
+			lines, empty = stderr, stdout
+		}
+		if exit != 2 || empty != "" || strings.Count(lines, "\n") != 1 || !strings.HasPrefix(lines, `{"type":"result","ok":false,"exit":2,`) {
+			t.Errorf("%s: exit %d, standard output %q, standard error %q", c.args, exit, stdout, stderr)
+		}
+	}
+	// Behind -- it is the name of a file.
+	if _, stdout, _ := runFerry(t, "", "send", "--", "--json"); stdout != "" {
+		t.Errorf("a file named --json gives %q", stdout)
+	}
+}
+
+func TestHelpToAFullDevice(t *testing.T) {
+	for _, args := range [][]string{{"help"}, {"send", "--help"}, {"version"}, {"man"}, {"checksum", "-"}} {
+		var errOut bytes.Buffer
+		env := &Env{
+			Args: append([]string{"ferry"}, args...), Stdin: strings.NewReader("x"), Stderr: &errOut,
+			Stdout: failingWriter{syscall.ENOSPC}, Getenv: func(string) string { return "" },
+		}
+		if exit := run(t.Context(), env); exit != 1 || !strings.Contains(errOut.String(), "standard output") {
+			t.Errorf("%v exits %d and says %q", args, exit, errOut.String())
+		}
+	}
+}

@@ -1,0 +1,206 @@
+package main
+
+import (
+	"encoding/json"
+
+	"ferry/transfer"
+	"ferry/transfer/tree"
+)
+
+// The objects of --json, one a line; JSON.md beside this file documents them.
+// Sizes are bytes, times milliseconds. A field with omitempty is absent when it
+// says nothing.
+
+type jsonListening struct {
+	Type      string   `json:"type"` // listening
+	Addresses []string `json:"addresses"`
+	Command   string   `json:"command"`        // for the other side
+	Code      string   `json:"code,omitempty"` // one made up here
+}
+
+type jsonLink struct {
+	Type     string `json:"type"` // waiting, connected, code_refused, dropped
+	Address  string `json:"address"`
+	Attempts int    `json:"attempts,omitempty"`
+	Message  string `json:"message,omitempty"`
+}
+
+type jsonPhase struct {
+	Type  string `json:"type"` // phase
+	Phase string `json:"phase"`
+}
+
+type jsonOffer struct {
+	Type   string          `json:"type"` // offer
+	Peer   string          `json:"peer"`
+	Items  int64           `json:"items"`
+	Bytes  int64           `json:"bytes"`
+	Exact  bool            `json:"exact"`
+	Listed []jsonOfferItem `json:"listed"`
+}
+
+type jsonOfferItem struct {
+	Kind string `json:"kind"`
+	jsonPath
+	Size *int64 `json:"size,omitempty"`
+}
+
+type jsonProgress struct {
+	Type  string `json:"type"` // progress
+	Bytes int64  `json:"bytes"`
+	Moved int64  `json:"moved"`
+	Total int64  `json:"total"`
+	Done  int64  `json:"done"`
+	Items int64  `json:"items"`
+	Exact bool   `json:"exact"`
+}
+
+// jsonPath is a name: Path is its text, made readable when it is not UTF-8,
+// and then Base64 has the exact bytes.
+type jsonPath struct {
+	Path   string `json:"path"`
+	Base64 string `json:"path_b64,omitempty"`
+}
+
+type jsonStarted struct {
+	Type string `json:"type"` // started
+	jsonPath
+	Size  *int64 `json:"size,omitempty"`
+	Reuse int64  `json:"reuse"`
+}
+
+type jsonItem struct {
+	Type string `json:"type"` // item
+	jsonPath
+	Kind    string `json:"kind"`
+	Status  string `json:"status"`
+	Size    *int64 `json:"size,omitempty"`
+	Digest  string `json:"digest,omitempty"`
+	NewName string `json:"new_name,omitempty"`
+	NewB64  string `json:"new_name_b64,omitempty"`
+}
+
+type jsonFailed struct {
+	Type string `json:"type"` // failed
+	jsonPath
+	Code    uint8  `json:"code"` // of framing/PROTOCOL.md
+	Cause   string `json:"cause"`
+	Message string `json:"message,omitempty"`
+	Remote  bool   `json:"remote"`
+}
+
+type jsonNotice struct {
+	Type string `json:"type"` // notice
+	jsonPath
+	Message string `json:"message"`
+}
+
+type jsonResult struct {
+	Type         string     `json:"type"` // result
+	OK           bool       `json:"ok"`
+	Exit         int        `json:"exit"`
+	Delivered    int64      `json:"delivered"`
+	Same         int64      `json:"same"`
+	Skipped      int64      `json:"skipped"`
+	Failed       int64      `json:"failed"`
+	Files        int64      `json:"files"`
+	Bytes        int64      `json:"bytes"`
+	Moved        int64      `json:"moved"`
+	Reused       int64      `json:"reused"`
+	Durable      bool       `json:"durable"`
+	Acknowledged bool       `json:"acknowledged"`
+	ElapsedMS    int64      `json:"elapsed_ms"`
+	Manifest     string     `json:"manifest,omitempty"`
+	Error        *jsonError `json:"error,omitempty"`
+}
+
+type jsonError struct {
+	Message string `json:"message"`
+	Hint    string `json:"hint,omitempty"`
+}
+
+// jsonLine encodes one object and its newline.
+func jsonLine(v any) []byte {
+	// Structs of strings, numbers and booleans: encoding them cannot fail.
+	line, err := json.Marshal(v)
+	if err != nil {
+		panic("encoding JSON: " + err.Error())
+	}
+	return append(jsonSafe(line), '\n')
+}
+
+// pathOf is a name for JSON. Escaped text may be that of another name too; the
+// exact bytes beside it settle that.
+func pathOf(name string) jsonPath {
+	b64 := base64Of(name)
+	if b64 != "" {
+		name = escape(name)
+	}
+	return jsonPath{name, b64}
+}
+
+// sizeOf leaves out a size that is not known, which is no size of 0.
+func sizeOf(n int64) *int64 {
+	if n < 0 {
+		return nil
+	}
+	return &n
+}
+
+// kindText names a kind, the same for people and for programs.
+func kindText(k tree.Kind) string {
+	switch k {
+	case tree.File:
+		return "file"
+	case tree.Folder, tree.Root:
+		return "folder"
+	case tree.Symlink:
+		return "symlink"
+	case tree.HardLink:
+		return "hardlink"
+	case tree.Stream:
+		return "stream"
+	}
+	return "other"
+}
+
+// jsonEvent is the object for an event of a delivery, nil for one that has none.
+// Messages are made readable, since they may quote names in any encoding.
+func jsonEvent(e transfer.Event) any {
+	switch e := e.(type) {
+	case transfer.PhaseChanged:
+		return jsonPhase{"phase", e.Phase.String()}
+	case transfer.Offered:
+		o := jsonOffer{"offer", e.Offer.Peer, e.Offer.Items, e.Offer.Bytes, e.Offer.Exact, []jsonOfferItem{}}
+		for _, it := range e.Offer.Listed {
+			o.Listed = append(o.Listed, jsonOfferItem{kindText(it.Kind), pathOf(it.Name), sizeOf(it.Size)})
+		}
+		return o
+	case transfer.Progress:
+		return jsonProgress{"progress", e.Bytes, e.Moved, e.Total, e.Done, e.Items, e.Exact}
+	case transfer.ItemStarted:
+		return jsonStarted{"started", pathOf(e.Path), sizeOf(e.Size), e.Reuse}
+	case transfer.ItemDone:
+		it := jsonItem{Type: "item", jsonPath: pathOf(e.Path), Kind: kindText(e.Kind), Status: e.Status.String()}
+		if e.Kind == tree.File || e.Kind == tree.Stream {
+			it.Size = sizeOf(e.Size)
+		}
+		if e.Hashed {
+			it.Digest = e.Digest.String()
+		}
+		if e.NewName != "" {
+			n := pathOf(e.NewName)
+			it.NewName, it.NewB64 = n.Path, n.Base64
+		}
+		return it
+	case transfer.ItemFailed:
+		f := jsonFailed{Type: "failed", jsonPath: pathOf(e.Path), Code: uint8(e.Err.Code), Cause: e.Err.Code.String(), Remote: e.Err.Remote}
+		if e.Err.Err != nil {
+			f.Message = show(bare(e.Err.Err))
+		}
+		return f
+	case transfer.Notice:
+		return jsonNotice{"notice", pathOf(e.Path), show(bare(e.Err))}
+	}
+	return nil
+}

@@ -1,0 +1,130 @@
+package main
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/urfave/cli/v2"
+
+	"ferry/transfer"
+)
+
+// landing is where receive puts a delivery: a folder or standard output, and the
+// list of what came. What is there already is opened early, so that what is
+// wrong with it is said before anybody waits. The rest is made late, for a
+// sender that proved the code.
+type landing struct {
+	path    string // of the folder
+	stream  bool   // standard output in its place
+	options transfer.FolderOptions
+	file    string // of --manifest, or ""
+
+	folder transfer.Destination // nil for a stream, and until it is opened
+	list   *manifest            // nil until started, and without --manifest
+	made   []string             // folders that open made, the innermost first
+}
+
+// landingOf reads the flags; nothing is opened yet.
+func landingOf(c *cli.Context) *landing {
+	path := c.String("out")
+	return &landing{path: path, stream: path == "-", options: folderOptions(c), file: c.String("manifest")}
+}
+
+// name is the landing as a person is asked about it.
+func (l *landing) name() string {
+	if l.stream {
+		return "standard output"
+	}
+	return l.path
+}
+
+// early opens the folder if it is there.
+func (l *landing) early() error {
+	if l.stream {
+		return nil
+	}
+	info, err := os.Stat(l.path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return &exitError{exit: exitDestination, err: err}
+	case !info.IsDir():
+		return &exitError{exit: exitDestination, err: &fs.PathError{Op: "opening", Path: l.path, Err: errors.New("not a folder")}}
+	}
+	return l.openFolder()
+}
+
+// startList starts the list, but not in a folder that is not there yet unless
+// it must be now.
+func (l *landing) startList(must bool) error {
+	if l.file == "" || l.list != nil {
+		return nil
+	}
+	folder := l.path
+	if l.stream {
+		folder = ""
+	} else if _, err := os.Stat(filepath.Dir(l.file)); err != nil && !must {
+		return nil
+	}
+	list, err := openManifest("receive", l.file, folder, nil)
+	l.list = list
+	return err
+}
+
+// open makes and opens what is not open yet.
+func (l *landing) open() error {
+	if !l.stream && l.folder == nil {
+		if err := l.makeFolder(); err != nil {
+			return err
+		}
+	}
+	return l.startList(true)
+}
+
+// makeFolder opens a folder that is not there, and remembers what that makes.
+func (l *landing) makeFolder() error {
+	for p := filepath.Clean(l.path); ; p = filepath.Dir(p) {
+		if _, err := os.Lstat(p); !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		l.made = append(l.made, p)
+	}
+	return l.openFolder()
+}
+
+func (l *landing) openFolder() error {
+	folder, err := transfer.NewFolder(l.path, l.options)
+	if err != nil {
+		return &exitError{exit: exitDestination, err: err}
+	}
+	l.folder = folder
+	return nil
+}
+
+// end closes the folder after a delivery that ended with err. What was made for
+// a delivery of which nothing came, as it was declined, goes again.
+func (l *landing) end(err error) error {
+	cerr := l.close()
+	if err == nil {
+		return cerr
+	}
+	for _, p := range l.made {
+		if os.Remove(p) != nil { // not empty, so something came after all
+			break
+		}
+	}
+	return cerr
+}
+
+// close releases the folder; closing again does nothing.
+func (l *landing) close() error {
+	if l.folder == nil {
+		return nil
+	}
+	folder := l.folder
+	l.folder = nil
+	return folder.Close()
+}

@@ -1,0 +1,11 @@
+package main
+
+import "os"
+
+// main is all that needs a real process; run is the rest.
+func main() {
+	env := osEnv()
+	ctx, signals := watchSignals(os.Exit)
+	code := run(ctx, env)
+	os.Exit(signals.exit(code))
+}

@@ -1,0 +1,199 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+
+	"ferry/checksum"
+	"ferry/transfer"
+)
+
+// partialSuffix marks a list whose delivery did not end.
+const partialSuffix = ".partial"
+
+// manifest writes the digest and name of each item whose bytes were verified in
+// this run, in the format of b3sum and relative to the destination, so that
+// `cd OUT && b3sum --check FILE` passes. Items found unchanged by size and time
+// were not verified and are not listed; with --checksum they are.
+//
+// The list grows in FILE.partial. It becomes FILE, in one step, when the
+// delivery ended (exit 0 or 1); else it stays there, and an older FILE as it
+// was. Each run starts a new list.
+type manifest struct {
+	path string
+
+	// reserved are FILE and FILE.partial as seen from the destination, where
+	// they may stand: an item of that name is not to be overwritten with the list.
+	reserved [2]string
+
+	mu    sync.Mutex
+	file  *os.File
+	buf   *bufio.Writer
+	line  []byte
+	lines int64
+	err   error // the first; nothing is written after it
+}
+
+// newManifest starts the list for path. folder is the destination if it is on
+// this machine, else "".
+func newManifest(path, folder string) (*manifest, error) {
+	m := &manifest{path: path}
+	if folder != "" {
+		if rel, inside := within(folder, path); inside {
+			m.reserved = [2]string{rel, rel + partialSuffix}
+		}
+	}
+	// A new file, whoever else has the old one open or linked.
+	if err := os.Remove(path + partialSuffix); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("replacing the unfinished manifest: %w", err)
+	}
+	f, err := os.OpenFile(path+partialSuffix, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return nil, fmt.Errorf("starting the manifest: %w", err)
+	}
+	m.file, m.buf = f, bufio.NewWriterSize(f, 64<<10)
+	return m, nil
+}
+
+// Observe adds a verified item. It waits for nothing but the file.
+func (m *manifest) Observe(e transfer.Event) {
+	done, ok := e.(transfer.ItemDone)
+	if !ok {
+		return
+	}
+	name := done.At
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.err == nil && name != "" && (name == m.reserved[0] || name == m.reserved[1]) {
+		m.err = fmt.Errorf("an item of the delivery has the name of the manifest, %s: name another FILE", show(name))
+	}
+	if m.err != nil || !done.Hashed || done.Status == transfer.StatusSkipped {
+		return
+	}
+	m.add(done.Digest, name)
+}
+
+// add appends one line; the caller holds mu or is alone.
+func (m *manifest) add(d checksum.Digest, name string) {
+	m.line = checksum.AppendLine(m.line[:0], d, []byte(name))
+	_, m.err = m.buf.Write(m.line)
+	m.lines++
+}
+
+// finish ends the list; ended says that the delivery did. It returns where the
+// list is, "" if there is none.
+func (m *manifest) finish(ended bool) (string, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	err := m.err
+	for _, step := range []func() error{m.buf.Flush, m.file.Sync, m.file.Close} {
+		if serr := step(); err == nil {
+			err = serr
+		}
+	}
+	partial := m.path + partialSuffix
+	if err != nil {
+		return "", fmt.Errorf("writing the manifest: %w", err)
+	}
+	if !ended {
+		if m.lines > 0 {
+			return partial, nil
+		}
+		if err := os.Remove(partial); err != nil {
+			return "", fmt.Errorf("removing the empty manifest: %w", err)
+		}
+		return "", nil
+	}
+	if err := place(partial, m.path); err != nil {
+		return "", fmt.Errorf("writing the manifest: %w", err)
+	}
+	return m.path, nil
+}
+
+// place renames a synced file and makes the name durable. The folder keeps its
+// time: it may be the destination, which has that of the source by now.
+func place(from, to string) error {
+	dir := filepath.Dir(to)
+	before, err := os.Stat(dir)
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(from, to); err != nil {
+		return err
+	}
+	if err := os.Chtimes(dir, before.ModTime(), before.ModTime()); err != nil && !errors.Is(err, os.ErrPermission) {
+		return err
+	}
+	if runtime.GOOS == "windows" { // folders cannot be synced there, nor need to be
+		return nil
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// within returns the slash path of file relative to folder if it is inside. file
+// need not exist.
+func within(folder, file string) (rel string, inside bool) {
+	folder, err := resolved(folder)
+	if err != nil {
+		return "", false
+	}
+	dir, err := resolved(filepath.Dir(file))
+	if err != nil {
+		return "", false
+	}
+	rel, err = filepath.Rel(folder, filepath.Join(dir, filepath.Base(file)))
+	if err != nil || rel == ".." || strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
+		return "", false
+	}
+	return filepath.ToSlash(rel), true
+}
+
+// resolved is path without links as far as it exists.
+func resolved(path string) (string, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	if real, err := filepath.EvalSymlinks(abs); err == nil {
+		return real, nil
+	}
+	return abs, nil
+}
+
+// openManifest starts the list that --manifest asks for; nil without the flag.
+// folder is the destination if it is on this machine, sources what is sent from
+// it. The list must not stand among those, where it would change while it is
+// read.
+func openManifest(verb, file, folder string, sources *sourceList) (*manifest, error) {
+	switch {
+	case file == "":
+		return nil, nil
+	case file == "-" || endsInSlash(file):
+		return nil, usagef(verb, "--manifest needs the name of a file, and not %q", file)
+	}
+	if sources != nil {
+		for _, s := range sources.sources {
+			if s.Reader != nil {
+				continue
+			}
+			if _, inside := within(s.Path, file); inside {
+				return nil, usagef(verb, "--manifest %s lies in what is sent, %s: name a file elsewhere", file, s.Path)
+			}
+		}
+	}
+	m, err := newManifest(file, folder)
+	if err != nil {
+		return nil, &exitError{exit: exitDestination, err: err, hint: "name another file with --manifest"}
+	}
+	return m, nil
+}

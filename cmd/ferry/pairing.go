@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"ferry/transfer/link"
+)
+
+// defaultWait leaves time to walk to the other machine and type a command.
+const defaultWait = time.Minute
+
+// pairing is how the two sides meet: one dials, the other listens.
+type pairing struct {
+	verb        string
+	role        link.Role
+	dial        string // HOST:PORT, or "" to listen
+	listen      string
+	wait        time.Duration
+	timeout     time.Duration
+	codeFile    string
+	stdinIsData bool
+}
+
+// pairingOf reads and checks the flags. dial is "to" or "from".
+func pairingOf(c *cli.Context, role link.Role, dial string) (pairing, error) {
+	p := pairing{
+		verb: c.Command.Name, role: role, dial: c.String(dial), listen: c.String("listen"),
+		wait: c.Duration("wait"), timeout: c.Duration("timeout"), codeFile: c.String("code-file"),
+	}
+	switch {
+	case c.IsSet(dial) && c.IsSet("listen"):
+		return p, usagef(p.verb, "--%s dials and --listen listens: give one of them", dial)
+	case c.IsSet("wait") && !c.IsSet(dial):
+		return p, usagef(p.verb, "--wait goes with --%s: a side that listens waits as long as it takes", dial)
+	case p.wait < 0:
+		return p, usagef(p.verb, "--wait is a time, and not %s", p.wait)
+	case p.timeout < link.MinTimeout:
+		return p, usagef(p.verb, "--timeout is at least %s", link.MinTimeout)
+	case c.IsSet("code-file") && p.codeFile == "":
+		return p, usagef(p.verb, "--code-file needs the name of a file, or -")
+	}
+	if c.IsSet(dial) {
+		if host, port, err := net.SplitHostPort(p.dial); err != nil || host == "" || port == "" || port == "0" {
+			return p, usagef(p.verb, "--%s needs HOST:PORT, such as 192.0.2.7:33779 or [2001:db8::7]:33779, and not %q", dial, p.dial)
+		}
+	} else if _, _, err := net.SplitHostPort(p.listen); err != nil {
+		return p, usagef(p.verb, "--listen needs an address such as :33779, 192.0.2.7:0 or [::1]:33779, and not %q", p.listen)
+	}
+	return p, nil
+}
+
+// connection is a link and the listener that serves its further streams.
+type connection struct {
+	*link.Link
+	listener *link.Listener // nil at the side that dialled
+}
+
+// close ends the listener; the link is closed by the delivery.
+func (c connection) close() error {
+	if c.listener == nil {
+		return nil
+	}
+	return c.listener.Close()
+}
+
+// connect makes the link. It dials, or it listens and tells r how to start the
+// other side.
+func (p pairing) connect(ctx context.Context, code link.Code, made bool, r renderer) (connection, error) {
+	cfg := link.Config{Role: p.role, Code: code, Timeout: p.timeout, Notify: r.linkEvent}
+	if p.dial != "" {
+		l, err := link.Dial(ctx, p.dial, cfg, p.wait)
+		return connection{Link: l}, p.explain(err)
+	}
+	ln, err := link.Listen(ctx, p.listen, cfg)
+	if err != nil {
+		return connection{}, &exitError{exit: exitConnection, err: err, hint: "another ferry may be listening there; --listen :0 picks a free port"}
+	}
+	shown := ""
+	if made {
+		shown = code.Reveal()
+	}
+	addresses := dialable(ln.Addresses())
+	other := ""
+	if len(addresses) > 0 {
+		other = p.otherSide(addresses[0])
+	}
+	r.listening(addresses, other, shown)
+	l, err := ln.Accept(ctx)
+	if err != nil {
+		return connection{}, errors.Join(err, ln.Close())
+	}
+	return connection{l, ln}, nil
+}
+
+// dialable leaves out addresses with a zone, which means nothing on another
+// machine, unless there are no others.
+func dialable(addresses []string) []string {
+	zoned := func(a string) bool { return strings.Contains(a, "%") }
+	if rest := slices.DeleteFunc(slices.Clone(addresses), zoned); len(rest) > 0 {
+		return rest
+	}
+	return addresses
+}
+
+// explain adds to a dialler's error what can be done about it.
+func (p pairing) explain(err error) error {
+	if err == nil || exitOfCode(codeOf(err)) != exitConnection {
+		return err
+	}
+	_, port, _ := net.SplitHostPort(p.dial)
+	other := command("ferry", "receive", "--listen", ":"+port)
+	if p.role == link.Receiver {
+		other = command("ferry", "send", "--listen", ":"+port) + " PATH..."
+	}
+	return &exitError{
+		exit: exitConnection, err: fmt.Errorf("no connection to %s: %s", p.dial, dialCause(err)),
+		hint: "is the other side running? there: " + other,
+	}
+}
+
+// otherSide is the command that dials this side.
+func (p pairing) otherSide(address string) string {
+	if p.role == link.Sender {
+		return command("ferry", "receive", "--from", address)
+	}
+	return command("ferry", "send", "--to", address) + " PATH..."
+}
+
+// pairingLines tell a person how to start the other side.
+func pairingLines(addresses []string, other, code string) []string {
+	lines := []string{
+		"listening on " + strings.Join(addresses, ", "),
+		"on the other machine run:",
+		"    " + other,
+	}
+	if code != "" {
+		lines = append(lines, "and give it this code when it asks:", "    "+code)
+	}
+	return lines
+}

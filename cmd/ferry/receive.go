@@ -1,0 +1,142 @@
+package main
+
+import (
+	"errors"
+
+	"github.com/urfave/cli/v2"
+
+	"ferry/transfer"
+	"ferry/transfer/link"
+)
+
+func receiveCommand(env *Env) *cli.Command {
+	return &cli.Command{
+		Name:  "receive",
+		Usage: "take a delivery into a folder, or to standard output",
+		Description: "Without --from this side listens, and prints its addresses, the code and the command for\n" +
+			"the other side. To --out - a single file or stream comes as it is, anything else as a tar archive.",
+		Flags: join([]cli.Flag{
+			&cli.StringFlag{Name: "out", Usage: "put what comes into the folder `DIR`, made if absent; - for standard output", Value: "."},
+			boolFlag("yes", "accept the offer, and ask nothing at all", "y"),
+		}, placeFlags("safe", "ask on a terminal, else fail"), pairingFlags("from"), outputFlagList()),
+		Action: func(c *cli.Context) error { return receive(c, env) },
+	}
+}
+
+// receive takes one delivery. Its order is part of what it promises: all that is
+// wrong with the command line or the folder is said before it waits, and nothing
+// is made on disk before the sender has proved the code.
+func receive(c *cli.Context, env *Env) error {
+	ctx := c.Context
+	out, err := outputOf(c)
+	if err != nil {
+		return err
+	}
+	pair, err := pairingOf(c, link.Receiver, "from")
+	if err != nil {
+		return err
+	}
+	opt, err := placeOf(c)
+	if err != nil {
+		return err
+	}
+	if err := checkReceive(c, env, out); err != nil {
+		return err
+	}
+	place := landingOf(c)
+	if err := place.early(); err != nil {
+		return err
+	}
+	code, made, err := pair.findCode(ctx, env)
+	if err != nil {
+		return errors.Join(err, place.close())
+	}
+	if err := place.startList(false); err != nil {
+		return errors.Join(err, place.close())
+	}
+	d := &delivery{ctx: ctx, env: env, render: newRenderer(env, out, place.stream), manifest: place.list, stream: place.stream}
+	if console, people := d.render.(*console); people && !c.Bool("yes") {
+		opt.Accept = accept(env, console, place.name())
+		if !c.IsSet("on-conflict") {
+			opt.OnConflict, opt.Resolve = transfer.ConflictAsk, resolve(env, console)
+		}
+	}
+	conn, err := pair.connect(ctx, code, made, d.render)
+	if err != nil {
+		return d.abandon(errors.Join(err, place.close()))
+	}
+	// The sender has proved the code: what is still missing here may be made.
+	if err = place.open(); err != nil {
+		conn.Abort(err)
+		return d.abandon(errors.Join(err, place.end(err), conn.close()))
+	}
+	d.manifest = place.list
+	opt.Destination, opt.Observer = place.folder, d.observer()
+	if place.stream {
+		opt.Output = env.Stdout
+	}
+	result, err := transfer.Receive(ctx, conn.Link, opt)
+	if cerr := place.end(err); err == nil {
+		err = cerr
+	}
+	// The receipt is out, or an error is in hand: the listener's end changes nothing.
+	_ = conn.close()
+	return d.finish(result, err, 0)
+}
+
+// checkReceive refuses flags that do not go together, before anybody is waited
+// for: a script that forgot --yes must not hang at a question.
+func checkReceive(c *cli.Context, env *Env, out outputFlags) error {
+	if c.Args().Present() {
+		return usagef("receive", "receive takes no paths (%s); --out DIR says where to", c.Args().First())
+	}
+	switch {
+	case c.String("out") == "":
+		return usagef("receive", "--out needs the name of a folder, or -")
+	case c.Bool("yes"):
+	case out.json:
+		return usagef("receive", "--json asks nothing: accept the offer with --yes")
+	case !env.interactive():
+		return usagef("receive", "no terminal to ask at: accept the offer with --yes")
+	case c.String("code-file") == "-" && !env.StdinTTY:
+		return usagef("receive", "standard input holds the code and cannot answer: accept the offer with --yes")
+	}
+	if c.String("out") == "-" {
+		for _, name := range []string{"on-conflict", "no-sync", "verify-disk"} {
+			if c.IsSet(name) {
+				return usagef("receive", "--%s is about a folder and does not go with --out -", name)
+			}
+		}
+	}
+	return nil
+}
+
+// placeOf reads the flags about the destination.
+func placeOf(c *cli.Context) (transfer.ReceiveOptions, error) {
+	var o transfer.ReceiveOptions
+	switch s := c.String("on-conflict"); s {
+	case "", "fail":
+	case "skip":
+		o.OnConflict = transfer.ConflictSkip
+	case "overwrite":
+		o.OnConflict = transfer.ConflictOverwrite
+	case "rename":
+		o.OnConflict = transfer.ConflictRename
+	default:
+		return o, usagef(c.Command.Name, "--on-conflict is fail, skip, overwrite or rename, and not %q", s)
+	}
+	switch s := c.String("links"); s {
+	case "safe":
+	case "all":
+		o.Links = transfer.LinksAll
+	case "skip":
+		o.Links = transfer.LinksSkip
+	default:
+		return o, usagef(c.Command.Name, "--links is safe, all or skip, and not %q", s)
+	}
+	return o, nil
+}
+
+func folderOptions(c *cli.Context) transfer.FolderOptions {
+	return transfer.FolderOptions{NoSync: c.Bool("no-sync"), VerifyDisk: c.Bool("verify-disk")}
+}

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"ferry/transfer"
+	"ferry/transfer/link"
+)
+
+// renderer shows a delivery, to people or to programs. All but finish may be
+// called from several goroutines; finish is called once, last, and ends the
+// renderer's goroutine.
+type renderer interface {
+	transfer.Observer
+	// listening tells how to start the other side. code is one made up here, or
+	// "" when both sides were given it.
+	listening(addresses []string, other, code string)
+	linkEvent(link.Event)
+	// finish shows how it ended. The error is that of the output itself.
+	finish(outcome) error
+}
+
+// outputFlags are the flags about output that every transfer has.
+type outputFlags struct {
+	json, quiet, verbose bool
+	progress             string // auto, always or never
+}
+
+// outputOf reads the flags about output. The library knows no flag with a set of
+// values, nor flags that exclude each other.
+func outputOf(c *cli.Context) (outputFlags, error) {
+	o := outputFlags{json: c.Bool("json"), quiet: c.Bool("quiet"), verbose: c.Bool("verbose"), progress: c.String("progress")}
+	switch o.progress {
+	case "auto", "always", "never":
+	default:
+		return o, usagef(c.Command.Name, "--progress is auto, always or never, and not %q", o.progress)
+	}
+	if o.quiet && o.verbose {
+		return o, usagef(c.Command.Name, "--quiet and --verbose exclude each other")
+	}
+	if o.quiet && o.progress == "always" {
+		return o, usagef(c.Command.Name, "--quiet and --progress always exclude each other")
+	}
+	return o, nil
+}
+
+// How often progress is shown. People see no more than ten changes a second, and
+// a log is not to be filled.
+const (
+	barTick    = 100 * time.Millisecond // a line that changes
+	lineTick   = 5 * time.Second        // a line each, where nothing can be redrawn
+	alwaysTick = time.Second            // likewise, with --progress always
+	jsonTick   = 250 * time.Millisecond // at most one progress object in that time
+)
+
+// newRenderer chooses how a delivery is shown. dataOut says that standard
+// output carries the data.
+func newRenderer(env *Env, o outputFlags, dataOut bool) renderer {
+	if o.json {
+		var out io.Writer = env.Stdout
+		if dataOut {
+			out = env.Stderr
+		}
+		return newJSONRenderer(out, time.NewTicker(jsonTick))
+	}
+	return newTextRenderer(env, o)
+}
+
+// newTextRenderer starts people's output. A terminal that cannot redraw a line
+// (TERM=dumb) is served like a file.
+func newTextRenderer(env *Env, o outputFlags) *console {
+	tick, width := lineTick, (func() int)(nil)
+	switch {
+	case env.redraws():
+		tick, width = barTick, env.Width
+	case o.progress == "always":
+		tick = alwaysTick
+	}
+	var ticker *time.Ticker
+	if !o.quiet && o.progress != "never" {
+		ticker = time.NewTicker(tick)
+	}
+	return newConsole(env.Stderr, o, width, ticker)
+}
+
+// observers passes events on to several.
+type observers []transfer.Observer
+
+func (o observers) Observe(e transfer.Event) {
+	for _, each := range o {
+		each.Observe(e)
+	}
+}
+
+// dialCause is why there is no connection, without the address that stands
+// beside it.
+func dialCause(err error) string {
+	var op *net.OpError
+	if errors.As(err, &op) && op.Err != nil {
+		return op.Err.Error()
+	}
+	return err.Error()
+}
+
+// linkText says for people what happens on the way to a link; "" when nothing
+// is worth saying.
+func linkText(e link.Event, verbose bool) string {
+	cause := ""
+	if e.Err != nil {
+		cause = ": " + dialCause(e.Err)
+	}
+	switch e.Kind {
+	case link.EventWaiting:
+		return fmt.Sprintf("waiting for %s%s", e.Addr, cause)
+	case link.EventRefused:
+		return fmt.Sprintf("a wrong code from %s (%d of 3)", e.Addr, e.Attempts)
+	case link.EventBroken:
+		if verbose {
+			return fmt.Sprintf("dropped a connection from %s%s", e.Addr, cause)
+		}
+	case link.EventConnected:
+		return "connected to " + e.Addr
+	}
+	return ""
+}

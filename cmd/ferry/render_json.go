@@ -1,0 +1,137 @@
+package main
+
+import (
+	"bufio"
+	"io"
+	"sync"
+	"time"
+
+	"ferry/transfer"
+	"ferry/transfer/link"
+)
+
+// jsonRenderer writes objects in the order in which they happen; progress is
+// thinned out. Observe waits when standard output stands still for queuedLines
+// objects. A failing output is reported by finish.
+type jsonRenderer struct {
+	out    *stickyWriter
+	buf    *bufio.Writer
+	ticker *time.Ticker
+	queue  chan any      // written by anyone, read by loop; never closed
+	stop   chan struct{} // closed by finish
+	ended  chan struct{} // closed by loop
+
+	mu     sync.Mutex
+	latest transfer.Progress
+	fresh  bool // latest was not yet written
+}
+
+func newJSONRenderer(out io.Writer, ticker *time.Ticker) *jsonRenderer {
+	sticky := &stickyWriter{w: out}
+	r := &jsonRenderer{
+		out: sticky, buf: bufio.NewWriter(sticky), ticker: ticker,
+		queue: make(chan any, queuedLines), stop: make(chan struct{}), ended: make(chan struct{}),
+	}
+	go r.loop()
+	return r
+}
+
+// loop is the one goroutine that writes. What is buffered leaves when nothing
+// more waits, so that a reader sees things as they happen and 50 000 items do
+// not cost as many writes.
+func (r *jsonRenderer) loop() {
+	defer close(r.ended)
+	for {
+		select {
+		case v := <-r.queue:
+			r.put(v)
+			if len(r.queue) == 0 {
+				r.flush()
+			}
+		case <-r.ticker.C:
+			r.progress()
+			r.flush()
+		case <-r.stop:
+			for {
+				select {
+				case v := <-r.queue:
+					r.put(v)
+				default:
+					r.progress()
+					return
+				}
+			}
+		}
+	}
+}
+
+// put and flush leave errors to the sticky writer.
+func (r *jsonRenderer) put(v any) { _, _ = r.buf.Write(jsonLine(v)) }
+func (r *jsonRenderer) flush()    { _ = r.buf.Flush() }
+
+// progress writes the newest progress, once.
+func (r *jsonRenderer) progress() {
+	r.mu.Lock()
+	p, fresh := r.latest, r.fresh
+	r.fresh = false
+	r.mu.Unlock()
+	if fresh {
+		r.put(jsonEvent(p))
+	}
+}
+
+// send queues one object. After finish there is nobody to take it.
+func (r *jsonRenderer) send(v any) {
+	select {
+	case r.queue <- v:
+	case <-r.ended:
+	}
+}
+
+// Observe keeps the newest progress and queues all else.
+func (r *jsonRenderer) Observe(e transfer.Event) {
+	if p, ok := e.(transfer.Progress); ok {
+		r.mu.Lock()
+		r.latest, r.fresh = p, true
+		r.mu.Unlock()
+		return
+	}
+	if v := jsonEvent(e); v != nil {
+		r.send(v)
+	}
+}
+
+func (r *jsonRenderer) listening(addresses []string, other, code string) {
+	r.send(jsonListening{"listening", addresses, other, code})
+}
+
+func (r *jsonRenderer) linkEvent(e link.Event) {
+	v := jsonLink{Address: e.Addr, Attempts: e.Attempts}
+	switch e.Kind {
+	case link.EventWaiting:
+		v.Type = "waiting"
+	case link.EventRefused:
+		v.Type = "code_refused"
+	case link.EventBroken:
+		v.Type = "dropped"
+	case link.EventConnected:
+		v.Type = "connected"
+	default:
+		return
+	}
+	if e.Err != nil {
+		v.Message = show(dialCause(e.Err))
+	}
+	r.send(v)
+}
+
+// finish writes what is queued and then the result, so that this is the last
+// line whatever happened.
+func (r *jsonRenderer) finish(o outcome) error {
+	r.ticker.Stop()
+	close(r.stop)
+	<-r.ended
+	r.put(o.object())
+	r.flush()
+	return r.out.err
+}

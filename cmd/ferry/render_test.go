@@ -1,0 +1,299 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"ferry/checksum"
+	"ferry/framing"
+	"ferry/transfer"
+	"ferry/transfer/link"
+	"ferry/transfer/tree"
+)
+
+// scene is a delivery in which everything happens, with names that would
+// mislead.
+func scene(r renderer) {
+	r.listening([]string{"192.0.2.7:33779", "[2001:db8::7]:33779"}, "ferry receive --from 192.0.2.7:33779", "7-copper-violin-meadow")
+	r.linkEvent(link.Event{Kind: link.EventWaiting, Addr: "192.0.2.9:33779", Attempts: 1, Err: errors.New("connection refused")})
+	r.linkEvent(link.Event{Kind: link.EventWaiting, Addr: "192.0.2.9:33779", Attempts: 2, Err: errors.New("connection refused")})
+	r.linkEvent(link.Event{Kind: link.EventRefused, Addr: "192.0.2.66:1", Attempts: 1})
+	r.linkEvent(link.Event{Kind: link.EventBroken, Addr: "192.0.2.66:2", Err: errors.New("EOF")})
+	r.linkEvent(link.Event{Kind: link.EventConnected, Addr: "192.0.2.9:33779"})
+	for _, e := range []transfer.Event{
+		transfer.PhaseChanged{Phase: transfer.PhaseOffering},
+		transfer.Offered{Offer: transfer.Offer{Items: 2, Bytes: 10, Peer: "192.0.2.9:33779", Listed: []transfer.OfferItem{
+			{Name: "a\x1b[1m", Kind: tree.File, Size: 10}, {Name: "d", Kind: tree.Folder, Size: -1}}}},
+		transfer.PhaseChanged{Phase: transfer.PhaseTransfer},
+		transfer.ItemStarted{Path: "a\x1b[1m", Size: 10, Reuse: 4},
+		transfer.ItemDone{Path: "a\x1b[1m", Kind: tree.File, Size: 10, Status: transfer.StatusDelivered, Hashed: true, Digest: checksum.Sum(nil)},
+		transfer.ItemDone{Path: "caf\xe9", Kind: tree.File, Size: 3, Status: transfer.StatusRenamed, NewName: "caf\xe9 (1)"},
+		transfer.ItemDone{Path: "d", Kind: tree.Folder, Status: transfer.StatusSame},
+		transfer.ItemFailed{Path: "d/\u202egnp.exe", Err: &transfer.Error{Op: "reading", Path: "d/x", Code: framing.CodeUnreadable,
+			Err: &fs.PathError{Op: "open", Path: "d/x", Err: fs.ErrPermission}}},
+		transfer.ItemFailed{Path: "d/\u009b2J", Err: &transfer.Error{Code: framing.CodeConflict, Remote: true}},
+		transfer.Notice{Path: "pipe\n", Err: tree.ErrSpecial},
+		transfer.Progress{Bytes: 10, Moved: 6, Total: 13, Done: 3, Items: 4, Exact: true},
+	} {
+		r.Observe(e)
+	}
+}
+
+func sceneEnd() outcome {
+	return outcome{
+		began: true, exit: exitIncomplete, err: transfer.ErrIncomplete, hint: "run again: ferry send 'a b'", manifest: "sums",
+		result: transfer.Result{Delivered: 2, Same: 1, Failed: 2, Files: 2, Bytes: 13, Moved: 6, Reused: 4, Durable: true, Acknowledged: true, Elapsed: 1500 * time.Millisecond},
+	}
+}
+
+func TestText(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	var out bytes.Buffer
+	c := newConsole(&out, outputFlags{verbose: true}, nil, nil)
+	scene(c)
+	if err := c.finish(sceneEnd()); err != nil {
+		t.Fatal(err)
+	}
+	want := `listening on 192.0.2.7:33779, [2001:db8::7]:33779
+on the other machine run:
+    ferry receive --from 192.0.2.7:33779
+and give it this code when it asks:
+    7-copper-violin-meadow
+waiting for 192.0.2.9:33779: connection refused
+a wrong code from 192.0.2.66:1 (1 of 3)
+dropped a connection from 192.0.2.66:2: EOF
+connected to 192.0.2.9:33779
+delivered: a\x1b[1m (10 B)
+renamed: caf\xe9 to caf\xe9 (1)
+unchanged: d
+not delivered: d/\u{202e}gnp.exe: unreadable: permission denied
+not delivered: d/\u{9b}2J: a different item exists (at the other side)
+left out: pipe\x0a: ` + tree.ErrSpecial.Error() + `
+2 items delivered (13 B), 1 unchanged, 2 not delivered in 1.5 s, 4 B/s, 4 B of it were there before
+ferry: some items were not delivered
+ferry: run again: ferry send 'a b'
+`
+	if got := out.String(); got != want {
+		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
+}
+
+func TestQuietTextSaysOnlyWhatWentWrong(t *testing.T) {
+	var out bytes.Buffer
+	c := newConsole(&out, outputFlags{quiet: true}, nil, nil)
+	scene(c)
+	_ = c.finish(sceneEnd())
+	for line := range strings.Lines(out.String()) {
+		switch {
+		case strings.HasPrefix(line, "not delivered:"), strings.HasPrefix(line, "ferry: "), strings.HasPrefix(line, "a wrong code"):
+		case strings.Contains(out.String()[:strings.Index(out.String(), "a wrong code")], line): // the code and where to give it
+		default:
+			t.Errorf("quiet shows %q", line)
+		}
+	}
+	out.Reset()
+	c = newConsole(&out, outputFlags{quiet: true}, nil, nil)
+	c.listening([]string{"192.0.2.7:1"}, "ferry receive", "")
+	_ = c.finish(outcome{began: true, result: transfer.Result{Delivered: 1, Durable: true}})
+	if out.Len() > 0 {
+		t.Errorf("quiet shows of a success: %q", out.String())
+	}
+}
+
+func TestJSON(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	var out bytes.Buffer
+	r := newJSONRenderer(&out, &time.Ticker{C: make(chan time.Time)})
+	scene(r)
+	if err := r.finish(sceneEnd()); err != nil {
+		t.Fatal(err)
+	}
+	want := `{"type":"listening","addresses":["192.0.2.7:33779","[2001:db8::7]:33779"],"command":"ferry receive --from 192.0.2.7:33779","code":"7-copper-violin-meadow"}
+{"type":"waiting","address":"192.0.2.9:33779","attempts":1,"message":"connection refused"}
+{"type":"waiting","address":"192.0.2.9:33779","attempts":2,"message":"connection refused"}
+{"type":"code_refused","address":"192.0.2.66:1","attempts":1}
+{"type":"dropped","address":"192.0.2.66:2","message":"EOF"}
+{"type":"connected","address":"192.0.2.9:33779"}
+{"type":"phase","phase":"waiting"}
+{"type":"offer","peer":"192.0.2.9:33779","items":2,"bytes":10,"exact":false,"listed":[{"kind":"file","path":"a\u001b[1m","size":10},{"kind":"folder","path":"d"}]}
+{"type":"phase","phase":"sending"}
+{"type":"started","path":"a\u001b[1m","size":10,"reuse":4}
+{"type":"item","path":"a\u001b[1m","kind":"file","status":"delivered","size":10,"digest":"af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262"}
+{"type":"item","path":"caf\\xe9","path_b64":"Y2Fm6Q==","kind":"file","status":"renamed","size":3,"new_name":"caf\\xe9 (1)","new_name_b64":"Y2Fm6SAoMSk="}
+{"type":"item","path":"d","kind":"folder","status":"unchanged"}
+{"type":"failed","path":"d/\u202egnp.exe","code":1,"cause":"unreadable","message":"permission denied","remote":false}
+{"type":"failed","path":"d/\u009b2J","code":3,"cause":"a different item exists","remote":true}
+{"type":"notice","path":"pipe\n","message":"` + tree.ErrSpecial.Error() + `"}
+{"type":"progress","bytes":10,"moved":6,"total":13,"done":3,"items":4,"exact":true}
+{"type":"result","ok":false,"exit":1,"delivered":2,"same":1,"skipped":0,"failed":2,"files":2,"bytes":13,"moved":6,"reused":4,"durable":true,"acknowledged":true,"elapsed_ms":1500,"manifest":"sums","error":{"message":"some items were not delivered","hint":"run again: ferry send 'a b'"}}
+`
+	if got := out.String(); got != want {
+		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
+}
+
+// JSON.md names every object and every field that the lines above have.
+func TestJSONIsDocumented(t *testing.T) {
+	doc, err := os.ReadFile("JSON.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	r := newJSONRenderer(&out, &time.Ticker{C: make(chan time.Time)})
+	scene(r)
+	_ = r.finish(sceneEnd())
+	out.Write(jsonLine(jsonSum{Type: "file", Digest: "d", Size: new(int64), OK: new(bool), Message: "m"}))
+	out.Write(jsonLine(jsonWarning{"warning", "m"}))
+	out.Write(jsonLine(jsonSumResult{Type: "result"}))
+	types := 0
+	for line := range strings.Lines(out.String()) {
+		var fields map[string]any
+		if err := json.Unmarshal([]byte(line), &fields); err != nil {
+			t.Fatalf("%q: %v", line, err)
+		}
+		types++
+		for name := range fields {
+			if name != "type" && !bytes.Contains(doc, []byte("`"+name+"`")) {
+				t.Errorf("JSON.md does not document the field %q of %q", name, fields["type"])
+			}
+		}
+		if !bytes.Contains(doc, []byte("`"+fields["type"].(string)+"`")) {
+			t.Errorf("JSON.md does not document the type %q", fields["type"])
+		}
+	}
+	if types < 15 {
+		t.Errorf("only %d objects were seen", types)
+	}
+}
+
+// tick is one tick whose drawing is over when it returns: the second is taken
+// only then, and draws the same.
+func tick(ticks chan<- time.Time, now time.Time) {
+	ticks <- now
+	ticks <- now
+}
+
+func TestJSONProgressIsThinned(t *testing.T) {
+	ticks := make(chan time.Time)
+	var out bytes.Buffer
+	r := newJSONRenderer(&out, &time.Ticker{C: ticks})
+	for i := range 10000 {
+		r.Observe(transfer.Progress{Bytes: int64(i)})
+		if i == 5000 {
+			tick(ticks, time.Time{})
+		}
+	}
+	_ = r.finish(outcome{})
+	if n := strings.Count(out.String(), `"progress"`); n < 2 || n > 3 {
+		t.Errorf("%d progress objects for two ticks and the end", n)
+	}
+	if !strings.Contains(out.String(), `"bytes":9999`) {
+		t.Error("the last progress is missing")
+	}
+}
+
+type failingWriter struct{ err error }
+
+func (w failingWriter) Write([]byte) (int, error) { return 0, w.err }
+
+func TestJSONReportsAFailingOutput(t *testing.T) {
+	full := errors.New("no space left")
+	r := newJSONRenderer(failingWriter{full}, &time.Ticker{C: make(chan time.Time)})
+	for range 3 * queuedLines { // a dead output holds up nothing
+		r.Observe(transfer.PhaseChanged{Phase: transfer.PhaseTransfer})
+	}
+	if err := r.finish(outcome{}); !errors.Is(err, full) {
+		t.Errorf("finish says %v", err)
+	}
+}
+
+func TestBarOnATerminal(t *testing.T) {
+	ticks := make(chan time.Time)
+	var out bytes.Buffer
+	width := 60
+	c := newConsole(&out, outputFlags{}, func() int { return width }, &time.Ticker{C: ticks})
+	now := time.Unix(0, 0)
+	tick(ticks, now) // nothing began, nothing is shown
+	c.Observe(transfer.PhaseChanged{Phase: transfer.PhaseTransfer})
+	c.Observe(transfer.Progress{Bytes: 0, Total: 100 * mib, Exact: true})
+	tick(ticks, now)
+	c.Observe(transfer.Progress{Bytes: 10 * mib, Moved: 10 * mib, Total: 100 * mib, Exact: true})
+	tick(ticks, now.Add(time.Second))
+	c.Observe(transfer.ItemFailed{Path: "x", Err: &transfer.Error{Code: framing.CodeVanished}})
+	_ = c.finish(outcome{began: true, result: transfer.Result{Delivered: 1, Durable: true, Acknowledged: true}})
+	got := out.String()
+	for _, want := range []string{
+		"\rsending   0% [                            ]  0 B of 100 MiB" + eraseRest,
+		"\rsending  10%  10.0 MiB of 100 MiB  10.0 MiB/s  0:09 left" + eraseRest,
+		"\r" + eraseRest + "not delivered: x: vanished\n",
+		"1 item delivered (0 B) in 0 ms\n",
+	} {
+		at := strings.Index(got, want)
+		if at < 0 {
+			t.Fatalf("%q is missing or too early in %q", want, out.String())
+		}
+		got = got[at:]
+	}
+}
+
+func TestPlainProgress(t *testing.T) {
+	ticks := make(chan time.Time)
+	var out bytes.Buffer
+	c := newConsole(&out, outputFlags{}, nil, &time.Ticker{C: ticks})
+	c.Observe(transfer.PhaseChanged{Phase: transfer.PhaseComparing})
+	ticks <- time.Unix(0, 0)
+	_ = c.finish(outcome{})
+	if got, want := out.String(), "comparing, 0 B\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// While a question stands nothing is drawn over it, and it is shown again below
+// a line that had to be said.
+func TestQuestion(t *testing.T) {
+	ticks := make(chan time.Time)
+	var out bytes.Buffer
+	c := newConsole(&out, outputFlags{}, func() int { return 80 }, &time.Ticker{C: ticks})
+	c.Observe(transfer.PhaseChanged{Phase: transfer.PhaseTransfer})
+	c.ask("take it? ")
+	c.say("a line")
+	c.answered()
+	_ = c.finish(outcome{})
+	if got, want := out.String(), "take it? \na line\ntake it? "; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestNothingHiddenInAnyMode(t *testing.T) {
+	for _, c := range odd {
+		var text, lines bytes.Buffer
+		p := newConsole(&text, outputFlags{verbose: true}, nil, nil)
+		j := newJSONRenderer(&lines, &time.Ticker{C: make(chan time.Time)})
+		for _, r := range []renderer{p, j} {
+			r.linkEvent(link.Event{Kind: link.EventWaiting, Addr: c.raw, Err: errors.New(c.raw)})
+			r.Observe(transfer.Offered{Offer: transfer.Offer{Peer: c.raw, Listed: []transfer.OfferItem{{Name: c.raw}}}})
+			r.Observe(transfer.ItemDone{Path: c.raw, Status: transfer.StatusRenamed, NewName: c.raw})
+			r.Observe(transfer.ItemFailed{Path: c.raw, Err: &transfer.Error{Path: c.raw, Err: errors.New(c.raw)}})
+			r.Observe(transfer.Notice{Path: c.raw, Err: errors.New(c.raw)})
+			_ = r.finish(outcome{began: true, err: errors.New(c.raw), hint: c.raw})
+		}
+		for _, out := range []string{text.String(), lines.String()} {
+			if rest := strings.ReplaceAll(out, "\n", ""); needsEscape(rest) {
+				t.Errorf("%q comes out as %q", c.raw, rest)
+			}
+		}
+		for line := range strings.Lines(lines.String()) {
+			if !json.Valid([]byte(line)) {
+				t.Errorf("%q gives the line %q", c.raw, line)
+			}
+		}
+	}
+}

@@ -1,0 +1,254 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"strings"
+	"sync"
+	"time"
+
+	"ferry/transfer"
+	"ferry/transfer/link"
+)
+
+// queuedLines is how many lines may wait for standard error. Observe waits for
+// room only when it has stood still for as many.
+const queuedLines = 1024
+
+// console is people's output on standard error. Its loop alone writes until
+// finish has ended it. A failing standard error is not reported: there is no
+// place left to report it to, and the exit code still tells how things ended.
+type console struct {
+	out   io.Writer
+	flags outputFlags
+	width func() int // nil: lines only, nothing is redrawn
+
+	ticker *time.Ticker     // nil: no progress
+	ticks  <-chan time.Time // of ticker
+	queue  chan entry       // written by anyone, read by loop; never closed
+	stop   chan struct{}    // closed by finish
+	ended  chan struct{}    // closed by loop
+
+	mu    sync.Mutex
+	state view   // rate and left are loop's
+	known bool   // a delivery began, so there is something to show
+	last  string // link text said last, not to be repeated
+
+	// Of loop alone.
+	meter  meter
+	drawn  bool   // a line that changes stands on the terminal
+	asking string // a question stands on the terminal
+}
+
+// entry is one line to show, or a question (no newline follows, nothing is
+// drawn until it is answered), or the news that the question was answered.
+type entry struct {
+	text     string
+	question bool
+	answered bool
+}
+
+func newConsole(out io.Writer, o outputFlags, width func() int, ticker *time.Ticker) *console {
+	c := &console{
+		out: out, flags: o, width: width, ticker: ticker,
+		queue: make(chan entry, queuedLines), stop: make(chan struct{}), ended: make(chan struct{}),
+	}
+	if ticker != nil {
+		c.ticks = ticker.C
+	}
+	go c.loop()
+	return c
+}
+
+// loop is the one goroutine that writes: lines from several would be torn, and
+// would leave pieces of the line that changes between them.
+func (c *console) loop() {
+	defer close(c.ended)
+	for {
+		select {
+		case e := <-c.queue:
+			c.put(e)
+		case now := <-c.ticks:
+			c.draw(now)
+		case <-c.stop:
+			for {
+				select {
+				case e := <-c.queue:
+					c.put(e)
+				default:
+					c.erase()
+					return
+				}
+			}
+		}
+	}
+}
+
+// put shows one entry above the line that changes.
+func (c *console) put(e entry) {
+	c.erase()
+	switch {
+	case e.answered:
+		c.asking = ""
+	case e.question:
+		c.asking = e.text
+		c.write(e.text)
+	case c.asking != "":
+		c.write("\n" + e.text + "\n" + c.asking)
+	default:
+		c.write(e.text + "\n")
+	}
+}
+
+// draw shows progress, on the line that changes or as a line of its own. Nothing
+// is drawn before a delivery began: until then lines say what is waited for.
+func (c *console) draw(now time.Time) {
+	c.mu.Lock()
+	v, known := c.state, c.known
+	c.mu.Unlock()
+	if !known || c.asking != "" {
+		return
+	}
+	c.meter.add(now, v.progress.Moved)
+	v.rate = c.meter.rate()
+	v.left, v.hasLeft = c.meter.left(v.progress)
+	if c.width == nil {
+		c.write(plainLine(v) + "\n")
+		return
+	}
+	c.write("\r" + barLine(v, c.width()) + eraseRest)
+	c.drawn = true
+}
+
+func (c *console) erase() {
+	if c.drawn {
+		c.write("\r" + eraseRest)
+		c.drawn = false
+	}
+}
+
+// write leaves the error: see console.
+func (c *console) write(s string) { _, _ = io.WriteString(c.out, s) }
+
+// say shows a line, made safe as a whole; it has no more to say once finished.
+func (c *console) say(text string) { c.send(entry{text: escape(text)}) }
+
+func (c *console) send(e entry) {
+	select {
+	case c.queue <- e:
+	case <-c.ended:
+	}
+}
+
+// ask shows a question; the answer is read by the caller, who then calls
+// answered.
+func (c *console) ask(question string) { c.send(entry{text: escape(question), question: true}) }
+func (c *console) answered()           { c.send(entry{answered: true}) }
+
+func (c *console) listening(addresses []string, other, code string) {
+	// Without the code nobody can connect, so even --quiet shows one made up.
+	if c.flags.quiet && code == "" {
+		return
+	}
+	for _, line := range pairingLines(addresses, other, code) {
+		c.say(line)
+	}
+}
+
+// linkEvent says each thing once: a dialler tries again every few seconds for
+// the same reason.
+func (c *console) linkEvent(e link.Event) {
+	if c.flags.quiet && e.Kind != link.EventRefused {
+		return
+	}
+	text := linkText(e, c.flags.verbose)
+	c.mu.Lock()
+	again := text == c.last
+	c.last = text
+	c.mu.Unlock()
+	if text != "" && !again {
+		c.say(text)
+	}
+}
+
+// Observe is on the path of every item: what is not shown costs a lock or less.
+func (c *console) Observe(e transfer.Event) {
+	switch e := e.(type) {
+	case transfer.PhaseChanged:
+		c.mu.Lock()
+		c.state.phase, c.known = e.Phase, true
+		c.mu.Unlock()
+	case transfer.Progress:
+		c.mu.Lock()
+		c.state.progress = e
+		c.mu.Unlock()
+	case transfer.ItemFailed:
+		c.say("not delivered: " + show(e.Path) + ": " + causeText(e.Err))
+	case transfer.Notice:
+		if !c.flags.quiet {
+			c.say("left out: " + show(e.Path) + ": " + cutMiddle(escape(bare(e.Err)), maxShown))
+		}
+	case transfer.ItemDone:
+		if text := doneText(e, c.flags.verbose); text != "" && !c.flags.quiet {
+			c.say(text)
+		}
+	}
+}
+
+// doneText is what is said of an item that ended well: only that it got
+// another name, unless all are asked for.
+func doneText(e transfer.ItemDone, verbose bool) string {
+	switch {
+	case e.Status == transfer.StatusRenamed:
+		return "renamed: " + show(e.Path) + " to " + show(e.NewName)
+	case !verbose:
+		return ""
+	case e.Hashed:
+		return fmt.Sprintf("%s: %s (%s)", e.Status, show(e.Path), sizeText(e.Size))
+	}
+	return fmt.Sprintf("%s: %s", e.Status, show(e.Path))
+}
+
+// causeText is the cause of a failed item, without the path, which stands
+// before it.
+func causeText(e *transfer.Error) string {
+	text := e.Code.String()
+	if e.Err != nil {
+		if detail := bare(e.Err); !strings.Contains(detail, text) {
+			text += ": " + detail
+		} else {
+			text = detail
+		}
+	}
+	if e.Remote {
+		text += " (at the other side)"
+	}
+	return show(text)
+}
+
+// bare is an error's text without the path that package os puts into it.
+func bare(err error) string {
+	var pe *fs.PathError
+	if errors.As(err, &pe) && err == error(pe) {
+		return pe.Err.Error()
+	}
+	return err.Error()
+}
+
+// finish ends the loop, erases what changes and shows how it ended.
+func (c *console) finish(o outcome) error {
+	if c.ticker != nil {
+		c.ticker.Stop()
+	}
+	close(c.stop)
+	<-c.ended
+	if c.asking != "" { // a question that was not answered
+		c.write("\n")
+	}
+	for _, line := range o.lines(c.flags.quiet) {
+		c.write(escape(line) + "\n")
+	}
+	return nil
+}

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"slices"
+
+	"github.com/urfave/cli/v2"
+
+	"ferry/transfer"
+	"ferry/transfer/link"
+	"ferry/transfer/tree"
+)
+
+// stdinName is what standard input is stored under unless --name says other.
+const stdinName = "stdin"
+
+func sendCommand(env *Env) *cli.Command {
+	return &cli.Command{
+		Name:      "send",
+		Usage:     "offer files and folders, or standard input",
+		ArgsUsage: "PATH... | -",
+		Description: "A folder DIR lands as DIR in the folder that the other side chose. Without --to this\n" +
+			"side listens, and prints its addresses, the code and the command for the other side.",
+		Flags: join(pairingFlags("to"), sourceFlags(), []cli.Flag{
+			&cli.StringFlag{Name: "name", Usage: "store standard input under `NAME` (default: " + stdinName + ")"},
+		}, outputFlagList()),
+		Action: func(c *cli.Context) error { return send(c, env) },
+	}
+}
+
+// send offers what the arguments name. Sources are looked at before the other
+// side is waited for, so that a typing error is not found out an hour later.
+func send(c *cli.Context, env *Env) error {
+	ctx := c.Context
+	out, err := outputOf(c)
+	if err != nil {
+		return err
+	}
+	pair, err := pairingOf(c, link.Sender, "to")
+	if err != nil {
+		return err
+	}
+	list, err := sendSources(c, env)
+	if err != nil {
+		return err
+	}
+	if pair.stdinIsData = list.sources[0].Reader != nil; pair.stdinIsData && pair.codeFile == "-" && !env.StdinTTY {
+		return usagef("send", "standard input is what is sent and cannot hold the code too: use %s or --code-file FILE", codeVariable)
+	}
+	code, made, err := pair.findCode(ctx, env)
+	if err != nil {
+		return err
+	}
+	sums, err := openManifest("send", c.String("manifest"), "", list)
+	if err != nil {
+		return err
+	}
+	d := &delivery{ctx: ctx, env: env, render: newRenderer(env, out, false), manifest: sums}
+	d.missing(list.missing)
+	conn, err := pair.connect(ctx, code, made, d.render)
+	if err != nil {
+		return d.abandon(err)
+	}
+	result, err := transfer.Send(ctx, conn.Link, transfer.SendOptions{
+		Sources:      list.sources,
+		Checksum:     c.Bool("checksum"),
+		AllowChanged: c.Bool("allow-changed"),
+		Follow:       c.Bool("follow"),
+		Observer:     d.observer(),
+	})
+	// With the receipt in hand the end of the listener changes nothing.
+	if cerr := conn.close(); err == nil && cerr != nil && !result.Acknowledged {
+		err = cerr
+	}
+	return d.finish(result, err, len(list.missing))
+}
+
+// sendSources looks at what the arguments of send name.
+func sendSources(c *cli.Context, env *Env) (*sourceList, error) {
+	paths := c.Args().Slice()
+	list := &sourceList{}
+	switch {
+	case len(paths) == 0:
+		return nil, usagef("send", "nothing to send: name files or folders, or - for standard input")
+	case len(paths) == 1 && paths[0] == "-":
+		name := stdinName
+		if c.IsSet("name") {
+			name = c.String("name")
+		}
+		if err := tree.CheckName(name); err != nil {
+			return nil, usagef("send", "--name %q: %v", name, err)
+		}
+		list.sources = []transfer.Source{{Source: tree.Source{Name: name}, Reader: env.Stdin}}
+		return list, nil
+	case slices.Contains(paths, "-"):
+		return nil, usagef("send", "- is standard input and is sent alone; a file of that name is ./-")
+	case c.IsSet("name"):
+		return nil, usagef("send", "--name names standard input: it goes with -")
+	}
+	for _, p := range paths {
+		if err := list.add("send", p, c.Bool("follow"), false); err != nil {
+			return nil, err
+		}
+	}
+	return list, list.check("send")
+}

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// graceTime is how long an interrupted ferry may take to say goodbye and to
+// leave its state in order. What is on disk is fit to be continued at any
+// instant, so that ending without it costs time, not data.
+const graceTime = 1500 * time.Millisecond
+
+// signalError is the cause of a context that a signal cancelled.
+type signalError struct{ sig syscall.Signal }
+
+func (e signalError) Error() string { return "interrupted: " + e.sig.String() }
+
+// Unwrap makes it a cancellation for all who need not know more.
+func (e signalError) Unwrap() error { return context.Canceled }
+
+// exit is 130 for an interrupt, 143 for a request to end.
+func (e signalError) exit() int {
+	if e.sig == syscall.SIGINT {
+		return exitInterrupted
+	}
+	return exitTerminated
+}
+
+// signalWatch remembers the first signal.
+type signalWatch struct {
+	mu    sync.Mutex
+	first *signalError
+}
+
+// watchSignals returns a context that the first SIGINT, SIGTERM or SIGHUP
+// cancels. The second ends the process at once, as does the end of graceTime,
+// whatever the process then waits for. A SIGHUP that was ignored when ferry
+// started (nohup) stays ignored; a SIGINT does not, though shells start jobs in
+// the background so, since whoever sends one to such a job means it. Writing to
+// a closed pipe is an error and no death.
+//
+// The goroutine lives as long as the process.
+func watchSignals(exit func(int)) (context.Context, *signalWatch) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	w := &signalWatch{}
+	// Registered and not ignored: an ignored SIGPIPE would be inherited.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	caught := make(chan os.Signal, 2)
+	signal.Notify(caught, syscall.SIGINT, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) {
+		signal.Notify(caught, syscall.SIGHUP)
+	}
+	go func() {
+		sig, _ := (<-caught).(syscall.Signal)
+		first := signalError{sig}
+		w.mu.Lock()
+		w.first = &first
+		w.mu.Unlock()
+		cancel(first)
+		select {
+		case <-caught:
+		case <-time.After(graceTime):
+		}
+		exit(first.exit())
+	}()
+	return ctx, w
+}
+
+// exit is the code to end with: cancelled is never success, nor any other
+// failure.
+func (w *signalWatch) exit(code int) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.first != nil {
+		return w.first.exit()
+	}
+	return code
+}

@@ -1,0 +1,103 @@
+//go:build unix
+
+package main
+
+import (
+	"errors"
+	"net"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"ferry/transfer"
+)
+
+func TestSignals(t *testing.T) {
+	t.Cleanup(func() { signal.Reset() })
+	exited := make(chan int, 1)
+	ctx, watch := watchSignals(func(code int) { exited <- code })
+	if got := watch.exit(5); got != 5 {
+		t.Errorf("without a signal the exit code is %d", got)
+	}
+	self, err := os.FindProcess(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := self.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	<-ctx.Done()
+	if got := exitOf(ctx, errors.New("anything"), transfer.Result{}, nil); got != exitTerminated {
+		t.Errorf("a hang-up ends with %d", got)
+	}
+	if got := watch.exit(0); got != exitTerminated {
+		t.Errorf("a success after the signal ends with %d", got)
+	}
+	if err := self.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-exited; got != exitTerminated {
+		t.Errorf("the second signal ends with %d", got)
+	}
+}
+
+// A standard error that takes nothing (a stopped terminal) does not keep an
+// interrupted ferry alive.
+func TestInterruptedWhileOutputStandsStill(t *testing.T) {
+	ferry, err := exec.LookPath("ferry")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := l.Addr().String()
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "f")
+	if err := os.WriteFile(file, nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer w.Close()
+	// Filled to the brim before ferry has it. The write ends with its deadline.
+	if err := w.SetWriteDeadline(time.Now().Add(100 * time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write(make([]byte, 4<<20)); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatalf("filling the pipe: %v", err)
+	}
+	cmd := exec.CommandContext(t.Context(), ferry, "send", file, "--listen", addr)
+	cmd.Stderr = w
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for start := time.Now(); ; { // once it listens its signals are caught
+		c, err := net.Dial("tcp", addr)
+		if err == nil {
+			_ = c.Close()
+			break
+		}
+		if time.Since(start) > scriptLimit {
+			t.Fatal(err)
+		}
+	}
+	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	err = cmd.Wait()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != exitInterrupted {
+		t.Errorf("ended with %v, want exit code %d", err, exitInterrupted)
+	}
+}

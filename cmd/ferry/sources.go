@@ -1,0 +1,104 @@
+package main
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"ferry/framing"
+	"ferry/transfer"
+	"ferry/transfer/tree"
+)
+
+// missingSource is a named source that is not there.
+type missingSource struct {
+	path string
+	err  *transfer.Error
+}
+
+// sourceList is what a command line names to be sent.
+type sourceList struct {
+	sources []transfer.Source
+	missing []missingSource
+	folder  bool // the last source looked at is a folder
+}
+
+// add looks at one path. contents says that a folder stands for what is in it. A
+// path that is not there is noted and no error: the others are sent. A link is
+// looked at itself, as it is sent, unless links are followed or its name ends in
+// a slash.
+func (l *sourceList) add(verb, path string, follow, contents bool) error {
+	if path == "" {
+		return usagef(verb, "an empty path names nothing")
+	}
+	look := os.Lstat
+	if follow || endsInSlash(path) {
+		look = os.Stat
+	}
+	info, err := look(path)
+	if err != nil {
+		code := framing.CodeUnreadable
+		if errors.Is(err, fs.ErrNotExist) {
+			code = framing.CodeVanished
+		}
+		l.missing = append(l.missing, missingSource{path, &transfer.Error{Op: "looking for", Path: path, Code: code, Err: err}})
+		return nil
+	}
+	l.folder = info.IsDir()
+	if l.folder && contents {
+		l.sources = append(l.sources, transfer.Source{Source: tree.Source{Path: path, Contents: true}})
+		return nil
+	}
+	name, err := tree.BaseName(path)
+	if err != nil {
+		return usagef(verb, "%s cannot be sent under a name of its own: %v", path, err)
+	}
+	l.sources = append(l.sources, transfer.Source{Source: tree.Source{Path: path, Name: name}})
+	return nil
+}
+
+// check refuses a command line of which nothing is there, or of which two items
+// would land on one name: one of them would be lost, and which one would depend
+// on chance. Names below the top collide only if those above them do.
+func (l *sourceList) check(verb string) error {
+	if len(l.sources) == 0 {
+		var list []string
+		for _, m := range l.missing {
+			list = append(list, m.path+": "+bare(m.err.Err))
+		}
+		return usagef(verb, "nothing to send: %s", strings.Join(list, "; "))
+	}
+	if len(l.sources) < 2 {
+		return nil
+	}
+	taken := make(map[string]string)
+	take := func(name, path string) error {
+		if first, double := taken[name]; double {
+			return usagef(verb, "%s and %s would both land as %s", first, path, name)
+		}
+		taken[name] = path
+		return nil
+	}
+	for _, s := range l.sources {
+		if !s.Contents {
+			if err := take(s.Name, s.Path); err != nil {
+				return err
+			}
+			continue
+		}
+		entries, err := os.ReadDir(s.Path)
+		if err != nil {
+			continue // the delivery reports it
+		}
+		for _, e := range entries {
+			if err := take(e.Name(), filepath.Join(s.Path, e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func endsInSlash(path string) bool { return path != "" && os.IsPathSeparator(path[len(path)-1]) }

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"ferry/transfer"
+)
+
+// outcome is how a delivery ended, ready to be shown to people or programs.
+type outcome struct {
+	result   transfer.Result
+	began    bool // a delivery ran, so that its counts mean something
+	toStream bool // delivered to standard output
+	manifest string
+	err      error
+	exit     int
+	hint     string
+}
+
+// lines is the outcome for people; with quiet only what went wrong.
+func (o outcome) lines(quiet bool) []string {
+	var lines []string
+	r := o.result
+	if settled := r.Delivered + r.Same + r.Skipped + r.Failed; o.began && !quiet && (o.err == nil || settled > 0) {
+		lines = append(lines, o.counts())
+		if s := o.caveat(); s != "" && o.err == nil {
+			lines = append(lines, s)
+		}
+	}
+	if o.err == nil {
+		return lines
+	}
+	lines = append(lines, "ferry: "+errorText(o.err))
+	if o.hint != "" {
+		lines = append(lines, "ferry: "+o.hint)
+	}
+	return lines
+}
+
+// counts is one line about what became of the items.
+func (o outcome) counts() string {
+	r := o.result
+	parts := []string{fmt.Sprintf("%s delivered (%s)", items(r.Delivered), sizeText(r.Bytes))}
+	for _, n := range []struct {
+		count int64
+		what  string
+	}{{r.Same, "unchanged"}, {r.Skipped, "skipped"}, {r.Failed, "not delivered"}} {
+		if n.count > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n.count, n.what))
+		}
+	}
+	line := strings.Join(parts, ", ") + " in " + elapsed(r.Elapsed)
+	if s := r.Elapsed.Seconds(); r.Moved > 0 && s > 0 {
+		line += fmt.Sprintf(", %s/s", sizeText(int64(float64(r.Moved)/s)))
+	}
+	if r.Reused > 0 {
+		line += fmt.Sprintf(", %s of it were there before", sizeText(r.Reused))
+	}
+	return line
+}
+
+// caveat is the part of the promise that holds, or does not, after success.
+func (o outcome) caveat() string {
+	verified := "what was delivered is verified"
+	switch {
+	case o.toStream:
+		return verified + "; what became of it behind standard output is not known"
+	case !o.result.Durable:
+		return verified + ", but not synced to stable storage: a power cut may lose it"
+	case !o.result.Acknowledged:
+		return verified + " and on stable storage; the sender was not seen to have heard of it"
+	case o.result.Delivered == 0:
+		return "everything is on stable storage"
+	}
+	return verified + " and on stable storage"
+}
+
+// object is the outcome for programs: the last line of --json.
+func (o outcome) object() jsonResult {
+	r := o.result
+	j := jsonResult{
+		Type: "result", OK: o.exit == exitOK, Exit: o.exit,
+		Delivered: r.Delivered, Same: r.Same, Skipped: r.Skipped, Failed: r.Failed,
+		Files: r.Files, Bytes: r.Bytes, Moved: r.Moved, Reused: r.Reused,
+		Durable: r.Durable, Acknowledged: r.Acknowledged, ElapsedMS: r.Elapsed.Milliseconds(),
+		Manifest: o.manifest,
+	}
+	if o.err != nil {
+		j.Error = &jsonError{Message: errorText(o.err), Hint: escape(o.hint)}
+	}
+	return j
+}
+
+func items(n int64) string {
+	if n == 1 {
+		return "1 item"
+	}
+	return fmt.Sprintf("%d items", n)
+}
+
+// elapsed is a duration with three digits, which is what can be relied on.
+func elapsed(d time.Duration) string {
+	switch {
+	case d < time.Second:
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	case d < time.Minute:
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	}
+	return clock(d)
+}

@@ -1,0 +1,26 @@
+package main
+
+import (
+	"errors"
+	"io"
+	"os"
+)
+
+// openTTY joins the two ends of the console, which Windows names apart.
+func openTTY() (io.ReadWriteCloser, error) {
+	in, err := os.OpenFile("CONIN$", os.O_RDWR, 0)
+	if err != nil {
+		return nil, err
+	}
+	out, err := os.OpenFile("CONOUT$", os.O_RDWR, 0)
+	if err != nil {
+		return nil, errors.Join(err, in.Close())
+	}
+	return consolePair{in, out}, nil
+}
+
+type consolePair struct{ in, out *os.File }
+
+func (c consolePair) Read(p []byte) (int, error)  { return c.in.Read(p) }
+func (c consolePair) Write(p []byte) (int, error) { return c.out.Write(p) }
+func (c consolePair) Close() error                { return errors.Join(c.in.Close(), c.out.Close()) }

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"fmt"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/urfave/cli/v2"
+
+	"ferry/framing"
+)
+
+func versionCommand(env *Env) *cli.Command {
+	return &cli.Command{
+		Name:  "version",
+		Usage: "print the version and the protocol it speaks",
+		Action: func(c *cli.Context) error {
+			if c.Args().Present() {
+				return usagef("version", "version takes no arguments")
+			}
+			_, err := fmt.Fprintf(env.Stdout, "ferry %s, protocol %d, %s %s/%s\n",
+				buildVersion(), framing.Version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			return err
+		},
+	}
+}
+
+// buildVersion is what the go command noted: a tag, or the commit.
+func buildVersion() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" {
+		return "(unknown)"
+	}
+	return info.Main.Version
+}
+
+// helpCommand takes the place of the library's, whose unknown topics exit 3.
+func helpCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "help",
+		Usage:     "explain ferry, or one of its commands",
+		ArgsUsage: "[COMMAND]",
+		Action: func(c *cli.Context) error {
+			switch name := c.Args().First(); {
+			case c.NArg() > 1:
+				return usagef("help", "help takes one command")
+			case name == "":
+				return cli.ShowAppHelp(c)
+			case lookup(c.App, name) == nil:
+				return unknownCommand(c.App, name)
+			default:
+				return cli.ShowCommandHelp(c, name)
+			}
+		},
+	}
+}
+
+// manCommand is for packagers, so help does not list it.
+func manCommand(env *Env) *cli.Command {
+	return &cli.Command{
+		Name:   "man",
+		Usage:  "print the manual page",
+		Hidden: true,
+		Action: func(c *cli.Context) error {
+			page, err := c.App.ToManWithSection(1)
+			if err != nil {
+				return fmt.Errorf("making the manual page: %w", err)
+			}
+			_, err = fmt.Fprint(env.Stdout, page)
+			return err
+		},
+	}
+}
