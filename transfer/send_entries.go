@@ -158,6 +158,9 @@ func (b *entryBatchWriter) add(ctx context.Context, e *outEntry) error {
 	b.record = wireEntry(&it.Entry).Append(b.record[:0])
 	isEntry := it.Kind != tree.FolderEnd
 	e.at = path.Join(b.open[it.Parent], it.Name)
+	if it.Kind == tree.Root {
+		e.at = "."
+	}
 	switch it.Kind {
 	case tree.Folder, tree.Root:
 		b.open[it.ID] = e.at
