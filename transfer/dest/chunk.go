@@ -42,7 +42,10 @@ func (p *Partial) WriteChunk(index uint64, b []byte, cv checksum.CV) error {
 		return p.broke("writing", err)
 	}
 	p.wrote.Store(true)
-	if _, err := file.WriteAt(b, at); err != nil {
+	p.writing.Lock()
+	_, err = file.WriteAt(b, at)
+	p.writing.Unlock()
+	if err != nil {
 		return p.broke("writing", err)
 	}
 	p.dirtied(file, len(b))

@@ -36,6 +36,10 @@ type Partial struct {
 	name    string     // "": none yet
 	counted bool       // against Folder.fileBudget
 
+	// writing lets one write of a chunk in at a time. The kernel does so too, by
+	// a lock of the file on which the others spin: that burns a processor.
+	writing sync.Mutex
+
 	failed  atomic.Pointer[Error] // first error of a write or sync, never cleared
 	reused  bool                  // bytes of an earlier run may be in it
 	wrote   atomic.Bool           // this run wrote to it
