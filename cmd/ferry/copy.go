@@ -112,6 +112,9 @@ func planCopy(args []string, follow bool) (*sourceList, string, error) {
 	if err := list.check("copy"); err != nil {
 		return nil, "", err
 	}
+	if err := list.checkInside(dest, follow); err != nil {
+		return nil, "", err
+	}
 	info, err := os.Stat(filepath.Clean(dest)) // a file is there, even if named with a slash
 	switch {
 	case err == nil && info.IsDir():

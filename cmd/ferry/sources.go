@@ -101,4 +101,23 @@ func (l *sourceList) check(verb string) error {
 	return nil
 }
 
+// checkInside refuses a destination that lies in a folder which is copied: the
+// walk would come to what the copy makes, and that has no end.
+func (l *sourceList) checkInside(dest string, follow bool) error {
+	for _, s := range l.sources {
+		look := os.Lstat
+		if follow || s.Contents {
+			look = os.Stat
+		}
+		info, err := look(s.Path)
+		if err != nil || !info.IsDir() {
+			continue
+		}
+		if _, inside := within(s.Path, dest); inside {
+			return usagef("copy", "%s lies in %s, which would be copied into itself", dest, s.Path)
+		}
+	}
+	return nil
+}
+
 func endsInSlash(path string) bool { return path != "" && os.IsPathSeparator(path[len(path)-1]) }
