@@ -365,6 +365,34 @@ func TestDeclineWritesNothing(t *testing.T) {
 	}
 }
 
+// The link is read while a person thinks about the offer: what the sender does
+// meanwhile is noticed.
+func TestSenderThatLeavesEndsTheQuestion(t *testing.T) {
+	src, dst := t.TempDir(), t.TempDir()
+	write(t, filepath.Join(src, "f"), 10, 1)
+	ctx, cancel := context.WithCancel(t.Context())
+	a, b := pair(t)
+	d, err := transfer.NewFolder(dst, transfer.FolderOptions{})
+	must(t, err)
+	defer d.Close()
+	received := make(chan error)
+	go func() {
+		_, err := transfer.Receive(t.Context(), b, transfer.ReceiveOptions{Destination: d, Accept: func(asked context.Context, _ transfer.Offer) error {
+			cancel()
+			<-asked.Done()
+			return context.Cause(asked)
+		}})
+		received <- err
+	}()
+	if _, err := transfer.Send(ctx, a, transfer.SendOptions{Sources: contents(src)}); !errors.Is(err, context.Canceled) {
+		t.Errorf("the sender ended with %v", err)
+	}
+	var e *transfer.Error
+	if err := <-received; !errors.As(err, &e) || e.Code != framing.CodeInterrupted || !e.Remote {
+		t.Errorf("the receiver ended with %v", err)
+	}
+}
+
 func TestMissingSourceFailsAlone(t *testing.T) {
 	src, dst := t.TempDir(), t.TempDir()
 	write(t, filepath.Join(src, "there"), 10, 1)

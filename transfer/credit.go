@@ -58,6 +58,10 @@ func (g *gauge) give(n int64) {
 	g.cond.Broadcast()
 }
 
+// frameCost is what a DATA or PACK frame takes of the credit: the length of its
+// body, but not so little that a receiver keeps more for it than it counts.
+func frameCost(body int) int64 { return int64(max(body, minFrameCost)) }
+
 // chunkPool recycles chunk buffers by size class. It does not bound them: at
 // the receiver credit does, at the sender a gauge.
 type chunkPool struct {

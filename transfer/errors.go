@@ -26,11 +26,11 @@ func (e *Error) Error() string {
 	if e.Path != "" {
 		s = fmt.Sprintf("%q: %s", e.Path, s)
 	}
-	if e.Op != "" {
-		s = e.Op + " " + s
-	}
-	if e.Remote {
+	switch {
+	case e.Remote:
 		s = "the other side: " + s
+	case e.Op != "":
+		s = e.Op + " " + s
 	}
 	return s
 }

@@ -1,6 +1,7 @@
 package transfer_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -155,7 +156,7 @@ func hostile(t *testing.T, prepare func(dst string), script func(*peer)) (dst st
 		defer close(done)
 		p := &peer{t, a}
 		script(p)
-		p.until(framing.TypeBye) // the verdict, before the end of the connection is one
+		p.answer(func(framing.Want) {}) // the verdict, before the end of the connection is one
 		if cerr := a.Close(); cerr != nil {
 			t.Logf("the peer closed with %v", cerr)
 		}
@@ -508,5 +509,43 @@ func TestStreamThatIsGivenUpEnds(t *testing.T) {
 	res, err := transfer.Send(t.Context(), a, transfer.SendOptions{Sources: stream("s", source)})
 	if !errors.Is(err, transfer.ErrIncomplete) || len(res.Failures) != 1 || res.Failures[0].Code != framing.CodePermission {
 		t.Errorf("ended with %v, %v", err, res.Failures)
+	}
+}
+
+// A log that trickles in must not use up the credit before its first chunk is
+// full.
+func TestSlowStreamKeepsItsCredit(t *testing.T) {
+	const pieces = 9000 // of 4 KiB credit each: more than there is
+	dst, res, err := hostile(t, nil, func(p *peer) {
+		p.offer()
+		p.entries(1, framing.Entry{Kind: framing.KindStream, Name: []byte("log"), Mode: 0o644})
+		p.end(1)
+		credit := int64(0)
+		spend := func() {
+			for credit < 4<<10 {
+				c, err := framing.ParseCredit(p.until(framing.TypeCredit))
+				if err != nil {
+					return
+				}
+				credit += int64(c.Bytes)
+			}
+			credit -= 4 << 10
+		}
+		spend()
+		p.until(framing.TypeWant)
+		for i := range uint64(pieces) {
+			spend()
+			h := framing.DataHeader{ID: 1, Offset: i}
+			if i == pieces-1 {
+				all := bytes.Repeat([]byte("x"), pieces)
+				h.Flags, h.Check = framing.DataLast, checksum.Check(all, 0, false)
+				defer p.fileEnd(framing.FileEnd{ID: 1, Size: pieces, Root: checksum.Sum(all), Chunks: 1})
+			}
+			p.data(h, []byte("x"))
+		}
+	})
+	info, serr := os.Stat(filepath.Join(dst, "log"))
+	if serr != nil || info.Size() != pieces || res.Delivered != 1 {
+		t.Errorf("ended with %v; %v, %v", err, info, serr)
 	}
 }

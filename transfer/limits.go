@@ -23,6 +23,8 @@ const (
 	// creditWindow is what the receiver lets be under way: 32 MiB keep a path
 	// of 200 ms busy at 1.3 Gbit/s.
 	creditWindow = 32 << 20
+	// minFrameCost is what the smallest frame counts for; part of the protocol.
+	minFrameCost = 4 << 10
 	// creditStep is how much is freed before the sender is told.
 	creditStep = 1 << 20
 
@@ -87,6 +89,11 @@ const openTemps = 768
 const (
 	// maxRenames bounds the search for a free name.
 	maxRenames = 1000
+	// maxPlans bounds what waits to be planned: announcements, folder ends, and a
+	// change and a fault of each.
+	maxPlans = 4 * entryWindow
+	// maxTries bounds the chunks of one file whose retries are counted.
+	maxTries = 1024
 	// spaceStep is how much is asked for between two looks at the free space.
 	spaceStep = 64 << 20
 	// wantBatch closes a WANT frame, in bytes.

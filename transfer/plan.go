@@ -15,7 +15,7 @@ const (
 	takeSkip                          // left alone at the user's word
 	takeConflict                      // reported
 	takeAsk                           // the user decides
-	takeWrongKind                     // a folder stands there: never replaced
+	takeWrongKind                     // a folder, device or FIFO stands there: never replaced
 )
 
 // decide plans one file. found is nil when nothing stands under its name.
@@ -45,7 +45,7 @@ func resolve(found *tree.Info, policy ConflictPolicy) decision {
 		return takeRename
 	case policy == ConflictAsk:
 		return takeAsk
-	case found.Kind == tree.Folder:
+	case found.Kind == tree.Folder || found.Kind == tree.KindOther:
 		return takeWrongKind
 	case policy == ConflictOverwrite:
 		return takeReplace

@@ -24,6 +24,14 @@ func newTracker(o Observer) *tracker {
 	return &tracker{observer: o, started: time.Now()}
 }
 
+// begin starts the clock of Result.Elapsed again: people and their answers are
+// no part of it.
+func (t *tracker) begin() {
+	t.mu.Lock()
+	t.started = time.Now()
+	t.mu.Unlock()
+}
+
 func (t *tracker) tell(e Event) {
 	if t.observer != nil {
 		t.observer.Observe(e)

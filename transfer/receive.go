@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -63,6 +64,7 @@ type receiver struct {
 
 	farewell     *time.Timer   // set with RECEIPT: the longest wait for the goodbye
 	complete     chan struct{} // closed when every entry is settled
+	asking       atomic.Bool   // the first WANT was sent
 	receipt      atomic.Bool   // RECEIPT was sent
 	acknowledged atomic.Bool   // and the sender said goodbye, or closed
 	state        atomic.Uint32 // for heartbeats
@@ -78,7 +80,7 @@ func Receive(ctx context.Context, l *link.Link, o ReceiveOptions) (Result, error
 	l.SetState(func() (uint8, uint64) {
 		return uint8(r.state.Load()), uint64(r.track.settledBytes.Load())
 	})
-	err := r.takeOffer(ctx)
+	err := r.readOffer(ctx)
 	if err == nil {
 		err = r.run(ctx)
 	}
@@ -98,74 +100,43 @@ func Receive(ctx context.Context, l *link.Link, o ReceiveOptions) (Result, error
 	return res, err
 }
 
-// takeOffer reads OFFER and has it accepted or declined.
-func (r *receiver) takeOffer(ctx context.Context) error {
+// readOffer reads OFFER, with which every delivery begins.
+func (r *receiver) readOffer(ctx context.Context) error {
 	unwatch := context.AfterFunc(ctx, func() { leave(r.link, context.Cause(ctx)) })
 	defer unwatch()
+	r.track.enter(PhaseOffering)
 	in := r.link.Stream(0)
 	t, _, err := in.Next()
-	if err == nil && t == framing.TypeBye {
-		var body []byte
-		if body, err = in.Body(); err == nil {
-			b, err := framing.ParseBye(body)
-			if err != nil {
-				return malformed(err)
-			}
-			return farewellError(b)
-		}
+	var body []byte
+	if err == nil {
+		body, err = in.Body()
 	}
-	if err != nil {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return context.Cause(ctx)
+	case err != nil:
 		return linkError("waiting for the offer", err)
-	}
-	if t != framing.TypeOffer {
+	case t == framing.TypeBye:
+		b, err := framing.ParseBye(body)
+		if err != nil {
+			return malformed(err)
+		}
+		return farewellError(b)
+	case t != framing.TypeOffer:
 		return violation("%v in place of OFFER", t)
-	}
-	body, err := in.Body()
-	if err != nil {
-		return linkError("reading the offer", err)
 	}
 	if r.offer, err = framing.ParseOffer(body); err != nil {
 		return malformed(err)
 	}
-	event := Offer{Items: int64(r.offer.Items), Bytes: int64(r.offer.Bytes), Exact: r.offer.Exact}
-	event.Peer, _, _ = r.link.Peer()
 	for i, it := range r.offer.Listed {
-		name := string(it.Name) // the body is gone with the next frame
-		r.offer.Listed[i].Name = []byte(name)
-		event.Listed = append(event.Listed, OfferItem{Name: name, Kind: tree.Kind(it.Kind), Size: int64(it.Size) - 1})
+		r.offer.Listed[i].Name = bytes.Clone(it.Name) // the body is gone with the next frame
 	}
-	r.track.enter(PhaseOffering)
-	if r.opt.Accept != nil {
-		if err := r.opt.Accept(ctx, event); err != nil {
-			d := framing.Decline{Code: framing.CodeDeclined, Message: err.Error()}
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
-			}
-			if serr := in.Send(true, framing.TypeDecline, d.Append(nil)); serr != nil {
-				return linkError("declining", serr)
-			}
-			return &Error{Op: "offer declined:", Code: framing.CodeDeclined, Err: err}
-		}
-	}
-	r.track.tell(Offered{event})
-	r.state.Store(uint32(framing.StateIdle))
-	a := framing.Accept{
-		Flags: r.offer.Flags & (framing.FlagChecksum | framing.FlagAllowChanged), RetrySeconds: uint32(r.opt.RetryFor / time.Second),
-		EntryWindow: entryWindow, EntryBytes: entryBytes, Ordered: r.opt.Output != nil, Streams: uint16(r.link.NumStreams()),
-	}
-	c := framing.Credit{Bytes: creditWindow}
-	if err := in.Send(false, framing.TypeAccept, a.Append(nil)); err != nil {
-		return linkError("accepting", err)
-	}
-	return linkError("accepting", in.Send(true, framing.TypeCredit, c.Append(nil)))
+	return nil
 }
 
-// run is the delivery from ACCEPT to RECEIPT.
+// run is the delivery from the offer to RECEIPT. The link is read from the
+// start, also while a person thinks about the offer: an unread one looks dead.
 func (r *receiver) run(ctx context.Context) error {
-	r.track.enter(PhaseScanning)
 	group, gctx := errgroup.WithContext(ctx)
 	r.entries, r.folders = make(map[uint64]*inEntry), make(map[uint64]*inFolder)
 	r.plans, r.jobs = newQueue[planItem](), newQueue[*inJob]()
@@ -181,26 +152,13 @@ func (r *receiver) run(ctx context.Context) error {
 	})
 	defer unwatch()
 
-	for i := 1; i < r.link.NumStreams(); i++ {
+	for i := range r.link.NumStreams() {
 		group.Go(func() error { return r.read(gctx, i) })
 	}
-	group.Go(func() error { return r.read(gctx, 0) })
 	start := func(run func(context.Context) error) {
 		group.Go(patient(gctx, r.link, func() error { return run(gctx) }))
 	}
-	if r.opt.Output != nil {
-		start(r.ordered)
-	} else {
-		start(r.plan)
-		for range 2 {
-			start(r.basis)
-		}
-		for range max(2, runtime.GOMAXPROCS(0)) {
-			start(r.workLoop)
-		}
-		start(r.publish)
-		start(r.finish)
-	}
+	start(func(ctx context.Context) error { return r.accept(ctx, start) })
 	err := group.Wait()
 	if r.farewell != nil {
 		r.farewell.Stop()
@@ -213,6 +171,57 @@ func (r *receiver) run(ctx context.Context) error {
 		err = &Error{Op: "receiving", Code: framing.CodeInternal, Err: errors.New("ended without a receipt")}
 	}
 	return err
+}
+
+// accept has the offer accepted or declined, and starts the pipeline.
+func (r *receiver) accept(ctx context.Context, start starter) error {
+	event := Offer{Items: int64(r.offer.Items), Bytes: int64(r.offer.Bytes), Exact: r.offer.Exact}
+	event.Peer, _, _ = r.link.Peer()
+	for _, it := range r.offer.Listed {
+		event.Listed = append(event.Listed, OfferItem{Name: string(it.Name), Kind: tree.Kind(it.Kind), Size: int64(it.Size) - 1})
+	}
+	out := r.link.Stream(0)
+	if r.opt.Accept != nil {
+		if err := r.opt.Accept(ctx, event); err != nil {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			d := framing.Decline{Code: framing.CodeDeclined, Message: err.Error()}
+			if serr := out.Send(true, framing.TypeDecline, d.Append(nil)); serr != nil {
+				return linkError("declining", serr)
+			}
+			return &Error{Op: "offer declined:", Code: framing.CodeDeclined, Err: err}
+		}
+	}
+	r.track.begin()
+	r.track.tell(Offered{event})
+	r.state.Store(uint32(framing.StateIdle))
+	a := framing.Accept{
+		Flags: r.offer.Flags & (framing.FlagChecksum | framing.FlagAllowChanged), RetrySeconds: uint32(r.opt.RetryFor / time.Second),
+		EntryWindow: entryWindow, EntryBytes: entryBytes, Ordered: r.opt.Output != nil, Streams: uint16(r.link.NumStreams()),
+	}
+	c := framing.Credit{Bytes: creditWindow}
+	if err := out.Send(false, framing.TypeAccept, a.Append(nil)); err != nil {
+		return linkError("accepting", err)
+	}
+	if err := out.Send(true, framing.TypeCredit, c.Append(nil)); err != nil {
+		return linkError("accepting", err)
+	}
+	r.track.enter(PhaseScanning)
+	if r.opt.Output != nil {
+		start(r.ordered)
+		return nil
+	}
+	start(r.plan)
+	for range 2 {
+		start(r.basis)
+	}
+	for range max(2, runtime.GOMAXPROCS(0)) {
+		start(r.workLoop)
+	}
+	start(r.publish)
+	start(r.finish)
+	return nil
 }
 
 // keepPartials closes what was begun and leaves it for the next delivery.

@@ -281,6 +281,7 @@ func (b *basisRun) send(p *claimPage) (ok bool, err error) {
 		b.r.pages.give(1)
 		return false, nil
 	}
+	b.r.asking.Store(true)
 	return true, linkError("asking for content", b.r.link.Stream(0).Send(true, framing.TypeWant, w.Append(nil)))
 }
 

@@ -41,8 +41,13 @@ func (r *receiver) read(ctx context.Context, stream int) error {
 	var chunk assembly // of the file chunk that comes on this stream
 	for {
 		t, n, err := in.Next()
-		if err == nil && (t == framing.TypeData || t == framing.TypePack) && r.owed.Add(int64(n)) > creditWindow {
-			return violation("more than the %d bytes of credit granted", creditWindow)
+		if err == nil && (t == framing.TypeData || t == framing.TypePack) {
+			if !r.asking.Load() {
+				return violation("%v before anything was asked for", t)
+			}
+			if r.owed.Add(frameCost(n)) > creditWindow {
+				return violation("more than the %d bytes of credit granted", creditWindow)
+			}
 		}
 		if err == nil {
 			switch t {
@@ -51,7 +56,7 @@ func (r *receiver) read(ctx context.Context, stream int) error {
 			case framing.TypePack:
 				body := r.pool.get(n)
 				if err = in.ReadFull(*body); err == nil {
-					r.jobs.put(&inJob{cost: int64(n), pack: body})
+					r.jobs.put(&inJob{cost: frameCost(n), pack: body})
 				}
 			default:
 				var body []byte
@@ -107,8 +112,7 @@ func (r *receiver) dispatch(t framing.Type, body []byte) (end bool, err error) {
 		if e == nil || err != nil {
 			return false, err
 		}
-		r.plans.put(planItem{in: e, changed: &c})
-		return false, nil
+		return false, r.handOn(planItem{in: e, changed: &c})
 	case framing.TypeChecked:
 		c, err := framing.ParseChecked(body)
 		if err != nil {
@@ -131,8 +135,7 @@ func (r *receiver) dispatch(t framing.Type, body []byte) (end bool, err error) {
 		if e == nil || err != nil {
 			return false, err
 		}
-		r.plans.put(planItem{in: e, fault: &f})
-		return false, nil
+		return false, r.handOn(planItem{in: e, fault: &f})
 	case framing.TypeEnd:
 		m, err := framing.ParseEnd(body)
 		if err != nil {
@@ -151,6 +154,16 @@ func (r *receiver) dispatch(t framing.Type, body []byte) (end bool, err error) {
 		return false, farewellError(b)
 	}
 	return false, violation("%v from a sender", t)
+}
+
+// handOn queues what the sender says of an entry. An honest one says at most a
+// few things of each, so the queue is bounded by the window too.
+func (r *receiver) handOn(it planItem) error {
+	if r.plans.len() > maxPlans {
+		return violation("more to say of entries than there are")
+	}
+	r.plans.put(it)
+	return nil
 }
 
 // named finds an entry that a frame speaks of. It is nil when the entry was
@@ -294,7 +307,7 @@ func (r *receiver) readData(stream int, chunk *assembly) error {
 		return violation("encoding %d was not agreed on", h.Encoding)
 	}
 	if r.opt.Output != nil {
-		j := &inJob{entry: e, index: index, data: r.pool.get(n), check: h.Check, from: at, last: h.Last(), cost: int64(body)}
+		j := &inJob{entry: e, index: index, data: r.pool.get(n), check: h.Check, from: at, last: h.Last(), cost: frameCost(body)}
 		if n > length-at || h.Last() && kind == tree.File && at+n != length {
 			return violation("a piece of %d bytes at %d does not fit", n, h.Offset)
 		}
@@ -318,7 +331,14 @@ func (r *receiver) readData(stream int, chunk *assembly) error {
 	if err := in.ReadFull((*j.data)[at : at+n]); err != nil {
 		return err
 	}
-	j.cost += int64(body)
+	if kind == tree.Stream {
+		// Pieces of a slow stream are small and their chunk is long in coming: all
+		// but the bytes that are kept is granted again at once.
+		j.cost += int64(n)
+		r.jobs.put(&inJob{cost: frameCost(body) - int64(n)})
+	} else {
+		j.cost += frameCost(body)
+	}
 	chunk.filled += n
 	if !h.Last() {
 		return nil
@@ -349,7 +369,7 @@ func (r *receiver) readZeros(in framing.BodyReader, e *inEntry, h framing.DataHe
 	if int(zeros) != length || h.Offset%checksum.ChunkSize != 0 || e.kind == tree.Stream {
 		return violation("%d zeros for a chunk of %d bytes", zeros, length)
 	}
-	r.jobs.put(&inJob{entry: e, attempt: h.Attempt, index: h.Offset / checksum.ChunkSize, zeros: length, check: h.Check, last: true, cost: int64(body)})
+	r.jobs.put(&inJob{entry: e, attempt: h.Attempt, index: h.Offset / checksum.ChunkSize, zeros: length, check: h.Check, last: true, cost: frameCost(body)})
 	return nil
 }
 
@@ -360,6 +380,6 @@ func (r *receiver) discard(in framing.BodyReader, n, body int) error {
 	if err := in.ReadFull(*b); err != nil {
 		return err
 	}
-	r.jobs.put(&inJob{cost: int64(body)})
+	r.jobs.put(&inJob{cost: frameCost(body)})
 	return nil
 }

@@ -145,10 +145,10 @@ func (r *receiver) decline(e *inEntry, d decision) error {
 	case takeSkip:
 		return r.settle(e, StatusSkipped, "")
 	case takeWrongKind:
-		return r.fail(e, "receiving", &Error{Code: framing.CodeOtherKind, Err: errors.New("a folder stands under its name")})
+		return r.fail(e, "receiving", &Error{Code: framing.CodeOtherKind, Err: errors.New("what is neither a file nor a link is never replaced")})
 	}
 	return r.fail(e, "receiving", &Error{Code: framing.CodeConflict,
-		Err: errors.New("a different item stands under its name; --on-conflict says what to do with it")})
+		Err: errors.New("--on-conflict says what to do with it")})
 }
 
 // lookUp is Stat with nil for nothing.
@@ -297,6 +297,7 @@ func (r *receiver) sendWants() error {
 	if len(r.wants) == 0 {
 		return nil
 	}
+	r.asking.Store(true)
 	err := r.link.Stream(0).Send(true, framing.TypeWant, r.wants)
 	r.wants = r.wants[:0]
 	return linkError("asking for content", err)

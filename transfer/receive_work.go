@@ -226,7 +226,7 @@ func (r *receiver) again(e *inEntry, index uint64, attempt uint8) error {
 		e.tries = make(map[uint64]int)
 	}
 	e.tries[index]++
-	over := e.tries[index] >= chunkAttempts
+	over := e.tries[index] >= chunkAttempts || len(e.tries) > maxTries
 	whole := e.packed
 	e.mu.Unlock()
 	if over || e.kind == tree.Stream {

@@ -124,6 +124,7 @@ func (s *sender) deliver(ctx context.Context, start starter) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+	s.track.begin()
 	s.track.enter(PhaseScanning)
 	s.state.Store(uint32(framing.StateSending))
 	if n := min(int(s.accept.Streams), s.link.NumStreams()); n < 1 {

@@ -74,13 +74,14 @@ func (s *sender) writePack(out *link.Stream, j *job) error {
 // spend takes credit for a frame's body. Before it waits, what is in the buffer
 // leaves, since only that brings more.
 func (s *sender) spend(out *link.Stream, n int) error {
-	if s.bytes.try(int64(n)) {
+	cost := frameCost(n)
+	if s.bytes.try(cost) {
 		return nil
 	}
 	if err := out.Flush(); err != nil {
 		return linkError("sending", err)
 	}
-	return s.bytes.take(int64(n))
+	return s.bytes.take(cost)
 }
 
 func (s *sender) writeChunk(out *link.Stream, j *job, header []byte) ([]byte, error) {
