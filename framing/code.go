@@ -63,7 +63,7 @@ func (c Code) String() string {
 	case CodeLink:
 		return "link refused"
 	case CodeVanished:
-		return "vanished"
+		return "not there"
 	case CodeOtherKind:
 		return "exists as another kind of item"
 	case CodeCancelled:

@@ -26,9 +26,12 @@ type SendOptions struct {
 }
 
 // ReceiveOptions say where a delivery lands and what it may do there. One of
-// Destination and Output is required.
+// Destination, Open and Output is required.
 type ReceiveOptions struct {
 	Destination Destination
+	// Open gives the Destination once the offer is accepted, so that nothing is
+	// made for one that is not. Whoever gives it closes what it returns.
+	Open func() (Destination, error)
 	// Output takes the delivery in place of a Destination: the raw bytes if it
 	// is one file or stream, otherwise a tar archive (PAX, POSIX.1-2001) in the
 	// order of the walk. Nothing about it is durable.

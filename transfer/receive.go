@@ -193,6 +193,13 @@ func (r *receiver) accept(ctx context.Context, start starter) error {
 			return &Error{Op: "offer declined:", Code: framing.CodeDeclined, Err: err}
 		}
 	}
+	if r.opt.Open != nil {
+		dst, err := r.opt.Open()
+		if err != nil {
+			return destinationError("opening the destination", "", err)
+		}
+		r.dst = dst
+	}
 	r.track.begin()
 	r.track.tell(Offered{event})
 	r.state.Store(uint32(framing.StateIdle))

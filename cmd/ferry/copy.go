@@ -49,7 +49,8 @@ func copyLocal(c *cli.Context, env *Env) error {
 	if err != nil {
 		return errors.Join(err, dst.Close())
 	}
-	d := &delivery{ctx: c.Context, env: env, render: newRenderer(env, out, false), manifest: sums, alone: true}
+	d := &delivery{ctx: c.Context, env: env, render: newRenderer(env, out, false), alone: true}
+	d.manifest.Store(sums)
 	d.missing(list.missing)
 	opt.Destination = dst
 	result, err := transfer.Copy(c.Context, transfer.SendOptions{
@@ -57,7 +58,7 @@ func copyLocal(c *cli.Context, env *Env) error {
 		Checksum:     c.Bool("checksum"),
 		AllowChanged: c.Bool("allow-changed"),
 		Follow:       c.Bool("follow"),
-		Observer:     oneSided{d.observer()},
+		Observer:     oneSided{d},
 	}, opt)
 	if cerr := dst.Close(); err == nil {
 		err = cerr

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"ferry/transfer"
 )
@@ -15,26 +16,28 @@ type delivery struct {
 	env      *Env
 	render   renderer
 	tally    tally
-	manifest *manifest // nil without --manifest
-	stream   bool      // to standard output
-	alone    bool      // both sides are here
+	manifest atomic.Pointer[manifest] // nil without --manifest, and until it is started
+	stream   bool                     // to standard output
+	alone    bool                     // both sides are here
+	madeCode bool                     // this side made the code up
+	fed      bool                     // what is sent is standard input
 }
 
-// observer passes events to all who keep something of them. tally comes first:
-// it never waits.
-func (d *delivery) observer() transfer.Observer {
-	all := observers{&d.tally, d.render}
-	if d.manifest != nil {
-		all = append(all, d.manifest)
+// Observe passes events to all who keep something of them. tally comes first: it
+// never waits.
+func (d *delivery) Observe(e transfer.Event) {
+	d.tally.Observe(e)
+	d.render.Observe(e)
+	if m := d.manifest.Load(); m != nil {
+		m.Observe(e)
 	}
-	return all
 }
 
 // missing reports sources that are not there, once there is somebody to show
 // them to.
 func (d *delivery) missing(list []missingSource) {
 	for _, m := range list {
-		d.observer().Observe(transfer.ItemFailed{Path: m.path, Err: m.err})
+		d.Observe(transfer.ItemFailed{Path: m.path, Err: m.err})
 	}
 }
 
@@ -55,8 +58,8 @@ func (d *delivery) abandon(err error) error { return d.end(outcome{}, err) }
 // end completes the outcome and has it shown. The list comes first, since it can
 // turn a success into a failure.
 func (d *delivery) end(o outcome, err error) error {
-	if d.manifest != nil {
-		kept, merr := d.manifest.finish(err == nil || errors.Is(err, transfer.ErrIncomplete))
+	if m := d.manifest.Load(); m != nil {
+		kept, merr := m.finish(err == nil || errors.Is(err, transfer.ErrIncomplete))
 		o.manifest = kept
 		if err == nil && merr != nil {
 			err = &exitError{exit: exitIncomplete, err: merr, hint: "the delivery itself is complete"}
@@ -69,6 +72,13 @@ func (d *delivery) end(o outcome, err error) error {
 	}
 	if o.err != nil {
 		o.hint = hintOf(o.exit, err, command(d.env.Args...), d.alone)
+		again := o.exit == exitConnection || o.exit == exitInterrupted || o.exit == exitTerminated
+		if again && d.madeCode {
+			o.hint += " (" + codeVariable + " takes the code above)"
+		}
+		if again && d.fed {
+			o.hint += " (with its input from the start)"
+		}
 	}
 	werr := d.render.finish(o)
 	switch {

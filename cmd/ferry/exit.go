@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"sync"
 
@@ -184,8 +185,28 @@ func errorText(err error) string {
 	case remote && code == framing.CodeGaveUp:
 		return "the other side gave up"
 	}
+	if why := lostLink(err); why != "" {
+		return why
+	}
 	// Joined errors come one a line.
 	return cutMiddle(escape(strings.ReplaceAll(err.Error(), "\n", "; ")), 4*maxShown)
+}
+
+// lostLink is what to say of a link that broke, "" if err is something else.
+func lostLink(err error) string {
+	var failed *transfer.Error
+	if !errors.As(err, &failed) || failed.Remote || failed.Code != framing.CodeLost && failed.Code != framing.CodeTimeout {
+		return ""
+	}
+	root := error(failed)
+	for next := errors.Unwrap(root); next != nil; next = errors.Unwrap(root) {
+		root = next
+	}
+	why := root.Error()
+	if errors.Is(root, io.EOF) || errors.Is(root, io.ErrUnexpectedEOF) {
+		why = "the connection ended without a goodbye"
+	}
+	return fmt.Sprintf("the link to the other side was lost while %s: %s", failed.Op, cutMiddle(escape(why), maxShown))
 }
 
 // codeOf is the wire code of an error, CodeNone if it has none.

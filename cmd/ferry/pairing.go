@@ -120,10 +120,12 @@ func (p pairing) explain(err error) error {
 	if p.role == link.Receiver {
 		other = command("ferry", "send", "--listen", ":"+port) + " PATH..."
 	}
-	return &exitError{
-		exit: exitConnection, err: fmt.Errorf("no connection to %s: %s", p.dial, dialCause(err)),
-		hint: "is the other side running? there: " + other,
+	hint := "is the other side running? there: " + other
+	var name *net.DNSError
+	if errors.As(err, &name) {
+		hint = "is the name right? an address does too"
 	}
+	return &exitError{exit: exitConnection, err: fmt.Errorf("no connection to %s: %s", p.dial, dialCause(err)), hint: hint}
 }
 
 // otherSide is the command that dials this side.

@@ -54,7 +54,8 @@ func receive(c *cli.Context, env *Env) error {
 	if err := place.startList(false); err != nil {
 		return errors.Join(err, place.close())
 	}
-	d := &delivery{ctx: ctx, env: env, render: newRenderer(env, out, place.stream), manifest: place.list, stream: place.stream}
+	d := &delivery{ctx: ctx, env: env, render: newRenderer(env, out, place.stream), stream: place.stream, madeCode: made}
+	d.manifest.Store(place.list)
 	if console, people := d.render.(*console); people && !c.Bool("yes") {
 		opt.Accept = accept(env, console, place.name())
 		if !c.IsSet("on-conflict") {
@@ -65,13 +66,12 @@ func receive(c *cli.Context, env *Env) error {
 	if err != nil {
 		return d.abandon(errors.Join(err, place.close()))
 	}
-	// The sender has proved the code: what is still missing here may be made.
-	if err = place.open(); err != nil {
-		conn.Abort(err)
-		return d.abandon(errors.Join(err, place.end(err), conn.close()))
+	opt.Observer = d
+	opt.Open = func() (transfer.Destination, error) {
+		err := place.open()
+		d.manifest.Store(place.list)
+		return place.folder, err
 	}
-	d.manifest = place.list
-	opt.Destination, opt.Observer = place.folder, d.observer()
 	if place.stream {
 		opt.Output = env.Stdout
 	}

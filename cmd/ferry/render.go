@@ -89,15 +89,6 @@ func newTextRenderer(env *Env, o outputFlags) *console {
 	return newConsole(env.Stderr, o, width, ticker)
 }
 
-// observers passes events on to several.
-type observers []transfer.Observer
-
-func (o observers) Observe(e transfer.Event) {
-	for _, each := range o {
-		each.Observe(e)
-	}
-}
-
 // dialCause is why there is no connection, without the address that stands
 // beside it.
 func dialCause(err error) string {

@@ -233,7 +233,7 @@ func TestBarOnATerminal(t *testing.T) {
 	for _, want := range []string{
 		"\rsending   0% [                            ]  0 B of 100 MiB" + eraseRest,
 		"\rsending  10%  10.0 MiB of 100 MiB  10.0 MiB/s  0:09 left" + eraseRest,
-		"\r" + eraseRest + "not delivered: x: vanished\n",
+		"\r" + eraseRest + "not delivered: x: not there\n",
 		"1 item delivered (0 B) in 0 ms\n",
 	} {
 		at := strings.Index(got, want)

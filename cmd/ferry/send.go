@@ -54,7 +54,8 @@ func send(c *cli.Context, env *Env) error {
 	if err != nil {
 		return err
 	}
-	d := &delivery{ctx: ctx, env: env, render: newRenderer(env, out, false), manifest: sums}
+	d := &delivery{ctx: ctx, env: env, render: newRenderer(env, out, false), madeCode: made, fed: pair.stdinIsData}
+	d.manifest.Store(sums)
 	d.missing(list.missing)
 	conn, err := pair.connect(ctx, code, made, d.render)
 	if err != nil {
@@ -65,7 +66,7 @@ func send(c *cli.Context, env *Env) error {
 		Checksum:     c.Bool("checksum"),
 		AllowChanged: c.Bool("allow-changed"),
 		Follow:       c.Bool("follow"),
-		Observer:     d.observer(),
+		Observer:     d,
 	})
 	// With the receipt in hand the end of the listener changes nothing.
 	if cerr := conn.close(); err == nil && cerr != nil && !result.Acknowledged {

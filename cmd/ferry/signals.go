@@ -17,7 +17,12 @@ const graceTime = 1500 * time.Millisecond
 // signalError is the cause of a context that a signal cancelled.
 type signalError struct{ sig syscall.Signal }
 
-func (e signalError) Error() string { return "interrupted: " + e.sig.String() }
+func (e signalError) Error() string {
+	if e.sig == syscall.SIGINT {
+		return "interrupted"
+	}
+	return "ended by signal: " + e.sig.String()
+}
 
 // Unwrap makes it a cancellation for all who need not know more.
 func (e signalError) Unwrap() error { return context.Canceled }

@@ -26,10 +26,10 @@ func (e *Error) Error() string {
 	if e.Err != nil {
 		s = e.Err.Error()
 	}
-	if e.Remote {
+	switch {
+	case e.Remote:
 		s = "the other side: " + s
-	}
-	if e.Op != "" {
+	case e.Op != "":
 		s = e.Op + ": " + s
 	}
 	return s
