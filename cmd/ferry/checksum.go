@@ -190,8 +190,12 @@ func (s *sums) check(name string) error {
 func (s *sums) compare(f checksum.File, want checksum.Digest) {
 	same := f.Err == nil && f.Digest == want
 	switch {
-	case f.Err != nil:
+	case f.Err != nil && s.flags.json:
 		s.failed(f.Path, f.Err)
+		return
+	case f.Err != nil:
+		s.count.Failed++
+		s.text(escape(f.Path) + ": FAILED (" + bare(f.Err) + ")\n")
 		return
 	case same:
 		s.count.Files++
