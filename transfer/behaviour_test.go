@@ -168,6 +168,25 @@ func TestFileThatChangesWhileReadIsSentAgain(t *testing.T) {
 	sameTree(t, src, dst)
 }
 
+// Small files are read long after they were listed, when many stand before them.
+func TestSmallFileThatChangedSinceItWasListed(t *testing.T) {
+	for _, change := range []func(path string){
+		func(p string) { write(t, p, 7, 2) },
+		func(p string) { write(t, p, 0, 2) },
+		func(p string) { write(t, p, 100<<10, 2) },
+		func(p string) { write(t, p, 3*mib, 2) },
+		func(p string) { must(t, os.Chmod(p, 0o600)) },
+	} {
+		src, dst := t.TempDir(), t.TempDir()
+		path := filepath.Join(src, "f")
+		write(t, path, 5, 1)
+		deliver(t, t.Context(), dst, contents(src), func(_ *transfer.SendOptions, r *transfer.ReceiveOptions, _ *sides) {
+			r.Accept = func(context.Context, transfer.Offer) error { change(path); return nil }
+		}).ok(t)
+		sameTree(t, src, dst)
+	}
+}
+
 func TestFileThatKeepsChangingIsNotPublished(t *testing.T) {
 	for _, allow := range []bool{false, true} {
 		src, dst := t.TempDir(), t.TempDir()

@@ -34,3 +34,19 @@ func TestSpecialFileIsNeverReplaced(t *testing.T) {
 		}
 	}
 }
+
+// Files of /proc have the size 0, or another that is not true.
+func TestFileWithoutTrueSizeIsNotTruncatedInSilence(t *testing.T) {
+	const lying = "/proc/self/status"
+	if info, err := os.Stat(lying); err != nil || info.Size() != 0 {
+		t.Skip("no " + lying + " of size 0 here")
+	}
+	dst := t.TempDir()
+	s := deliver(t, t.Context(), dst, named(lying))
+	if !errors.Is(s.sendErr, transfer.ErrIncomplete) || len(s.sent.Failures) != 1 || s.sent.Failures[0].Code != framing.CodeUnsupported {
+		t.Errorf("ended with %v, %v", s.sendErr, s.sent.Failures)
+	}
+	if _, err := os.Stat(filepath.Join(dst, "status")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("it was published: %v", err)
+	}
+}

@@ -65,13 +65,19 @@ func frameCost(body int) int64 { return int64(max(body, minFrameCost)) }
 // chunkPool recycles chunk buffers by size class. It does not bound them: at
 // the receiver credit does, at the sender a gauge.
 type chunkPool struct {
-	classes [5]sync.Pool // 64 KiB << i, of *[]byte
+	classes [7]sync.Pool // smallestBuffer << i, of *[]byte
 }
 
-const smallestBuffer = 64 << 10
+// smallestBuffer is the least that is recycled: for smaller frames an exact one
+// keeps the memory in proportion to the credit.
+const smallestBuffer = 16 << 10
 
 // get returns a buffer of length n, at most one chunk, not cleared.
 func (p *chunkPool) get(n int) *[]byte {
+	if n < smallestBuffer {
+		b := make([]byte, n)
+		return &b
+	}
 	class, size := 0, smallestBuffer
 	for size < n {
 		class, size = class+1, size*2
@@ -85,6 +91,9 @@ func (p *chunkPool) get(n int) *[]byte {
 }
 
 func (p *chunkPool) put(b *[]byte) {
+	if cap(*b) < smallestBuffer {
+		return
+	}
 	class, size := 0, smallestBuffer
 	for size < cap(*b) {
 		class, size = class+1, size*2

@@ -295,6 +295,32 @@ func TestHostileSenderBreaksRules(t *testing.T) {
 			c := framing.Checked{ID: 1, Count: 1, Bitmap: []byte{1}}
 			p.send(framing.TypeChecked, c.Append(nil))
 		}},
+		{"the end of a folder twice", func(p *peer) {
+			p.offer()
+			e := framing.Entry{Kind: framing.KindFolderEnd, ID: 1}
+			p.entries(1, folderEntry(0, "d"), file(1, "f", 5), e, e)
+		}},
+		{"too much at once about an entry", func(p *peer) {
+			p.offer()
+			for i := range uint64(70) { // more large files than are taken at once
+				p.entries(i+1, file(0, string('A'+rune(i)), 3<<20))
+			}
+			for range 100 {
+				f := framing.Fault{ID: 70, Code: framing.CodeUnreadable}
+				p.send(framing.TypeFault, f.Append(nil))
+			}
+		}},
+		{"more failed folders than the window", func(p *peer) {
+			p.offer()
+			for i := range uint64(20) {
+				var bad []framing.Entry
+				for range 1000 {
+					bad = append(bad, folderEntry(0, ".."))
+				}
+				p.entries(i*1000+1, bad...)
+			}
+		}},
+		{"a size that overflows", func(p *peer) { p.offer(); p.entries(1, file(0, "a", 5), file(0, "b", 1<<63-1)) }},
 		{"a hard link", func(p *peer) { p.offer(); p.send(framing.TypeEntry, []byte{1, 4, 0, 0, 1, 'h'}) }},
 		{"garbage", func(p *peer) { p.offer(); p.send(framing.TypeEntry, []byte{0xff, 0xff, 0xff}) }},
 	} {
@@ -447,6 +473,16 @@ func TestHostileReceiverBreaksRules(t *testing.T) {
 			}
 		}},
 		{"leaving early", true, func(p *peer) { accept(p) }},
+		{"DONE with a path for a name", false, func(p *peer) {
+			accept(p)
+			done(p, framing.Done{ID: 1, Status: framing.DoneRenamed, Name: []byte("../x")})
+		}},
+		{"check twice", false, func(p *peer) {
+			accept(p)
+			for range 2 {
+				want(p, framing.Want{ID: 1, Kind: framing.WantCheck})
+			}
+		}},
 		{"a frame of the sender", false, func(p *peer) { accept(p); p.end(0) }},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -1,6 +1,8 @@
 package transfer
 
 import (
+	"slices"
+	"strings"
 	"sync"
 
 	"ferry/checksum"
@@ -12,7 +14,7 @@ import (
 type inEntry struct {
 	id     uint64
 	kind   tree.Kind
-	path   string    // relative to the destination; set by plan before anything is asked for
+	name   string
 	parent *inFolder // nil at the top; set by plan
 	stream assembly  // of a stream's chunk; used by read of stream 0 alone
 
@@ -24,6 +26,7 @@ type inEntry struct {
 	entry   *tree.Entry // replaced when the sender says that it changed
 	attempt uint8
 	asked   bool
+	said    int  // frames of the sender about it that plan has not handled
 	packed  bool // asked for as a whole, small enough to come in a pack
 	end     *framing.FileEnd
 	sealed  bool       // complete and on its way to publication: nothing stops it but an error
@@ -79,23 +82,51 @@ type comparison struct {
 	broken bool // it could not be read
 }
 
-// inFolder is a folder that is not finished. Its path is empty if it stands for
-// the destination itself.
+// path is relative to the destination. It is made when it is needed: many
+// entries of a deep folder would keep its long path many times.
+func (e *inEntry) path() string {
+	if e.kind == tree.Root {
+		return "."
+	}
+	return e.parent.child(e.name)
+}
+
+// inFolder is a folder that is not finished. A root stands for the destination
+// itself.
 type inFolder struct {
 	entry   *tree.Entry
 	parent  *inFolder
-	path    string
+	root    bool
 	depth   int
+	length  int  // of its path, in bytes
 	existed bool // it was there before
 	failed  bool // it could not be made: its children fail too
 	pending int  // children announced and not settled
 	ended   bool // FOLDER-END came
 }
 
-// child is the path of an entry in the folder.
-func (f *inFolder) child(name string) string {
-	if f.path == "" {
-		return name
+// path is relative to the destination, empty for a root. One that nothing can
+// have, of folders that failed, is cut at its beginning.
+func (f *inFolder) path() string {
+	if f == nil || f.root {
+		return ""
 	}
-	return f.path + "/" + name
+	parts := []string{f.entry.Name}
+	for total := 0; f.parent != nil && !f.parent.root; f = f.parent {
+		if total += len(f.parent.entry.Name) + 1; total > tree.MaxPath {
+			parts = append(parts, "…")
+			break
+		}
+		parts = append(parts, f.parent.entry.Name)
+	}
+	slices.Reverse(parts)
+	return strings.Join(parts, "/")
+}
+
+// child is the path of an entry in the folder; a nil folder is the top.
+func (f *inFolder) child(name string) string {
+	if path := f.path(); path != "" {
+		return path + "/" + name
+	}
+	return name
 }

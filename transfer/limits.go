@@ -89,9 +89,6 @@ const openTemps = 768
 const (
 	// maxRenames bounds the search for a free name.
 	maxRenames = 1000
-	// maxPlans bounds what waits to be planned: announcements, folder ends, and a
-	// change and a fault of each.
-	maxPlans = 4 * entryWindow
 	// maxTries bounds the chunks of one file whose retries are counted.
 	maxTries = 1024
 	// spaceStep is how much is asked for between two looks at the free space.

@@ -115,6 +115,19 @@ func (o *outFile) changed() (bool, error) {
 	return !now.SameVersion(o.info), err
 }
 
+// longer tells whether there is content behind the size that the file system
+// gives, as in /proc, where files have the size 0.
+func (o *outFile) longer() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	var b [1]byte
+	n := 0
+	if o.f != nil {
+		n, _ = o.f.ReadAt(b[:], o.size)
+	}
+	return n > 0
+}
+
 // settleChunk notes that a chunk was sent or found equal. done is returned to
 // the one who settled the last.
 func (o *outFile) settleChunk(attempt uint8, index uint64, check [32]byte, sent bool) (done bool, err error) {

@@ -41,6 +41,7 @@ type receiver struct {
 	mu      sync.Mutex
 	entries map[uint64]*inEntry  // announced and not settled
 	folders map[uint64]*inFolder // not finished
+	open    map[uint64]bool      // folders whose end did not come; read's of stream 0
 	lastID  uint64               // written by read of stream 0
 	end     *framing.End
 	settled uint64
@@ -139,6 +140,7 @@ func (r *receiver) readOffer(ctx context.Context) error {
 func (r *receiver) run(ctx context.Context) error {
 	group, gctx := errgroup.WithContext(ctx)
 	r.entries, r.folders = make(map[uint64]*inEntry), make(map[uint64]*inFolder)
+	r.open = make(map[uint64]bool)
 	r.plans, r.jobs = newQueue[planItem](), newQueue[*inJob]()
 	r.bases, r.ready = newQueue[*inEntry](), newQueue[*inEntry]()
 	r.large, r.temps, r.pages = newGauge(gctx, openFiles), newGauge(gctx, openTemps), newGauge(gctx, pagesWindow)

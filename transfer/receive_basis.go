@@ -328,7 +328,7 @@ func (r *receiver) fold(e *inEntry, p *claimPage, i uint64) error {
 	p.held.clear(i)
 	n := int64(checksum.ChunkLen(e.entry.Size, index))
 	r.due.Add(-n)
-	r.track.update(func(t *Progress, res *Result) { t.Bytes += n; res.Reused += n; t.Active = e.path })
+	r.track.update(func(t *Progress, res *Result) { t.Bytes += n; res.Reused += n; t.Active = e.path() })
 	r.completeIfDone(e)
 	r.dropPage(e, p)
 	return nil

@@ -18,6 +18,7 @@ import (
 // leave as they come; a chunk that turns out wrong ends in an error after it.
 type orderedRun struct {
 	r   *receiver
+	ctx context.Context
 	out io.Writer
 	tar *tar.Writer // nil: raw
 
@@ -30,7 +31,7 @@ type orderedRun struct {
 
 // ordered is steps 2 to 6 of the pipeline when the delivery goes to an Output.
 func (r *receiver) ordered(ctx context.Context) error {
-	o := &orderedRun{r: r, out: r.opt.Output}
+	o := &orderedRun{r: r, ctx: ctx, out: r.opt.Output}
 	single := r.offer.Items == 1 && len(r.offer.Listed) == 1
 	if !single || r.offer.Listed[0].Kind != framing.KindFile && r.offer.Listed[0].Kind != framing.KindStream {
 		o.tar = tar.NewWriter(r.opt.Output)
@@ -139,10 +140,10 @@ func (o *orderedRun) advance() error {
 	for len(o.waiting) > 0 && o.current == nil {
 		e := o.waiting[0]
 		t := e.entry
-		h := &tar.Header{Format: tar.FormatPAX, Name: e.path, Mode: int64(t.Mode), ModTime: t.MTime.Std()}
+		h := &tar.Header{Format: tar.FormatPAX, Name: e.path(), Mode: int64(t.Mode), ModTime: t.MTime.Std()}
 		switch t.Kind {
 		case tree.Folder:
-			h.Typeflag, h.Name = tar.TypeDir, e.path+"/"
+			h.Typeflag, h.Name = tar.TypeDir, e.path()+"/"
 		case tree.Symlink:
 			h.Typeflag, h.Linkname, h.Mode = tar.TypeSymlink, t.Target, 0o777
 		default:
@@ -175,13 +176,13 @@ func (o *orderedRun) open(e *inEntry) error {
 	}
 	o.chunk = o.chunk[:0]
 	if e.entry.Size > packLimit || e.entry.Size < 0 {
-		o.r.track.tell(ItemStarted{Path: e.path, Size: e.entry.Size})
+		o.r.track.tell(ItemStarted{Path: e.path(), Size: e.entry.Size})
 	}
 	if o.tar == nil {
 		return nil
 	}
 	t := e.entry
-	h := &tar.Header{Format: tar.FormatPAX, Typeflag: tar.TypeReg, Name: e.path, Mode: int64(t.Mode), ModTime: t.MTime.Std(), Size: t.Size}
+	h := &tar.Header{Format: tar.FormatPAX, Typeflag: tar.TypeReg, Name: e.path(), Mode: int64(t.Mode), ModTime: t.MTime.Std(), Size: t.Size}
 	if err := o.tar.WriteHeader(h); err != nil {
 		return outputError(err)
 	}
@@ -205,7 +206,7 @@ func (o *orderedRun) write(b []byte) error {
 		p.Bytes += int64(len(b))
 		p.Moved += int64(len(b))
 		res.Moved += int64(len(b))
-		p.Active = o.current.path
+		p.Active = o.current.path()
 		if o.current.entry.Kind == tree.Stream {
 			p.Total += int64(len(b))
 		}
@@ -346,8 +347,8 @@ func (o *orderedRun) close() {
 func (o *orderedRun) fail(e *inEntry, cause *Error) error {
 	if o.current == e {
 		if o.tar != nil {
-			if _, err := io.CopyN(o.tar, zeroReader{}, e.entry.Size-o.written); err != nil {
-				return outputError(err)
+			if err := o.pad(e.entry.Size - o.written); err != nil {
+				return err
 			}
 			cause.Err = fmt.Errorf("%w; the archive has zeros from byte %d on", cause.Err, o.written)
 		}
@@ -366,9 +367,18 @@ func (o *orderedRun) fail(e *inEntry, cause *Error) error {
 	return o.advance()
 }
 
-type zeroReader struct{}
-
-func (zeroReader) Read(p []byte) (int, error) {
-	clear(p)
-	return len(p), nil
+// pad writes n zeros, for as long as the delivery goes on.
+func (o *orderedRun) pad(n int64) error {
+	zeros := make([]byte, min(n, checksum.ChunkSize))
+	for n > 0 {
+		if o.ctx.Err() != nil {
+			return context.Cause(o.ctx)
+		}
+		z := zeros[:min(n, int64(len(zeros)))]
+		if _, err := o.tar.Write(z); err != nil {
+			return outputError(err)
+		}
+		n -= int64(len(z))
+	}
+	return nil
 }

@@ -79,7 +79,6 @@ func (r *receiver) planEntry(ctx context.Context, e *inEntry) error {
 func (r *receiver) admit(e *inEntry) (ok bool, err error) {
 	t := e.entry
 	if t.Kind == tree.Root {
-		e.path = "."
 		return true, nil
 	}
 	r.mu.Lock()
@@ -98,15 +97,11 @@ func (r *receiver) admit(e *inEntry) (ok bool, err error) {
 	if !known {
 		return false, violation("entry %d is in folder %d, which is not open", t.ID, t.Parent)
 	}
-	e.path = t.Name
-	if parent != nil {
-		e.path = parent.child(t.Name)
-		if parent.failed {
-			return false, r.failUnmade(e, &Error{Code: framing.CodeCancelled, Err: errors.New("its folder was not made")})
-		}
+	if parent != nil && parent.failed {
+		return false, r.failUnmade(e, &Error{Code: framing.CodeCancelled, Err: errors.New("its folder was not made")})
 	}
 	err = tree.CheckName(t.Name)
-	if err == nil && (len(e.path) > tree.MaxPath || parent != nil && parent.depth >= tree.MaxDepth) {
+	if err == nil && parent != nil && (parent.length+1+len(t.Name) > tree.MaxPath || parent.depth >= tree.MaxDepth) {
 		err = tree.ErrTooDeep
 	}
 	if err != nil {
@@ -126,12 +121,12 @@ func (r *receiver) failUnmade(e *inEntry, cause *Error) error {
 
 // addFolder opens a folder for children, or, with an error, for failing them.
 func (r *receiver) addFolder(e *inEntry, existed bool, err error) {
-	f := &inFolder{entry: e.entry, parent: e.parent, path: e.path, depth: 1, existed: existed, failed: err != nil}
-	if e.entry.Kind == tree.Root {
-		f.path = ""
+	f := &inFolder{entry: e.entry, parent: e.parent, root: e.kind == tree.Root, existed: existed, failed: err != nil}
+	if !f.root {
+		f.depth, f.length = 1, len(e.name)
 	}
 	if e.parent != nil {
-		f.depth = e.parent.depth + 1
+		f.depth, f.length = e.parent.depth+1, e.parent.length+1+len(e.name)
 	}
 	r.mu.Lock()
 	r.folders[e.entry.ID] = f
@@ -159,6 +154,7 @@ func (r *receiver) endFolder(id uint64) error {
 // is another one now. What came of it so far serves as basis.
 func (r *receiver) planChanged(ctx context.Context, e *inEntry, c *framing.Changed) error {
 	e.mu.Lock()
+	e.said--
 	if !e.asked || e.entry.Kind != tree.File || c.Attempt <= e.attempt || e.sealed {
 		e.mu.Unlock()
 		return violation("CHANGED for entry %d", c.ID)
@@ -190,6 +186,7 @@ func (r *receiver) planChanged(ctx context.Context, e *inEntry, c *framing.Chang
 // planFault settles an entry that the sender gave up.
 func (r *receiver) planFault(e *inEntry, f *framing.Fault) error {
 	e.mu.Lock()
+	e.said--
 	sealed := e.sealed
 	e.mu.Unlock()
 	if sealed {

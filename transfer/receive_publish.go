@@ -112,7 +112,7 @@ func (r *receiver) settle(e *inEntry, status Status, name string) error {
 	}
 	r.mu.Unlock()
 	content := t.Kind == tree.File || t.Kind == tree.Stream
-	d := ItemDone{Path: e.path, At: placeOf(e.path, name), Kind: t.Kind, Size: t.Size, Status: status, NewName: name, Hashed: e.hashed, Digest: e.root}
+	d := ItemDone{Path: e.path(), At: placeOf(e.path(), name), Kind: t.Kind, Size: t.Size, Status: status, NewName: name, Hashed: e.hashed, Digest: e.root}
 	if e.hashed {
 		d.Size = e.size
 	}
@@ -130,9 +130,9 @@ func (r *receiver) settle(e *inEntry, status Status, name string) error {
 
 // fail gives the verdict FAULT on an entry, unless the cause ends the delivery.
 func (r *receiver) fail(e *inEntry, op string, cause error) error {
-	err := destinationError(op, e.path, cause)
+	err := destinationError(op, e.path(), cause)
 	if err.Path == "" {
-		err.Path = e.path
+		err.Path = e.path()
 	}
 	if err.Op == "" {
 		err.Op = op
@@ -152,7 +152,7 @@ func (r *receiver) fail(e *inEntry, op string, cause error) error {
 	e.mu.Unlock()
 	if p != nil {
 		if derr := p.Discard(e.kind != tree.Stream && err.Code != framing.CodeDigest); derr != nil {
-			return errors.Join(err, destinationError("putting aside", e.path, derr))
+			return errors.Join(err, destinationError("putting aside", e.path(), derr))
 		}
 	}
 	// The DONE records before it leave first: they were settled first.

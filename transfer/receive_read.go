@@ -156,11 +156,15 @@ func (r *receiver) dispatch(t framing.Type, body []byte) (end bool, err error) {
 	return false, violation("%v from a sender", t)
 }
 
-// handOn queues what the sender says of an entry. An honest one says at most a
-// few things of each, so the queue is bounded by the window too.
+// handOn queues what the sender says of an entry: at most a change and that it
+// gives up, before either is handled, so that the entry window bounds the queue.
 func (r *receiver) handOn(it planItem) error {
-	if r.plans.len() > maxPlans {
-		return violation("more to say of entries than there are")
+	it.in.mu.Lock()
+	it.in.said++
+	said := it.in.said
+	it.in.mu.Unlock()
+	if said > 2 {
+		return violation("too much at once about entry %d", it.in.id)
 	}
 	r.plans.put(it)
 	return nil
@@ -198,6 +202,10 @@ func (r *receiver) onEntries(body []byte) error {
 		}
 		t := treeEntry(&w)
 		if t.Kind == tree.FolderEnd {
+			if !r.open[t.ID] {
+				return violation("the end of folder %d, which is not open", t.ID)
+			}
+			delete(r.open, t.ID)
 			items = append(items, planItem{folderEnd: t.ID})
 			continue
 		}
@@ -205,9 +213,15 @@ func (r *receiver) onEntries(body []byte) error {
 			return violation("entry %d follows entry %d", t.ID, r.lastID)
 		}
 		r.lastID = t.ID
-		e := &inEntry{id: t.ID, kind: t.Kind, entry: t}
+		e := &inEntry{id: t.ID, kind: t.Kind, name: t.Name, entry: t}
 		if r.entries[t.ID] = e; len(r.entries) > entryWindow {
 			return violation("more than %d entries in flight", entryWindow)
+		}
+		if t.Kind == tree.Folder || t.Kind == tree.Root {
+			// Those that failed are settled, and yet kept until they end.
+			if r.open[t.ID] = true; len(r.open) > entryWindow {
+				return violation("more than %d folders open", entryWindow)
+			}
 		}
 		items = append(items, planItem{in: e})
 	}

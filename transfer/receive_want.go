@@ -24,7 +24,7 @@ func (r *receiver) admitLink(e *inEntry) (ok bool, err error) {
 	case LinksSafe:
 		parent := ""
 		if e.parent != nil {
-			parent = e.parent.path
+			parent = e.parent.path()
 		}
 		if tree.TargetEscapes(parent, e.entry.Target) {
 			return false, r.fail(e, "receiving", &Error{Code: framing.CodeLink,
@@ -129,7 +129,7 @@ func (r *receiver) ask(ctx context.Context, e *inEntry, found *tree.Info, d deci
 		was := r.state.Swap(uint32(framing.StateUser))
 		defer r.state.Store(was)
 		var err error
-		if policy, err = r.opt.Resolve(ctx, Conflict{Path: e.path, Offered: *e.entry, Existing: *found}); err != nil {
+		if policy, err = r.opt.Resolve(ctx, Conflict{Path: e.path(), Offered: *e.entry, Existing: *found}); err != nil {
 			return d, err
 		}
 		if policy == ConflictAsk {
@@ -233,7 +233,7 @@ func (r *receiver) wantContent(ctx context.Context, e *inEntry, old *tree.Info) 
 	e.partial, e.asked, e.packed = p, true, false
 	e.chunks = checksum.NewTree(t.Size)
 	e.mu.Unlock()
-	r.track.tell(ItemStarted{Path: e.path, Size: t.Size})
+	r.track.tell(ItemStarted{Path: e.path(), Size: t.Size})
 	if t.Kind == tree.File && (old != nil && old.Kind == tree.File || hasClaims(p)) {
 		e.mu.Lock()
 		e.pages, e.old = make(map[uint64]*claimPage), !hasClaims(p)
@@ -267,20 +267,22 @@ func (r *receiver) reserve(t *tree.Entry) error {
 	if t.Size <= 0 {
 		return nil
 	}
-	r.due.Add(t.Size)
-	if r.budget -= t.Size; r.budget >= 0 {
+	if r.budget >= t.Size {
+		r.budget -= t.Size
+		r.due.Add(t.Size)
 		return nil
 	}
 	free, err := r.dst.Free()
 	if err != nil {
 		return destinationError("looking for space", "", err)
 	}
-	due := r.due.Load()
-	if free < due {
+	free = max(free-r.due.Load(), 0)
+	if free < t.Size {
 		return &Error{Op: "receiving", Code: framing.CodeNoSpace, Path: t.Name,
-			Err: fmt.Errorf("needs %d bytes more than the %d that are free; free some and run the same command again", due-free, free)}
+			Err: fmt.Errorf("needs %d bytes, and %d are free beside what is on its way; free some and run the same command again", t.Size, free)}
 	}
-	r.budget = min(free-due, spaceStep)
+	r.due.Add(t.Size)
+	r.budget = min(free-t.Size, spaceStep)
 	return nil
 }
 

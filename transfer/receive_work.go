@@ -85,7 +85,7 @@ func (r *receiver) unpack(ctx context.Context, j *inJob) error {
 			}
 			continue
 		}
-		moved, last = moved+int64(len(p.Data)), e.path
+		moved, last = moved+int64(len(p.Data)), e.path()
 		if err := r.storeSmall(e, p.Data); err != nil {
 			return err
 		}
@@ -185,7 +185,7 @@ func (r *receiver) storeChunk(ctx context.Context, j *inJob) error {
 		pr.Bytes += int64(n)
 		pr.Moved += int64(n)
 		res.Moved += int64(n)
-		pr.Active = e.path
+		pr.Active = e.path()
 		if e.kind == tree.Stream {
 			pr.Total += int64(n)
 		}
@@ -208,7 +208,7 @@ func (r *receiver) storeWhole(e *inEntry, j *inJob, root [32]byte, n int) error 
 		p.Bytes += int64(n)
 		p.Moved += int64(n)
 		res.Moved += int64(n)
-		p.Active = e.path
+		p.Active = e.path()
 	})
 	data := j.data
 	if data == nil {
@@ -284,7 +284,7 @@ func (r *receiver) completeEntry(j *inJob) error {
 	if root != checksum.Digest(end.Root) {
 		// Each chunk was right and the whole is not: what is here cannot be trusted.
 		if err := p.Discard(false); err != nil {
-			return destinationError("discarding", e.path, err)
+			return destinationError("discarding", e.path(), err)
 		}
 		return r.fail(e, "verifying", &Error{Code: framing.CodeDigest, Err: errors.New("the digests of the whole file differ; run the same command again")})
 	}

@@ -165,7 +165,14 @@ func (s *sender) onWant(w framing.Want) error {
 	}
 	kind, failed, again := e.item.Kind, e.failed != nil, e.asked
 	e.asked = true
+	checked := w.Kind == framing.WantCheck && e.checks > int(w.Attempt)
+	if w.Kind == framing.WantCheck {
+		e.checks = int(w.Attempt) + 1
+	}
 	s.mu.Unlock()
+	if checked {
+		return violation("WANT check twice for entry %d", w.ID)
+	}
 	if failed {
 		return nil // crossed with our FAULT, which the receiver answers
 	}
@@ -230,6 +237,9 @@ func (s *sender) onDone(d framing.Done) error {
 	delivered := d.Status == framing.DoneDelivered || d.Status == framing.DoneRenamed
 	hashed, root, size := e.hashed, e.root, e.size
 	s.mu.Unlock()
+	if d.Status == framing.DoneRenamed && tree.CheckName(string(d.Name)) != nil {
+		return violation("DONE with the name %q", d.Name)
+	}
 	if content && !hashed && (delivered || d.Status == framing.DoneSame && s.opt.Checksum) {
 		return violation("DONE for entry %d before all of it was sent", d.ID)
 	}

@@ -28,6 +28,7 @@ type outEntry struct {
 	hashed bool            // root and size are set
 	failed *Error          // this side gave it up and said so
 	asked  bool            // the receiver wants it
+	checks int             // attempts that a WANT check came for, at most once each
 	stop   func()          // of a stream that is being read: ends it
 }
 

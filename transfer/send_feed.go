@@ -60,7 +60,7 @@ func (s *sender) feed(ctx context.Context, start starter) error {
 			return nil
 		}
 		it := w.entry.item
-		if w.kind == framing.WantAll && it.Kind == tree.File && it.Size <= packLimit && w.attempt == 0 {
+		if w.kind == framing.WantAll && it.Kind == tree.File && it.Size <= packLimit && w.attempt == 0 && !w.changed {
 			if len(small) == packFiles || smallBytes+it.Size > packBytes {
 				if err := flush(); err != nil {
 					return err

@@ -67,6 +67,10 @@ func (s *sender) readChunk(j *job) error {
 		return s.restart(j.file, j.attempt)
 	}
 	e := j.file.entry
+	if !changed && j.file.longer() {
+		j.skip = true
+		return s.giveUpLying(e)
+	}
 	s.mu.Lock()
 	e.root, e.size, e.hashed = j.check, int64(len(*j.data)), true
 	s.mu.Unlock()
@@ -86,6 +90,11 @@ func (s *sender) packFiles(j *job) error {
 		switch {
 		case errors.Is(err, errNotAsAnnounced):
 			s.wants.put(want{entry: e, kind: framing.WantAll, changed: true})
+			continue
+		case errors.Is(err, errSizeLies):
+			if err := s.giveUpLying(e); err != nil {
+				return err
+			}
 			continue
 		case err != nil:
 			if err := s.giveUp(e, sourceError("reading", e.item.Display, err)); err != nil {
@@ -108,6 +117,14 @@ func (s *sender) packFiles(j *job) error {
 // errNotAsAnnounced: the file changed since it was listed, or while it was read.
 var errNotAsAnnounced = errors.New("changed since it was listed")
 
+// errSizeLies: the content has not the length that the file system says.
+var errSizeLies = errors.New("its content is longer or shorter than its size says, as in /proc; ferry send - takes it as a stream")
+
+// giveUpLying gives up a file whose size is not to be believed.
+func (s *sender) giveUpLying(e *outEntry) error {
+	return s.giveUp(e, &Error{Op: "reading", Path: e.item.Display, Code: framing.CodeUnsupported, Err: errSizeLies})
+}
+
 // readSmall reads a whole file of at most packLimit bytes.
 func (s *sender) readSmall(it *tree.Item, buf []byte) ([]byte, error) {
 	for {
@@ -115,8 +132,11 @@ func (s *sender) readSmall(it *tree.Item, buf []byte) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		if !announced(before, &it.Entry) || !before.SameVersion(after) || int64(n) != it.Size {
+		if !announced(before, &it.Entry) || !before.SameVersion(after) {
 			return nil, errNotAsAnnounced
+		}
+		if int64(n) != it.Size {
+			return nil, errSizeLies
 		}
 		// A change within the file system's clock tick would not show.
 		age := time.Since(before.CTime.Std())
@@ -137,6 +157,9 @@ func (s *sender) finish(o *outFile, attempt uint8) error {
 	}
 	if changed && !(s.opt.AllowChanged && (attempt+1 >= readAttempts || s.accept.Ordered)) {
 		return s.restart(o, attempt)
+	}
+	if !changed && o.longer() {
+		return s.giveUpLying(e)
 	}
 	end, ok, err := o.end(attempt)
 	if err != nil || !ok {

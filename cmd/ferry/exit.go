@@ -130,11 +130,21 @@ func exitOf(ctx context.Context, err error, r transfer.Result, t *tally) int {
 	case errors.Is(err, transfer.ErrIncomplete):
 		return t.incomplete(r)
 	case errors.As(err, &failed):
-		return exitOfCode(failed.Code)
+		return exitOfEnd(failed.Code)
 	case errors.As(err, &broken):
-		return exitOfCode(broken.Code)
+		return exitOfEnd(broken.Code)
 	}
 	return exitIncomplete
+}
+
+// exitOfEnd is exitOfCode for what ended a delivery before its time. A cause of
+// single items, or one that this version does not know, can only have come from
+// the other side: it gave up.
+func exitOfEnd(c framing.Code) int {
+	if exit := exitOfCode(c); exit != exitIncomplete {
+		return exit
+	}
+	return exitConnection
 }
 
 // hintOf is the next step after an exit code; again is the command as it was

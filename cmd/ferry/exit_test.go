@@ -22,7 +22,7 @@ func TestExitOfADelivery(t *testing.T) {
 		framing.CodeDigest: 5, framing.CodeDeclined: 4, framing.CodeCodeRefused: 4, framing.CodeBusy: 3,
 		framing.CodeVersion: 7, framing.CodeProtocol: 7, framing.CodeInternal: 7,
 		framing.CodeLost: 3, framing.CodeTimeout: 3, framing.CodeGaveUp: 3, framing.CodeInterrupted: 3, framing.CodeCancelled: 3,
-		framing.CodeUnreadable: 1, framing.CodeConflict: 1, framing.Code(200): 1,
+		framing.CodeUnreadable: 3, framing.CodeConflict: 3, framing.Code(200): 3, // the other side ended it with these
 	} {
 		for _, err := range []error{failed(code), fmt.Errorf("outer: %w", failed(code)), &link.Error{Code: code, Op: "dial"}} {
 			if got := exitOf(t.Context(), err, transfer.Result{}, &tally{}); got != want {
