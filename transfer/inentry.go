@@ -26,8 +26,9 @@ type inEntry struct {
 	entry   *tree.Entry // replaced when the sender says that it changed
 	attempt uint8
 	asked   bool
-	said    int  // frames of the sender about it that plan has not handled
-	packed  bool // asked for as a whole, small enough to come in a pack
+	owes    int64 // of the bytes asked for, those that are not written: part of receiver.due
+	said    int   // frames of the sender about it that plan has not handled
+	packed  bool  // asked for as a whole, small enough to come in a pack
 	end     *framing.FileEnd
 	sealed  bool       // complete and on its way to publication: nothing stops it but an error
 	expect  *tree.Info // the file to be replaced, as it was when that was decided

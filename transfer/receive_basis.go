@@ -327,7 +327,9 @@ func (r *receiver) fold(e *inEntry, p *claimPage, i uint64) error {
 	}
 	p.held.clear(i)
 	n := int64(checksum.ChunkLen(e.entry.Size, index))
-	r.due.Add(-n)
+	paid := min(n, e.owes)
+	e.owes -= paid
+	r.due.Add(-paid)
 	r.track.update(func(t *Progress, res *Result) { t.Bytes += n; res.Reused += n; t.Active = e.path() })
 	r.completeIfDone(e)
 	r.dropPage(e, p)

@@ -160,6 +160,15 @@ func (r *receiver) planChanged(ctx context.Context, e *inEntry, c *framing.Chang
 		return violation("CHANGED for entry %d", c.ID)
 	}
 	e.mu.Unlock()
+	if err := r.putAside(e, c); err != nil {
+		return r.fail(e, "putting aside", err)
+	}
+	return r.planFile(ctx, e, false)
+}
+
+// putAside makes an entry what the sender says that it is now, and keeps what
+// came of it so far for comparing.
+func (r *receiver) putAside(e *inEntry, c *framing.Changed) error {
 	e.io.Lock()
 	defer e.io.Unlock()
 	e.mu.Lock()
@@ -169,18 +178,16 @@ func (r *receiver) planChanged(ctx context.Context, e *inEntry, c *framing.Chang
 	old := e.partial
 	e.entry, e.attempt, e.partial = &t, c.Attempt, nil
 	e.end, e.chunks, e.got, e.tries, e.compare = nil, nil, 0, nil, nil
-	gone := len(e.pages)
-	e.pages, e.old = nil, false
+	gone, owes := len(e.pages), e.owes
+	e.pages, e.old, e.owes = nil, false, 0
 	e.mu.Unlock()
 	r.pages.give(int64(gone))
-	r.due.Add(-before)
+	r.due.Add(-owes)
 	r.track.update(func(p *Progress, _ *Result) { p.Total += t.Size - before })
-	if old != nil {
-		if err := old.Discard(true); err != nil {
-			return r.fail(e, "putting aside", err)
-		}
+	if old == nil {
+		return nil
 	}
-	return r.planFile(ctx, e, false)
+	return old.Discard(true)
 }
 
 // planFault settles an entry that the sender gave up.
@@ -188,6 +195,7 @@ func (r *receiver) planFault(e *inEntry, f *framing.Fault) error {
 	e.mu.Lock()
 	e.said--
 	sealed := e.sealed
+	e.sealed = true // what still comes of it changes nothing
 	e.mu.Unlock()
 	if sealed {
 		return nil

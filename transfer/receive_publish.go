@@ -146,6 +146,8 @@ func (r *receiver) fail(e *inEntry, op string, cause error) error {
 	if !current {
 		return nil
 	}
+	e.io.Lock() // no worker writes to it any more
+	defer e.io.Unlock()
 	e.mu.Lock()
 	p := e.partial
 	e.partial = nil
@@ -177,11 +179,11 @@ func (r *receiver) release(e *inEntry) error {
 		r.temps.give(1)
 	}
 	e.mu.Lock()
-	if n := len(e.pages); n > 0 {
-		r.pages.give(int64(n))
-		e.pages = nil
-	}
+	pages, owes := len(e.pages), e.owes
+	e.pages, e.owes = nil, 0
 	e.mu.Unlock()
+	r.pages.give(int64(pages))
+	r.due.Add(-owes)
 	r.mu.Lock()
 	delete(r.entries, e.id)
 	r.settled++

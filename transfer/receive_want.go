@@ -202,7 +202,7 @@ func (r *receiver) renamedBefore(e *inEntry) (bool, error) {
 // wantContent asks for the content of an entry, less what is here already.
 func (r *receiver) wantContent(ctx context.Context, e *inEntry, old *tree.Info) error {
 	t := e.entry
-	if err := r.reserve(t); err != nil {
+	if err := r.reserve(e); err != nil {
 		return err
 	}
 	r.track.enter(PhaseTransfer)
@@ -263,13 +263,14 @@ func hasClaims(p Partial) bool {
 
 // reserve looks whether there is space for an entry. The look is repeated when
 // as much was asked for as was free, and each spaceStep.
-func (r *receiver) reserve(t *tree.Entry) error {
+func (r *receiver) reserve(e *inEntry) error {
+	t := e.entry
 	if t.Size <= 0 {
 		return nil
 	}
 	if r.budget >= t.Size {
 		r.budget -= t.Size
-		r.due.Add(t.Size)
+		r.owe(e, t.Size)
 		return nil
 	}
 	free, err := r.dst.Free()
@@ -281,9 +282,17 @@ func (r *receiver) reserve(t *tree.Entry) error {
 		return &Error{Op: "receiving", Code: framing.CodeNoSpace, Path: t.Name,
 			Err: fmt.Errorf("needs %d bytes, and %d are free beside what is on its way; free some and run the same command again", t.Size, free)}
 	}
-	r.due.Add(t.Size)
+	r.owe(e, t.Size)
 	r.budget = min(free-t.Size, spaceStep)
 	return nil
+}
+
+// owe notes that an entry will need n bytes.
+func (r *receiver) owe(e *inEntry, n int64) {
+	e.mu.Lock()
+	e.owes += n
+	e.mu.Unlock()
+	r.due.Add(n)
 }
 
 // want queues a WANT record; it leaves with others, or when plan has nothing to do.

@@ -19,13 +19,13 @@ func (r *receiver) workLoop(ctx context.Context) error {
 		}
 		switch {
 		case j.pack != nil:
-			err = r.unpack(ctx, j)
+			err = r.unpack(j)
 			r.pool.put(j.pack)
 		case j.entry == nil: // only its credit counts
 		case j.data == nil && j.zeros == 0:
 			err = r.completeEntry(j)
 		default:
-			err = r.storeChunk(ctx, j)
+			err = r.storeChunk(j)
 			if j.data != nil {
 				r.pool.put(j.data)
 			}
@@ -54,9 +54,9 @@ func (r *receiver) grant(cost int64) error {
 }
 
 // unpack verifies and writes the small files of a pack.
-func (r *receiver) unpack(ctx context.Context, j *inJob) error {
+func (r *receiver) unpack(j *inJob) error {
 	var moved int64
-	var last string
+	var last *inEntry
 	for p, err := range framing.ParsePack(*j.pack) {
 		if err != nil {
 			return malformed(err)
@@ -69,8 +69,9 @@ func (r *receiver) unpack(ctx context.Context, j *inJob) error {
 			continue
 		}
 		e.mu.Lock()
-		fits := e.asked && e.packed && !e.sealed && e.attempt == 0 && e.entry.Kind == tree.File && int64(len(p.Data)) == e.entry.Size
-		good := fits && checksum.Sum(p.Data) == p.Root
+		given := e.sealed
+		fits := e.asked && e.packed && e.attempt == 0 && e.entry.Kind == tree.File && int64(len(p.Data)) == e.entry.Size
+		good := fits && !given && checksum.Sum(p.Data) == p.Root
 		if good {
 			e.sealed = true
 			e.root, e.size, e.hashed = p.Root, e.entry.Size, true
@@ -79,24 +80,24 @@ func (r *receiver) unpack(ctx context.Context, j *inJob) error {
 		if !fits {
 			return violation("PACK with entry %d of %d bytes", p.ID, len(p.Data))
 		}
+		if given {
+			continue // up by its sender, or it came twice
+		}
 		if !good {
 			if err := r.again(e, 0, 0); err != nil {
 				return err
 			}
 			continue
 		}
-		moved, last = moved+int64(len(p.Data)), e.path()
+		moved, last = moved+int64(len(p.Data)), e
+		r.paid(e, int64(len(p.Data)))
 		if err := r.storeSmall(e, p.Data); err != nil {
 			return err
 		}
 	}
-	r.due.Add(-moved)
-	r.track.update(func(t *Progress, res *Result) {
-		t.Bytes += moved
-		t.Moved += moved
-		res.Moved += moved
-		t.Active = last
-	})
+	if last != nil {
+		r.moved(last, moved)
+	}
 	return nil
 }
 
@@ -125,51 +126,32 @@ func (r *receiver) storeSmall(e *inEntry, data []byte) error {
 	return nil
 }
 
+// stored is what became of a chunk.
+type stored uint8
+
+const (
+	storedStale stored = iota // of an attempt that is over, or a chunk that came twice
+	storedOK
+	storedWrong // its bytes are not what was sent
+	storedWhole // verified, and the whole file: not written yet
+)
+
 // storeChunk verifies one chunk and writes it to its place.
-func (r *receiver) storeChunk(ctx context.Context, j *inJob) error {
+func (r *receiver) storeChunk(j *inJob) error {
 	e := j.entry
-	e.io.RLock()
-	defer e.io.RUnlock()
-	e.mu.Lock()
-	p := e.partial
-	stale := e.attempt != j.attempt || e.sealed || e.chunks == nil || e.chunks.Has(j.index)
-	whole := e.packed
-	e.mu.Unlock()
-	if stale || p == nil && !whole {
-		return nil // of an attempt that is over, or a chunk that came twice
-	}
-	var node checksum.Node
-	var n int
-	if j.data != nil {
-		node, n = checksum.NewNode(*j.data, j.index), len(*j.data)
-	} else {
-		zeros := r.pool.get(j.zeros)
-		defer r.pool.put(zeros)
-		clear(*zeros)
-		node, n = checksum.NewNode(*zeros, j.index), j.zeros
-	}
-	check := [32]byte(node.CV())
-	if whole {
-		check = node.Root()
-	}
-	if check != j.check {
-		return r.again(e, j.index, j.attempt)
-	}
-	if whole {
-		return r.storeWhole(e, j, check, n)
-	}
-	var err error
-	if j.data != nil {
-		err = p.WriteChunk(j.index, *j.data, check)
-	} else {
-		err = p.WriteHole(j.index, n, check)
-	}
-	if err != nil {
+	node, n := r.hash(j)
+	done, err := r.writeChunk(j, node, n)
+	switch {
+	case err != nil:
 		return r.fail(e, "writing", err)
+	case done == storedWrong:
+		return r.again(e, j.index, j.attempt)
+	case done == storedWhole:
+		return r.storeWhole(e, j, node.Root(), n)
+	case done == storedStale:
+		return nil
 	}
-	if e.kind != tree.Stream {
-		r.due.Add(-int64(n))
-	}
+	r.paid(e, int64(n))
 	e.mu.Lock()
 	if err := e.chunks.SetNode(j.index, node); err != nil {
 		e.mu.Unlock()
@@ -181,16 +163,65 @@ func (r *receiver) storeChunk(ctx context.Context, j *inJob) error {
 	e.got++
 	r.completeIfDone(e)
 	e.mu.Unlock()
-	r.track.update(func(pr *Progress, res *Result) {
-		pr.Bytes += int64(n)
-		pr.Moved += int64(n)
-		res.Moved += int64(n)
-		pr.Active = e.path()
+	r.moved(e, int64(n))
+	return nil
+}
+
+// hash is the node of a job's chunk, and its length.
+func (r *receiver) hash(j *inJob) (checksum.Node, int) {
+	if j.data != nil {
+		return checksum.NewNode(*j.data, j.index), len(*j.data)
+	}
+	zeros := r.pool.get(j.zeros)
+	defer r.pool.put(zeros)
+	clear(*zeros)
+	return checksum.NewNode(*zeros, j.index), j.zeros
+}
+
+// writeChunk writes a chunk that is wanted and right. The entry's partial stays
+// what it is meanwhile.
+func (r *receiver) writeChunk(j *inJob, node checksum.Node, n int) (stored, error) {
+	e := j.entry
+	e.io.RLock()
+	defer e.io.RUnlock()
+	e.mu.Lock()
+	p, whole := e.partial, e.packed
+	stale := e.attempt != j.attempt || e.sealed || e.chunks == nil || e.chunks.Has(j.index)
+	e.mu.Unlock()
+	switch {
+	case stale || p == nil && !whole:
+		return storedStale, nil
+	case whole && node.Root() != checksum.Digest(j.check), !whole && node.CV() != checksum.CV(j.check):
+		return storedWrong, nil
+	case whole:
+		return storedWhole, nil
+	case j.data != nil:
+		return storedOK, p.WriteChunk(j.index, *j.data, node.CV())
+	}
+	return storedOK, p.WriteHole(j.index, n, node.CV())
+}
+
+// moved counts content that came over the network.
+func (r *receiver) moved(e *inEntry, n int64) {
+	path := e.path()
+	r.track.update(func(p *Progress, res *Result) {
+		p.Bytes += n
+		p.Moved += n
+		res.Moved += n
+		p.Active = path
 		if e.kind == tree.Stream {
-			pr.Total += int64(n)
+			p.Total += n
 		}
 	})
-	return nil
+}
+
+// paid takes n bytes of an entry off what is expected to need space.
+func (r *receiver) paid(e *inEntry, n int64) {
+	e.mu.Lock()
+	n = min(n, e.owes)
+	e.owes -= n
+	e.mu.Unlock()
+	r.due.Add(-n)
 }
 
 // storeWhole takes a verified chunk that is a whole file.
@@ -203,13 +234,8 @@ func (r *receiver) storeWhole(e *inEntry, j *inJob, root [32]byte, n int) error 
 	if !first {
 		return nil
 	}
-	r.due.Add(-int64(n))
-	r.track.update(func(p *Progress, res *Result) {
-		p.Bytes += int64(n)
-		p.Moved += int64(n)
-		res.Moved += int64(n)
-		p.Active = e.path()
-	})
+	r.paid(e, int64(n))
+	r.moved(e, int64(n))
 	data := j.data
 	if data == nil {
 		data = r.pool.get(n)
