@@ -10,9 +10,10 @@ type DoneStatus uint8
 
 const (
 	DoneDelivered DoneStatus = 1 // verified, under its final name
-	DoneSame      DoneStatus = 2 // stood there already
+	DoneSame      DoneStatus = 2 // stood there already, by size and time
 	DoneSkipped   DoneStatus = 3 // left alone at the user's word
 	DoneRenamed   DoneStatus = 4 // verified, under another name
+	DoneEqual     DoneStatus = 5 // stood there already, by the digests of both ends
 )
 
 // Done settles one entry. It is verified and not yet durable: RECEIPT says that.
@@ -38,7 +39,7 @@ func ParseDones(body []byte) iter.Seq2[Done, error] {
 	return records(decoder{t: TypeDone, b: body}, func(d *decoder) Done {
 		m := Done{ID: d.uv("id", 1, MaxSize), Status: DoneStatus(d.u8("status"))}
 		switch m.Status {
-		case DoneDelivered, DoneSame, DoneSkipped:
+		case DoneDelivered, DoneSame, DoneSkipped, DoneEqual:
 		case DoneRenamed:
 			m.Name = d.bytes("name", 1, MaxName)
 		default:

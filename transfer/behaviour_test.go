@@ -5,13 +5,16 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"ferry/checksum"
 	"ferry/framing"
@@ -44,6 +47,7 @@ func TestConflicts(t *testing.T) {
 		{"skip keeps", transfer.ConflictSkip, old, old, false, transfer.StatusSkipped, 0},
 		{"overwrite replaces", transfer.ConflictOverwrite, old, offered, false, transfer.StatusDelivered, 0},
 		{"rename keeps both", transfer.ConflictRename, old, old, true, transfer.StatusRenamed, 0},
+		{"rename keeps both of one size", transfer.ConflictRename, "old, longer content", "old, longer content", true, transfer.StatusRenamed, 0},
 		{"fail takes equal content", transfer.ConflictFail, offered, offered, false, transfer.StatusSame, 0},
 		{"rename takes equal content", transfer.ConflictRename, offered, offered, false, transfer.StatusSame, 0},
 		{"a folder is never replaced", transfer.ConflictOverwrite, "", "", false, 0, framing.CodeOtherKind},
@@ -57,6 +61,7 @@ func TestConflicts(t *testing.T) {
 				must(t, os.Mkdir(at, 0o755))
 			} else {
 				must(t, os.WriteFile(at, []byte(c.existing), 0o644))
+				must(t, os.Chtimes(at, time.Unix(1e9, 0), time.Unix(1e9, 0)))
 			}
 			for run := range 2 {
 				s := deliver(t, t.Context(), dst, named(filepath.Join(src, "f.txt"), filepath.Join(src, "other")), withPolicy(c.policy))
@@ -138,6 +143,115 @@ func TestChecksumFindsWhatTimesHide(t *testing.T) {
 	}
 	deliver(t, t.Context(), dst, contents(src), bySum).ok(t)
 	sameTree(t, src, dst)
+}
+
+// More files than may be open at once: none may wait for another to be settled
+// that stands behind it.
+func TestManyFilesThatDifferByDigest(t *testing.T) {
+	src, dst := t.TempDir(), t.TempDir()
+	for i := range 300 {
+		write(t, filepath.Join(src, fmt.Sprint(i)), 2000, uint64(i))
+		write(t, filepath.Join(dst, fmt.Sprint(i)), 2000, uint64(i)+1)
+	}
+	for i := range 140 {
+		name := fmt.Sprintf("large %d", i)
+		write(t, filepath.Join(src, name), mib+1, 1)
+		write(t, filepath.Join(dst, name), mib+1, 2)
+	}
+	deliver(t, t.Context(), dst, contents(src), func(s *transfer.SendOptions, r *transfer.ReceiveOptions, _ *sides) {
+		s.Checksum = true
+		r.OnConflict = transfer.ConflictOverwrite
+	}).ok(t)
+	sameTree(t, src, dst)
+	renames := func(s *transfer.SendOptions, r *transfer.ReceiveOptions, _ *sides) {
+		s.Checksum = true
+		r.OnConflict = transfer.ConflictRename
+	}
+	write(t, filepath.Join(src, "0"), 2000, 7777)
+	for range 2 {
+		deliver(t, t.Context(), dst, contents(src), renames).ok(t)
+	}
+	sameFile(t, filepath.Join(src, "0"), filepath.Join(dst, "0 (1)"))
+	if _, err := os.Stat(filepath.Join(dst, "0 (2)")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("it was renamed twice: %v", err)
+	}
+}
+
+func TestManyLargeFilesThatVanish(t *testing.T) {
+	src, dst := t.TempDir(), t.TempDir()
+	const files = 200
+	for i := range files {
+		name := filepath.Join(src, fmt.Sprint(i))
+		must(t, os.WriteFile(name, nil, 0o644))
+		must(t, os.Truncate(name, mib+1))
+	}
+	s := deliver(t, t.Context(), dst, contents(src), func(_ *transfer.SendOptions, r *transfer.ReceiveOptions, _ *sides) {
+		r.Accept = func(context.Context, transfer.Offer) error {
+			for i := range files {
+				must(t, os.Remove(filepath.Join(src, fmt.Sprint(i))))
+			}
+			return nil
+		}
+	})
+	if !errors.Is(s.sendErr, transfer.ErrIncomplete) || !errors.Is(s.receiveErr, transfer.ErrIncomplete) || s.sent.Failed != files || s.received.Failed != files {
+		t.Errorf("ended with %v (%d failed) and %v (%d failed)", s.sendErr, s.sent.Failed, s.receiveErr, s.received.Failed)
+	}
+}
+
+// A file that is written all the time must not be waited for.
+func TestFileThatNeverRestsEnds(t *testing.T) {
+	src, dst := t.TempDir(), t.TempDir()
+	path := filepath.Join(src, "log")
+	write(t, path, 200<<10, 1)
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer f.Close()
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				if _, err := f.WriteString("x"); err != nil {
+					t.Error(err)
+					return
+				}
+				runtime.Gosched()
+			}
+		}
+	})
+	s := deliver(t, t.Context(), dst, contents(src))
+	close(stop)
+	wg.Wait()
+	if s.sendErr == nil { // the writer was held up for as long as it took
+		got, err := os.ReadFile(filepath.Join(dst, "log"))
+		all, aerr := os.ReadFile(path)
+		if err != nil || aerr != nil || !bytes.HasPrefix(all, got) {
+			t.Errorf("published %d bytes that were never in the file (%v)", len(got), err)
+		}
+		return
+	}
+	if !errors.Is(s.sendErr, transfer.ErrIncomplete) || len(s.sent.Failures) != 1 || s.sent.Failures[0].Code != framing.CodeChanged {
+		t.Errorf("ended with %v, %v", s.sendErr, s.sent.Failures)
+	}
+}
+
+func TestRenamedLinkIsTakenForDone(t *testing.T) {
+	src, dst := t.TempDir(), t.TempDir()
+	must(t, os.Symlink("new", filepath.Join(src, "l")))
+	must(t, os.Symlink("old", filepath.Join(dst, "l")))
+	for range 3 {
+		deliver(t, t.Context(), dst, contents(src), withPolicy(transfer.ConflictRename)).ok(t)
+	}
+	names, err := os.ReadDir(dst)
+	if err != nil || len(names) != 2 {
+		t.Errorf("the destination has %v, %v", names, err)
+	}
 }
 
 // changeWhileRead rewrites path once, when the sender has begun to send it.

@@ -54,6 +54,8 @@ type Partial interface {
 	// WriteHole makes chunk index read as n zeros, without storing them.
 	WriteHole(index uint64, n int, cv checksum.CV) error
 	ReadChunk(index uint64, buf []byte) (int, error)
+	// Allocated is the space that it takes already, in bytes.
+	Allocated() int64
 	// CopyChunk takes a chunk from an older file, inside the kernel if possible.
 	CopyChunk(from *os.File, index uint64, n int) error
 	// Mark notes the chaining value of a chunk that was copied and hashed.

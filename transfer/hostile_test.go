@@ -585,3 +585,44 @@ func TestSlowStreamKeepsItsCredit(t *testing.T) {
 		t.Errorf("ended with %v; %v, %v", err, info, serr)
 	}
 }
+
+// An attempt may end in the middle of a chunk: what came of it is dropped, and
+// the next chunk begins.
+func TestAttemptThatEndsInsideAChunk(t *testing.T) {
+	content := bytes.Repeat([]byte("new "), 300<<10)
+	dst, res, err := hostile(t, nil, func(p *peer) {
+		p.offer()
+		p.entries(1, file(0, "f", 3<<20))
+		p.until(framing.TypeWant)
+		p.data(framing.DataHeader{ID: 1}, make([]byte, 200<<10))
+		c := framing.Changed{ID: 1, Attempt: 1, Mode: 0o644, Size: uint64(len(content))}
+		p.send(framing.TypeChanged, c.Append(nil))
+		p.end(1)
+		p.data(framing.DataHeader{ID: 1, Offset: 200 << 10}, make([]byte, 100<<10))
+		tree := checksum.NewTree(int64(len(content)))
+		p.answer(func(w framing.Want) {
+			if w.Attempt != 1 {
+				return
+			}
+			for i := uint64(0); i<<20 < uint64(len(content)); i++ {
+				chunk := content[i<<20 : min((i+1)<<20, uint64(len(content)))]
+				for from := 0; from < len(chunk); from += 200 << 10 {
+					piece := chunk[from:min(from+200<<10, len(chunk))]
+					h := framing.DataHeader{ID: 1, Attempt: 1, Offset: i<<20 + uint64(from)}
+					if from+len(piece) == len(chunk) {
+						h.Flags, h.Check = framing.DataLast, checksum.Check(chunk, i, false)
+						must(t, tree.Set(i, h.Check))
+					}
+					p.data(h, piece)
+				}
+			}
+			root, err := tree.Root()
+			must(t, err)
+			p.fileEnd(framing.FileEnd{ID: 1, Attempt: 1, Size: uint64(len(content)), Root: root, Chunks: 2})
+		})
+	})
+	got, rerr := os.ReadFile(filepath.Join(dst, "f"))
+	if err != nil || res.Delivered != 1 || !bytes.Equal(got, content) {
+		t.Errorf("ended with %v, %d delivered, %d bytes, %v", err, res.Delivered, len(got), rerr)
+	}
+}

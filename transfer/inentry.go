@@ -43,6 +43,8 @@ type inEntry struct {
 	old     bool                  // they are taken from the file that will be replaced
 	tries   map[uint64]int        // how often a chunk had to be asked for again
 	compare *comparison           // of an existing file that may be the same
+	checked *framing.FileEnd      // what the sender said of its file to be compared
+	renames int                   // names of the form `name (1)` that were compared; plan\'s
 	root    checksum.Digest
 	size    int64 // of the content
 	hashed  bool  // root and size are verified
@@ -78,6 +80,7 @@ func (p *claimPage) hold(index uint64, cv checksum.CV) {
 
 // comparison is an existing file held against the one offered.
 type comparison struct {
+	name   string // of the existing file
 	root   checksum.Digest
 	done   bool // it was hashed
 	broken bool // it could not be read

@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"io"
 	"os"
 	"sync"
 	"time"
@@ -10,13 +11,16 @@ import (
 	"ferry/transfer/tree"
 )
 
-// outFile is the open content of an entry larger than a pack, for one attempt
-// after another. Several workers read it at once.
+// outFile is the content of an entry that does not go in a pack, for one attempt
+// after another. Several workers read it at once. Of a file of more than one
+// chunk the handle is kept while content is asked for, and counted in a slot of
+// sender.open; smaller ones are opened for each read.
 type outFile struct {
 	entry *outEntry
 
 	mu      sync.Mutex
-	f       *os.File // nil when closed; replaced by a new attempt
+	f       *os.File // nil when closed, parked or small; replaced by a new attempt
+	slot    bool     // counted in sender.open
 	attempt uint8
 	info    tree.Info // when this attempt began
 	size    int64
@@ -43,14 +47,28 @@ func (o *outFile) begin(attempt uint8) error {
 	if o.closed {
 		return f.Close()
 	}
-	if o.f != nil {
-		// Read only: nothing is lost if it does not close.
-		_ = o.f.Close()
+	o.shut()
+	if info.Size > checksum.ChunkSize {
+		o.f = f
+	} else if err := f.Close(); err != nil {
+		return err
 	}
-	o.f, o.info, o.size, o.attempt = f, info, info.Size, attempt
+	o.info, o.size, o.attempt = info, info.Size, attempt
 	o.rewind()
 	return nil
 }
+
+// shut closes the handle, if there is one. Callers hold mu.
+func (o *outFile) shut() {
+	if o.f != nil {
+		// Read only: nothing is lost if it does not close.
+		_ = o.f.Close()
+		o.f = nil
+	}
+}
+
+// small tells whether the file is opened for each read. Callers hold mu.
+func (o *outFile) small() bool { return o.size <= checksum.ChunkSize }
 
 // rewind forgets what was settled in this attempt. Callers hold mu.
 func (o *outFile) rewind() {
@@ -64,7 +82,8 @@ func openSettled(it *tree.Item) (*os.File, tree.Info, error) {
 	if err != nil {
 		return nil, info, err
 	}
-	for age := time.Since(info.CTime.Std()); age >= 0 && age < clockTick; age = time.Since(info.CTime.Std()) {
+	// Once is enough: what changes after that changes its times again.
+	if age := time.Since(info.CTime.Std()); age >= 0 && age < clockTick {
 		time.Sleep(clockTick - age)
 		if info, err = tree.Fstat(f); err != nil {
 			_ = f.Close()
@@ -74,14 +93,25 @@ func openSettled(it *tree.Item) (*os.File, tree.Info, error) {
 	return f, info, nil
 }
 
-// read reads a chunk of the attempt. stale says that the attempt is over.
+// read reads a chunk of the attempt. stale says that the attempt is over, and
+// io.EOF that the file has another size by now. Other changes show at the end.
 func (o *outFile) read(attempt uint8, index uint64, buf []byte) (stale bool, err error) {
 	o.mu.Lock()
-	f := o.f
+	f, info, small := o.f, o.info, o.small()
 	stale = o.closed || o.attempt != attempt
 	o.mu.Unlock()
 	if stale {
 		return true, nil
+	}
+	if small {
+		var now tree.Info
+		if f, now, err = o.entry.item.Open(); err != nil {
+			return false, err
+		}
+		defer f.Close() // read only
+		if now.Size != info.Size {
+			return false, io.EOF
+		}
 	}
 	// A close meanwhile, by a new attempt or the end, shows as an error.
 	if _, err = f.ReadAt(buf, int64(index)*checksum.ChunkSize); err == nil {
@@ -92,39 +122,55 @@ func (o *outFile) read(attempt uint8, index uint64, buf []byte) (stale bool, err
 	return o.closed || o.attempt != attempt, err
 }
 
-// close releases the handle; reads under way fail.
-func (o *outFile) close() {
+// park closes the handle until content is asked for again. It returns whether
+// a slot became free.
+func (o *outFile) park() (freed bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.shut()
+	freed, o.slot = o.slot, false
+	return freed
+}
+
+// close ends the file; reads under way fail. It returns whether a slot became
+// free.
+func (o *outFile) close() (freed bool) {
+	o.mu.Lock()
 	o.closed = true
-	if o.f != nil {
-		// Read only: nothing is lost if it does not close.
-		_ = o.f.Close()
-		o.f = nil
-	}
+	o.mu.Unlock()
+	return o.park()
 }
 
 // changed tells whether the file is another one than when the attempt began.
 func (o *outFile) changed() (bool, error) {
 	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.f == nil {
+	f, info, closed := o.f, o.info, o.closed
+	o.mu.Unlock()
+	if closed {
 		return false, os.ErrClosed
 	}
-	now, err := tree.Fstat(o.f)
-	return !now.SameVersion(o.info), err
+	now, err := o.entry.item.Stat()
+	if f != nil && err == nil && now.SameVersion(info) {
+		now, err = tree.Fstat(f) // the name may have been given to another and back
+	}
+	return err != nil || !now.SameVersion(info), nil
 }
 
 // longer tells whether there is content behind the size that the file system
 // gives, as in /proc, where files have the size 0.
 func (o *outFile) longer() bool {
 	o.mu.Lock()
-	defer o.mu.Unlock()
-	var b [1]byte
-	n := 0
-	if o.f != nil {
-		n, _ = o.f.ReadAt(b[:], o.size)
+	f, size := o.f, o.size
+	o.mu.Unlock()
+	if f == nil {
+		var err error
+		if f, _, err = o.entry.item.Open(); err != nil {
+			return false
+		}
+		defer f.Close() // read only
 	}
+	var b [1]byte
+	n, _ := f.ReadAt(b[:], size)
 	return n > 0
 }
 

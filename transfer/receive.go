@@ -49,10 +49,13 @@ type receiver struct {
 	sums    checksum.Sumset
 	verdict []byte // DONE records that were not sent yet
 
+	verdicts sync.Mutex // held while verdicts are sent, so that they keep their order
+
 	plans  *queue[planItem] // read → plan; bounded by the entry window
 	jobs   *queue[*inJob]   // read, basis → work; bounded by credit
 	bases  *queue[*inEntry] // plan → basis; bounded by openFiles
 	ready  *queue[*inEntry] // work → publish; bounded by temps
+	parked []parkedWant     // large files that wait for one of large; plan's
 	wants  []byte           // WANT records that were not sent yet; plan's
 	large  *gauge           // files of more than one chunk in work
 	temps  *gauge           // small files between work and publish

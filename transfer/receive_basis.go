@@ -72,7 +72,11 @@ func (b *basisRun) compare(ctx context.Context) error {
 }
 
 func (b *basisRun) hashExisting(ctx context.Context) (checksum.Digest, error) {
-	f, info, err := b.r.dst.Existing(b.entry)
+	probe := *b.entry
+	b.e.mu.Lock()
+	probe.Name = b.e.compare.name
+	b.e.mu.Unlock()
+	f, info, err := b.r.dst.Existing(&probe)
 	if err != nil {
 		return checksum.Digest{}, err
 	}

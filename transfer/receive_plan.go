@@ -9,7 +9,7 @@ import (
 )
 
 // planItem is something for plan to handle, in the order in which it came. One
-// field but in says what.
+// field but in says what; with none, there is room for a parked file.
 type planItem struct {
 	in        *inEntry // a new entry, if nothing else is set
 	folderEnd uint64
@@ -23,6 +23,9 @@ func (r *receiver) plan(ctx context.Context) error {
 	for {
 		it, ok, _ := r.plans.try()
 		if !ok {
+			if err := r.unpark(); err != nil {
+				return err
+			}
 			// Nothing waits: neither do the wants and verdicts gathered so far.
 			if err := r.sendWants(); err != nil {
 				return err
@@ -35,8 +38,14 @@ func (r *receiver) plan(ctx context.Context) error {
 				return err
 			}
 		}
-		var err error
+		err := r.unpark()
+		if err != nil {
+			return err
+		}
 		switch {
+		case it == planItem{}:
+		case it.in != nil && (it.changed != nil || it.fault != nil || it.differs) && !r.isOpen(it.in):
+			// It was settled meanwhile: nothing is left to say of it.
 		case it.folderEnd != 0:
 			err = r.endFolder(it.folderEnd)
 		case it.changed != nil:
@@ -177,7 +186,7 @@ func (r *receiver) putAside(e *inEntry, c *framing.Changed) error {
 	t.Size, t.Mode, t.MTime = int64(c.Size), c.Mode&0o777, tree.Time{Sec: c.Sec, Nsec: c.Nsec}
 	old := e.partial
 	e.entry, e.attempt, e.partial = &t, c.Attempt, nil
-	e.end, e.chunks, e.got, e.tries, e.compare = nil, nil, 0, nil, nil
+	e.end, e.chunks, e.got, e.tries, e.compare, e.checked = nil, nil, 0, nil, nil, nil
 	gone, owes := len(e.pages), e.owes
 	e.pages, e.old, e.owes = nil, false, 0
 	e.mu.Unlock()
@@ -207,6 +216,7 @@ func (r *receiver) planFault(e *inEntry, f *framing.Fault) error {
 // planDiffering goes on with a file that was compared and is not the same.
 func (r *receiver) planDiffering(ctx context.Context, e *inEntry) error {
 	e.mu.Lock()
+	e.checked = e.end
 	e.end, e.compare = nil, nil
 	e.mu.Unlock()
 	return r.planFile(ctx, e, true)

@@ -83,8 +83,8 @@ func (r *receiver) allReady(n int) bool {
 	return r.end != nil && len(r.entries)-len(r.folders) <= n
 }
 
-// same settles an entry whose content was there already. touch gives it the
-// metadata that the sender has.
+// same settles an entry whose content was there already, by size and time.
+// touch gives it the mode that the sender has.
 func (r *receiver) same(e *inEntry, touch bool) error {
 	do := r.dst.Keep
 	if touch {
@@ -96,15 +96,41 @@ func (r *receiver) same(e *inEntry, touch bool) error {
 	return r.settle(e, StatusSame, "")
 }
 
-// settle gives the verdict DONE on an entry. Only the first verdict counts.
-func (r *receiver) settle(e *inEntry, status Status, name string) error {
-	t := e.entry
+// equal settles an entry whose content was found under name, by digest. The file
+// there gets the metadata that the sender has.
+func (r *receiver) equal(e *inEntry, name string) error {
+	at := *e.entry
+	at.Name = name
+	if err := r.dst.Touch(&at); err != nil {
+		return r.fail(e, "keeping", err)
+	}
+	return r.settle(e, StatusSame, "")
+}
+
+// take takes an entry off the books for its verdict. Only the first one counts.
+// It comes before the sender can know of the verdict, which then may announce
+// another entry in its place.
+func (r *receiver) take(e *inEntry) bool {
 	r.mu.Lock()
-	if r.entries[t.ID] != e {
-		r.mu.Unlock()
+	defer r.mu.Unlock()
+	if r.entries[e.id] != e {
+		return false
+	}
+	delete(r.entries, e.id)
+	return true
+}
+
+// settle gives the verdict DONE on an entry.
+func (r *receiver) settle(e *inEntry, status Status, name string) error {
+	if !r.take(e) {
 		return nil
 	}
+	t := e.entry
 	done := framing.Done{ID: t.ID, Status: framing.DoneStatus(status), Name: []byte(name)}
+	if status == StatusSame && e.hashed {
+		done.Status = framing.DoneEqual
+	}
+	r.mu.Lock()
 	r.verdict = done.Append(r.verdict)
 	full := len(r.verdict) >= verdictBatch
 	if e.hashed && status != StatusSkipped {
@@ -140,10 +166,7 @@ func (r *receiver) fail(e *inEntry, op string, cause error) error {
 	if !err.Remote && stopsDelivery(err) {
 		return err
 	}
-	r.mu.Lock()
-	current := r.entries[e.id] == e
-	r.mu.Unlock()
-	if !current {
+	if !r.take(e) {
 		return nil
 	}
 	e.io.Lock() // no worker writes to it any more
@@ -157,13 +180,8 @@ func (r *receiver) fail(e *inEntry, op string, cause error) error {
 			return errors.Join(err, destinationError("putting aside", e.path(), derr))
 		}
 	}
-	// The DONE records before it leave first: they were settled first.
-	if serr := r.sendVerdicts(); serr != nil {
+	if serr := r.sendFault(framing.Fault{ID: e.id, Code: err.Code, Message: message(err)}); serr != nil {
 		return serr
-	}
-	f := framing.Fault{ID: e.id, Code: err.Code, Message: message(err)}
-	if serr := r.link.Stream(0).Send(true, framing.TypeFault, f.Append(nil)); serr != nil {
-		return linkError("reporting a failed item", serr)
 	}
 	r.track.failed(err)
 	return r.release(e)
@@ -174,6 +192,7 @@ func (r *receiver) fail(e *inEntry, op string, cause error) error {
 func (r *receiver) release(e *inEntry) error {
 	if e.large {
 		r.large.give(1)
+		r.plans.put(planItem{}) // another may wait for it
 	}
 	if e.temp {
 		r.temps.give(1)
@@ -185,7 +204,6 @@ func (r *receiver) release(e *inEntry) error {
 	r.pages.give(int64(pages))
 	r.due.Add(-owes)
 	r.mu.Lock()
-	delete(r.entries, e.id)
 	r.settled++
 	f := e.parent
 	last := false
@@ -238,6 +256,14 @@ func (r *receiver) closeIfComplete() {
 
 // sendVerdicts sends the DONE records gathered so far.
 func (r *receiver) sendVerdicts() error {
+	r.verdicts.Lock()
+	defer r.verdicts.Unlock()
+	return r.sendDone()
+}
+
+// sendDone needs r.verdicts: records leave in the order in which they were
+// taken, and all of them before RECEIPT.
+func (r *receiver) sendDone() error {
 	r.mu.Lock()
 	body := r.verdict
 	r.verdict = nil
@@ -246,6 +272,16 @@ func (r *receiver) sendVerdicts() error {
 		return nil
 	}
 	return linkError("reporting items", r.link.Stream(0).Send(true, framing.TypeDone, body))
+}
+
+// sendFault sends FAULT, and the DONE records that were there before it.
+func (r *receiver) sendFault(f framing.Fault) error {
+	r.verdicts.Lock()
+	defer r.verdicts.Unlock()
+	if err := r.sendDone(); err != nil {
+		return err
+	}
+	return linkError("reporting a failed item", r.link.Stream(0).Send(true, framing.TypeFault, f.Append(nil)))
 }
 
 // errLeftover is told of partials that an interrupted delivery left.

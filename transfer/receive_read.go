@@ -292,12 +292,14 @@ func (r *receiver) readData(stream int, chunk *assembly) error {
 		return err
 	}
 	if e == nil {
+		r.forget(chunk, h.ID)
 		return r.discard(in, n, body)
 	}
 	e.mu.Lock()
 	attempt, asked, size, kind := e.attempt, e.asked, e.entry.Size, e.kind
 	e.mu.Unlock()
 	if h.Attempt != attempt {
+		r.forget(chunk, h.ID)
 		return r.discard(in, n, body)
 	}
 	if !asked {
@@ -330,6 +332,9 @@ func (r *receiver) readData(stream int, chunk *assembly) error {
 		}
 		r.jobs.put(j)
 		return nil
+	}
+	if j := chunk.job; j != nil && at == 0 && (j.entry != e && !r.isOpen(j.entry) || j.entry == e && j.attempt != attempt) {
+		r.forget(chunk, j.entry.id)
 	}
 	j := chunk.job
 	if at == 0 {
@@ -365,6 +370,15 @@ func (r *receiver) readData(stream int, chunk *assembly) error {
 	*chunk = assembly{}
 	r.jobs.put(j)
 	return nil
+}
+
+// forget drops a chunk that is half there when its entry or attempt is over.
+func (r *receiver) forget(chunk *assembly, id uint64) {
+	if j := chunk.job; j != nil && j.entry.id == id {
+		r.jobs.put(&inJob{cost: j.cost})
+		r.pool.put(j.data)
+		*chunk = assembly{}
+	}
 }
 
 // readZeros takes a chunk that was sent as a count of zero bytes.

@@ -46,10 +46,14 @@ func (r *receiver) planLink(ctx context.Context, e *inEntry) error {
 	d := takeNew
 	if found != nil && found.Kind == tree.Symlink {
 		// MakeLink tells whether it is the same one.
-		if same, err := r.dst.MakeLink(t, r.opt.OnConflict == ConflictOverwrite); err == nil && same {
+		same, err := r.dst.MakeLink(t, r.opt.OnConflict == ConflictOverwrite)
+		switch {
+		case err == nil && same:
 			return r.settle(e, StatusSame, "")
-		} else if err == nil {
+		case err == nil:
 			return r.settle(e, StatusDelivered, "")
+		case destinationError("", "", err).Code != framing.CodeConflict:
+			return r.fail(e, "making the link", err)
 		}
 	}
 	if found != nil {
@@ -64,18 +68,29 @@ func (r *receiver) planLink(ctx context.Context, e *inEntry) error {
 		}
 		return r.settle(e, StatusDelivered, "")
 	case takeRename:
-		name, err := r.freeName(t)
-		if err != nil {
-			return r.fail(e, "finding a free name", err)
-		}
-		renamed := *t
-		renamed.Name = name
-		if _, err := r.dst.MakeLink(&renamed, false); err != nil {
-			return r.fail(e, "making the link", err)
-		}
-		return r.settle(e, StatusRenamed, name)
+		return r.renameLink(e)
 	}
 	return r.decline(e, d)
+}
+
+// renameLink makes a link under the first name of the form `name (1)` that is
+// free, unless the same link has one of those before it.
+func (r *receiver) renameLink(e *inEntry) error {
+	renamed := *e.entry
+	for i := 1; i <= maxRenames; i++ {
+		renamed.Name = dest.Alternative(e.entry.Name, i)
+		same, err := r.dst.MakeLink(&renamed, false)
+		if err == nil && same {
+			return r.settle(e, StatusSame, "")
+		}
+		if err == nil {
+			return r.settle(e, StatusRenamed, renamed.Name)
+		}
+		if code := destinationError("", "", err).Code; code != framing.CodeConflict && code != framing.CodeOtherKind {
+			return r.fail(e, "making the link", err)
+		}
+	}
+	return r.fail(e, "finding a free name", &Error{Code: framing.CodeConflict, Err: fmt.Errorf("%d names like it are taken", maxRenames)})
 }
 
 // planFile decides about a file or stream. differs says that the file which
@@ -99,7 +114,7 @@ func (r *receiver) planFile(ctx context.Context, e *inEntry, differs bool) error
 	case takeSame:
 		return r.same(e, found.Mode&0o777 != t.Mode)
 	case takeCompare:
-		return r.wantCompare(e)
+		return r.wantCompare(e, e.name)
 	case takeRename:
 		done, err := r.renamedBefore(e)
 		if done || err != nil {
@@ -163,28 +178,14 @@ func (r *receiver) lookUp(t *tree.Entry) (*tree.Info, error) {
 	return &info, nil
 }
 
-// freeName is the first name of the form `name (1).ext` that nothing has.
-func (r *receiver) freeName(t *tree.Entry) (string, error) {
-	probe := *t
-	for i := 1; i <= maxRenames; i++ {
-		probe.Name = dest.Alternative(t.Name, i)
-		found, err := r.lookUp(&probe)
-		if err != nil {
-			return "", err
-		}
-		if found == nil {
-			return probe.Name, nil
-		}
-	}
-	return "", fmt.Errorf("%d names like it are taken", maxRenames)
-}
-
 // renamedBefore settles a file that an earlier delivery stored under a name of
-// the form `name (1).ext`.
-func (r *receiver) renamedBefore(e *inEntry) (bool, error) {
+// the form `name (1).ext`: one of equal size and time, or, where files are
+// compared by digest, one with its digest. done says that it did, or will.
+func (r *receiver) renamedBefore(e *inEntry) (done bool, err error) {
 	probe := *e.entry
-	for i := 1; i <= maxRenames; i++ {
-		probe.Name = dest.Alternative(e.entry.Name, i)
+	byDigest := r.offer.Flags&framing.FlagChecksum != 0
+	for i := e.renames + 1; i <= maxRenames; i++ {
+		probe.Name = dest.Alternative(e.name, i)
 		found, err := r.lookUp(&probe)
 		if err != nil {
 			return true, r.fail(e, "looking up", err)
@@ -192,8 +193,15 @@ func (r *receiver) renamedBefore(e *inEntry) (bool, error) {
 		if found == nil {
 			return false, nil
 		}
-		if found.Kind == tree.File && found.Size == e.entry.Size && found.MTime == e.entry.MTime {
+		if found.Kind != tree.File || found.Size != e.entry.Size {
+			continue
+		}
+		if !byDigest && found.MTime == e.entry.MTime {
 			return true, r.settle(e, StatusSame, "")
+		}
+		if byDigest {
+			e.renames = i
+			return true, r.wantCompare(e, probe.Name)
 		}
 	}
 	return false, nil
@@ -202,32 +210,60 @@ func (r *receiver) renamedBefore(e *inEntry) (bool, error) {
 // wantContent asks for the content of an entry, less what is here already.
 func (r *receiver) wantContent(ctx context.Context, e *inEntry, old *tree.Info) error {
 	t := e.entry
-	if err := r.reserve(e); err != nil {
-		return err
-	}
 	r.track.enter(PhaseTransfer)
 	if t.Kind == tree.File && t.Size <= checksum.ChunkSize {
+		if err := r.reserve(e, t.Size); err != nil {
+			return err
+		}
 		e.mu.Lock()
 		e.asked, e.packed = true, true
 		e.chunks = checksum.NewTree(t.Size)
 		e.mu.Unlock()
 		return r.want(&framing.Want{ID: t.ID, Attempt: e.attempt, Kind: framing.WantAll})
 	}
-	if !e.large {
-		if !r.large.try(1) {
-			// Waiting with wants in hand could wait for ever.
-			if err := r.sendWants(); err != nil {
-				return err
+	if !e.large && !r.large.try(1) {
+		// Not to be waited for here: what frees one may be for plan to handle.
+		r.parked = append(r.parked, parkedWant{e, old})
+		return nil
+	}
+	e.large = true
+	return r.wantLarge(e, old)
+}
+
+// parkedWant is a large file that waits for others to be done with.
+type parkedWant struct {
+	entry *inEntry
+	old   *tree.Info // to be replaced by it
+}
+
+// unpark goes on with the files that wait, as far as there is room.
+func (r *receiver) unpark() error {
+	for len(r.parked) > 0 {
+		w := r.parked[0]
+		if r.isOpen(w.entry) {
+			if !r.large.try(1) {
+				return nil
 			}
-			if err := r.large.take(1); err != nil {
+			w.entry.large = true
+			if err := r.wantLarge(w.entry, w.old); err != nil {
 				return err
 			}
 		}
-		e.large = true
+		r.parked = r.parked[1:]
 	}
+	return nil
+}
+
+// wantLarge begins a file of more than one chunk and asks for what is missing.
+func (r *receiver) wantLarge(e *inEntry, old *tree.Info) error {
+	t := e.entry
 	p, err := r.dst.Begin(t)
 	if err != nil {
 		return r.fail(e, "beginning", err)
+	}
+	// What an interrupted delivery left takes no space again.
+	if err := r.reserve(e, t.Size-min(p.Allocated(), max(t.Size, 0))); err != nil {
+		return errors.Join(err, p.Discard(true))
 	}
 	e.mu.Lock()
 	e.partial, e.asked, e.packed = p, true, false
@@ -244,13 +280,18 @@ func (r *receiver) wantContent(ctx context.Context, e *inEntry, old *tree.Info) 
 	return r.want(&framing.Want{ID: t.ID, Attempt: e.attempt, Kind: framing.WantAll})
 }
 
-// wantCompare has both sides hash the file.
-func (r *receiver) wantCompare(e *inEntry) error {
+// wantCompare has both sides hash the file, and this side the one under name.
+// The sender does it once: of a second comparison its digest is known.
+func (r *receiver) wantCompare(e *inEntry, name string) error {
 	e.mu.Lock()
-	e.asked, e.compare = true, &comparison{}
+	e.asked, e.compare, e.end = true, &comparison{name: name}, e.checked
+	first := e.checked == nil
 	e.mu.Unlock()
 	r.bases.put(e)
-	return r.want(&framing.Want{ID: e.entry.ID, Attempt: e.attempt, Kind: framing.WantCheck})
+	if !first {
+		return nil
+	}
+	return r.want(&framing.Want{ID: e.id, Attempt: e.attempt, Kind: framing.WantCheck})
 }
 
 // hasClaims tells whether an interrupted delivery left something.
@@ -261,16 +302,15 @@ func hasClaims(p Partial) bool {
 	return false
 }
 
-// reserve looks whether there is space for an entry. The look is repeated when
+// reserve looks whether there is space for n bytes of an entry. The look is repeated when
 // as much was asked for as was free, and each spaceStep.
-func (r *receiver) reserve(e *inEntry) error {
-	t := e.entry
-	if t.Size <= 0 {
+func (r *receiver) reserve(e *inEntry, n int64) error {
+	if n <= 0 {
 		return nil
 	}
-	if r.budget >= t.Size {
-		r.budget -= t.Size
-		r.owe(e, t.Size)
+	if r.budget >= n {
+		r.budget -= n
+		r.owe(e, n)
 		return nil
 	}
 	free, err := r.dst.Free()
@@ -278,12 +318,12 @@ func (r *receiver) reserve(e *inEntry) error {
 		return destinationError("looking for space", "", err)
 	}
 	free = max(free-r.due.Load(), 0)
-	if free < t.Size {
-		return &Error{Op: "receiving", Code: framing.CodeNoSpace, Path: t.Name,
-			Err: fmt.Errorf("needs %d bytes, and %d are free beside what is on its way; free some and run the same command again", t.Size, free)}
+	if free < n {
+		return &Error{Op: "receiving", Code: framing.CodeNoSpace, Path: e.path(),
+			Err: fmt.Errorf("needs %d bytes, and %d are free beside what is on its way; free some and run the same command again", n, free)}
 	}
-	r.owe(e, t.Size)
-	r.budget = min(free-t.Size, spaceStep)
+	r.owe(e, n)
+	r.budget = min(free-n, spaceStep)
 	return nil
 }
 

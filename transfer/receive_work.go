@@ -286,7 +286,7 @@ func (r *receiver) completeEntry(j *inJob) error {
 			return nil
 		}
 		r.track.update(func(pr *Progress, _ *Result) { pr.Bytes += int64(end.Size) })
-		return r.same(e, true)
+		return r.equal(e, c.name)
 	}
 	e.mu.Unlock()
 	if e.packed { // a file that became empty: nothing but FILEEND came

@@ -60,6 +60,7 @@ type sender struct {
 	checks *queue[checkJob] // feed → check; likewise
 	work   chan *job        // feed → work
 	order  chan *job        // feed → write; each job also went to work, or is ready
+	queued atomic.Int64     // the receiver's among wants
 	pages  atomic.Int64     // WANT pages taken in and not yet dealt with
 
 	receipt chan framing.Receipt // control → finish, capacity 1
@@ -78,7 +79,7 @@ func Send(ctx context.Context, l *link.Link, o SendOptions) (Result, error) {
 		accepted: make(chan struct{}),
 		inFlight: make(map[uint64]*outEntry),
 		slots:    newGauge(gctx, firstEntries), room: newGauge(gctx, entryBytes),
-		open: newGauge(gctx, openFiles), bytes: newGauge(gctx, 0), bufs: newGauge(gctx, chunkBuffers),
+		open: newGauge(gctx, 2*openFiles), bytes: newGauge(gctx, 0), bufs: newGauge(gctx, chunkBuffers),
 		wants: newQueue[want](), checks: newQueue[checkJob](),
 		work: make(chan *job, chunkBuffers), order: make(chan *job, chunkBuffers),
 		receipt: make(chan framing.Receipt, 1),
@@ -198,7 +199,7 @@ func (s *sender) compare(got framing.Receipt, r *Result) error {
 func (s *sender) closeAll() {
 	for _, e := range s.inFlight {
 		if e.file != nil {
-			e.file.close()
+			s.drop(e.file)
 		}
 	}
 	// Only read handles: nothing is lost if one does not close.

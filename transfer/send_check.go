@@ -42,15 +42,12 @@ func (s *sender) checkLoop(ctx context.Context) error {
 
 func (s *sender) checkWhole(ctx context.Context, c checkJob, buf []byte) error {
 	chunks := checksum.Chunks(c.size)
-	if chunks == 0 {
-		return s.finish(c.file, c.want.attempt)
-	}
 	for i := range chunks {
 		if _, over, err := s.checkChunk(ctx, c, i, buf, nil); over || err != nil {
 			return err
 		}
 	}
-	return nil
+	return s.finish(c.file, c.want.attempt)
 }
 
 // checkPage compares the chunks of a page that the receiver holds. Those that
@@ -74,7 +71,7 @@ func (s *sender) checkPage(ctx context.Context, c checkJob, buf []byte) error {
 		}
 		n := int64(checksum.ChunkLen(c.size, w.first+i))
 		if !equal {
-			s.wants.put(want{entry: w.entry, attempt: w.attempt, kind: framing.WantAgain, first: w.first + i, count: 1})
+			s.wants.put(want{entry: w.entry, attempt: w.attempt, kind: framing.WantAgain, first: w.first + i, count: 1, own: true})
 			continue
 		}
 		k.SetSame(i)
@@ -106,7 +103,7 @@ func (s *sender) checkChunk(ctx context.Context, c checkJob, index uint64, buf, 
 		return false, false, nil
 	}
 	done, err := o.settleChunk(c.want.attempt, index, check, false)
-	if err == nil && done {
+	if err == nil && done && claim != nil {
 		err = s.finish(o, c.want.attempt)
 	}
 	return true, false, err

@@ -19,6 +19,7 @@ type want struct {
 	last    bool
 	page    *page // of WantPage
 	changed bool  // this side's: the file is not what was announced
+	own     bool  // this side's: a chunk of a page differs
 }
 
 // page is the part of a WANT page that must be kept: which chunks the receiver
@@ -182,7 +183,7 @@ func (s *sender) onWant(w framing.Want) error {
 	if kind == tree.Stream && (again || w.Kind != framing.WantAll) {
 		return violation("WANT for a part of stream %d", w.ID)
 	}
-	if s.wants.len() > maxWants {
+	if s.queued.Add(1) > maxWants {
 		return violation("more WANTs than entries")
 	}
 	out := want{entry: e, attempt: w.Attempt, kind: w.Kind, first: w.First, count: w.Count, last: w.Last}
@@ -215,8 +216,7 @@ func (s *sender) settle(id uint64) *outEntry {
 		stop()
 	}
 	if file != nil {
-		file.close()
-		s.open.give(1)
+		s.drop(file)
 	}
 	s.slots.give(1)
 	s.room.give(e.cost)
@@ -235,17 +235,22 @@ func (s *sender) onDone(d framing.Done) error {
 	}
 	content := e.item.Kind == tree.File || e.item.Kind == tree.Stream
 	delivered := d.Status == framing.DoneDelivered || d.Status == framing.DoneRenamed
+	verified := content && (delivered || d.Status == framing.DoneEqual)
 	hashed, root, size := e.hashed, e.root, e.size
 	s.mu.Unlock()
 	if d.Status == framing.DoneRenamed && tree.CheckName(string(d.Name)) != nil {
 		return violation("DONE with the name %q", d.Name)
 	}
-	if content && !hashed && (delivered || d.Status == framing.DoneSame && s.opt.Checksum) {
+	if verified && !hashed || d.Status == framing.DoneEqual && !content {
 		return violation("DONE for entry %d before all of it was sent", d.ID)
 	}
 	s.settle(d.ID)
-	done := ItemDone{Path: e.item.Display, At: placeOf(e.at, string(d.Name)), Kind: e.item.Kind, Size: e.item.Size, Status: Status(d.Status), NewName: string(d.Name)}
-	if content && hashed && d.Status != framing.DoneSkipped {
+	status := Status(d.Status)
+	if d.Status == framing.DoneEqual {
+		status = StatusSame
+	}
+	done := ItemDone{Path: e.item.Display, At: placeOf(e.at, string(d.Name)), Kind: e.item.Kind, Size: e.item.Size, Status: status, NewName: string(d.Name)}
+	if verified {
 		done.Hashed, done.Digest, done.Size = true, root, size
 		s.mu.Lock()
 		s.digest.Add(d.ID, uint64(size), root)

@@ -59,6 +59,9 @@ func (s *sender) feed(ctx context.Context, start starter) error {
 		if done {
 			return nil
 		}
+		if !w.changed && !w.own {
+			s.queued.Add(-1)
+		}
 		it := w.entry.item
 		if w.kind == framing.WantAll && it.Kind == tree.File && it.Size <= packLimit && w.attempt == 0 && !w.changed {
 			if len(small) == packFiles || smallBytes+it.Size > packBytes {
@@ -160,10 +163,10 @@ func (s *sender) outFile(w *want) (*outFile, int64, error) {
 		if w.attempt != 0 {
 			return nil, 0, violation("WANT for attempt %d of an entry that has had none", w.attempt)
 		}
-		if err := s.open.take(1); err != nil {
+		o = &outFile{entry: e}
+		if err := s.takeSlot(o, e.item.Size); err != nil {
 			return nil, 0, err
 		}
-		o = &outFile{entry: e}
 		err := o.begin(0)
 		s.mu.Lock()
 		settled := s.inFlight[e.item.ID] != e
@@ -172,15 +175,34 @@ func (s *sender) outFile(w *want) (*outFile, int64, error) {
 		}
 		s.mu.Unlock()
 		if settled { // the receiver gave it up meanwhile
-			o.close()
-			s.open.give(1)
+			s.drop(o)
 			return nil, 0, nil
 		}
 		if err != nil {
 			return nil, 0, s.giveUp(e, sourceError("opening", e.item.Display, err))
 		}
-		if w.changed || !announced(o.info, &e.item.Entry) {
+		asRead := s.opt.AllowChanged && s.accept.Ordered && o.size == e.item.Size
+		if w.changed || !announced(o.info, &e.item.Entry) && !asRead {
 			return nil, 0, s.restart(o, 0)
+		}
+	}
+	o.mu.Lock()
+	stale := o.attempt != w.attempt || o.closed
+	parked := !stale && o.f == nil && !o.small()
+	info := o.info
+	o.mu.Unlock()
+	if stale {
+		return nil, 0, nil
+	}
+	if parked {
+		if err := s.takeSlot(o, o.size); err != nil {
+			return nil, 0, err
+		}
+		if err := o.begin(w.attempt); err != nil {
+			return nil, 0, s.giveUp(e, sourceError("opening", e.item.Display, err))
+		}
+		if !o.info.SameVersion(info) {
+			return nil, 0, s.restart(o, w.attempt)
 		}
 	}
 	o.mu.Lock()
@@ -192,6 +214,29 @@ func (s *sender) outFile(w *want) (*outFile, int64, error) {
 		o.rewind() // it was only compared, or the receiver lost what it had
 	}
 	return o, o.size, nil
+}
+
+// takeSlot waits until one more large file may be open. It cannot wait for ever:
+// the receiver has at most half as many in work, and those that it has done with
+// are settled by what it says, not by what is fed.
+func (s *sender) takeSlot(o *outFile, size int64) error {
+	if size <= checksum.ChunkSize {
+		return nil
+	}
+	if err := s.open.take(1); err != nil {
+		return err
+	}
+	o.mu.Lock()
+	o.slot = true
+	o.mu.Unlock()
+	return nil
+}
+
+// drop closes a file and gives its slot back.
+func (s *sender) drop(o *outFile) {
+	if o.close() {
+		s.open.give(1)
+	}
 }
 
 func (s *sender) retirePage(w want) {

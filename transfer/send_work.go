@@ -62,7 +62,7 @@ func (s *sender) readChunk(j *job) error {
 		j.skip = true
 		return nil // the entry was settled meanwhile
 	}
-	if changed && !(s.opt.AllowChanged && j.attempt+1 >= readAttempts) {
+	if changed && !(s.opt.AllowChanged && (j.attempt+1 >= readAttempts || s.accept.Ordered)) {
 		j.skip = true
 		return s.restart(j.file, j.attempt)
 	}
@@ -88,7 +88,7 @@ func (s *sender) packFiles(j *job) error {
 	for _, e := range j.pack {
 		data, err := s.readSmall(e.item, *scratch)
 		switch {
-		case errors.Is(err, errNotAsAnnounced):
+		case errors.Is(err, errNotAsAnnounced) && !s.accept.Ordered:
 			s.wants.put(want{entry: e, kind: framing.WantAll, changed: true})
 			continue
 		case errors.Is(err, errSizeLies):
@@ -97,7 +97,11 @@ func (s *sender) packFiles(j *job) error {
 			}
 			continue
 		case err != nil:
-			if err := s.giveUp(e, sourceError("reading", e.item.Display, err)); err != nil {
+			failed := sourceError("reading", e.item.Display, err)
+			if errors.Is(err, errNotAsAnnounced) {
+				failed.Code = framing.CodeChanged
+			}
+			if err := s.giveUp(e, failed); err != nil {
 				return err
 			}
 			continue
@@ -127,20 +131,22 @@ func (s *sender) giveUpLying(e *outEntry) error {
 
 // readSmall reads a whole file of at most packLimit bytes.
 func (s *sender) readSmall(it *tree.Item, buf []byte) ([]byte, error) {
-	for {
+	asRead := s.opt.AllowChanged && s.accept.Ordered // what was written cannot be sent again
+	for try := 0; ; try++ {
 		n, before, after, err := it.ReadSmall(buf)
 		if err != nil {
 			return nil, err
 		}
-		if !announced(before, &it.Entry) || !before.SameVersion(after) {
+		same := announced(before, &it.Entry) && before.SameVersion(after)
+		switch {
+		case !same && !(asRead && int64(n) == it.Size):
 			return nil, errNotAsAnnounced
-		}
-		if int64(n) != it.Size {
+		case int64(n) != it.Size:
 			return nil, errSizeLies
 		}
 		// A change within the file system's clock tick would not show.
 		age := time.Since(before.CTime.Std())
-		if age < 0 || age >= clockTick {
+		if age < 0 || age >= clockTick || try+1 == readAttempts || !same {
 			return buf[:n], nil
 		}
 		time.Sleep(clockTick - age)
@@ -168,6 +174,10 @@ func (s *sender) finish(o *outFile, attempt uint8) error {
 	s.mu.Lock()
 	e.root, e.size, e.hashed = end.Root, int64(end.Size), true
 	s.mu.Unlock()
+	// Most often nothing more is asked of it.
+	if o.park() {
+		s.open.give(1)
+	}
 	return linkError("ending a file", s.link.Stream(0).Send(true, framing.TypeFileEnd, end.Append(nil)))
 }
 

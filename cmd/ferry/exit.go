@@ -175,7 +175,7 @@ func hintOf(exit int, err error, again string, alone bool) string {
 	case exitDestination:
 		return "once that is mended, run again: " + again
 	case exitProtocol:
-		return "both sides should run the same version (ferry version)"
+		return "one side has to send and the other to receive, both with the same version (ferry version)"
 	}
 	return ""
 }

@@ -197,6 +197,13 @@ func openManifest(verb, file, folder string, sources *sourceList) (*manifest, er
 			}
 		}
 	}
+	// Whatever else has the name is not to be replaced by a list, /dev/stdout least.
+	if real, err := filepath.EvalSymlinks(file); err == nil {
+		file = real
+	}
+	if info, err := os.Lstat(file); err == nil && !info.Mode().IsRegular() {
+		return nil, usagef(verb, "--manifest %s: there is something that is no file", file)
+	}
 	m, err := newManifest(file, folder)
 	if err != nil {
 		return nil, &exitError{exit: exitDestination, err: err, hint: "name another file with --manifest"}
