@@ -27,12 +27,16 @@ func TestSignals(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := self.Signal(syscall.SIGHUP); err != nil {
+	first := syscall.SIGHUP
+	if signal.Ignored(first) { // these tests run under nohup, and so does ferry then
+		first = syscall.SIGTERM
+	}
+	if err := self.Signal(first); err != nil {
 		t.Fatal(err)
 	}
 	<-ctx.Done()
 	if got := exitOf(ctx, errors.New("anything"), transfer.Result{}, nil); got != exitTerminated {
-		t.Errorf("a hang-up ends with %d", got)
+		t.Errorf("%v ends with %d", first, got)
 	}
 	if got := watch.exit(0); got != exitTerminated {
 		t.Errorf("a success after the signal ends with %d", got)
