@@ -12,8 +12,6 @@ import (
 // methods but Finish and Close are safe for concurrent use on different
 // entries. An entry's parent was made before the entry is named here.
 type Destination interface {
-	// Path is the entry's path relative to the destination, raw bytes.
-	Path(*tree.Entry) string
 	// Stat tells what stands under the entry's name; fs.ErrNotExist if nothing.
 	Stat(*tree.Entry) (tree.Info, error)
 	// MakeFolder makes the folder or adopts the one that is there.
@@ -125,8 +123,7 @@ func (f folder) Publish(batch []*Publication) error {
 	return err
 }
 
-// durableDestination is implemented by destinations whose Finish reaches
-// stable storage.
+// durableDestination tells whether d's Finish reaches stable storage.
 func durableDestination(d Destination) bool {
 	f, ok := d.(folder)
 	return ok && f.durable

@@ -1,6 +1,10 @@
 package transfer
 
-import "time"
+import (
+	"time"
+
+	"ferry/framing"
+)
 
 // Limits of this implementation; those of the wire are in package framing.
 const (
@@ -55,17 +59,14 @@ const (
 	// waited out before a just changed file is read.
 	clockTick = 20 * time.Millisecond
 
-	// farewell is how long BYE may take to leave or to arrive.
+	// farewell is how long the receiver waits for BYE after its RECEIPT.
 	farewell = 10 * time.Second
-
-	// maxMessage is the longest text sent in FAULT, BYE and DECLINE, in bytes.
-	maxMessage = 1024
 )
 
 const (
 	// firstEntries may be announced before ACCEPT tells the receiver's window:
 	// small deliveries need no round trip for it.
-	firstEntries = 256
+	firstEntries = framing.FirstEntries
 	// openFolders bounds the folder handles kept open at the sender.
 	openFolders = 128
 )

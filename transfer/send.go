@@ -33,7 +33,6 @@ type sender struct {
 	opt   SendOptions
 	track *tracker
 	dirs  *tree.Dirs
-	stop  context.CancelCauseFunc
 
 	accept   framing.Accept
 	accepted chan struct{} // closed by control when ACCEPT came
@@ -44,7 +43,6 @@ type sender struct {
 	inFlight map[uint64]*outEntry
 	lastID   uint64 // of the entries announced
 	walked   bool
-	settled  uint64
 	unsent   int64 // items that could not be offered
 	digest   checksum.Sumset
 
@@ -59,7 +57,7 @@ type sender struct {
 	wants  *queue[want]     // control → feed; bounded by entries in flight and pages
 	checks *queue[checkJob] // feed → check; likewise
 	work   chan *job        // feed → work
-	order  chan *job        // feed → write; each job also went to work, or is ready
+	order  chan *job        // feed → write; each job goes to work too
 	queued atomic.Int64     // the receiver's among wants
 	pages  atomic.Int64     // WANT pages taken in and not yet dealt with
 
@@ -70,11 +68,9 @@ type sender struct {
 // Send delivers the sources to the receiver at the other end of l, and closes l.
 // It returns nil only with the receiver's receipt in hand; see ErrIncomplete.
 func Send(ctx context.Context, l *link.Link, o SendOptions) (Result, error) {
-	ctx, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
 	group, gctx := errgroup.WithContext(ctx)
 	s := &sender{
-		link: l, opt: o, track: newTracker(o.Observer), stop: stop,
+		link: l, opt: o, track: newTracker(o.Observer),
 		dirs:     tree.NewDirs(openFolders),
 		accepted: make(chan struct{}),
 		inFlight: make(map[uint64]*outEntry),
@@ -103,7 +99,7 @@ func Send(ctx context.Context, l *link.Link, o SendOptions) (Result, error) {
 	s.closeAll()
 
 	r := s.track.final()
-	err = s.verdict(ctx, &r, err)
+	err = s.verdict(&r, err)
 	if cerr := l.Close(); err == nil && cerr != nil && !r.Acknowledged {
 		err = linkError("closing the link", cerr)
 	}
@@ -128,10 +124,7 @@ func (s *sender) deliver(ctx context.Context, start starter) error {
 	s.track.begin()
 	s.track.enter(PhaseScanning)
 	s.state.Store(uint32(framing.StateSending))
-	if n := min(int(s.accept.Streams), s.link.NumStreams()); n < 1 {
-		return &Error{Op: "starting", Code: framing.CodeProtocol, Err: errors.New("the receiver accepted with no stream")}
-	}
-	streams := s.link.NumStreams()
+	streams := min(int(s.accept.Streams), s.link.NumStreams())
 	if s.accept.Ordered {
 		streams = 1
 	}
@@ -152,7 +145,7 @@ func (s *sender) deliver(ctx context.Context, start starter) error {
 }
 
 // verdict turns how the goroutines ended into what the caller is told.
-func (s *sender) verdict(ctx context.Context, r *Result, err error) error {
+func (s *sender) verdict(r *Result, err error) error {
 	if err == nil {
 		select {
 		case receipt := <-s.receipt:
@@ -164,9 +157,6 @@ func (s *sender) verdict(ctx context.Context, r *Result, err error) error {
 	if err == nil {
 		r.Acknowledged = true
 		s.track.enter(PhaseComplete)
-	}
-	if cause := context.Cause(ctx); err != nil && cause != nil && errors.Is(err, cause) {
-		return err
 	}
 	if err != nil {
 		return err

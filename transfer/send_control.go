@@ -208,7 +208,6 @@ func (s *sender) settle(id uint64) *outEntry {
 		return nil
 	}
 	delete(s.inFlight, id)
-	s.settled++
 	all := s.walked && len(s.inFlight) == 0
 	file, stop := e.file, e.stop
 	s.mu.Unlock()

@@ -188,9 +188,6 @@ func message(e *Error) string {
 			text = e.Err.Error()
 		}
 	}
-	if len(text) > maxMessage {
-		text = text[:maxMessage]
-	}
 	return text
 }
 
