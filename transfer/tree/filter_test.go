@@ -1,0 +1,257 @@
+package tree
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/iotest"
+)
+
+// flagRules makes rules of flags written as "-P" for an exclude, "+P" for an include.
+func flagRules(t testing.TB, flags ...string) []Rule {
+	t.Helper()
+	var rules []Rule
+	for _, flag := range flags {
+		parse := ExcludeRule
+		if flag[0] == '+' {
+			parse = IncludeRule
+		}
+		r, err := parse(flag[1:])
+		if err != nil {
+			t.Fatal(err)
+		}
+		rules = append(rules, r)
+	}
+	return rules
+}
+
+func newFilter(t testing.TB, rules []Rule) *Filter {
+	t.Helper()
+	f, err := NewFilter(rules)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func readRules(t testing.TB, text, name string) []Rule {
+	t.Helper()
+	rules, err := ReadRules(strings.NewReader(text), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rules
+}
+
+func enter(t testing.TB, f *Filter, path, text string) *Filter {
+	t.Helper()
+	name := IgnoreFile
+	if path != "" {
+		name = path + "/" + name
+	}
+	inner, err := f.Enter(path, readRules(t, text, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return inner
+}
+
+func TestFilterFlags(t *testing.T) {
+	rules := flagRules(t, "-*.o", "+keep.o", "-#x", "-sp ", "-!in.o", "+!odd.o")
+	rules = append(rules, readRules(t, "# from a file\n*.tmp\n", "list.txt")...)
+	rules = append(rules, flagRules(t, "+/top.tmp", "-last/")...)
+	f := newFilter(t, rules)
+	for _, c := range []struct {
+		path     string
+		isFolder bool
+		by       string // of an exclude, with "+" before that of an include
+	}{
+		{"a.o", false, "*.o (--exclude)"},
+		{"d/keep.o", false, "+keep.o (--include)"},
+		{"in.o", false, "+!in.o (--exclude)"}, // an exclude of !P is an include of P
+		{"!odd.o", false, "+!odd.o (--include)"},
+		{"#x", false, "#x (--exclude)"}, // flags have no comments
+		{"sp ", false, "sp  (--exclude)"},
+		{"sp", false, ""},
+		{"d/a.tmp", false, "*.tmp (line 2 of list.txt)"},
+		{"top.tmp", false, "+/top.tmp (--include)"},
+		{"d/top.tmp", false, "*.tmp (line 2 of list.txt)"},
+		{"last", true, "last/ (--exclude)"},
+		{"last", false, ""},
+		{"", true, ""},
+	} {
+		excluded, by := f.Match(c.path, c.isFolder)
+		got := ""
+		if by != nil {
+			got = by.String()
+			if !excluded {
+				got = "+" + got
+			}
+		}
+		if got != c.by || excluded && by == nil {
+			t.Errorf("%q is decided by %q, want %q", c.path, got, c.by)
+		}
+	}
+}
+
+func TestFilterNested(t *testing.T) {
+	given := newFilter(t, flagRules(t, "-*.key", "+always"))
+	top := enter(t, given, "", "*.log\nalways\n/only-top\n")
+	sub := enter(t, top, "sub", "!*.log\n*.c\n!x.key\n/here\n")
+	deep := enter(t, sub, "sub/deep", "a.log\n!b.c\n")
+	for _, c := range []struct {
+		f        *Filter
+		path     string
+		excluded bool
+	}{
+		{given, "a.log", false}, {top, "a.log", true}, {top, "sub/only-top", false}, {top, "only-top", true},
+		{sub, "sub/a.log", false}, {sub, "sub/x.c", true}, {top, "x.c", false},
+		{deep, "sub/deep/a.log", true}, {deep, "sub/deep/b.log", false}, {deep, "sub/deep/b.c", false}, {deep, "sub/deep/x.c", true},
+		{sub, "sub/here", true}, {deep, "sub/deep/here", false},
+		// The rules given have the last word, and what entered a folder says nothing
+		// of its neighbours.
+		{sub, "sub/x.key", true}, {top, "always", false},
+		{deep, "other/x.c", false}, {deep, "subx.c", false}, {deep, "other/a.log", true},
+	} {
+		if got, by := c.f.Match(c.path, false); got != c.excluded {
+			t.Errorf("%q: excluded is %v, by %v", c.path, got, by)
+		}
+	}
+	if same, err := top.Enter("sub", nil); err != nil || same != top {
+		t.Errorf("a folder without rules changes the filter: %v", err)
+	}
+}
+
+func TestFilterMatchPath(t *testing.T) {
+	f := newFilter(t, flagRules(t, "-skip", "+skip/deep/kept"))
+	if excluded, by := f.MatchPath("a/skip/deep/kept", false); !excluded || by.Text != "skip" {
+		t.Errorf("an item below an excluded folder: %v, %v", excluded, by)
+	}
+	if excluded, by := f.MatchPath("a/b", true); excluded || by != nil {
+		t.Errorf("an item that no rule is about: %v, %v", excluded, by)
+	}
+	if excluded, by := (*Filter)(nil).MatchPath("a/b", true); excluded || by != nil {
+		t.Errorf("no filter: %v, %v", excluded, by)
+	}
+}
+
+func TestRuleDead(t *testing.T) {
+	for _, text := range []string{"", "/", "!", `a\`, "[", "a[b", "[[:no:]]", "x/[a", "[a-", `[\`} {
+		if r, err := ExcludeRule(text); err != nil || !r.Dead() {
+			t.Errorf("%q: dead is %v, %v", text, r.Dead(), err)
+		}
+	}
+	for _, text := range []string{"a", "*", "**", "**/", "/**/a", `\\`, "[[:alpha:]]", "]", "[]]", "!a", "a/", " "} {
+		if r, err := ExcludeRule(text); err != nil || r.Dead() {
+			t.Errorf("%q: dead is %v, %v", text, r.Dead(), err)
+		}
+	}
+}
+
+func TestRuleLimits(t *testing.T) {
+	long := strings.Repeat("x", MaxPattern)
+	if _, err := ExcludeRule(long); err != nil {
+		t.Error(err)
+	}
+	for _, text := range []string{long + "x", "a\x00b"} {
+		if _, err := ExcludeRule(text); err == nil || !strings.Contains(err.Error(), "--exclude") {
+			t.Errorf("a pattern of %d bytes: %v", len(text), err)
+		}
+		if _, err := IncludeRule(text); err == nil || !strings.Contains(err.Error(), "--include") {
+			t.Errorf("a pattern of %d bytes: %v", len(text), err)
+		}
+	}
+
+	broken := errors.New("broken")
+	for _, c := range []struct {
+		text, where string
+	}{
+		{"ok\n\n" + long + "x\n", "line 3 of rules.txt"},
+		{"ok\na\x00b\n", "line 2 of rules.txt"},
+		{"#" + strings.Repeat("x", MaxFilterBytes), "rules.txt"},
+		{strings.Repeat("a\n", MaxRules+1), fmt.Sprintf("line %d of rules.txt", MaxRules+1)},
+	} {
+		if _, err := ReadRules(strings.NewReader(c.text), "rules.txt"); err == nil || !strings.Contains(err.Error(), c.where) {
+			t.Errorf("%.20q: %v", c.text, err)
+		}
+	}
+	if _, err := ReadRules(iotest.ErrReader(broken), "rules.txt"); !errors.Is(err, broken) {
+		t.Errorf("a file that cannot be read: %v", err)
+	}
+	if rules := readRules(t, "#"+long+"\n"+long, "rules.txt"); len(rules) != 1 {
+		t.Errorf("a long comment and the longest pattern are %d rules", len(rules))
+	}
+}
+
+// TestFilterLimits: neither one list nor rule files below each other can make a
+// filter grow without end.
+func TestFilterLimits(t *testing.T) {
+	many := readRules(t, strings.Repeat("a\n", MaxRules), "many")
+	f := newFilter(t, many)
+	if _, err := f.Enter("d", many[:1]); err == nil {
+		t.Error("one rule more than MaxRules is taken")
+	}
+	if _, err := NewFilter(append(many, many[0])); err == nil {
+		t.Error("one rule more than MaxRules is taken")
+	}
+	large := readRules(t, strings.Repeat(strings.Repeat("x", MaxPattern)+"\n", MaxFilterBytes/MaxPattern-1), "large")
+	f = newFilter(t, large)
+	if f, err := f.Enter("d", large[:1]); err != nil {
+		t.Error(err)
+	} else if _, err := f.Enter("d/d", large[:1]); err == nil {
+		t.Error("more than MaxFilterBytes are taken")
+	}
+}
+
+// TestFilterHostile would not end if each * doubled the work.
+func TestFilterHostile(t *testing.T) {
+	long := strings.Repeat("a", MaxPath)
+	deep := strings.Repeat("a/", MaxPath/2-1) + "a"
+	for _, c := range []struct{ pattern, path string }{
+		{strings.Repeat("*a", 100) + "b", long},
+		{"/" + strings.Repeat("*a", 100) + "b", long},
+		{"x/" + strings.Repeat("*?", 100) + "b", "x/" + long[2:]},
+		{strings.Repeat("**/a/", 100) + "b", deep},
+		{strings.Repeat("**/*a/", 100) + "b", deep},
+		{strings.Repeat("**/[a]*/*/", 100) + "b", deep},
+		{strings.Repeat(`**\/a/`, 100) + "b", deep},
+		{strings.Repeat("*/", 1000) + "**/b", deep},
+		{strings.Repeat("*[!b]", 500) + "b", long},
+	} {
+		f := newFilter(t, flagRules(t, "-"+c.pattern))
+		if excluded, _ := f.Match(c.path, false); excluded {
+			t.Errorf("%.30q matches", c.pattern)
+		}
+		if excluded, _ := f.Match(c.path+"b", false); !excluded && !strings.Contains(c.pattern, "/b") {
+			t.Errorf("%.30q does not match with a b at the end", c.pattern)
+		}
+	}
+}
+
+func TestFilterConcurrent(t *testing.T) {
+	f := newFilter(t, benchRules(t, "mixed", 100))
+	paths := benchPaths(1000)
+	var want []bool
+	for _, p := range paths {
+		excluded, _ := f.Match(p, false)
+		want = append(want, excluded)
+	}
+	var wait sync.WaitGroup
+	for i := range 4 {
+		wait.Go(func() {
+			inner, err := f.Enter(fmt.Sprintf("d%d", i), flagRules(t, "-x"))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			for n, p := range paths {
+				if excluded, _ := inner.Match(p, false); excluded != want[n] {
+					t.Errorf("%q: excluded is %v in another goroutine", p, excluded)
+				}
+			}
+		})
+	}
+	wait.Wait()
+}
