@@ -27,6 +27,9 @@ var codecs = map[Type]codec{
 	TypePack:      batch(ParsePack, (*Packed).Append),
 	TypeFileEnd:   batch(ParseFileEnds, (*FileEnd).Append),
 	TypeChanged:   single(ParseChanged, (*Changed).Append),
+	TypeResume:    single(ParseResume, (*Resume).Append),
+	TypeAck:       single(ParseAck, (*Ack).Append),
+	TypeWarn:      batch(ParseWarns, (*Warn).Append),
 	TypeCredit:    single(ParseCredit, (*Credit).Append),
 	TypeDone:      batch(ParseDones, (*Done).Append),
 	TypeFault:     single(ParseFault, (*Fault).Append),
@@ -123,6 +126,11 @@ func dump(v any) string {
 	}
 	rv := reflect.ValueOf(v)
 	switch rv.Kind() {
+	case reflect.Pointer:
+		if rv.IsNil() {
+			return "-"
+		}
+		return dump(rv.Elem().Interface())
 	case reflect.Struct:
 		var fields []string
 		for i := range rv.NumField() {

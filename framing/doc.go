@@ -3,7 +3,7 @@
 // sockets, no files, no goroutines, no clock.
 //
 // Each message has a ParseX that takes a frame's body and an Append that writes
-// one. Messages that come in batches (ENTRY, WANT, PACK, FILEEND, DONE) have an
+// one. Messages that come in batches (ENTRY, WANT, PACK, FILEEND, DONE, WARN) have an
 // Append for one record, and their parser iterates over a body. Byte slices in
 // a parsed message point into the body: they are valid as long as it is.
 //

@@ -3,20 +3,48 @@ package framing
 import (
 	"encoding/binary"
 	"iter"
+	"math"
 )
 
 // EntryKind is what an entry is. Values are part of the wire format.
 type EntryKind uint8
 
 const (
-	KindFile      EntryKind = 1
-	KindFolder    EntryKind = 2
-	KindSymlink   EntryKind = 3
-	KindHardLink  EntryKind = 4 // reserved, has no encoding yet
-	KindStream    EntryKind = 5 // content of unknown length
-	KindRoot      EntryKind = 6 // metadata of the destination itself
-	KindFolderEnd EntryKind = 15
+	KindFile        EntryKind = 1
+	KindFolder      EntryKind = 2
+	KindSymlink     EntryKind = 3
+	KindHardLink    EntryKind = 4 // a further name of an entry before
+	KindStream      EntryKind = 5 // content of unknown length
+	KindRoot        EntryKind = 6 // metadata of the destination itself
+	KindFIFO        EntryKind = 7
+	KindCharDevice  EntryKind = 8
+	KindBlockDevice EntryKind = 9
+	KindSocket      EntryKind = 10
+	KindFolderEnd   EntryKind = 15
 )
+
+// Flags of a record. A kind allows some of them: entryFlags.
+const (
+	entryExtended = 1 << iota // an extension block ends it
+	entryLinked               // hard links to it may follow
+)
+
+// MaxOpenLinks is how many entries with Linked a sender may have, to which the
+// last hard link has not come. The receiver remembers where each of them is.
+const MaxOpenLinks = 1 << 17
+
+// entryFlags returns the flags that records of kind k may have.
+func entryFlags(k EntryKind) uint8 {
+	switch k {
+	case KindFile, KindSymlink, KindFIFO, KindCharDevice, KindBlockDevice, KindSocket:
+		return entryExtended | entryLinked
+	case KindFolder, KindRoot:
+		return entryExtended
+	case KindHardLink:
+		return entryLinked
+	}
+	return 0
+}
 
 // Entry is one item of the walk, or the end of a folder.
 type Entry struct {
@@ -29,6 +57,11 @@ type Entry struct {
 	Nsec   uint32 // and nanoseconds, at most MaxNsec
 	Size   uint64 // KindFile only
 	Target []byte // KindSymlink only, 1 to MaxTarget bytes
+	Linked bool   // hard links to it, or to what it is a link to, may follow
+	LinkTo uint64 // KindHardLink only: a lower id, of what it is a link to
+	Major  uint32 // devices only
+	Minor  uint32
+	Ext    *Extension // nil: none
 }
 
 // AppendEntryHeader begins the body of an ENTRY: its records are numbered from
@@ -40,21 +73,36 @@ func AppendEntryHeader(b []byte, firstID uint64) []byte {
 // Append appends one record. The ID is not written, except for KindFolderEnd:
 // it follows from the header and the records between.
 func (e *Entry) Append(b []byte) []byte {
-	b = append(b, byte(e.Kind), 0)
-	switch e.Kind {
-	case KindFolderEnd:
-		return binary.AppendUvarint(b, e.ID)
-	case KindRoot:
-		return e.appendMeta(b)
+	var flags byte
+	if e.Ext != nil {
+		flags |= entryExtended
 	}
-	b = binary.AppendUvarint(b, e.Parent)
-	b = appendBytes(b, e.Name)
+	if e.Linked {
+		flags |= entryLinked
+	}
+	b = append(b, byte(e.Kind), flags)
+	if e.Kind == KindFolderEnd {
+		return binary.AppendUvarint(b, e.ID)
+	}
+	if e.Kind != KindRoot {
+		b = binary.AppendUvarint(b, e.Parent)
+		b = appendBytes(b, e.Name)
+	}
+	if e.Kind == KindHardLink {
+		return binary.AppendUvarint(b, e.LinkTo)
+	}
 	b = e.appendMeta(b)
 	switch e.Kind {
 	case KindFile:
 		b = binary.AppendUvarint(b, e.Size)
 	case KindSymlink:
 		b = appendBytes(b, e.Target)
+	case KindCharDevice, KindBlockDevice:
+		b = binary.AppendUvarint(b, uint64(e.Major))
+		b = binary.AppendUvarint(b, uint64(e.Minor))
+	}
+	if e.Ext != nil {
+		b = e.Ext.append(b)
 	}
 	return b
 }
@@ -65,8 +113,8 @@ func (e *Entry) appendMeta(b []byte) []byte {
 	return binary.AppendUvarint(b, uint64(e.Nsec))
 }
 
-// ParseEntries iterates over the body of an ENTRY and numbers its records. Name
-// and Target alias body. The iteration ends after the first error.
+// ParseEntries iterates over the body of an ENTRY and numbers its records. Name,
+// Target and the bytes of Ext alias body. The iteration ends after the first error.
 func ParseEntries(body []byte) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		d := decoder{t: TypeEntry, b: body}
@@ -84,23 +132,31 @@ func ParseEntries(body []byte) iter.Seq2[Entry, error] {
 
 func parseEntry(d *decoder, id uint64) Entry {
 	e := Entry{ID: id, Kind: EntryKind(d.u8("kind"))}
-	if d.u8("flags") != 0 {
-		d.fail("flags", errNotZero)
-	}
+	flags := d.u8("flags")
 	switch e.Kind {
-	case KindFolderEnd:
-		e.ID = d.uv("folder", 1, id-1)
-		return e
-	case KindFile, KindFolder, KindSymlink, KindStream, KindRoot:
+	case KindFile, KindFolder, KindSymlink, KindHardLink, KindStream, KindRoot,
+		KindFIFO, KindCharDevice, KindBlockDevice, KindSocket, KindFolderEnd:
 	default:
 		d.fail("kind", errUnknown)
+	}
+	if flags&^entryFlags(e.Kind) != 0 {
+		d.fail("flags", errNotZero)
+	}
+	if e.Kind == KindFolderEnd {
+		e.ID = d.uv("folder", 1, id-1)
+		return e
 	}
 	if id > MaxSize {
 		d.fail("id", errRange)
 	}
+	e.Linked = flags&entryLinked != 0
 	if e.Kind != KindRoot {
 		e.Parent = d.uv("parent", 0, id-1)
 		e.Name = d.bytes("name", 1, MaxName)
+	}
+	if e.Kind == KindHardLink {
+		e.LinkTo = d.uv("target", 1, id-1)
+		return e
 	}
 	e.Mode = uint32(d.uv("mode", 0, MaxMode))
 	e.Sec = d.sv("seconds")
@@ -110,6 +166,12 @@ func parseEntry(d *decoder, id uint64) Entry {
 		e.Size = d.uv("size", 0, MaxSize)
 	case KindSymlink:
 		e.Target = d.bytes("target", 1, MaxTarget)
+	case KindCharDevice, KindBlockDevice:
+		e.Major = uint32(d.uv("major", 0, math.MaxUint32))
+		e.Minor = uint32(d.uv("minor", 0, math.MaxUint32))
+	}
+	if flags&entryExtended != 0 {
+		e.Ext = d.extension()
 	}
 	return e
 }

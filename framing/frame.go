@@ -35,6 +35,7 @@ const (
 	TypeHello     Type = 0x01 // u16 min | u16 max | u8 role | u8 purpose | u8 method | u64 capabilities | 16B session | u32 epoch | u16 stream | bytes share | skipped
 	TypeProof     Type = 0x02 // 64B MAC
 	TypeRefuse    Type = 0x03 // u8 code
+	TypeResume    Type = 0x04 // u64 received
 	TypeOffer     Type = 0x10 // u32 flags | u32 retry seconds | uv items | uv bytes | u8 exact | uv n | n * (u8 kind | bytes name | uv size+1)
 	TypeAccept    Type = 0x11 // u32 flags | u32 retry seconds | uv entry window | uv entry bytes | u8 ordered | u16 streams
 	TypeDecline   Type = 0x12 // u8 code | bytes message
@@ -52,6 +53,8 @@ const (
 	TypeReceipt   Type = 0x1e // uv delivered | uv same | uv skipped | uv failed | uv bytes | u8 durable | 32B digest
 	TypeBye       Type = 0x1f // u8 code | bytes message
 	TypeHeartbeat Type = 0x20 // u8 state | u64 progress
+	TypeAck       Type = 0x21 // u16 stream | u64 received
+	TypeWarn      Type = 0x22 // * (uv id | u8 attributes | u8 code)
 )
 
 // Limit returns the largest body of type t in bytes, and 0 for a type that does
@@ -64,7 +67,9 @@ func Limit(t Type) int {
 		return 64
 	case TypeRefuse:
 		return 1
-	case TypeOffer, TypeFileEnd, TypeDone:
+	case TypeResume:
+		return 8
+	case TypeOffer, TypeFileEnd, TypeDone, TypeWarn:
 		return 64 << 10
 	case TypeAccept, TypeChanged, TypeEnd:
 		return 64
@@ -82,6 +87,8 @@ func Limit(t Type) int {
 		return 96
 	case TypeHeartbeat:
 		return 16
+	case TypeAck:
+		return 10
 	}
 	return 0
 }
@@ -95,6 +102,8 @@ func (t Type) String() string {
 		return "PROOF"
 	case TypeRefuse:
 		return "REFUSE"
+	case TypeResume:
+		return "RESUME"
 	case TypeOffer:
 		return "OFFER"
 	case TypeAccept:
@@ -129,6 +138,10 @@ func (t Type) String() string {
 		return "BYE"
 	case TypeHeartbeat:
 		return "HEARTBEAT"
+	case TypeAck:
+		return "ACK"
+	case TypeWarn:
+		return "WARN"
 	}
 	return fmt.Sprintf("type 0x%02x", uint8(t))
 }

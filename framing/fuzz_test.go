@@ -21,6 +21,9 @@ func FuzzData(f *testing.F)      { fuzzBody(f, TypeData) }
 func FuzzPack(f *testing.F)      { fuzzBody(f, TypePack) }
 func FuzzFileEnd(f *testing.F)   { fuzzBody(f, TypeFileEnd) }
 func FuzzChanged(f *testing.F)   { fuzzBody(f, TypeChanged) }
+func FuzzResume(f *testing.F)    { fuzzBody(f, TypeResume) }
+func FuzzAck(f *testing.F)       { fuzzBody(f, TypeAck) }
+func FuzzWarn(f *testing.F)      { fuzzBody(f, TypeWarn) }
 func FuzzCredit(f *testing.F)    { fuzzBody(f, TypeCredit) }
 func FuzzDone(f *testing.F)      { fuzzBody(f, TypeDone) }
 func FuzzFault(f *testing.F)     { fuzzBody(f, TypeFault) }

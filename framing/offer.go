@@ -9,13 +9,14 @@ const MaxListed = 64
 const (
 	FlagChecksum     uint32 = 1 << iota // compare equal-sized files by digest
 	FlagAllowChanged                    // publish what changed while it was read
-	FlagOwner                           // reserved, as are the next four
-	FlagXattrs
+	FlagOwner                           // user, group, set-id and sticky bits
+	FlagXattrs                          // extended attributes, ACLs among them
 	FlagHardLinks
-	FlagDevices
-	FlagDryRun
+	FlagDevices // devices, FIFOs and sockets
+	FlagDryRun  // reserved
+	FlagNumeric // owners by number, whatever their names
 
-	flagsKnown = FlagDryRun<<1 - 1
+	flagsKnown = FlagNumeric<<1 - 1
 )
 
 // Offer is what the sender proposes.
@@ -30,7 +31,7 @@ type Offer struct {
 
 // OfferItem is a top-level item, for people to judge the offer by.
 type OfferItem struct {
-	Kind EntryKind // file, folder, symlink, stream or root
+	Kind EntryKind // any but hard link and folder end
 	Name []byte    // at most MaxName; may be empty
 	Size uint64    // bytes plus one, as on the wire; 0 when unknown
 }
@@ -46,7 +47,8 @@ func ParseOffer(b []byte) (Offer, error) {
 	for range n {
 		it := OfferItem{Kind: EntryKind(d.u8("kind"))}
 		switch it.Kind {
-		case KindFile, KindFolder, KindSymlink, KindStream, KindRoot:
+		case KindFile, KindFolder, KindSymlink, KindStream, KindRoot,
+			KindFIFO, KindCharDevice, KindBlockDevice, KindSocket:
 		default:
 			d.fail("kind", errUnknown)
 		}

@@ -122,6 +122,7 @@ func TestLargestMessagesFitTheirLimit(t *testing.T) {
 		TypeReceipt: (&Receipt{MaxSize, MaxSize, MaxSize, MaxSize, MaxSize, true, sum}).Append(nil),
 		TypeFileEnd: (&FileEnd{ID: MaxSize, Size: MaxSize, Chunks: MaxSize}).Append(nil),
 		TypeDone:    (&Done{MaxSize, DoneRenamed, make([]byte, MaxName)}).Append(nil),
+		TypeWarn:    (&Warn{MaxSize, attrsKnown, CodePermission}).Append(nil),
 		TypeChanged: (&Changed{MaxSize, 255, MaxMode, math.MinInt64, MaxNsec, MaxSize}).Append(nil),
 		TypeData:    append(AppendDataHeader(nil, &DataHeader{ID: MaxSize, Flags: DataLast}), make([]byte, MaxPiece)...),
 	} {
@@ -219,6 +220,7 @@ func TestClaimsCostNothing(t *testing.T) {
 		TypeDecline: {1, 0x80, 0x08},
 		TypeEntry:   append([]byte{1, byte(KindSymlink), 0, 0, 1, 'a', 0, 0, 0}, 0xff, 0x1f),
 		TypeWant:    {1, 0, byte(WantPage), 0, 0x80, 0x20, 1},
+		TypeWarn:    {1, 1},
 		TypePack:    append([]byte{1, 0x80, 0x80, 0x10}, make([]byte, DigestSize)...),
 		TypeData:    AppendDataHeader(nil, &d),
 	}

@@ -1,0 +1,51 @@
+package framing
+
+import (
+	"encoding/binary"
+	"iter"
+)
+
+// Attributes are kinds of metadata, as bits.
+type Attributes uint8
+
+// The kinds. Values are part of the wire format.
+const (
+	AttrOwner   Attributes = 1 << iota // user or group
+	AttrSpecial                        // set-user-id, set-group-id and sticky bits
+	AttrXattrs                         // extended attributes but ACLs
+	AttrACL                            // POSIX ACLs
+	AttrTime                           // mtime, of a symbolic link or special file
+
+	attrsKnown = AttrTime<<1 - 1
+)
+
+// Warn tells which attributes of an entry that is delivered otherwise could not
+// be applied. An entry has one at most.
+type Warn struct {
+	ID    uint64
+	Attrs Attributes // not 0
+	Code  Code       // cause of the first; not CodeNone
+}
+
+// Append appends one record of a WARN.
+func (m *Warn) Append(b []byte) []byte {
+	b = binary.AppendUvarint(b, m.ID)
+	return append(b, byte(m.Attrs), byte(m.Code))
+}
+
+// ParseWarns iterates over the body of a WARN. The iteration ends after the
+// first error.
+func ParseWarns(body []byte) iter.Seq2[Warn, error] {
+	return records(decoder{t: TypeWarn, b: body}, func(d *decoder) Warn {
+		m := Warn{ID: d.uv("id", 1, MaxSize), Attrs: Attributes(d.u8("attributes"))}
+		switch {
+		case d.err != nil:
+		case m.Attrs == 0:
+			d.fail("attributes", errRange)
+		case m.Attrs&^attrsKnown != 0:
+			d.fail("attributes", errNotZero)
+		}
+		m.Code = d.cause("code")
+		return m
+	})
+}
