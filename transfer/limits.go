@@ -61,6 +61,9 @@ const (
 
 	// farewell is how long the receiver waits for BYE after its RECEIPT.
 	farewell = 10 * time.Second
+	// farewellLost is how long it waits for a link that is lost then: the sender
+	// may want its receipt, or have it and be gone.
+	farewellLost = 2 * time.Minute
 )
 
 const (

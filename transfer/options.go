@@ -22,7 +22,6 @@ type SendOptions struct {
 	AllowChanged bool // publish a file that changed while it was read, as read
 	Follow       bool // send what symbolic links point to
 	Observer     Observer
-	RetryFor     time.Duration // how long a lost link is waited for; exchanged, the smaller holds
 }
 
 // ReceiveOptions say where a delivery lands and what it may do there. One of
@@ -44,7 +43,6 @@ type ReceiveOptions struct {
 	Resolve  func(context.Context, Conflict) (ConflictPolicy, error)
 	Links    LinkPolicy
 	Observer Observer
-	RetryFor time.Duration
 }
 
 // Offer is what the sender proposes.
@@ -102,6 +100,7 @@ type Result struct {
 	Files     int64    // files among Delivered
 	Bytes     int64    // content of the files among Delivered
 	Moved     int64    // content that crossed the network, before compression
+	Resent    int64    // bytes, of frames, sent again by this side because the link was lost
 	Reused    int64    // content taken from a partial or an older file
 	Digest    [32]byte // receipt digest, see framing/PROTOCOL.md
 	Durable   bool     // everything was synced to stable storage

@@ -66,7 +66,7 @@ type receiver struct {
 	budget int64        // bytes that may be asked for before the space is looked at again; plan's
 	due    atomic.Int64 // bytes asked for and not written
 
-	farewell     *time.Timer   // set with RECEIPT: the longest wait for the goodbye
+	heard        chan struct{} // closed when stream 0 is read no more
 	complete     chan struct{} // closed when every entry is settled
 	asking       atomic.Bool   // the first WANT was sent
 	receipt      atomic.Bool   // RECEIPT was sent
@@ -92,6 +92,7 @@ func Receive(ctx context.Context, l *link.Link, o ReceiveOptions) (Result, error
 		leave(l, err)
 	}
 	res := r.track.final()
+	res.Resent = l.Resent()
 	if err == nil {
 		res.Acknowledged = r.acknowledged.Load()
 		r.track.enter(PhaseComplete)
@@ -147,7 +148,7 @@ func (r *receiver) run(ctx context.Context) error {
 	r.plans, r.jobs = newQueue[planItem](), newQueue[*inJob]()
 	r.bases, r.ready = newQueue[*inEntry](), newQueue[*inEntry]()
 	r.large, r.temps, r.pages = newGauge(gctx, openFiles), newGauge(gctx, openTemps), newGauge(gctx, pagesWindow)
-	r.complete = make(chan struct{})
+	r.complete, r.heard = make(chan struct{}), make(chan struct{})
 
 	// A blocked read or write on the link ends when the delivery fails.
 	unwatch := context.AfterFunc(gctx, func() {
@@ -165,9 +166,6 @@ func (r *receiver) run(ctx context.Context) error {
 	}
 	start(func(ctx context.Context) error { return r.accept(ctx, start) })
 	err := group.Wait()
-	if r.farewell != nil {
-		r.farewell.Stop()
-	}
 	r.keepPartials()
 	if err == nil && ctx.Err() != nil && !r.receipt.Load() {
 		err = context.Cause(ctx)
@@ -205,11 +203,12 @@ func (r *receiver) accept(ctx context.Context, start starter) error {
 		}
 		r.dst = dst
 	}
+	r.link.LimitRetry(time.Duration(r.offer.RetrySeconds) * time.Second)
 	r.track.begin()
 	r.track.tell(Offered{event})
 	r.state.Store(uint32(framing.StateIdle))
 	a := framing.Accept{
-		Flags: r.offer.Flags & (framing.FlagChecksum | framing.FlagAllowChanged), RetrySeconds: uint32(r.opt.RetryFor / time.Second),
+		Flags: r.offer.Flags & (framing.FlagChecksum | framing.FlagAllowChanged), RetrySeconds: retrySeconds(r.link),
 		EntryWindow: entryWindow, EntryBytes: entryBytes, Ordered: r.opt.Output != nil, Streams: uint16(r.link.NumStreams()),
 	}
 	c := framing.Credit{Bytes: creditWindow}

@@ -330,7 +330,26 @@ func (r *receiver) sendReceipt(ctx context.Context, durable bool) error {
 	r.receipt.Store(true)
 	// From here on the delivery is true whatever becomes of the link: the sender
 	// that does not get this says that it does not know, and asks again.
-	r.farewell = time.AfterFunc(farewell, func() { r.link.Abort(errors.New("no goodbye from the sender")) })
 	_ = r.link.Stream(0).Send(true, framing.TypeReceipt, receipt.Append(nil))
+	r.awaitGoodbye(ctx)
 	return nil
+}
+
+// awaitGoodbye gives the sender time to answer the receipt, and to come back for
+// it if the link is lost.
+func (r *receiver) awaitGoodbye(ctx context.Context) {
+	for wait := farewell; ; wait = time.Second {
+		select {
+		case <-r.heard:
+			return
+		case <-ctx.Done():
+			r.link.Abort(context.Cause(ctx))
+			return
+		case <-time.After(wait):
+		}
+		if since, _, lost := r.link.Lost(); !lost || time.Since(since) > farewellLost {
+			r.link.Abort(errors.New("no goodbye from the sender"))
+			return
+		}
+	}
 }

@@ -38,6 +38,9 @@ type assembly struct {
 // read takes frames off one stream until RECEIPT was answered.
 func (r *receiver) read(ctx context.Context, stream int) error {
 	in := r.link.Stream(stream)
+	if stream == 0 {
+		defer close(r.heard)
+	}
 	var chunk assembly // of the file chunk that comes on this stream
 	for {
 		t, n, err := in.Next()

@@ -99,6 +99,7 @@ func Send(ctx context.Context, l *link.Link, o SendOptions) (Result, error) {
 	s.closeAll()
 
 	r := s.track.final()
+	r.Resent = l.Resent()
 	err = s.verdict(&r, err)
 	if cerr := l.Close(); err == nil && cerr != nil && !r.Acknowledged {
 		err = linkError("closing the link", cerr)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"ferry/framing"
 	"ferry/transfer/tree"
@@ -148,6 +149,7 @@ func (s *sender) onAccept(body []byte) error {
 		return violation("ACCEPT with a window of %d entries and %d streams", a.EntryWindow, a.Streams)
 	}
 	s.accept = a
+	s.link.LimitRetry(time.Duration(a.RetrySeconds) * time.Second)
 	// A window larger than ours costs this side memory and is not used.
 	s.slots.give(int64(min(a.EntryWindow, entryWindow)) - firstEntries)
 	room := int64(min(a.EntryBytes, entryBytes))

@@ -34,7 +34,7 @@ type outEntry struct {
 
 // offer sends OFFER: the named items, with sizes where one look tells them.
 func (s *sender) offer() error {
-	o := framing.Offer{Items: uint64(len(s.opt.Sources)), RetrySeconds: uint32(s.opt.RetryFor / time.Second), Exact: true}
+	o := framing.Offer{Items: uint64(len(s.opt.Sources)), RetrySeconds: retrySeconds(s.link), Exact: true}
 	if s.opt.Checksum {
 		o.Flags |= framing.FlagChecksum
 	}

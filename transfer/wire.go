@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"path"
 	"time"
 
@@ -14,6 +15,13 @@ import (
 	"ferry/transfer/link"
 	"ferry/transfer/tree"
 )
+
+// retrySeconds is how long this side waits for a lost link, as the other is
+// told; both take the smaller time.
+func retrySeconds(l *link.Link) uint32 {
+	seconds := (l.RetryFor() + time.Second - 1) / time.Second
+	return uint32(min(seconds, math.MaxUint32))
+}
 
 // wireEntry is the entry as it crosses the wire.
 func wireEntry(e *tree.Entry) *framing.Entry {

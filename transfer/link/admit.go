@@ -42,7 +42,9 @@ func (l *Listener) greet(s *slot) (*channel, error) {
 	if err := raw.awaitByte(); err != nil {
 		return nil, err
 	}
-	l.slots.advance(s, stageSpoke)
+	if !l.slots.begin(s) {
+		return nil, errCrowded
+	}
 	if err := s.conn.SetDeadline(s.born.Add(tlsLimit)); err != nil {
 		return nil, err
 	}
@@ -63,12 +65,12 @@ func (l *Listener) admit(s *slot, c *channel) error {
 		return err
 	}
 	switch {
-	case peer.Purpose == framing.PurposeStream:
-		return l.admitStream(s, c, peer, theirs)
+	case peer.Purpose == framing.PurposeStream, peer.Purpose == framing.PurposeRejoin:
+		return l.admitJoin(s, c, peer, theirs)
 	case peer.Purpose == framing.PurposeNew && peer.Method == framing.MethodCode:
 		return l.admitPeer(s, c, peer, theirs)
 	}
-	// No session waits to be joined again, and there are no keys.
+	// There are no keys.
 	return l.turnAway(c, framing.CodeDeclined, errUnknown)
 }
 
@@ -78,21 +80,32 @@ func (l *Listener) turnAway(c *channel, code framing.Code, err error) error {
 	return &Error{Code: code, Op: "handshake", Err: err}
 }
 
+// errCrowded: others were before it, or had the better claim to a place.
+var errCrowded = errors.New("no place for the handshake")
+
 // errOccupied: only one peer at a time is served.
 var errOccupied = errors.New("another peer holds the session")
 
-// occupied returns why no peer can be admitted now, CodeNone if one can. It
-// needs l.mu.
+// occupied returns why no peer can be admitted now, CodeNone if one can. One that
+// knows the code may take the place of a lost link: its process was started
+// again. It needs l.mu.
 func (l *Listener) occupied() (framing.Code, error) {
 	switch {
 	case l.closed:
 		return framing.CodeGaveUp, errUnknown
 	case l.guesses >= maxGuesses:
 		return framing.CodeCodeRefused, errBurnt
-	case l.proving, l.active != nil && !isOver(l.active):
+	case l.proving, l.active != nil && l.active.inUse():
 		return framing.CodeBusy, errOccupied
 	}
 	return framing.CodeNone, nil
+}
+
+// inUse tells whether the link has connections, or ones that prove themselves.
+func (l *Link) inUse() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return !l.over && l.down == nil
 }
 
 func isOver(link *Link) bool {
@@ -193,6 +206,9 @@ func (l *Listener) publish(link *Link) {
 	old := l.ready
 	l.proving = false
 	if link != nil {
+		if l.active != nil {
+			l.active.end(&Error{Code: framing.CodeLost, Op: "join", Err: ErrBegunAnew})
+		}
 		l.active, l.ready = link, link
 	}
 	l.signal()
@@ -202,17 +218,22 @@ func (l *Listener) publish(link *Link) {
 	}
 }
 
-// admitStream takes a further connection of the proven link. A wrong secret is
-// no guess of the code and burns nothing: 64 random bytes are not guessed.
-func (l *Listener) admitStream(s *slot, c *channel, peer framing.Hello, theirs helloBody) error {
+// admitJoin takes a further connection of the proven link, or the first of the
+// one that follows it. A wrong secret is no guess of the code and burns nothing:
+// 64 random bytes are not guessed.
+func (l *Listener) admitJoin(s *slot, c *channel, peer framing.Hello, theirs helloBody) error {
 	l.mu.Lock()
 	link := l.active
 	l.mu.Unlock()
-	if link == nil || isOver(link) || peer.Epoch != link.epoch ||
-		subtle.ConstantTimeCompare(peer.Session[:], link.session[:]) != 1 {
+	again := peer.Purpose == framing.PurposeRejoin
+	if link == nil || isOver(link) || subtle.ConstantTimeCompare(peer.Session[:], link.session[:]) != 1 ||
+		again && !link.rejoins() || !again && peer.Epoch != link.Epoch() {
 		return l.turnAway(c, framing.CodeDeclined, errUnknown)
 	}
-	if peer.Stream >= MaxStreams {
+	if again && peer.Epoch <= link.Epoch() {
+		return l.turnAway(c, framing.CodeBusy, errStale)
+	}
+	if peer.Stream >= MaxStreams || again && peer.Stream != 0 {
 		return l.turnAway(c, framing.CodeProtocol, errTooMany)
 	}
 	l.slots.exempt(s)
@@ -236,6 +257,10 @@ func (l *Listener) admitStream(s *slot, c *channel, peer framing.Hello, theirs h
 	proof := framing.Proof{MAC: m.listener}
 	if err := c.send(framing.TypeProof, proof.Append(nil)); err != nil {
 		return err
+	}
+	c.epoch = peer.Epoch
+	if again {
+		return link.resume(c, peer.Epoch, 1)
 	}
 	return link.add(int(peer.Stream), c)
 }

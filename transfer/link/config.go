@@ -1,7 +1,9 @@
 package link
 
 import (
+	"context"
 	"errors"
+	"net"
 	"time"
 
 	"ferry/framing"
@@ -22,9 +24,10 @@ const (
 	firstByteLimit = 2 * time.Second
 	tlsLimit       = 5 * time.Second
 	proofLimit     = 20 * time.Second
-	maxPending     = 64 // connections without proof, in all
-	maxPerSource   = 8  // of one IPv4 address or IPv6 /64
-	maxGuesses     = 3  // wrong confirmations that burn a code
+	maxPending     = 128 // connections without proof that are shaking hands, in all
+	maxPerSource   = 16  // of them, what one IPv4 address or IPv6 /64 keeps when others come
+	maxWaiting     = 384 // connections that are silent or wait for their turn, about 10 KiB each
+	maxGuesses     = 3   // wrong confirmations that burn a code
 )
 
 // Limits on a proven link.
@@ -44,6 +47,12 @@ type Config struct {
 	Code         Code
 	Capabilities uint64        // framing.Cap bits offered
 	Timeout      time.Duration // silence that ends the link; 0 means DefaultTimeout, less than MinTimeout means that
+	// RetryFor is how long a link that lost its connections is waited for, from
+	// each loss on; 0 ends it at the first. LimitRetry makes it shorter.
+	RetryFor time.Duration
+	// Connect makes the connections of Dial; nil means TCP. It is called again,
+	// with the address as it was given to Dial, when the link is lost.
+	Connect func(ctx context.Context, addr string) (net.Conn, error)
 	// Notify may be nil. It is called from the link's goroutines, several at a
 	// time perhaps, and must not block.
 	Notify func(Event)
@@ -81,6 +90,9 @@ const (
 	EventRefused                        // a stranger's confirmation was wrong, the Attempts-th time
 	EventBroken                         // a connection that spoke our protocol ended with Err before its proof
 	EventConnected                      // the other side has proved itself
+	EventLost                           // the link has no connection any more, because of Err; it is waited for as long as Window
+	EventRetrying                       // dialling it again failed with Err, the Attempts-th time
+	EventRejoined                       // the link goes on, after Elapsed
 )
 
 // Event tells how the making of a link goes.
@@ -88,5 +100,7 @@ type Event struct {
 	Kind     EventKind
 	Addr     string // as dialled, or of the peer
 	Attempts int    // attempts made, or wrong confirmations so far
+	Elapsed  time.Duration
+	Window   time.Duration // in all, from the loss on
 	Err      error
 }

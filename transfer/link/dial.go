@@ -45,12 +45,11 @@ func Dial(ctx context.Context, addr string, cfg Config, wait time.Duration) (*Li
 		return nil, &Error{Code: framing.CodeLost, Op: "dial", Err: fmt.Errorf("address %q: %w", addr, err)}
 	}
 	nd := net.Dialer{Timeout: connectLimit, KeepAliveConfig: keepAlive()}
-	d := &dialler{addr: addr, cfg: cfg}
-	d.connect = func(ctx context.Context) (net.Conn, error) { return nd.DialContext(ctx, "tcp", addr) }
-	// Further streams go where the first one went, whatever the name says then.
-	d.again = func(peer string) func(context.Context) (net.Conn, error) {
-		return func(ctx context.Context) (net.Conn, error) { return nd.DialContext(ctx, "tcp", peer) }
+	connect := func(ctx context.Context, addr string) (net.Conn, error) { return nd.DialContext(ctx, "tcp", addr) }
+	if cfg.Connect != nil {
+		connect = cfg.Connect
 	}
+	d := &dialler{addr: addr, cfg: cfg, connect: connect}
 	return d.run(ctx, wait)
 }
 
@@ -59,8 +58,7 @@ type dialler struct {
 	addr    string
 	cfg     Config
 	conf    *tls.Config
-	connect func(context.Context) (net.Conn, error)
-	again   func(peer string) func(context.Context) (net.Conn, error)
+	connect func(ctx context.Context, addr string) (net.Conn, error)
 }
 
 func (d *dialler) run(ctx context.Context, wait time.Duration) (*Link, error) {
@@ -115,7 +113,7 @@ func (d *dialler) attempt(ctx context.Context, end time.Time, bounded bool) (l *
 		limit = min(limit, max(time.Until(end), shortestTry))
 	}
 	cctx, cancel := context.WithTimeout(ctx, limit)
-	conn, err := d.connect(cctx)
+	conn, err := d.connect(cctx, d.addr)
 	cancel()
 	if err != nil {
 		return nil, false, err
@@ -159,7 +157,7 @@ func (d *dialler) prove(conn net.Conn) (l *Link, confirmed bool, err error) {
 	if l, err = newSession(c, &d.cfg, peer, p); err != nil {
 		return nil, confirmed, err
 	}
-	l.dial = d.again(l.addr)
+	l.conf, l.addrDialled, l.connect = d.conf, d.addr, d.connect
 	return l, true, nil
 }
 

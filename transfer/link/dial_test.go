@@ -55,7 +55,7 @@ func TestDialBacksOff(t *testing.T) {
 		refused := errors.New("refused")
 		var at []time.Time
 		d := &dialler{addr: "memory", cfg: Config{Role: Sender, Code: code(t, "7-right")}}
-		d.connect = func(context.Context) (net.Conn, error) {
+		d.connect = func(context.Context, string) (net.Conn, error) {
 			at = append(at, time.Now())
 			return nil, refused
 		}
@@ -101,7 +101,7 @@ func TestDialEndsWithItsContext(t *testing.T) {
 	// While it pauses.
 	ctx, cancel := context.WithCancel(t.Context())
 	d := &dialler{addr: "memory", cfg: Config{Role: Sender, Code: code(t, "7-right"), Notify: func(Event) { cancel() }}}
-	d.connect = func(context.Context) (net.Conn, error) { return nil, errors.New("refused") }
+	d.connect = func(context.Context, string) (net.Conn, error) { return nil, errors.New("refused") }
 	_, err := d.run(ctx, time.Hour)
 	wantCode(t, "while it pauses", err, framing.CodeInterrupted)
 	if !errors.Is(err, context.Canceled) {
@@ -109,7 +109,7 @@ func TestDialEndsWithItsContext(t *testing.T) {
 	}
 	// While the other side is silent.
 	ctx, cancel = context.WithCancel(t.Context())
-	d.connect = func(context.Context) (net.Conn, error) {
+	d.connect = func(context.Context, string) (net.Conn, error) {
 		a, b := newMemoryConns()
 		go func() {
 			_, _ = b.Read(make([]byte, 1))

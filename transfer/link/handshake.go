@@ -1,6 +1,7 @@
 package link
 
 import (
+	"context"
 	"crypto/hmac"
 	"errors"
 	"fmt"
@@ -123,10 +124,13 @@ func newSession(c *channel, cfg *Config, peer framing.Hello, p *codeProver) (*Li
 		return nil, err
 	}
 	l := &Link{
-		cfg: *cfg, addr: addrOf(c.raw), session: id, secret: secret, epoch: 0,
+		cfg: *cfg, addr: addrOf(c.raw), session: id, secret: secret,
 		version: min(framing.Version, peer.MaxVersion), caps: cfg.Capabilities & peer.Capabilities,
-		pulse: newPulse(), done: make(chan struct{}), grown: make(chan struct{}), parked: map[int]*Stream{},
+		pulse: newPulse(), acks: make(chan struct{}, 1), done: make(chan struct{}),
+		grown: make(chan struct{}), parked: map[int]*Stream{}, pause: firstPause,
 	}
+	l.ctx, l.cancel = context.WithCancel(context.Background())
+	l.retry.Store(int64(max(0, cfg.RetryFor)))
 	if err := l.add(0, c); err != nil {
 		return nil, fmt.Errorf("first stream: %w", err)
 	}

@@ -200,10 +200,14 @@ func scripted(t *testing.T, script func(*channel)) *memoryListener {
 	return inner
 }
 
+// toMemory dials inner, whatever the address.
+func toMemory(inner *memoryListener) func(context.Context, string) (net.Conn, error) {
+	return func(ctx context.Context, _ string) (net.Conn, error) { return inner.dial(ctx) }
+}
+
 func dialMemory(t *testing.T, inner *memoryListener, cfg Config, wait time.Duration) (*Link, error) {
 	t.Helper()
-	d := &dialler{addr: "memory", cfg: cfg, connect: inner.dial}
-	d.again = func(string) func(context.Context) (net.Conn, error) { return inner.dial }
+	d := &dialler{addr: "memory", cfg: cfg, connect: toMemory(inner)}
 	return d.run(t.Context(), wait)
 }
 

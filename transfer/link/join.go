@@ -2,7 +2,6 @@ package link
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
 	"net"
 	"sync"
@@ -20,18 +19,14 @@ func (l *Link) Grow(ctx context.Context, n int) error {
 	if n > MaxStreams {
 		return &Error{Code: framing.CodeInternal, Op: "join", Err: errTooMany}
 	}
-	if l.dial == nil {
+	if l.connect == nil {
 		return l.awaitStreams(ctx, n)
 	}
-	conf, err := newTLSConfig()
-	if err != nil {
-		return wrap("join", err)
-	}
-	first := l.NumStreams()
+	first, epoch := l.NumStreams(), l.Epoch()
 	errs := make([]error, max(0, n-first))
 	var wg sync.WaitGroup
 	for i := range errs {
-		wg.Go(func() { errs[i] = l.open(ctx, conf, first+i) })
+		wg.Go(func() { errs[i] = l.open(ctx, first+i, epoch) })
 	}
 	wg.Wait()
 	for _, err := range errs {
@@ -67,20 +62,20 @@ func (l *Link) dropParked() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for number, s := range l.parked {
-		_ = s.c.raw.Close()
+		s.bytes.detach()
 		delete(l.parked, number)
 	}
 }
 
-// open opens stream number, in a few tries.
-func (l *Link) open(ctx context.Context, conf *tls.Config, number int) error {
+// open opens stream number of the link with this epoch, in a few tries.
+func (l *Link) open(ctx context.Context, number int, epoch uint32) error {
 	pause := firstPause
 	for try := 1; ; try++ {
-		err := l.openOnce(ctx, conf, number)
+		err := l.openOnce(ctx, number, epoch)
 		if err == nil {
 			return nil
 		}
-		if try == joinTries || ctx.Err() != nil || l.Err() != nil {
+		if try == joinTries || ctx.Err() != nil || isOver(l) || l.Epoch() != epoch {
 			return fmt.Errorf("stream %d: %w", number, err)
 		}
 		select {
@@ -92,14 +87,15 @@ func (l *Link) open(ctx context.Context, conf *tls.Config, number int) error {
 	}
 }
 
-func (l *Link) openOnce(ctx context.Context, conf *tls.Config, number int) error {
+func (l *Link) openOnce(ctx context.Context, number int, epoch uint32) error {
 	ctx, cancel := context.WithTimeout(ctx, connectLimit)
 	defer cancel()
-	conn, err := l.dial(ctx)
+	// Where stream 0 went, whatever the name says by now.
+	conn, err := l.connect(ctx, l.address())
 	if err != nil {
 		return err
 	}
-	c, err := l.proveStream(ctx, conn, conf, number)
+	c, err := l.proveStream(ctx, conn, l.joinHello(framing.PurposeStream, epoch, number))
 	if err == nil {
 		err = l.add(number, c)
 	}
@@ -110,15 +106,23 @@ func (l *Link) openOnce(ctx context.Context, conf *tls.Config, number int) error
 	return nil
 }
 
+// joinHello is the HELLO of a further connection of this session.
+func (l *Link) joinHello(purpose framing.Purpose, epoch uint32, number int) framing.Hello {
+	hello := newHello(&l.cfg, nil)
+	hello.Purpose, hello.Method = purpose, framing.MethodSession
+	hello.Session, hello.Epoch, hello.Stream = l.session, epoch, uint16(number)
+	return hello
+}
+
 // proveStream runs the ladder on conn with the session secret in place of the
 // code. No certificate is compared: the exporter under the secret says more.
-func (l *Link) proveStream(ctx context.Context, conn net.Conn, conf *tls.Config, number int) (*channel, error) {
+func (l *Link) proveStream(ctx context.Context, conn net.Conn, hello framing.Hello) (*channel, error) {
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
 	if err := conn.SetDeadline(time.Now().Add(proofLimit)); err != nil {
 		return nil, err
 	}
-	c, err := openChannel(newCoalescer(conn), conf, clientSide)
+	c, err := openChannel(newCoalescer(conn), l.conf, clientSide)
 	if err != nil {
 		return nil, err
 	}
@@ -126,11 +130,9 @@ func (l *Link) proveStream(ctx context.Context, conn net.Conn, conf *tls.Config,
 	if err != nil {
 		return nil, err
 	}
-	hello := newHello(&l.cfg, nil)
-	hello.Purpose, hello.Method = framing.PurposeStream, framing.MethodSession
-	hello.Session, hello.Epoch, hello.Stream = l.session, l.epoch, uint16(number)
 	if _, _, err := dialHandshake(c, hello, p); err != nil {
 		return nil, err
 	}
+	c.epoch = hello.Epoch
 	return c, nil
 }

@@ -91,15 +91,11 @@ func TestJoinOnce(t *testing.T) {
 		if err := b.Grow(t.Context(), 3); err != nil {
 			t.Fatal(err)
 		}
-		conf, err := newTLSConfig()
+		conn, err := a.connect(t.Context(), "")
 		if err != nil {
 			t.Fatal(err)
 		}
-		conn, err := a.dial(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		c, err := a.proveStream(t.Context(), conn, conf, 2)
+		c, err := a.proveStream(t.Context(), conn, a.joinHello(framing.PurposeStream, 0, 2))
 		if err == nil {
 			// The number is looked at after the proof; then the connection ends.
 			_, _, err = c.r.Next()

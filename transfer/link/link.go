@@ -2,6 +2,7 @@ package link
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"net"
 	"sync"
@@ -11,29 +12,43 @@ import (
 	"ferry/framing"
 )
 
-// Link is a proven channel to the other side: one or more streams that live and
-// die together. Its goroutines, a heartbeat and a watchdog, end with Close,
+// Link is a proven channel to the other side: one or more streams. When its
+// connections are lost it goes on over new ones. Its goroutines end with Close,
 // which must be called whatever came before.
 type Link struct {
 	cfg     Config
-	addr    string
 	session [16]byte
 	secret  []byte
-	epoch   uint32
 	version uint16
 	caps    uint64
 	pulse   *pulse
-	dial    func(context.Context) (net.Conn, error) // nil at the listener
-	after   func() error                            // the last step of Close; may be nil
+	retry   atomic.Int64 // nanoseconds that a lost link is waited for
+	resent  atomic.Int64 // bytes
+	after   func() error // the last step of Close; may be nil
+
+	// At the dialler only.
+	conf        *tls.Config
+	connect     func(ctx context.Context, addr string) (net.Conn, error) // nil at the listener
+	addrDialled string                                                   // as named, to be resolved again
+	tried       uint32                                                   // the last epoch that a rejoin was tried with; redial's
+	pause       time.Duration                                            // before the next try; redial's
+	mark        uint64                                                   // bytes received when pause was set back; redial's
 
 	peerState atomic.Pointer[framing.Heartbeat]
 	state     atomic.Pointer[func() (uint8, uint64)]
-	closing   atomic.Bool
+	closing   atomic.Bool   // by this side, in order
+	leaving   atomic.Bool   // by the other side, in order
+	acks      chan struct{} // capacity 1: something is to be acknowledged
 	done      chan struct{} // closed when the link is over
+	ctx       context.Context
+	cancel    context.CancelFunc // of ctx, when the link is over
 	wg        sync.WaitGroup
 	closeOnce sync.Once
 
 	mu       sync.Mutex // guards what follows
+	addr     string
+	epoch    uint32
+	down     *outage // nil while there are connections
 	streams  []*Stream
 	parked   map[int]*Stream // streams that came before a lower number
 	grown    chan struct{}   // closed and replaced when streams grows
@@ -62,14 +77,34 @@ func (l *Link) Stream(i int) *Stream {
 // Peer returns the other side's address, the capabilities that both sides have,
 // and the protocol version in force.
 func (l *Link) Peer() (addr string, caps uint64, version uint16) {
-	return l.addr, l.caps, l.version
+	return l.address(), l.caps, l.version
+}
+
+func (l *Link) address() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.addr
+}
+
+// stream returns stream i, nil if there is none.
+func (l *Link) stream(i int) *Stream {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if i >= len(l.streams) {
+		return nil
+	}
+	return l.streams[i]
 }
 
 // Session returns the id that names this session to the two ends of it.
 func (l *Link) Session() [16]byte { return l.session }
 
 // Epoch counts the links that a session has had before this one.
-func (l *Link) Epoch() uint32 { return l.epoch }
+func (l *Link) Epoch() uint32 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.epoch
+}
 
 // PeerState returns what the other side's last heartbeat said; ok is false
 // before the first one.
@@ -115,6 +150,7 @@ func (l *Link) Close() error {
 
 // close is the body of Close.
 func (l *Link) close() {
+	l.awaitConnection(closeLimit)
 	l.closing.Store(true)
 	l.mu.Lock()
 	streams := l.all()
@@ -123,9 +159,11 @@ func (l *Link) close() {
 	var wg sync.WaitGroup
 	errs := make([]error, len(streams))
 	for i, s := range streams {
-		// Both limits also end a Send or Next that is under way.
-		_ = s.c.raw.Conn.SetWriteDeadline(time.Now().Add(closeLimit))
-		_ = s.c.raw.Conn.SetReadDeadline(time.Now().Add(2 * closeLimit))
+		if c := s.bytes.conn(); c != nil {
+			// Both limits also end a Send or Next that is under way.
+			_ = c.raw.Conn.SetWriteDeadline(time.Now().Add(closeLimit))
+			_ = c.raw.Conn.SetReadDeadline(time.Now().Add(2 * closeLimit))
+		}
 		wg.Go(func() { errs[i] = s.finish() })
 	}
 	wg.Wait()
@@ -186,10 +224,11 @@ func (l *Link) end(err error) {
 	if l.giveUp != nil {
 		l.giveUp.Stop()
 	}
-	for _, s := range l.all() {
-		_ = s.c.raw.Close() // nothing is owed on it: orderly ends have flushed before
-	}
 	close(l.done)
+	l.cancel()
+	for _, s := range l.all() {
+		s.bytes.detach() // nothing is owed on it: orderly ends have flushed before
+	}
 }
 
 // writeBroken notes a failed write. The link ends a moment later, not at once:
@@ -209,24 +248,42 @@ func (l *Link) writeBroken(err error) error {
 	return l.writeErr
 }
 
-// add puts a proven connection into the link as stream number.
-func (l *Link) add(number int, c *channel) error {
+// adopt makes a proven connection one of the link's.
+func (l *Link) adopt(c *channel) error {
 	if err := c.raw.Conn.SetDeadline(time.Time{}); err != nil {
 		return fmt.Errorf("clearing the deadline: %w", err)
 	}
 	tune(c.raw.Conn, l.cfg.timeout()+userTimeLimit)
+	c.raw.promote(l.pulse)
+	return nil
+}
+
+// add puts a proven connection into the link as stream number.
+func (l *Link) add(number int, c *channel) error {
+	if c.epoch > 0 {
+		return l.addAgain(number, c)
+	}
+	if err := l.adopt(c); err != nil {
+		return err
+	}
 	s := newStream(l, number, c)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.over || l.closing.Load() {
+	switch {
+	case l.over, l.closing.Load(), l.down != nil:
 		return &Error{Code: framing.CodeLost, Op: "join", Err: net.ErrClosed}
-	}
-	if number < len(l.streams) {
+	case number < len(l.streams):
 		return protocolError("join", fmt.Errorf("stream %d exists", number))
 	}
-	if old := l.parked[number]; old != nil {
+	l.park(number, s)
+	return nil
+}
+
+// park keeps a stream until all with lower numbers are there. It needs l.mu.
+func (l *Link) park(number int, s *Stream) {
+	if old := l.parked[number]; old != nil && old != s {
 		// Nobody reads it yet: the dialler has tried again.
-		_ = old.c.raw.Close()
+		old.bytes.detach()
 	}
 	l.parked[number] = s
 	for next := l.parked[len(l.streams)]; next != nil; next = l.parked[len(l.streams)] {
@@ -235,5 +292,25 @@ func (l *Link) add(number int, c *channel) error {
 	}
 	close(l.grown)
 	l.grown = make(chan struct{})
-	return nil
+}
+
+// addAgain is add on a link that was joined again: the stream goes on, or is new.
+func (l *Link) addAgain(number int, c *channel) error {
+	s := l.stream(number)
+	if s == nil {
+		s = newStream(l, number, nil)
+	}
+	peer, err := c.exchange(s.bytes.detach())
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.over || l.closing.Load() || l.down != nil || l.epoch != c.epoch {
+		return &Error{Code: framing.CodeLost, Op: "join", Err: errStale}
+	}
+	if number >= len(l.streams) {
+		l.park(number, s)
+	}
+	return l.carryOn(s.bytes, c, peer)
 }

@@ -18,7 +18,7 @@ const (
 
 // Listener waits for the one peer that knows the code, and afterwards for the
 // further streams of its link. It owns an accept loop and one goroutine for each
-// connection without proof, at most maxPending.
+// connection without proof, at most maxPending and maxWaiting together.
 type Listener struct {
 	cfg   Config
 	inner net.Listener
@@ -55,8 +55,15 @@ func Listen(ctx context.Context, addr string, cfg Config) (*Listener, error) {
 	return l, nil
 }
 
-// newListener serves any source of connections and owns inner from here on,
-// unless it fails.
+// Serve is Listen on connections of any kind. It owns inner from here on, unless
+// it fails.
+func Serve(inner net.Listener, cfg Config) (*Listener, error) {
+	if err := cfg.check(); err != nil {
+		return nil, &Error{Code: framing.CodeInternal, Op: "listen", Err: err}
+	}
+	return newListener(inner, cfg)
+}
+
 func newListener(inner net.Listener, cfg Config) (*Listener, error) {
 	conf, err := newTLSConfig()
 	if err != nil {
@@ -161,7 +168,7 @@ func (l *Listener) serve() {
 		}
 		pause = firstAcceptPause
 		s := l.slots.admit(conn)
-		if s == nil || l.isClosed() {
+		if l.isClosed() {
 			_ = conn.Close()
 			continue
 		}

@@ -33,14 +33,13 @@ func holed(t *testing.T, timeout time.Duration) (dialled, accepted *Link, l *Lis
 	open = new(atomic.Bool)
 	l, inner := memoryServer(t, Config{Role: Receiver, Code: code(t, "7-right"), Timeout: timeout})
 	d := &dialler{addr: "memory", cfg: Config{Role: Sender, Code: code(t, "7-right"), Timeout: timeout}}
-	d.connect = func(ctx context.Context) (net.Conn, error) {
+	d.connect = func(ctx context.Context, _ string) (net.Conn, error) {
 		c, err := inner.dial(ctx)
 		if err != nil {
 			return nil, err
 		}
 		return hole{c.(*memoryConn), open}, nil
 	}
-	d.again = func(string) func(context.Context) (net.Conn, error) { return d.connect }
 	dialled, err := d.run(t.Context(), 0)
 	if err != nil {
 		t.Fatal(err)
@@ -145,7 +144,7 @@ func TestSlowFrameIsAlive(t *testing.T) {
 		_, bEnd := read(a, 0), read(b, 1)
 		// No heartbeat helps.
 		a.SetState(func() (uint8, uint64) { <-a.Done(); return 0, 0 })
-		c := a.Stream(1).c
+		c := a.Stream(1).bytes.conn()
 		head := []byte{0, 0, 0, 21, byte(framing.TypeData)}
 		for _, x := range append(head, make([]byte, 20)...) {
 			if _, err := c.tls.Write([]byte{x}); err != nil {
@@ -221,7 +220,7 @@ func TestCloseIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b, l, _ := holed(t, 0)
 		start := time.Now()
-		if _, err := a.Stream(0).c.raw.Conn.Write(make([]byte, memoryBuffer)); err != nil {
+		if _, err := a.Stream(0).bytes.conn().raw.Conn.Write(make([]byte, memoryBuffer)); err != nil {
 			t.Fatal(err)
 		}
 		err := a.Close()
@@ -269,7 +268,7 @@ func TestCloseEndsAStuckSend(t *testing.T) {
 			}
 		}
 	}()
-	awaitFull(a.Stream(0).c.raw.Conn.(*memoryConn))
+	awaitFull(a.Stream(0).bytes.conn().raw.Conn.(*memoryConn))
 	closed := make(chan error)
 	go func() { closed <- a.Close() }()
 	if err := <-sent; err == nil {

@@ -13,30 +13,50 @@ type stage uint8
 
 const (
 	stageSilent stage = iota // not a byte yet
-	stageSpoke               // the TLS handshake has begun
+	stageSpoke               // the TLS handshake has begun, or will when it has a place
 	stageTLS                 // and is done; HELLO and PROOF are due
 )
 
-// staleAfter is for how long, counted from accept, a finished TLS handshake
-// protects from eviction. An honest peer needs two round trips from accept to
-// proof; one that was turned away meanwhile is back within another 640 ms.
-const staleAfter = 500 * time.Millisecond
+// grace is for how long a place is safe from those who wait for one, after each
+// step. An honest peer needs one round trip for a step.
+const grace = 250 * time.Millisecond
 
-// slot is the place of one connection without proof.
+// evictStep and evictBurst pace the throwing out: each brings another handshake
+// to compute. At this rate all places change hands within one grace.
+const (
+	evictStep  = grace / maxPending
+	evictBurst = 8
+)
+
+// slot is one connection without proof.
 type slot struct {
 	conn   net.Conn
 	source netip.Prefix
-	born   time.Time
+	born   time.Time // accept: all limits count from here
+	since  time.Time // it got its place, or came on from there; zero while it waits
 	stage  stage
-	exempt bool // proven, or names a live session: neither counted for its source nor evicted
+	exempt bool          // proven, or names a live session: neither counted for its source nor evicted
+	turn   chan struct{} // closed when it gets its place, or is dropped
 }
 
-// slots bounds the connections without proof, in all and for each source. When
-// one more comes, the least advanced goes, of those the oldest: so a crowd that
-// idles at whatever step cannot keep out one that gets on.
+// slots bounds the connections without proof, and shares out maxPending places
+// to handshake. A silent connection needs none. A source may have more than
+// maxPerSource while nobody else wants them.
+//
+// When all places are taken, one after another goes to somebody who waits: the
+// least advanced whose grace is over, of those the oldest, is thrown out for it.
+// The newest and the oldest take turns. Before a large crowd that waits, one
+// that just came is among the newest; in a small one that comes back as soon as
+// it is thrown out, the oldest is soon reached. All others are kept waiting: to
+// close them would only have them back the sooner.
 type slots struct {
-	mu  sync.Mutex
-	all []*slot // by age
+	mu      sync.Mutex
+	busy    []*slot   // with a place, by the age of that
+	waiting []*slot   // without, by age
+	oldest  bool      // the oldest of those who wait is next, not the newest
+	pace    time.Time // nobody is thrown out before
+	timer   *time.Timer
+	closed  bool
 }
 
 // sourceOf is what a source is counted by: an IPv4 address or an IPv6 /64.
@@ -54,59 +74,175 @@ func sourceOf(a net.Addr) netip.Prefix {
 	return p
 }
 
-// admit finds a place for conn, by closing another one if need be. Without a
-// place it returns nil and conn remains the caller's.
+// admit takes a connection in, and drops the one that has waited longest if
+// there are too many.
 func (t *slots) admit(conn net.Conn) *slot {
-	s := &slot{conn: conn, source: sourceOf(conn.RemoteAddr()), born: time.Now()}
+	s := &slot{conn: conn, source: sourceOf(conn.RemoteAddr()), born: time.Now(), turn: make(chan struct{})}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	same := 0
-	for _, o := range t.all {
-		if o.source == s.source && !o.exempt {
-			same++
-		}
+	t.waiting = append(t.waiting, s)
+	if len(t.waiting) > maxWaiting {
+		t.dropOldest()
 	}
-	if same >= maxPerSource && !t.evict(func(o *slot) bool { return o.source == s.source }) {
-		return nil
-	}
-	if len(t.all) >= maxPending && !t.evict(func(*slot) bool { return true }) {
-		return nil
-	}
-	t.all = append(t.all, s)
 	return s
 }
 
-// shed closes one connection, to give back its file descriptor.
-func (t *slots) shed() {
+// begin waits for a place, for a connection that has spoken. It returns false
+// when there is none within its time for TLS, or the connection was dropped.
+func (t *slots) begin(s *slot) bool {
+	t.mu.Lock()
+	s.stage = stageSpoke
+	t.share()
+	t.mu.Unlock()
+	late := time.NewTimer(time.Until(s.born.Add(tlsLimit)))
+	defer late.Stop()
+	select {
+	case <-s.turn:
+	case <-late.C:
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.evict(func(*slot) bool { return true })
+	return !s.since.IsZero()
 }
 
-// evict closes the least advanced of those among, and of those the oldest. It
-// needs t.mu.
-func (t *slots) evict(among func(*slot) bool) bool {
-	victim := -1
-	for i, o := range t.all {
-		if o.exempt || o.stage == stageTLS && time.Since(o.born) < staleAfter || !among(o) {
+// share gives places to those who wait and have spoken. It needs t.mu.
+func (t *slots) share() {
+	count := make(map[netip.Prefix]int) // of places, by source
+	for _, o := range t.busy {
+		if !o.exempt {
+			count[o.source]++
+		}
+	}
+	for {
+		i, wanted := t.next(count)
+		if i < 0 {
+			if wanted {
+				t.comeBack()
+			}
+			return
+		}
+		s := t.waiting[i]
+		t.waiting = slices.Delete(t.waiting, i, i+1)
+		t.oldest = !t.oldest
+		s.since = time.Now()
+		t.busy = append(t.busy, s)
+		count[s.source]++
+		close(s.turn)
+	}
+}
+
+// next finds who gets a place now, and makes room for it. It returns -1 when
+// nobody can; wanted tells whether somebody waits. It needs t.mu.
+func (t *slots) next(count map[netip.Prefix]int) (at int, wanted bool) {
+	for n := range t.waiting {
+		i := len(t.waiting) - 1 - n
+		if t.oldest {
+			i = n
+		}
+		s := t.waiting[i]
+		if s.stage == stageSilent {
 			continue
 		}
-		if victim < 0 || o.stage < t.all[victim].stage {
+		if wanted = true; len(t.busy) < maxPending || t.makeRoom(s, count) {
+			return i, true
+		}
+	}
+	return -1, wanted
+}
+
+// makeRoom takes a place from somebody, if s has the better claim. A source
+// that has its share can only take from itself; one that has not, from sources
+// that have more, at once. It needs t.mu.
+func (t *slots) makeRoom(s *slot, count map[netip.Prefix]int) bool {
+	own := count[s.source] >= maxPerSource
+	if !own && t.evict(func(o *slot) bool { return count[o.source] > maxPerSource }, count) {
+		return true
+	}
+	now := time.Now()
+	if t.pace.After(now) || !t.evict(func(o *slot) bool {
+		return (!own || o.source == s.source) && time.Since(o.since) >= grace
+	}, count) {
+		return false
+	}
+	if idle := now.Add(-(evictBurst - 1) * evictStep); t.pace.Before(idle) {
+		t.pace = idle
+	}
+	t.pace = t.pace.Add(evictStep)
+	return true
+}
+
+// comeBack has share run again when somebody may be thrown out. It needs t.mu.
+func (t *slots) comeBack() {
+	if t.timer != nil {
+		t.timer.Stop()
+	}
+	if len(t.busy) == 0 || t.closed {
+		return
+	}
+	next := grace
+	for _, o := range t.busy {
+		next = min(next, time.Until(o.since.Add(grace)))
+	}
+	next = max(next, time.Until(t.pace), evictStep)
+	t.timer = time.AfterFunc(next, func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.share()
+	})
+}
+
+// evict closes the least advanced of those among, of those the oldest, and
+// takes it off count. It needs t.mu.
+func (t *slots) evict(among func(*slot) bool, count map[netip.Prefix]int) bool {
+	victim := -1
+	for i, o := range t.busy {
+		if !o.exempt && among(o) && (victim < 0 || o.stage < t.busy[victim].stage) {
 			victim = i
 		}
 	}
 	if victim < 0 {
 		return false
 	}
-	_ = t.all[victim].conn.Close() // its goroutine sees the error
-	t.all = slices.Delete(t.all, victim, victim+1)
+	count[t.busy[victim].source]--
+	_ = t.busy[victim].conn.Close() // its goroutine sees the error
+	t.busy = slices.Delete(t.busy, victim, victim+1)
 	return true
+}
+
+// dropOldest closes the one that has waited longest, of the silent if there are
+// any. It needs t.mu.
+func (t *slots) dropOldest() {
+	i := slices.IndexFunc(t.waiting, func(s *slot) bool { return s.stage == stageSilent })
+	i = max(i, 0)
+	t.drop(t.waiting[i])
+	t.waiting = slices.Delete(t.waiting, i, i+1)
+}
+
+// drop closes one that waits. It needs t.mu.
+func (t *slots) drop(s *slot) {
+	_ = s.conn.Close()
+	close(s.turn)
+}
+
+// shed closes half of those that wait, or one that has a place, to give back
+// file descriptors: one alone would let a crowd in front of an honest peer in
+// one by one.
+func (t *slots) shed() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.waiting) == 0 {
+		t.evict(func(*slot) bool { return true }, map[netip.Prefix]int{})
+		return
+	}
+	for range (len(t.waiting) + 1) / 2 {
+		t.dropOldest()
+	}
 }
 
 func (t *slots) advance(s *slot, to stage) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	s.stage = to
+	s.stage, s.since = to, time.Now()
 }
 
 // exempt keeps the place of a connection that is proven, or that names a live
@@ -115,14 +251,19 @@ func (t *slots) exempt(s *slot) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	s.exempt = true
+	t.share() // its source has one more place
 }
 
 // release gives the place back; conn stays as it is.
 func (t *slots) release(s *slot) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if i := slices.Index(t.all, s); i >= 0 {
-		t.all = slices.Delete(t.all, i, i+1)
+	if i := slices.Index(t.waiting, s); i >= 0 {
+		t.waiting = slices.Delete(t.waiting, i, i+1)
+	}
+	if i := slices.Index(t.busy, s); i >= 0 {
+		t.busy = slices.Delete(t.busy, i, i+1)
+		t.share()
 	}
 }
 
@@ -130,7 +271,15 @@ func (t *slots) release(s *slot) {
 func (t *slots) closeAll() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for _, s := range t.all {
+	t.closed = true
+	if t.timer != nil {
+		t.timer.Stop()
+	}
+	for _, s := range t.waiting {
+		t.drop(s)
+	}
+	t.waiting = nil
+	for _, s := range t.busy {
 		_ = s.conn.Close()
 	}
 }

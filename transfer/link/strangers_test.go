@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net"
-	"net/netip"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -150,89 +149,6 @@ func honestGetsIn(t *testing.T, l *Listener) {
 		t.Fatal(err)
 	}
 	closeBoth(t, a, b)
-}
-
-// fakeConn has an address and remembers that it was closed.
-type fakeConn struct {
-	net.Conn
-	addr   net.Addr
-	closed atomic.Bool
-}
-
-func (c *fakeConn) RemoteAddr() net.Addr { return c.addr }
-func (c *fakeConn) Close() error         { c.closed.Store(true); return nil }
-
-func fake(addr string) *fakeConn {
-	return &fakeConn{addr: net.TCPAddrFromAddrPort(netip.MustParseAddrPort(addr))}
-}
-
-func TestSlots(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var table slots
-		conns := map[string]*fakeConn{}
-		admit := func(name, addr string) *slot {
-			c := fake(addr)
-			conns[name] = c
-			return table.admit(c)
-		}
-		gone := func(name string) bool { return conns[name].closed.Load() }
-
-		// Nine of one source: the least advanced goes, not the oldest.
-		spoke := admit("spoke", "192.0.2.1:1")
-		table.advance(spoke, stageSpoke)
-		admit("silent", "192.0.2.1:2")
-		for range maxPerSource - 2 {
-			admit("more", "[::ffff:192.0.2.1]:3") // the same address in other clothes
-		}
-		if admit("ninth", "192.0.2.1:9") == nil || !gone("silent") || gone("spoke") {
-			t.Errorf("ninth of a source: silent gone %v, spoke gone %v", gone("silent"), gone("spoke"))
-		}
-		// Another /64 is another source, the same /64 is not.
-		for range maxPerSource {
-			admit("v6", "[2001:db8::1]:1")
-		}
-		admit("neighbour", "[2001:db8:0:1::1]:1")
-		if gone("v6") {
-			t.Error("a neighbouring /64 counts for this one")
-		}
-		if first := conns["v6"]; admit("v6 ninth", "[2001:db8::ffff]:1") == nil || first.closed.Load() {
-			t.Error("the newest of a source went, or nobody")
-		}
-
-		// All slots taken by peers who got through TLS: they are safe for a
-		// moment, and then the oldest goes.
-		table = slots{}
-		for i := range maxPending {
-			addr := netip.AddrPortFrom(netip.AddrFrom4([4]byte{198, 51, 100, byte(i)}), 1)
-			s := table.admit(&fakeConn{addr: net.TCPAddrFromAddrPort(addr)})
-			table.advance(s, stageTLS)
-			if i == 0 {
-				conns["first"] = s.conn.(*fakeConn)
-			}
-		}
-		if admit("65th", "203.0.113.1:1") != nil || gone("first") {
-			t.Error("a fresh handshake was thrown out")
-		}
-		time.Sleep(staleAfter)
-		s := admit("65th", "203.0.113.1:1")
-		if s == nil || !gone("first") {
-			t.Error("a stale handshake was kept")
-		}
-		if len(table.all) != maxPending {
-			t.Errorf("%d slots taken", len(table.all))
-		}
-		// Who joins a session is neither counted nor thrown out.
-		for _, s := range table.all {
-			table.exempt(s)
-		}
-		if admit("66th", "203.0.113.2:1") != nil {
-			t.Error("a joining connection was thrown out")
-		}
-		table.release(s)
-		if admit("66th", "203.0.113.2:1") == nil {
-			t.Error("a released slot is not free")
-		}
-	})
 }
 
 // scarce fails with EMFILE a few times before it accepts.

@@ -5,30 +5,30 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"sync"
 
 	"ferry/framing"
 )
 
-// Stream is one connection of a link. Its reading half belongs to one goroutine
-// of the caller at a time; its writing half may be used by any.
+// Stream carries frames, over one connection of a link at a time. Its reading
+// half belongs to one goroutine of the caller at a time; its writing half may be
+// used by any.
 //
 // Stream 0 must be read for as long as the link lasts: heartbeats come on it,
-// and a link that hears nothing for Config.Timeout ends.
+// and a link that hears nothing for Config.Timeout is lost.
 type Stream struct {
 	link   *Link
 	number int
-	c      *channel
+	bytes  *conduit
+	r      *framing.Reader // on bytes
+	w      *framing.Writer // on bytes, under its wmu
 
-	rerr error      // sticky; belongs to the reading goroutine
-	wmu  sync.Mutex // held for one frame, so heartbeats wait for one at most
+	rerr error // sticky; belongs to the reading goroutine
 }
 
 // newStream takes over a proven channel: all frames are allowed on it from here.
 func newStream(l *Link, number int, c *channel) *Stream {
-	c.r.Restrict()
-	c.raw.promote(l.pulse)
-	return &Stream{link: l, number: number, c: c}
+	b := newConduit(l, number, c)
+	return &Stream{link: l, number: number, bytes: b, r: framing.NewReader(b), w: framing.NewWriter(b)}
 }
 
 // Next returns the type of the next frame and the length of its body, which
@@ -38,7 +38,7 @@ func newStream(l *Link, number int, c *channel) *Stream {
 // the caller may still tell the peer before it does.
 func (s *Stream) Next() (framing.Type, int, error) {
 	for s.rerr == nil {
-		t, n, err := s.c.r.Next()
+		t, n, err := s.r.Next()
 		if err != nil {
 			return 0, 0, s.readFailed(err)
 		}
@@ -47,7 +47,11 @@ func (s *Stream) Next() (framing.Type, int, error) {
 			if err := s.heartbeat(); err != nil {
 				return 0, 0, s.readFailed(err)
 			}
-		case framing.TypeHello, framing.TypeProof, framing.TypeRefuse:
+		case framing.TypeAck:
+			if err := s.acknowledged(); err != nil {
+				return 0, 0, s.readFailed(err)
+			}
+		case framing.TypeHello, framing.TypeProof, framing.TypeRefuse, framing.TypeResume:
 			return 0, 0, s.readFailed(&framing.Error{Type: t, Code: framing.CodeProtocol, Err: errUnexpected})
 		default:
 			return t, n, nil
@@ -57,12 +61,9 @@ func (s *Stream) Next() (framing.Type, int, error) {
 }
 
 func (s *Stream) heartbeat() error {
-	b, err := s.c.r.Body()
+	b, err := s.control(framing.TypeHeartbeat)
 	if err != nil {
 		return err
-	}
-	if s.number != 0 {
-		return &framing.Error{Type: framing.TypeHeartbeat, Code: framing.CodeProtocol, Err: errUnexpected}
 	}
 	m, err := framing.ParseHeartbeat(b)
 	if err != nil {
@@ -72,10 +73,38 @@ func (s *Stream) heartbeat() error {
 	return nil
 }
 
+func (s *Stream) acknowledged() error {
+	b, err := s.control(framing.TypeAck)
+	if err != nil {
+		return err
+	}
+	m, err := framing.ParseAck(b)
+	if err != nil {
+		return err
+	}
+	of := s.link.stream(int(m.Stream))
+	if of == nil {
+		return &framing.Error{Type: framing.TypeAck, Code: framing.CodeProtocol, Err: errNoStream}
+	}
+	if err := of.bytes.acknowledge(m.Received); err != nil {
+		return &framing.Error{Type: framing.TypeAck, Code: framing.CodeProtocol, Err: err}
+	}
+	return nil
+}
+
+// control is the body of a frame that belongs on stream 0.
+func (s *Stream) control(t framing.Type) ([]byte, error) {
+	b, err := s.r.Body()
+	if err == nil && s.number != 0 {
+		err = &framing.Error{Type: t, Code: framing.CodeProtocol, Err: errUnexpected}
+	}
+	return b, err
+}
+
 // Body returns the rest of the current frame's body, valid until the next call
 // of Body or Next.
 func (s *Stream) Body() ([]byte, error) {
-	b, err := s.c.r.Body()
+	b, err := s.r.Body()
 	if err != nil {
 		return nil, s.readFailed(err)
 	}
@@ -84,17 +113,17 @@ func (s *Stream) Body() ([]byte, error) {
 
 // ReadFull fills p with the next bytes of the current frame's body.
 func (s *Stream) ReadFull(p []byte) error {
-	if err := s.c.r.ReadFull(p); err != nil {
+	if err := s.r.ReadFull(p); err != nil {
 		return s.readFailed(err)
 	}
 	return nil
 }
 
 // Remaining returns how many bytes of the current body are not read yet.
-func (s *Stream) Remaining() int { return s.c.r.Remaining() }
+func (s *Stream) Remaining() int { return s.r.Remaining() }
 
 // readFailed makes err sticky. A broken rule and an orderly end stay with this
-// stream; anything else is the connection, and takes the link with it.
+// stream; anything else has ended the link already.
 func (s *Stream) readFailed(err error) error {
 	if s.rerr != nil {
 		return s.rerr
@@ -113,32 +142,39 @@ func (s *Stream) readFailed(err error) error {
 }
 
 // Send writes one frame whose body is the parts, one after another; they are
-// not kept. Without flush the frame may wait in a buffer of writeBuffer bytes
-// for the next Flush, heartbeat or frame that finds no room. Send blocks while
-// the peer takes nothing. The error is an *Error and sticks.
+// copied if they have to be kept. Without flush the frame may wait in a buffer
+// of writeBuffer bytes for the next Flush, heartbeat or frame that finds no
+// room. Send blocks while the peer takes nothing, and, once replayLimit bytes
+// are on their way, while the link is lost. The error is an *Error and sticks.
 func (s *Stream) Send(flush bool, t framing.Type, parts ...[]byte) error {
-	s.wmu.Lock()
-	defer s.wmu.Unlock()
+	s.bytes.wmu.Lock()
+	defer s.bytes.wmu.Unlock()
+	// What keeps a link alive is little, and what makes room may not wait for it.
+	if t != framing.TypeHeartbeat && t != framing.TypeAck {
+		if err := s.bytes.awaitRoom(); err != nil {
+			return err
+		}
+	}
 	if err := s.writable(); err != nil {
 		return err
 	}
-	if err := s.c.w.WriteFrame(t, parts...); err != nil {
-		return s.writeFailed(err)
+	if err := s.w.WriteFrame(t, parts...); err != nil {
+		return s.sendFailed(err)
 	}
 	if flush {
-		return s.flushLocked()
+		return s.bytes.flush()
 	}
 	return nil
 }
 
 // Flush hands all frames sent so far to the kernel.
 func (s *Stream) Flush() error {
-	s.wmu.Lock()
-	defer s.wmu.Unlock()
+	s.bytes.wmu.Lock()
+	defer s.bytes.wmu.Unlock()
 	if err := s.writable(); err != nil {
 		return err
 	}
-	return s.flushLocked()
+	return s.bytes.flush()
 }
 
 // writable says why nothing may be sent any more.
@@ -149,45 +185,45 @@ func (s *Stream) writable() error {
 	return s.link.Err()
 }
 
-func (s *Stream) flushLocked() error {
-	if err := s.c.raw.Flush(); err != nil {
-		return s.writeFailed(err)
-	}
-	return nil
-}
-
-func (s *Stream) writeFailed(err error) error {
+// sendFailed tells the caller's mistake, of which nothing was written, from the
+// link's end.
+func (s *Stream) sendFailed(err error) error {
 	var fe *framing.Error
 	if errors.As(err, &fe) {
-		return &Error{Code: fe.Code, Op: "write", Err: err} // the caller's mistake; nothing was written
+		return &Error{Code: fe.Code, Op: "write", Err: err}
 	}
-	return s.link.writeBroken(wrap("write", fmt.Errorf("stream %d: %w", s.number, err)))
+	return wrap("write", err)
 }
 
 // finish ends the writing half in order and takes in what still comes, so that
-// closing does not reset the connection under the peer's last read.
+// closing does not reset the connection under the peer's last read. A stream
+// without a connection has nobody to tell.
 func (s *Stream) finish() error {
-	if err := s.finishWriting(); err != nil {
+	c := s.bytes.conn()
+	if c == nil {
+		return nil
+	}
+	if err := s.finishWriting(c); err != nil {
 		return err
 	}
 	buf := make([]byte, strangerBuffer)
 	for rerr := error(nil); rerr == nil; {
-		_, rerr = s.c.tls.Read(buf)
+		_, rerr = c.tls.Read(buf)
 	}
 	return nil
 }
 
 // finishWriting sends close_notify, which tells the end from a cut, and FIN.
-func (s *Stream) finishWriting() error {
-	s.wmu.Lock()
-	defer s.wmu.Unlock()
-	if err := s.c.tls.CloseWrite(); err != nil {
+func (s *Stream) finishWriting(c *channel) error {
+	s.bytes.wmu.Lock()
+	defer s.bytes.wmu.Unlock()
+	if err := c.tls.CloseWrite(); err != nil {
 		return fmt.Errorf("stream %d: ending TLS: %w", s.number, err)
 	}
-	if err := s.c.raw.Flush(); err != nil {
+	if err := c.raw.Flush(); err != nil {
 		return fmt.Errorf("stream %d: flushing: %w", s.number, err)
 	}
-	if err := s.c.raw.CloseWrite(); err != nil {
+	if err := c.raw.CloseWrite(); err != nil {
 		return fmt.Errorf("stream %d: closing: %w", s.number, err)
 	}
 	return nil

@@ -56,6 +56,7 @@ type channel struct {
 	r        *framing.Reader
 	w        *framing.Writer
 	exporter []byte // bytes that only the two ends of this connection know
+	epoch    uint32 // of the link that it belongs to
 }
 
 // openChannel runs the TLS handshake on raw, whose deadline the caller has set.

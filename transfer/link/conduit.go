@@ -1,0 +1,231 @@
+package link
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"sync"
+
+	"ferry/framing"
+)
+
+// ackStep is how many bytes come before they are acknowledged. It is what the
+// other side keeps at the least.
+const ackStep = 512 << 10
+
+// conduit carries the bytes of one stream over one connection after another, as
+// if it were one. Bytes are counted from the stream's beginning in each
+// direction; what the peer has not acknowledged is kept and sent again on the
+// next connection. Who reads or writes sees a pause.
+type conduit struct {
+	link   *Link
+	number int
+
+	mu       sync.Mutex    // guards the reading half
+	in       *channel      // nil while there is none
+	changed  chan struct{} // closed and replaced when in is set
+	received uint64
+	told     uint64 // of received, what the peer knows
+
+	wmu  sync.Mutex    // held for one frame, so heartbeats wait for one at most
+	out  *channel      // under wmu; nil while there is none
+	kept replay        // empty if the link is not to be joined again
+	room chan struct{} // capacity 1: kept got smaller
+}
+
+func newConduit(l *Link, number int, c *channel) *conduit {
+	return &conduit{link: l, number: number, in: c, out: c, changed: make(chan struct{}), room: make(chan struct{}, 1)}
+}
+
+// Read returns the stream's next bytes, io.EOF at its orderly end, or what ended
+// the link. While the connection is lost it waits.
+func (c *conduit) Read(p []byte) (int, error) {
+	for {
+		ch, err := c.reading()
+		if err != nil {
+			return 0, err
+		}
+		n, err := ch.tls.Read(p)
+		switch {
+		case !c.count(ch, n):
+			continue // from a connection that was replaced: these bytes come again
+		case n > 0:
+			return n, nil // an error comes again too
+		case err == io.EOF:
+			c.link.leaving.Store(true)
+			return 0, io.EOF
+		case err != nil:
+			c.link.lost(ch, wrap("read", fmt.Errorf("stream %d: %w", c.number, err)))
+		}
+	}
+}
+
+// reading returns the connection to read from, once there is one.
+func (c *conduit) reading() (*channel, error) {
+	for {
+		c.mu.Lock()
+		in, changed := c.in, c.changed
+		c.mu.Unlock()
+		if in != nil {
+			return in, nil
+		}
+		select {
+		case <-changed:
+		case <-c.link.done:
+			return nil, c.link.cause(&Error{Code: framing.CodeLost, Op: "read", Err: net.ErrClosed})
+		}
+	}
+}
+
+// count takes n bytes that came on ch as received, unless ch is replaced.
+func (c *conduit) count(ch *channel, n int) (current bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.in != ch {
+		return false
+	}
+	c.received += uint64(n)
+	if c.received-c.told >= ackStep {
+		c.link.ackSoon()
+	}
+	return true
+}
+
+// owed returns what is to be acknowledged, and takes it as told.
+func (c *conduit) owed() (received uint64, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.in == nil || c.received-c.told < ackStep {
+		return 0, false
+	}
+	c.told = c.received
+	return c.received, true
+}
+
+// Write keeps p and sends it if there is a connection. It needs wmu. A failure
+// is returned only when the link will not be joined again.
+func (c *conduit) Write(p []byte) (int, error) {
+	if c.link.rejoins() {
+		c.kept.append(p)
+	}
+	if c.out == nil {
+		return len(p), nil
+	}
+	if _, err := c.out.tls.Write(p); err != nil {
+		return len(p), c.writeFailed(err)
+	}
+	return len(p), nil
+}
+
+// flush hands what was written to the kernel. It needs wmu.
+func (c *conduit) flush() error {
+	if c.out == nil {
+		return nil
+	}
+	if err := c.out.raw.Flush(); err != nil {
+		return c.writeFailed(err)
+	}
+	return nil
+}
+
+func (c *conduit) writeFailed(err error) error {
+	ch := c.out
+	err = wrap("write", fmt.Errorf("stream %d: %w", c.number, err))
+	if !c.link.rejoins() {
+		return c.link.writeBroken(err)
+	}
+	c.out = nil
+	c.link.lostSoon(ch, err)
+	return nil
+}
+
+// awaitRoom waits until not too much is kept. It needs wmu, and lets go of it
+// while it waits: acknowledgements are sent under it too.
+func (c *conduit) awaitRoom() error {
+	for c.link.rejoins() && c.kept.held() >= replayLimit {
+		c.wmu.Unlock()
+		select {
+		case <-c.room:
+		case <-c.link.done:
+		}
+		c.wmu.Lock()
+		if err := c.link.Err(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// acknowledge takes the peer's word that it has received so much. Readers call
+// it, so it waits for no writer. One that was sent again over a new connection
+// is old, and no harm.
+func (c *conduit) acknowledge(received uint64) error {
+	if !c.link.rejoins() {
+		return nil
+	}
+	if err := c.kept.drop(received); err != nil && err != errBehind {
+		return fmt.Errorf("stream %d: %w", c.number, err)
+	}
+	c.signal()
+	return nil
+}
+
+func (c *conduit) signal() {
+	select {
+	case c.room <- struct{}{}:
+	default:
+	}
+}
+
+// detach gives the connection up: what comes on it from here is not counted.
+// It returns how much was received.
+func (c *conduit) detach() (received uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.in != nil {
+		_ = c.in.raw.Close() // and with it a Read or Write under way
+		c.in = nil
+	}
+	return c.received
+}
+
+// attach has the reading half go on over ch.
+func (c *conduit) attach(ch *channel) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.in, c.told = ch, c.received
+	close(c.changed)
+	c.changed = make(chan struct{})
+}
+
+// resend has the writing half go on over ch, from where the peer says it is. It
+// returns when all that was kept is sent, or that failed, which the link knows
+// then. Something else may have been attached meanwhile.
+func (c *conduit) resend(ch *channel, peer uint64) error {
+	c.wmu.Lock()
+	defer c.wmu.Unlock()
+	if c.conn() != ch {
+		return nil
+	}
+	if err := c.kept.drop(peer); err != nil {
+		return protocolError("join", fmt.Errorf("stream %d: %w", c.number, err))
+	}
+	c.signal()
+	c.out = ch
+	c.link.resent.Add(int64(c.kept.held()))
+	err := c.kept.writeTo(ch.tls)
+	if err == nil {
+		err = ch.raw.Flush()
+	}
+	if err != nil {
+		return c.writeFailed(err)
+	}
+	return nil
+}
+
+// conn is the connection in force, nil while there is none.
+func (c *conduit) conn() *channel {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.in
+}

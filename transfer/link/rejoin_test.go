@@ -1,0 +1,445 @@
+package link
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"ferry/framing"
+)
+
+// network makes memory connections that can be cut, flipped, swallowed and
+// refused.
+type network struct {
+	inner *memoryListener
+
+	mu      sync.Mutex
+	conns   []*faulty
+	refused error
+	dials   int
+}
+
+// faulty is the dialler's end of a connection.
+type faulty struct {
+	*memoryConn
+	mu   sync.Mutex
+	flip bool // the next write is damaged
+	hole bool // writes vanish
+}
+
+func (f *faulty) Write(p []byte) (int, error) {
+	f.mu.Lock()
+	flip, hole := f.flip, f.hole
+	f.flip = false
+	f.mu.Unlock()
+	switch {
+	case hole:
+		return len(p), nil
+	case flip:
+		bad := append([]byte(nil), p...)
+		bad[len(bad)/2] ^= 4
+		return f.memoryConn.Write(bad)
+	}
+	return f.memoryConn.Write(p)
+}
+
+func (n *network) connect(ctx context.Context, _ string) (net.Conn, error) {
+	n.mu.Lock()
+	n.dials++
+	err := n.refused
+	n.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	c, err := n.inner.dial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	f := &faulty{memoryConn: c.(*memoryConn)}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.conns = append(n.conns, f)
+	return f, nil
+}
+
+// each does something to every connection there is.
+func (n *network) each(do func(*faulty)) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, c := range n.conns {
+		do(c)
+	}
+}
+
+func (n *network) cut() { n.each(func(c *faulty) { _ = c.Close() }) }
+
+func (n *network) refuse(err error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.refused = err
+}
+
+// rejoining makes a link that rejoins for window, and notes what it tells.
+type rejoining struct {
+	*network
+	a, b     *Link
+	listener *Listener
+	told     []EventKind // by either side
+	mu       sync.Mutex
+}
+
+func (r *rejoining) notify(e Event) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.told = append(r.told, e.Kind)
+}
+
+func (r *rejoining) count(kind EventKind) (n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, k := range r.told {
+		if k == kind {
+			n++
+		}
+	}
+	return n
+}
+
+func newRejoining(t *testing.T, window time.Duration) *rejoining {
+	t.Helper()
+	r := &rejoining{}
+	cfg := Config{Role: Receiver, Code: code(t, "7-right"), RetryFor: window, Notify: r.notify}
+	var inner *memoryListener
+	r.listener, inner = memoryServer(t, cfg)
+	r.network = &network{inner: inner}
+	cfg.Role, cfg.Connect = Sender, r.connect
+	var err error
+	if r.a, err = Dial(t.Context(), "memory:1", cfg, 0); err != nil {
+		t.Fatal(err)
+	}
+	if r.b, err = r.listener.Accept(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func (r *rejoining) close() {
+	r.a.Abort(nil)
+	r.b.Abort(nil)
+	_, _, _ = r.a.Close(), r.b.Close(), r.listener.Close()
+}
+
+// pour sends n numbered frames of random sizes on stream i of l.
+func pour(l *Link, i, n int, seed uint64) error {
+	rnd := rand.New(rand.NewPCG(seed, uint64(i)))
+	for k := range n {
+		m := framing.Bye{Code: framing.CodeNone, Message: fmt.Sprintf("%d %0*d", k, rnd.IntN(1000)+1, k)}
+		if err := l.Stream(i).Send(rnd.IntN(3) > 0, framing.TypeBye, m.Append(nil)); err != nil {
+			return err
+		}
+	}
+	return l.Stream(i).Flush()
+}
+
+// drain expects the frames of pour, each once and in order; after counts them.
+func drain(l *Link, i, n int, seed uint64, after func(k int)) error {
+	rnd := rand.New(rand.NewPCG(seed, uint64(i)))
+	for k := range n {
+		if _, _, err := l.Stream(i).Next(); err != nil {
+			return fmt.Errorf("frame %d: %w", k, err)
+		}
+		body, err := l.Stream(i).Body()
+		if err != nil {
+			return fmt.Errorf("frame %d: %w", k, err)
+		}
+		m, err := framing.ParseBye(body)
+		if want := fmt.Sprintf("%d %0*d", k, rnd.IntN(1000)+1, k); err != nil || m.Message != want {
+			return fmt.Errorf("frame %d is %.20q…, %w", k, m.Message, err)
+		}
+		rnd.IntN(3)
+		after(k)
+	}
+	return nil
+}
+
+// Twenty cuts of every kind lose nothing and repeat nothing, on three streams,
+// in both directions.
+func TestRejoinCarriesOn(t *testing.T) {
+	for _, seed := range []uint64{1, 2} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRejoining(t, time.Minute)
+			if err := errors.Join(r.a.Grow(t.Context(), 3), r.b.Grow(t.Context(), 3)); err != nil {
+				t.Fatal(err)
+			}
+			const frames, cuts = 4000, 20
+			done := make(chan error, 12)
+			kinds := []func(){
+				r.cut,
+				func() { r.each(func(f *faulty) { f.mu.Lock(); f.flip = true; f.mu.Unlock() }) },
+				func() { r.each(func(f *faulty) { f.mu.Lock(); f.hole = true; f.mu.Unlock() }) },
+			}
+			for i := range 3 {
+				go func() { done <- pour(r.a, i, frames, seed) }()
+				go func() { done <- pour(r.b, i, frames, seed+9) }()
+				go func() { done <- drain(r.a, i, frames, seed+9, func(int) {}) }()
+				go func() {
+					done <- drain(r.b, i, frames, seed, func(k int) {
+						if i == 0 && k%(frames/cuts) == 7 {
+							kinds[k/(frames/cuts)%len(kinds)]()
+						}
+					})
+				}()
+			}
+			for range cap(done) {
+				if err := <-done; err != nil {
+					t.Error(err)
+				}
+			}
+			if n := r.count(EventLost); n < 5 || n != r.count(EventRejoined) {
+				t.Errorf("%d times lost, %d times joined again", n, r.count(EventRejoined))
+			}
+			if r.a.Epoch() == 0 || r.a.Epoch() != r.b.Epoch() {
+				t.Errorf("epochs %d and %d", r.a.Epoch(), r.b.Epoch())
+			}
+			// A BYE in order ends it for both: nobody waits to be joined again.
+			aEnd, bEnd := read(r.a, 0), read(r.b, 0)
+			time.Sleep(2 * time.Minute) // until the last fault is noticed and over
+			closed := make(chan error, 1)
+			go func() { closed <- r.a.Close() }()
+			if err := <-bEnd; codeOf(err) != framing.CodeLost || r.b.Err() != nil {
+				t.Errorf("after an orderly end: %v, %v", err, r.b.Err())
+			}
+			if err := errors.Join(r.b.Close(), <-closed); err != nil {
+				t.Errorf("closing: %v", err)
+			}
+			r.close()
+			<-aEnd
+		})
+	}
+}
+
+// What a link keeps while it is lost is bounded, and sending waits.
+func TestLostLinkKeepsABoundedWindow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRejoining(t, time.Minute)
+		aEnd, bEnd := read(r.a, 0), make(chan error, 1)
+		r.refuse(errors.New("no route"))
+		r.cut()
+		sent := 0
+		poured := make(chan error, 1)
+		body := make([]byte, 200<<10)
+		const frames = 2 * replayLimit / (200 << 10)
+		go func() {
+			for range frames {
+				if err := r.a.Stream(0).Send(true, framing.TypeData, body); err != nil {
+					poured <- err
+					return
+				}
+				sent++
+			}
+			poured <- nil
+		}()
+		synctest.Wait()
+		if kept := r.a.Stream(0).bytes.kept.held(); kept > replayLimit+len(body)+16 || sent == frames {
+			t.Errorf("%d frames sent, %d bytes kept of at most %d", sent, kept, replayLimit)
+		}
+		time.Sleep(30 * time.Second) // no heartbeat adds to it
+		r.refuse(nil)
+		go func() {
+			for n := range frames {
+				if _, _, err := r.b.Stream(0).Next(); err != nil {
+					bEnd <- fmt.Errorf("frame %d: %w", n, err)
+					return
+				}
+				if _, err := r.b.Stream(0).Body(); err != nil {
+					bEnd <- err
+					return
+				}
+			}
+			bEnd <- nil
+		}()
+		if err := errors.Join(<-poured, <-bEnd); err != nil {
+			t.Error(err)
+		}
+		r.close()
+		<-aEnd
+	})
+}
+
+// Both sides wait for as long as was agreed, and not longer.
+func TestRejoinGivesUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRejoining(t, 10*time.Minute)
+		r.b.LimitRetry(3 * time.Minute)
+		r.a.LimitRetry(3 * time.Minute)
+		aEnd, bEnd := read(r.a, 0), read(r.b, 0)
+		r.refuse(errors.New("no route"))
+		start := time.Now()
+		r.cut()
+		for _, end := range []<-chan error{aEnd, bEnd} {
+			err := <-end
+			le := wantCode(t, "reader", err, framing.CodeLost)
+			if le.Op != "join" {
+				t.Errorf("%v", err)
+			}
+			if took := time.Since(start); took < 3*time.Minute || took > 3*time.Minute+time.Second {
+				t.Errorf("gave up after %v", took)
+			}
+		}
+		// 20 ms doubled up to 5 s: no more than one dial every 2.5 s after the first few.
+		if r.dials > 12+int(3*time.Minute/(2500*time.Millisecond)) || r.dials < 30 {
+			t.Errorf("%d dials in 3 minutes", r.dials)
+		}
+		r.close()
+	})
+}
+
+// A link that is cut again and again without a byte in between is not dialled in
+// a hot loop.
+func TestFlappingBacksOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRejoining(t, time.Minute)
+		aEnd, bEnd := read(r.a, 0), read(r.b, 0)
+		for range 600 { // a minute
+			r.cut()
+			time.Sleep(100 * time.Millisecond)
+		}
+		if r.dials > 60 {
+			t.Errorf("%d dials in a minute", r.dials)
+		}
+		r.close()
+		<-aEnd
+		<-bEnd
+	})
+}
+
+// The process at the other end was started again: it does not know the session,
+// which is told at once.
+func TestRestartedListener(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRejoining(t, time.Hour)
+		aEnd, bEnd := read(r.a, 0), read(r.b, 0)
+		r.refuse(errors.New("rebooting"))
+		r.cut()
+		r.b.Abort(errors.New("killed"))
+		<-bEnd
+		_, _ = r.b.Close(), r.listener.Close()
+		time.Sleep(time.Minute)
+		listener, inner := memoryServer(t, Config{Role: Receiver, Code: code(t, "7-right"), RetryFor: time.Hour})
+		r.mu.Lock()
+		r.inner = inner
+		r.mu.Unlock()
+		r.refuse(nil)
+		err := <-aEnd
+		if wantCode(t, "reader", err, framing.CodeLost); !errors.Is(err, ErrBegunAnew) {
+			t.Errorf("the session is unknown there: %v", err)
+		}
+		_, _ = r.a.Close(), listener.Close()
+	})
+}
+
+// Who knows the code takes the place of a link that is lost, but not of one that
+// lives.
+func TestRestartedDialler(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRejoining(t, time.Hour)
+		cfg := Config{Role: Sender, Code: code(t, "7-right"), RetryFor: time.Hour, Connect: r.connect}
+		_, err := Dial(t.Context(), "memory:1", cfg, 0)
+		if le := new(Error); !errors.As(err, &le) || !errors.Is(err, le) || codeOf(errors.Unwrap(err)) != framing.CodeBusy {
+			t.Errorf("beside a live link: %v", err)
+		}
+		aEnd, bEnd := read(r.a, 0), read(r.b, 0)
+		r.a.Abort(errors.New("killed"))
+		r.cut()
+		<-aEnd
+		synctest.Wait()
+		again, err := Dial(t.Context(), "memory:1", cfg, time.Minute)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := <-bEnd; !errors.Is(err, ErrBegunAnew) {
+			t.Errorf("the old session ended with %v", err)
+		}
+		far, err := r.listener.Accept(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if far.Session() == r.b.Session() || far.Session() != again.Session() {
+			t.Error("not a session of its own")
+		}
+		again.Abort(nil)
+		far.Abort(nil)
+		_, _ = again.Close(), far.Close()
+		r.close()
+	})
+}
+
+// An unproven rejoin changes nothing; a proven one replaces the link at once,
+// but only with a new epoch.
+func TestRejoinMustBeProven(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRejoining(t, time.Hour)
+		aEnd := read(r.a, 0)
+		try := func(epoch uint32, spoil byte) error {
+			secret := append([]byte(nil), r.a.secret...)
+			secret[5] ^= spoil
+			c := stranger(t, r.inner.dial)
+			p, err := newSessionProver(secret, c.exporter)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.raw.Close()
+			_, _, err = dialHandshake(c, r.a.joinHello(framing.PurposeRejoin, epoch, 0), p)
+			return err
+		}
+		wantCode(t, "a wrong secret", try(1, 1), framing.CodeCodeRefused)
+		wantCode(t, "the epoch in force", try(0, 0), framing.CodeBusy)
+		if r.b.Epoch() != 0 || r.count(EventLost) != 0 {
+			t.Error("an unproven rejoin had an effect")
+		}
+		if err := try(7, 0); err != nil {
+			t.Error(err)
+		}
+		synctest.Wait()
+		if r.b.Epoch() != 7 {
+			t.Errorf("epoch %d after a proven rejoin", r.b.Epoch())
+		}
+		r.close()
+		<-aEnd
+	})
+}
+
+// A peer that claims bytes that were never sent, or asks for some that it has
+// acknowledged, breaks the rules.
+func TestResumeOutOfRange(t *testing.T) {
+	for _, claim := range []uint64{1 << 40, 3} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRejoining(t, time.Hour)
+			sendBye(t, r.b.Stream(0), "some bytes")
+			if err := r.b.Stream(0).bytes.acknowledge(5); err != nil {
+				t.Fatal(err)
+			}
+			bEnd := read(r.b, 0)
+			c := stranger(t, r.inner.dial)
+			p, err := newSessionProver(r.a.secret, c.exporter)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, _, err := dialHandshake(c, r.a.joinHello(framing.PurposeRejoin, 1, 0), p); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := c.exchange(claim); err != nil {
+				t.Fatal(err)
+			}
+			wantCode(t, "reader", <-bEnd, framing.CodeProtocol)
+			_ = c.raw.Close()
+			r.close()
+		})
+	}
+}

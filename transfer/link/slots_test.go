@@ -1,0 +1,236 @@
+package link
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// fakeConn has an address and remembers that it was closed.
+type fakeConn struct {
+	net.Conn
+	addr   net.Addr
+	closed atomic.Bool
+}
+
+func (c *fakeConn) RemoteAddr() net.Addr { return c.addr }
+func (c *fakeConn) Close() error         { c.closed.Store(true); return nil }
+
+// visitor is a connection in a table of slots.
+type visitor struct {
+	*slot
+	placed chan bool // what begin returned
+}
+
+// visit admits a connection of addr ("ip:port").
+func visit(table *slots, addr string) *visitor {
+	c := &fakeConn{addr: net.TCPAddrFromAddrPort(netip.MustParseAddrPort(addr))}
+	return &visitor{table.admit(c), make(chan bool, 1)}
+}
+
+// speak is visit by one that speaks at once.
+func speak(table *slots, addr string) *visitor {
+	v := visit(table, addr)
+	go func() { v.placed <- table.begin(v.slot) }()
+	synctest.Wait()
+	return v
+}
+
+// state tells how it stands with a visitor: "waits", "in", "out" for one that
+// was in, "dropped".
+func (v *visitor) state() string {
+	closed := v.conn.(*fakeConn).closed.Load()
+	select {
+	case in := <-v.placed:
+		v.placed <- in
+		switch {
+		case in && closed:
+			return "out"
+		case in:
+			return "in"
+		}
+		return "dropped"
+	default:
+	}
+	if closed {
+		return "dropped"
+	}
+	return "waits"
+}
+
+func wantStates(t *testing.T, what, want string, of ...*visitor) {
+	t.Helper()
+	got := make(map[string]int)
+	for _, v := range of {
+		got[v.state()]++
+	}
+	if s := fmt.Sprint(got); s != want {
+		t.Errorf("%s: %s, want %s", what, s, want)
+	}
+}
+
+// all is the state of n visitors with places.
+func all(n int) string { return fmt.Sprintf("map[in:%d]", n) }
+
+func TestSlots(t *testing.T) {
+	for name, run := range map[string]func(*testing.T, *slots){
+		"the silent take no place": func(t *testing.T, table *slots) {
+			for range maxPending {
+				visit(table, "192.0.2.1:1")
+			}
+			wantStates(t, "one that speaks", "map[in:1]", speak(table, "192.0.2.1:2"))
+		},
+		"a source has what nobody else wants": func(t *testing.T, table *slots) {
+			var in []*visitor
+			for range maxPending {
+				in = append(in, speak(table, "192.0.2.1:1"))
+			}
+			more := speak(table, "[::ffff:192.0.2.1]:1") // the same in other clothes
+			wantStates(t, "all places", all(maxPending), in...)
+			wantStates(t, "one more", "map[waits:1]", more)
+			table.advance(in[0].slot, stageTLS)
+			var others []*visitor
+			for range maxPerSource {
+				others = append(others, speak(table, "192.0.2.2:1"))
+			}
+			wantStates(t, "another source", all(maxPerSource), others...)
+			wantStates(t, "one more of it", "map[waits:1]", speak(table, "192.0.2.2:1"))
+			wantStates(t, "the more advanced", "map[in:1]", in[0])
+			wantStates(t, "the oldest of the less advanced", fmt.Sprintf("map[out:%d]", maxPerSource), in[1:1+maxPerSource]...)
+			wantStates(t, "the rest", all(maxPending-maxPerSource-1), in[1+maxPerSource:]...)
+			time.Sleep(grace)
+			synctest.Wait()
+			wantStates(t, "one more, after the grace of its own", "map[in:1]", more)
+			wantStates(t, "the other source", fmt.Sprintf("map[in:%d out:1]", maxPerSource-1), others...)
+		},
+		"a source keeps its share": func(t *testing.T, table *slots) {
+			var in []*visitor
+			for i := range maxPending {
+				in = append(in, speak(table, fmt.Sprintf("[2001:db8:0:%d::%d]:1", i/maxPerSource, i)))
+			}
+			neighbour := speak(table, "[2001:db8:0:ff::1]:1")
+			wantStates(t, "another /64", "map[waits:1]", neighbour)
+			wantStates(t, "those with places", all(maxPending), in...)
+			time.Sleep(grace)
+			synctest.Wait()
+			wantStates(t, "another /64, after their grace", "map[in:1]", neighbour)
+			wantStates(t, "the oldest", "map[out:1]", in[0])
+		},
+		"the newest and the oldest take turns": func(t *testing.T, table *slots) {
+			var in, wait []*visitor
+			for range maxPending {
+				in = append(in, speak(table, "192.0.2.1:1"))
+			}
+			for range 5 {
+				wait = append(wait, speak(table, "192.0.2.1:1"))
+			}
+			first := table.oldest
+			for i := range 4 {
+				table.release(in[i].slot)
+			}
+			synctest.Wait()
+			wantStates(t, "two from each end", "map[in:4]", wait[0], wait[1], wait[3], wait[4])
+			wantStates(t, "the one between", "map[waits:1]", wait[2])
+			if table.oldest != first {
+				t.Error("they did not take turns")
+			}
+		},
+		"few are thrown out at a time": func(t *testing.T, table *slots) {
+			var in, wait []*visitor
+			for range maxPending {
+				in = append(in, speak(table, "192.0.2.1:1"))
+			}
+			time.Sleep(2 * grace)
+			for range evictBurst + 3 {
+				wait = append(wait, speak(table, "192.0.2.1:1"))
+			}
+			wantStates(t, "those thrown out at once", fmt.Sprintf("map[in:%d out:%d]", maxPending-evictBurst, evictBurst), in...)
+			for i := range 3 {
+				time.Sleep(evictStep)
+				synctest.Wait()
+				out := evictBurst + i + 1
+				wantStates(t, "those thrown out", fmt.Sprintf("map[in:%d out:%d]", maxPending-out, out), in...)
+			}
+			wantStates(t, "those who waited", all(evictBurst+3), wait...)
+		},
+		"many sources": func(t *testing.T, table *slots) {
+			var in []*visitor
+			for i := range maxPending {
+				in = append(in, speak(table, fmt.Sprintf("198.51.100.%d:1", i)))
+				table.advance(in[i].slot, stageTLS)
+			}
+			last := speak(table, "203.0.113.1:1")
+			wantStates(t, "fresh handshakes", all(maxPending), in...)
+			wantStates(t, "one more", "map[waits:1]", last)
+			time.Sleep(grace)
+			synctest.Wait()
+			wantStates(t, "the oldest", "map[out:1]", in[0])
+			wantStates(t, "one more, then", "map[in:1]", last)
+			if n := len(table.busy); n != maxPending {
+				t.Errorf("%d places are taken", n)
+			}
+		},
+		"who joins a session is neither counted nor thrown out": func(t *testing.T, table *slots) {
+			var in []*visitor
+			for range maxPending {
+				in = append(in, speak(table, "192.0.2.1:1"))
+				table.exempt(in[len(in)-1].slot)
+			}
+			last := speak(table, "192.0.2.1:2")
+			time.Sleep(2 * grace)
+			wantStates(t, "those who join", all(maxPending), in...)
+			wantStates(t, "one more", "map[waits:1]", last)
+			table.release(in[0].slot)
+			synctest.Wait()
+			wantStates(t, "one more, then", "map[in:1]", last)
+		},
+		"the silent are dropped before those who wait": func(t *testing.T, table *slots) {
+			var held []*visitor
+			for range maxPending {
+				held = append(held, speak(table, "192.0.2.1:1"))
+			}
+			waits := speak(table, "192.0.2.1:1")
+			var silent []*visitor
+			for range maxWaiting {
+				silent = append(silent, visit(table, "192.0.2.1:1"))
+			}
+			wantStates(t, "who spoke", "map[waits:1]", waits)
+			wantStates(t, "the oldest silent", "map[dropped:1]", silent[0])
+			wantStates(t, "the others", fmt.Sprintf("map[waits:%d]", maxWaiting-1), silent[1:]...)
+			if table.begin(silent[0].slot) {
+				t.Error("one that was dropped got a place")
+			}
+			table.shed()
+			wantStates(t, "after shedding", "map[waits:1]", waits)
+			wantStates(t, "the silent after shedding", fmt.Sprintf("map[dropped:%d waits:%d]", maxWaiting/2+1, maxWaiting/2-1), silent...)
+			wantStates(t, "those with places", all(maxPending), held...)
+		},
+		"nobody waits longer than the limit for TLS": func(t *testing.T, table *slots) {
+			for range maxPending {
+				table.exempt(speak(table, "192.0.2.1:1").slot)
+			}
+			last := speak(table, "192.0.2.1:1")
+			time.Sleep(tlsLimit)
+			synctest.Wait()
+			wantStates(t, "after that", "map[dropped:1]", last)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				table := new(slots)
+				run(t, table)
+				table.closeAll()
+				synctest.Wait()
+				for _, s := range append(table.busy, table.waiting...) {
+					if !s.conn.(*fakeConn).closed.Load() {
+						t.Error("closeAll left a connection open")
+					}
+				}
+			})
+		})
+	}
+}
