@@ -78,7 +78,8 @@ func pairingFlags(dial string) []cli.Flag {
 		&cli.StringFlag{Name: "listen", Usage: "listen on `ADDR`; port 0 picks a free one", Value: defaultListen},
 		&cli.DurationFlag{Name: "wait", Usage: "with --" + dial + ": how long the other side may take to be there, as `DURATION`", Value: defaultWait},
 		&cli.StringFlag{Name: "code-file", Usage: "read the code from `FILE`, - for the terminal or standard input; else it comes from FERRY_CODE or is asked for"},
-		&cli.DurationFlag{Name: "timeout", Usage: "silence of the other side after which the link is given up, as `DURATION`", Value: link.DefaultTimeout},
+		&cli.DurationFlag{Name: "timeout", Usage: "silence of the other side after which the link counts as lost, as `DURATION`", Value: link.DefaultTimeout},
+		&cli.DurationFlag{Name: "retry-for", Usage: "how long a lost link is waited for, as `DURATION`; both sides keep to the smaller, 0 ends at the first loss", Value: defaultRetry},
 	}
 }
 

@@ -38,21 +38,21 @@ func TestArrange(t *testing.T) {
 
 func TestArrangeRefuses(t *testing.T) {
 	for in, want := range map[string]string{
-		"":                       "a command is missing",
-		"sned":                   "unknown command sned; did you mean send?",
-		"wxyz":                   "unknown command wxyz",
-		"h":                      "unknown command h",
-		"--frob":                 "unknown command --frob",
-		"send a --fllow":         "unknown flag --fllow; did you mean --follow?",
-		"send a --manifset=x":    "unknown flag --manifset; did you mean --manifest?",
-		"send -x a":              "unknown flag -x",
-		"send -qx a":             "unknown flag -qx",
-		"send --qqq":             "unknown flag --qqq",
-		"send a --to":            "--to needs a value",
-		"receive --out":          "--out needs a value",
-		"copy --exclude=x a b":   "unknown flag --exclude",
-		"checksum --progress":    "unknown flag --progress",
-		"receive --retry-for 1h": "unknown flag --retry-for",
+		"":                        "a command is missing",
+		"sned":                    "unknown command sned; did you mean send?",
+		"wxyz":                    "unknown command wxyz",
+		"h":                       "unknown command h",
+		"--frob":                  "unknown command --frob",
+		"send a --fllow":          "unknown flag --fllow; did you mean --follow?",
+		"send a --manifset=x":     "unknown flag --manifset; did you mean --manifest?",
+		"send -x a":               "unknown flag -x",
+		"send -qx a":              "unknown flag -qx",
+		"send --qqq":              "unknown flag --qqq",
+		"send a --to":             "--to needs a value",
+		"receive --out":           "--out needs a value",
+		"copy --exclude=x a b":    "unknown flag --exclude",
+		"checksum --progress":     "unknown flag --progress",
+		"copy --retry-for 1h a b": "unknown flag --retry-for",
 	} {
 		_, err := arrange(newApp(&Env{}), append([]string{"ferry"}, strings.Fields(in)...))
 		var usage *usageError
@@ -65,8 +65,8 @@ func TestArrangeRefuses(t *testing.T) {
 // The contract of this version: these flags, and no others.
 func TestFlags(t *testing.T) {
 	want := map[string]string{
-		"send":     "to listen wait code-file allow-changed checksum follow name timeout json manifest progress quiet q verbose v",
-		"receive":  "from out listen wait code-file yes y on-conflict links no-sync verify-disk manifest timeout json progress quiet q verbose v",
+		"send":     "to listen wait code-file allow-changed checksum follow name timeout retry-for json manifest progress quiet q verbose v",
+		"receive":  "from out listen wait code-file yes y on-conflict links no-sync verify-disk manifest timeout retry-for json progress quiet q verbose v",
 		"copy":     "on-conflict links allow-changed checksum follow no-sync verify-disk manifest json progress quiet q verbose v",
 		"checksum": "check manifest json quiet q",
 		"version":  "", "help": "", "man": "",

@@ -37,6 +37,52 @@ func TestBarLine(t *testing.T) {
 	}
 }
 
+// What is wrong takes the place of what would be true if it were not.
+func TestTroubleLine(t *testing.T) {
+	v, now := moving(), time.Now()
+	v.trouble = outage{since: now.Add(-12 * time.Second), window: 10 * time.Minute, cause: "connection \x1b[1mreset"}.line(now)
+	for width, want := range map[int]string{
+		40:  "sending  45%  link lost for 0:12, waiti",
+		120: `sending  45%  link lost for 0:12, waiting up to 9:48 more: connection \x1b[1mreset`,
+	} {
+		if got := barLine(v, width); got != want {
+			t.Errorf("in %d columns:\n got %q\nwant %q", width, got, want)
+		}
+	}
+	if got, want := plainLine(v), `sending 45%, link lost for 0:12, waiting up to 9:48 more: connection \x1b[1mreset`; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// A standstill is said after a while, and only of a delivery.
+func TestStall(t *testing.T) {
+	var s stall
+	start, p := time.Now(), transfer.Progress{Bytes: 5, Active: "a"}
+	at := func(seconds int, phase transfer.Phase) time.Duration {
+		return s.check(start.Add(time.Duration(seconds)*time.Second), phase, p)
+	}
+	for _, tc := range []struct {
+		seconds, want int
+		change        func()
+		phase         transfer.Phase
+	}{
+		{0, 0, func() {}, transfer.PhaseTransfer},
+		{9, 0, func() {}, transfer.PhaseTransfer},
+		{11, 11, func() { p.Active = "b" }, transfer.PhaseTransfer},
+		{12, 0, func() { p.Bytes++ }, transfer.PhaseTransfer},
+		{23, 11, func() {}, transfer.PhaseTransfer},
+		{24, 0, func() {}, transfer.PhaseSyncing},
+		{34, 10, func() {}, transfer.PhaseSyncing},
+		{35, 0, func() {}, transfer.PhaseComplete},
+		{60, 0, func() {}, transfer.PhaseComplete},
+	} {
+		tc.change()
+		if got := at(tc.seconds, tc.phase); got != time.Duration(tc.want)*time.Second {
+			t.Errorf("after %d s: %v, want %d s", tc.seconds, got, tc.want)
+		}
+	}
+}
+
 // Whatever the width and the names, a line stays inside of the terminal.
 func TestBarLineFits(t *testing.T) {
 	v := moving()

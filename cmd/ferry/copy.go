@@ -60,7 +60,7 @@ func copyLocal(c *cli.Context, env *Env) error {
 		Follow:       c.Bool("follow"),
 		Observer:     oneSided{d},
 	}, opt)
-	if cerr := dst.Close(); err == nil {
+	if cerr := closeFolder(dst); err == nil {
 		err = cerr
 	}
 	return d.finish(result, ownError(err), len(list.missing))

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"ferry/transfer"
+	"ferry/transfer/link"
 )
 
 // delivery is what send, receive and copy share around a transfer: who watches
@@ -30,6 +31,28 @@ func (d *delivery) Observe(e transfer.Event) {
 	d.render.Observe(e)
 	if m := d.manifest.Load(); m != nil {
 		m.Observe(e)
+	}
+}
+
+// run runs a delivery over conn, and once more over another link as often as the
+// other side has begun anew: its process was started again with the same code.
+// What is delivered stays so, and is found there. A stream cannot begin again;
+// between comes before each that does.
+func (d *delivery) run(conn *connection, once func(*link.Link) (transfer.Result, error), between func() error) (transfer.Result, error) {
+	before := d.tally.counts()
+	for {
+		d.render.linked(conn.Link)
+		result, err := once(conn.Link)
+		if !errors.Is(err, link.ErrBegunAnew) || d.stream || d.fed {
+			return result, err
+		}
+		if err := between(); err != nil {
+			return result, err
+		}
+		if merr := conn.meetAgain(d.ctx); merr != nil {
+			return result, errors.Join(merr, err)
+		}
+		d.tally.restore(before)
 	}
 }
 

@@ -70,8 +70,24 @@ func exitOfCode(c framing.Code) int {
 // tally counts the failed items by what they say about the exit code. It sees
 // all of them, where Result lists only the first.
 type tally struct {
-	mu                         sync.Mutex
-	digest, destination, other int64
+	mu sync.Mutex
+	tallied
+}
+
+type tallied struct{ digest, destination, other int64 }
+
+func (t *tally) counts() tallied {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.tallied
+}
+
+// restore forgets what was counted since counts: a delivery that begins anew
+// counts anew.
+func (t *tally) restore(to tallied) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.tallied = to
 }
 
 func (t *tally) Observe(e transfer.Event) {

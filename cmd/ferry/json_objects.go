@@ -19,10 +19,18 @@ type jsonListening struct {
 }
 
 type jsonLink struct {
-	Type     string `json:"type"` // waiting, connected, code_refused, dropped
-	Address  string `json:"address"`
-	Attempts int    `json:"attempts,omitempty"`
-	Message  string `json:"message,omitempty"`
+	Type      string `json:"type"` // waiting, connected, code_refused, dropped, lost, retrying, rejoined
+	Address   string `json:"address"`
+	Attempts  int    `json:"attempts,omitempty"`
+	ElapsedMS int64  `json:"elapsed_ms,omitempty"`
+	WindowMS  int64  `json:"window_ms,omitempty"`
+	Message   string `json:"message,omitempty"`
+}
+
+type jsonStalled struct {
+	Type      string `json:"type"` // stalled
+	ElapsedMS int64  `json:"elapsed_ms"`
+	Message   string `json:"message"`
 }
 
 type jsonPhase struct {
@@ -106,6 +114,7 @@ type jsonResult struct {
 	Files        int64      `json:"files"`
 	Bytes        int64      `json:"bytes"`
 	Moved        int64      `json:"moved"`
+	Resent       int64      `json:"resent"`
 	Reused       int64      `json:"reused"`
 	Durable      bool       `json:"durable"`
 	Acknowledged bool       `json:"acknowledged"`

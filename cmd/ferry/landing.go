@@ -126,5 +126,14 @@ func (l *landing) close() error {
 	}
 	folder := l.folder
 	l.folder = nil
-	return folder.Close()
+	return closeFolder(folder)
+}
+
+// closeFolder closes a destination. What a close tells is the disk's, though the
+// delivery may have ended well at the other side.
+func closeFolder(folder transfer.Destination) error {
+	if err := folder.Close(); err != nil {
+		return &exitError{exit: exitDestination, err: err}
+	}
+	return nil
 }

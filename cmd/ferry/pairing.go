@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"slices"
 	"strings"
@@ -17,6 +18,13 @@ import (
 // defaultWait leaves time to walk to the other machine and type a command.
 const defaultWait = time.Minute
 
+const (
+	// defaultRetry outlasts a reboot of a router.
+	defaultRetry = 10 * time.Minute
+	// longestRetry is what the protocol can say, in seconds, and more than a life.
+	longestRetry = math.MaxUint32 * time.Second
+)
+
 // pairing is how the two sides meet: one dials, the other listens.
 type pairing struct {
 	verb        string
@@ -25,6 +33,7 @@ type pairing struct {
 	listen      string
 	wait        time.Duration
 	timeout     time.Duration
+	retry       time.Duration
 	codeFile    string
 	stdinIsData bool
 }
@@ -33,7 +42,7 @@ type pairing struct {
 func pairingOf(c *cli.Context, role link.Role, dial string) (pairing, error) {
 	p := pairing{
 		verb: c.Command.Name, role: role, dial: c.String(dial), listen: c.String("listen"),
-		wait: c.Duration("wait"), timeout: c.Duration("timeout"), codeFile: c.String("code-file"),
+		wait: c.Duration("wait"), timeout: c.Duration("timeout"), retry: c.Duration("retry-for"), codeFile: c.String("code-file"),
 	}
 	switch {
 	case c.IsSet(dial) && c.IsSet("listen"):
@@ -44,6 +53,8 @@ func pairingOf(c *cli.Context, role link.Role, dial string) (pairing, error) {
 		return p, usagef(p.verb, "--wait is a time, and not %s", p.wait)
 	case p.timeout < link.MinTimeout:
 		return p, usagef(p.verb, "--timeout is at least %s", link.MinTimeout)
+	case p.retry < 0 || p.retry > longestRetry:
+		return p, usagef(p.verb, "--retry-for is a time, and not %s", p.retry)
 	case c.IsSet("code-file") && p.codeFile == "":
 		return p, usagef(p.verb, "--code-file needs the name of a file, or -")
 	}
@@ -57,14 +68,16 @@ func pairingOf(c *cli.Context, role link.Role, dial string) (pairing, error) {
 	return p, nil
 }
 
-// connection is a link and the listener that serves its further streams.
+// connection is a link, and what it takes to make another.
 type connection struct {
 	*link.Link
+	pairing  pairing
+	config   link.Config
 	listener *link.Listener // nil at the side that dialled
 }
 
 // close ends the listener; the link is closed by the delivery.
-func (c connection) close() error {
+func (c *connection) close() error {
 	if c.listener == nil {
 		return nil
 	}
@@ -73,16 +86,17 @@ func (c connection) close() error {
 
 // connect makes the link. It dials, or it listens and tells r how to start the
 // other side.
-func (p pairing) connect(ctx context.Context, code link.Code, made bool, r renderer) (connection, error) {
-	cfg := link.Config{Role: p.role, Code: code, Timeout: p.timeout, Notify: r.linkEvent}
+func (p pairing) connect(ctx context.Context, code link.Code, made bool, r renderer) (*connection, error) {
+	c := &connection{pairing: p}
+	c.config = link.Config{Role: p.role, Code: code, Timeout: p.timeout, RetryFor: p.retry, Notify: r.linkEvent}
 	if p.dial != "" {
-		l, err := link.Dial(ctx, p.dial, cfg, p.wait)
-		return connection{Link: l}, p.explain(err)
+		return c, c.meet(ctx, p.wait)
 	}
-	ln, err := link.Listen(ctx, p.listen, cfg)
+	ln, err := link.Listen(ctx, p.listen, c.config)
 	if err != nil {
-		return connection{}, &exitError{exit: exitConnection, err: err, hint: "another ferry may be listening there; --listen :0 picks a free port"}
+		return nil, &exitError{exit: exitConnection, err: err, hint: "another ferry may be listening there; --listen :0 picks a free port"}
 	}
+	c.listener = ln
 	shown := ""
 	if made {
 		shown = code.Reveal()
@@ -93,11 +107,30 @@ func (p pairing) connect(ctx context.Context, code link.Code, made bool, r rende
 		other = p.otherSide(addresses[0])
 	}
 	r.listening(addresses, other, shown)
-	l, err := ln.Accept(ctx)
-	if err != nil {
-		return connection{}, errors.Join(err, ln.Close())
+	if err := c.meet(ctx, 0); err != nil {
+		return nil, errors.Join(err, ln.Close())
 	}
-	return connection{l, ln}, nil
+	return c, nil
+}
+
+// meet makes the link: a listener waits until ctx ends, a dialler as long as
+// wait.
+func (c *connection) meet(ctx context.Context, wait time.Duration) error {
+	var err error
+	if c.listener != nil {
+		c.Link, err = c.listener.Accept(ctx)
+		return err
+	}
+	c.Link, err = link.Dial(ctx, c.pairing.dial, c.config, wait)
+	return c.pairing.explain(err)
+}
+
+// meetAgain makes another link to a side that has begun anew, in the time that a
+// lost link is waited for.
+func (c *connection) meetAgain(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, c.pairing.retry)
+	defer cancel()
+	return c.meet(ctx, c.pairing.retry)
 }
 
 // dialable leaves out addresses with a zone, which means nothing on another

@@ -75,7 +75,9 @@ func receive(c *cli.Context, env *Env) error {
 	if place.stream {
 		opt.Output = env.Stdout
 	}
-	result, err := transfer.Receive(ctx, conn.Link, opt)
+	result, err := d.run(conn,
+		func(l *link.Link) (transfer.Result, error) { return transfer.Receive(ctx, l, opt) },
+		place.close)
 	if cerr := place.end(err); err == nil {
 		err = cerr
 	}

@@ -22,6 +22,8 @@ type renderer interface {
 	// "" when both sides were given it.
 	listening(addresses []string, other, code string)
 	linkEvent(link.Event)
+	// linked tells of the link that a delivery runs over.
+	linked(*link.Link)
 	// finish shows how it ended. The error is that of the output itself.
 	finish(outcome) error
 }
@@ -93,6 +95,9 @@ func newTextRenderer(env *Env, o outputFlags) *console {
 // beside it.
 func dialCause(err error) string {
 	var op *net.OpError
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return "it ended without a goodbye"
+	}
 	if errors.As(err, &op) && op.Err != nil {
 		return op.Err.Error()
 	}
@@ -117,6 +122,16 @@ func linkText(e link.Event, verbose bool) string {
 		}
 	case link.EventConnected:
 		return "connected to " + e.Addr
+	case link.EventLost:
+		if e.Window > 0 {
+			return fmt.Sprintf("the link was lost%s; it is waited for up to %s", cause, clock(e.Window))
+		}
+	case link.EventRetrying:
+		if verbose {
+			return fmt.Sprintf("no link yet, try %d%s", e.Attempts, cause)
+		}
+	case link.EventRejoined:
+		return fmt.Sprintf("the link is back after %s, going on where it was", elapsed(e.Elapsed))
 	}
 	return ""
 }

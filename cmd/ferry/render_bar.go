@@ -28,6 +28,7 @@ type view struct {
 	rate     float64 // bytes a second
 	left     time.Duration
 	hasLeft  bool
+	trouble  string // a lost link, or that nothing moves: takes the place of the rest
 }
 
 // fields are the parts of a progress line, the most telling first. short leaves
@@ -71,6 +72,9 @@ func plainLine(v view) string {
 	if n := v.percent(); n >= 0 {
 		parts[0] += fmt.Sprintf(" %d%%", n)
 	}
+	if v.trouble != "" {
+		return parts[0] + ", " + show(v.trouble)
+	}
 	parts = append(parts, v.fields(false)...)
 	if v.progress.Active != "" && v.phase == transfer.PhaseTransfer {
 		parts = append(parts, show(v.progress.Active))
@@ -89,6 +93,9 @@ func barLine(v view, width int) string {
 	start, percent := v.phase.String(), v.percent()
 	if percent >= 0 {
 		start += fmt.Sprintf(" %3d%%", percent)
+	}
+	if v.trouble != "" {
+		return head(start+"  "+escape(v.trouble), room)
 	}
 	used := columns(start)
 	end := ""

@@ -24,6 +24,12 @@ type jsonRenderer struct {
 	mu     sync.Mutex
 	latest transfer.Progress
 	fresh  bool // latest was not yet written
+	phase  transfer.Phase
+	link   *link.Link
+
+	// Of loop alone.
+	stall   stall
+	stalled bool // was told, until something moves
 }
 
 func newJSONRenderer(out io.Writer, ticker *time.Ticker) *jsonRenderer {
@@ -50,6 +56,7 @@ func (r *jsonRenderer) loop() {
 			}
 		case <-r.ticker.C:
 			r.progress()
+			r.standstill(time.Now())
 			r.flush()
 		case <-r.stop:
 			for {
@@ -80,6 +87,24 @@ func (r *jsonRenderer) progress() {
 	}
 }
 
+// standstill tells once that nothing moves, until something does.
+func (r *jsonRenderer) standstill(now time.Time) {
+	r.mu.Lock()
+	phase, p, l := r.phase, r.latest, r.link
+	r.mu.Unlock()
+	d := r.stall.check(now, phase, p)
+	if d > 0 && !r.stalled {
+		r.put(jsonStalled{"stalled", d.Milliseconds(), peerDoes(l)})
+	}
+	r.stalled = d > 0
+}
+
+func (r *jsonRenderer) linked(l *link.Link) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.link = l
+}
+
 // send queues one object. After finish there is nobody to take it.
 func (r *jsonRenderer) send(v any) {
 	select {
@@ -96,6 +121,11 @@ func (r *jsonRenderer) Observe(e transfer.Event) {
 		r.mu.Unlock()
 		return
 	}
+	if p, ok := e.(transfer.PhaseChanged); ok {
+		r.mu.Lock()
+		r.phase = p.Phase
+		r.mu.Unlock()
+	}
 	if v := jsonEvent(e); v != nil {
 		r.send(v)
 	}
@@ -106,7 +136,7 @@ func (r *jsonRenderer) listening(addresses []string, other, code string) {
 }
 
 func (r *jsonRenderer) linkEvent(e link.Event) {
-	v := jsonLink{Address: e.Addr, Attempts: e.Attempts}
+	v := jsonLink{Address: e.Addr, Attempts: e.Attempts, ElapsedMS: e.Elapsed.Milliseconds()}
 	switch e.Kind {
 	case link.EventWaiting:
 		v.Type = "waiting"
@@ -116,6 +146,12 @@ func (r *jsonRenderer) linkEvent(e link.Event) {
 		v.Type = "dropped"
 	case link.EventConnected:
 		v.Type = "connected"
+	case link.EventLost:
+		v.Type, v.WindowMS = "lost", e.Window.Milliseconds()
+	case link.EventRetrying:
+		v.Type, v.WindowMS = "retrying", e.Window.Milliseconds()
+	case link.EventRejoined:
+		v.Type = "rejoined"
 	default:
 		return
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"strings"
@@ -28,6 +29,9 @@ func scene(r renderer) {
 	r.linkEvent(link.Event{Kind: link.EventRefused, Addr: "192.0.2.66:1", Attempts: 1})
 	r.linkEvent(link.Event{Kind: link.EventBroken, Addr: "192.0.2.66:2", Err: errors.New("EOF")})
 	r.linkEvent(link.Event{Kind: link.EventConnected, Addr: "192.0.2.9:33779"})
+	r.linkEvent(link.Event{Kind: link.EventLost, Addr: "192.0.2.9:33779", Window: 10 * time.Minute, Err: io.ErrUnexpectedEOF})
+	r.linkEvent(link.Event{Kind: link.EventRetrying, Addr: "192.0.2.9:33779", Attempts: 1, Elapsed: time.Second, Window: 10 * time.Minute, Err: errors.New("no \x1b[1mroute")})
+	r.linkEvent(link.Event{Kind: link.EventRejoined, Addr: "192.0.2.9:33779", Attempts: 2, Elapsed: 2500 * time.Millisecond})
 	for _, e := range []transfer.Event{
 		transfer.PhaseChanged{Phase: transfer.PhaseOffering},
 		transfer.Offered{Offer: transfer.Offer{Items: 2, Bytes: 10, Peer: "192.0.2.9:33779", Listed: []transfer.OfferItem{
@@ -71,6 +75,9 @@ waiting for 192.0.2.9:33779: connection refused
 a wrong code from 192.0.2.66:1 (1 of 3)
 dropped a connection from 192.0.2.66:2: EOF
 connected to 192.0.2.9:33779
+the link was lost: it ended without a goodbye; it is waited for up to 10:00
+no link yet, try 1: no \x1b[1mroute
+the link is back after 2.5 s, going on where it was
 delivered: a\x1b[1m (10 B)
 renamed: caf\xe9 to caf\xe9 (1)
 unchanged: d
@@ -122,6 +129,9 @@ func TestJSON(t *testing.T) {
 {"type":"code_refused","address":"192.0.2.66:1","attempts":1}
 {"type":"dropped","address":"192.0.2.66:2","message":"EOF"}
 {"type":"connected","address":"192.0.2.9:33779"}
+{"type":"lost","address":"192.0.2.9:33779","window_ms":600000,"message":"it ended without a goodbye"}
+{"type":"retrying","address":"192.0.2.9:33779","attempts":1,"elapsed_ms":1000,"window_ms":600000,"message":"no \\x1b[1mroute"}
+{"type":"rejoined","address":"192.0.2.9:33779","attempts":2,"elapsed_ms":2500}
 {"type":"phase","phase":"waiting"}
 {"type":"offer","peer":"192.0.2.9:33779","items":2,"bytes":10,"exact":false,"listed":[{"kind":"file","path":"a\u001b[1m","size":10},{"kind":"folder","path":"d"}]}
 {"type":"phase","phase":"sending"}
@@ -133,7 +143,7 @@ func TestJSON(t *testing.T) {
 {"type":"failed","path":"d/\u009b2J","code":3,"cause":"a different item exists","remote":true}
 {"type":"notice","path":"pipe\n","message":"` + tree.ErrSpecial.Error() + `"}
 {"type":"progress","bytes":10,"moved":6,"total":13,"done":3,"items":4,"exact":true}
-{"type":"result","ok":false,"exit":1,"delivered":2,"same":1,"skipped":0,"failed":2,"files":2,"bytes":13,"moved":6,"reused":4,"durable":true,"acknowledged":true,"elapsed_ms":1500,"manifest":"sums","error":{"message":"some items were not delivered","hint":"run again: ferry send 'a b'"}}
+{"type":"result","ok":false,"exit":1,"delivered":2,"same":1,"skipped":0,"failed":2,"files":2,"bytes":13,"moved":6,"resent":0,"reused":4,"durable":true,"acknowledged":true,"elapsed_ms":1500,"manifest":"sums","error":{"message":"some items were not delivered","hint":"run again: ferry send 'a b'"}}
 `
 	if got := out.String(); got != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)

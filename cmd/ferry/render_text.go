@@ -35,9 +35,12 @@ type console struct {
 	state view   // rate and left are loop's
 	known bool   // a delivery began, so there is something to show
 	last  string // link text said last, not to be repeated
+	lost  *outage
+	link  *link.Link
 
 	// Of loop alone.
 	meter  meter
+	stall  stall
 	drawn  bool   // a line that changes stands on the terminal
 	asking string // a question stands on the terminal
 }
@@ -106,7 +109,7 @@ func (c *console) put(e entry) {
 // is drawn before a delivery began: until then lines say what is waited for.
 func (c *console) draw(now time.Time) {
 	c.mu.Lock()
-	v, known := c.state, c.known
+	v, known, lost, l := c.state, c.known, c.lost, c.link
 	c.mu.Unlock()
 	if !known || c.asking != "" {
 		return
@@ -114,6 +117,13 @@ func (c *console) draw(now time.Time) {
 	c.meter.add(now, v.progress.Moved)
 	v.rate = c.meter.rate()
 	v.left, v.hasLeft = c.meter.left(v.progress)
+	stalled := c.stall.check(now, v.phase, v.progress)
+	switch {
+	case lost != nil:
+		v.trouble = lost.line(now)
+	case stalled > 0:
+		v.trouble = stallText(stalled, peerDoes(l))
+	}
 	if c.width == nil {
 		c.write(plainLine(v) + "\n")
 		return
@@ -160,6 +170,9 @@ func (c *console) listening(addresses []string, other, code string) {
 // linkEvent says each thing once: a dialler tries again every few seconds for
 // the same reason.
 func (c *console) linkEvent(e link.Event) {
+	c.mu.Lock()
+	c.lost = outageOf(c.lost, e)
+	c.mu.Unlock()
 	if c.flags.quiet && e.Kind != link.EventRefused {
 		return
 	}
@@ -171,6 +184,12 @@ func (c *console) linkEvent(e link.Event) {
 	if text != "" && !again {
 		c.say(text)
 	}
+}
+
+func (c *console) linked(l *link.Link) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.link = l
 }
 
 // Observe is on the path of every item: what is not shown costs a lock or less.

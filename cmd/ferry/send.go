@@ -61,13 +61,16 @@ func send(c *cli.Context, env *Env) error {
 	if err != nil {
 		return d.abandon(err)
 	}
-	result, err := transfer.Send(ctx, conn.Link, transfer.SendOptions{
+	options := transfer.SendOptions{
 		Sources:      list.sources,
 		Checksum:     c.Bool("checksum"),
 		AllowChanged: c.Bool("allow-changed"),
 		Follow:       c.Bool("follow"),
 		Observer:     d,
-	})
+	}
+	result, err := d.run(conn,
+		func(l *link.Link) (transfer.Result, error) { return transfer.Send(ctx, l, options) },
+		func() error { return nil })
 	// With the receipt in hand the end of the listener changes nothing.
 	if cerr := conn.close(); err == nil && cerr != nil && !result.Acknowledged {
 		err = cerr

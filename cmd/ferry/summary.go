@@ -83,7 +83,7 @@ func (o outcome) object() jsonResult {
 	j := jsonResult{
 		Type: "result", OK: o.exit == exitOK, Exit: o.exit,
 		Delivered: r.Delivered, Same: r.Same, Skipped: r.Skipped, Failed: r.Failed,
-		Files: r.Files, Bytes: r.Bytes, Moved: r.Moved, Reused: r.Reused,
+		Files: r.Files, Bytes: r.Bytes, Moved: r.Moved, Resent: r.Resent, Reused: r.Reused,
 		Durable: r.Durable, Acknowledged: r.Acknowledged, ElapsedMS: r.Elapsed.Milliseconds(),
 		Manifest: o.manifest,
 	}
