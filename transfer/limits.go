@@ -32,8 +32,11 @@ const (
 	// creditStep is how much is freed before the sender is told.
 	creditStep = 1 << 20
 
-	// chunkBuffers bounds the sender's chunks between disk and network.
-	chunkBuffers = 6
+	// readAhead is how many chunks the sender reads before they can be sent.
+	readAhead = 6
+	// chunkBytes bounds its chunks between disk and the other side: a window of
+	// credit that is on its way, and what is read meanwhile.
+	chunkBytes = creditWindow + readAhead<<20
 
 	// openFiles bounds the large files that are open at once at either side.
 	openFiles = 64

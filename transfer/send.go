@@ -51,7 +51,7 @@ type sender struct {
 	entryCost atomic.Int64 // the most that one record counts for
 	open      *gauge       // large files
 	bytes     *gauge       // credit
-	bufs      *gauge       // chunk buffers
+	bufs      *gauge       // bytes in chunk buffers
 	pool      chunkPool
 
 	wants  *queue[want]     // control → feed; bounded by entries in flight and pages
@@ -75,9 +75,9 @@ func Send(ctx context.Context, l *link.Link, o SendOptions) (Result, error) {
 		accepted: make(chan struct{}),
 		inFlight: make(map[uint64]*outEntry),
 		slots:    newGauge(gctx, firstEntries), room: newGauge(gctx, entryBytes),
-		open: newGauge(gctx, 2*openFiles), bytes: newGauge(gctx, 0), bufs: newGauge(gctx, chunkBuffers),
+		open: newGauge(gctx, 2*openFiles), bytes: newGauge(gctx, 0), bufs: newGauge(gctx, chunkBytes),
 		wants: newQueue[want](), checks: newQueue[checkJob](),
-		work: make(chan *job, chunkBuffers), order: make(chan *job, chunkBuffers),
+		work: make(chan *job, readAhead), order: make(chan *job, readAhead),
 		receipt: make(chan framing.Receipt, 1),
 	}
 	s.entryCost.Store(entryBytes)

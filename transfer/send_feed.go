@@ -139,12 +139,13 @@ func (s *sender) feedFile(ctx context.Context, w want) error {
 
 // feedChunk submits one chunk, when there is a buffer for it.
 func (s *sender) feedChunk(ctx context.Context, o *outFile, attempt uint8, index uint64, size int64) error {
-	if err := s.bufs.take(1); err != nil {
+	n := checksum.ChunkLen(size, index)
+	if err := s.bufs.take(int64(n)); err != nil {
 		return err
 	}
 	return s.submit(ctx, &job{
 		file: o, attempt: attempt, index: index, single: size <= checksum.ChunkSize, ready: make(chan struct{}),
-		data: s.pool.get(checksum.ChunkLen(size, index)),
+		data: s.pool.get(n),
 	})
 }
 

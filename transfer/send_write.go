@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"context"
+	"sync/atomic"
 
 	"ferry/checksum"
 	"ferry/framing"
@@ -85,15 +86,20 @@ func (s *sender) spend(out *link.Stream, n int) error {
 }
 
 func (s *sender) writeChunk(out *link.Stream, j *job, header []byte) ([]byte, error) {
-	defer func() {
-		s.pool.put(j.data)
-		s.bufs.give(1)
-	}()
+	e, data := j.file.entry, *j.data
+	// The buffer is free when the last piece has arrived, and nobody writes it.
+	var users atomic.Int32
+	users.Store(1)
+	done := func() {
+		if users.Add(-1) == 0 {
+			s.pool.put(j.data)
+			s.bufs.give(int64(len(data)))
+		}
+	}
+	defer done()
 	if j.skip {
 		return header, nil
 	}
-	e := j.file.entry
-	data := *j.data
 	base := j.index * checksum.ChunkSize
 	for from := 0; from < len(data); from += pieceBytes {
 		piece := data[from:min(from+pieceBytes, len(data))]
@@ -105,14 +111,15 @@ func (s *sender) writeChunk(out *link.Stream, j *job, header []byte) ([]byte, er
 		if err := s.spend(out, len(header)+len(piece)); err != nil {
 			return header, err
 		}
-		if err := out.Send(false, framing.TypeData, header, piece); err != nil {
+		users.Add(1)
+		if err := out.Lend(framing.TypeData, header, piece, done); err != nil {
 			return header, linkError("sending", err)
 		}
 	}
 	n := int64(len(data))
 	s.track.update(func(p *Progress, r *Result) { p.Bytes += n; p.Moved += n; r.Moved += n; p.Active = e.item.Display })
-	done, err := j.file.settleChunk(j.attempt, j.index, j.check, true)
-	if err == nil && done && !j.single {
+	last, err := j.file.settleChunk(j.attempt, j.index, j.check, true)
+	if err == nil && last && !j.single {
 		if err = out.Flush(); err == nil {
 			err = s.finish(j.file, j.attempt)
 		}

@@ -30,6 +30,8 @@ type conduit struct {
 	wmu  sync.Mutex    // held for one frame, so heartbeats wait for one at most
 	out  *channel      // under wmu; nil while there is none
 	kept replay        // empty if the link is not to be joined again
+	lent []byte        // what Write need not copy, under wmu
+	done func()        // for lent, under wmu; nil once it is kept
 	room chan struct{} // capacity 1: kept got smaller
 }
 
@@ -105,7 +107,12 @@ func (c *conduit) owed() (received uint64, ok bool) {
 // Write keeps p and sends it if there is a connection. It needs wmu. A failure
 // is returned only when the link will not be joined again.
 func (c *conduit) Write(p []byte) (int, error) {
-	if c.link.rejoins() {
+	switch {
+	case !c.link.rejoins():
+	case c.done != nil && len(p) == len(c.lent) && &p[0] == &c.lent[0]:
+		c.kept.lend(p, c.done)
+		c.done = nil
+	default:
 		c.kept.append(p)
 	}
 	if c.out == nil {

@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	// replayBlock is the unit in which sent bytes are kept, a DATA frame and a bit.
-	replayBlock = 256 << 10
+	// replayBlock is the unit, in bytes, in which copies of sent bytes are kept.
+	replayBlock = 64 << 10
 	// replayLimit is how much a stream keeps before it sends no more: the credit
 	// of a delivery and the control frames that go beside it, in bytes.
 	replayLimit = 16 << 20
@@ -22,42 +22,85 @@ const (
 var errBehind = errors.New("bytes asked for again that were acknowledged")
 
 // replay keeps the bytes that a stream has sent and the peer has not
-// acknowledged, in case the connection that has them is lost. append and writeTo
-// belong to the writing half; drop, which comes from a reader, waits for neither.
+// acknowledged, in case the connection that has them is lost. append, lend and
+// writeTo belong to the writing half; drop, which comes from a reader, waits for
+// none of them.
 type replay struct {
 	mu     sync.Mutex
-	blocks [][]byte // all full but the last
-	skip   int      // bytes of the first block that are acknowledged
-	acked  uint64   // position in the stream of what comes after skip
-	end    uint64   // and of what will be sent next
-	spare  [][]byte
+	pieces []kept // in the order of the stream
+	skip   int    // bytes of the first piece that are acknowledged
+	acked  uint64 // position in the stream of what comes after skip
+	end    uint64 // and of what will be sent next
+	block  *block // where copies go; nil before the first
+	spare  []*block
 }
 
-// append keeps a copy of p, which was sent.
+// kept is a run of bytes: a copy in a block, or lent by the caller.
+type kept struct {
+	b     []byte
+	block *block
+	done  func() // of what was lent
+}
+
+// block holds copies, one after another.
+type block struct {
+	buf   []byte
+	used  int
+	users int // pieces in it
+}
+
+// append keeps a copy of p, which is about to be sent.
 func (r *replay) append(p []byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.end += uint64(len(p))
 	for len(p) > 0 {
-		last := len(r.blocks) - 1
-		if last < 0 || len(r.blocks[last]) == cap(r.blocks[last]) {
-			r.blocks = append(r.blocks, r.fresh())
-			last++
+		if r.block == nil || r.block.used == len(r.block.buf) {
+			r.nextBlock()
 		}
-		b := r.blocks[last]
-		n := min(len(p), cap(b)-len(b))
-		r.blocks[last] = append(b, p[:n]...)
+		k := r.block
+		n := copy(k.buf[k.used:], p)
+		if last := len(r.pieces) - 1; last >= 0 && r.pieces[last].block == k {
+			// Nothing came between: the copies lie side by side.
+			b := r.pieces[last].b
+			r.pieces[last].b = b[:len(b)+n]
+		} else {
+			r.pieces = append(r.pieces, kept{b: k.buf[k.used : k.used+n], block: k})
+			k.users++
+		}
+		k.used += n
 		p = p[n:]
 	}
 }
 
-func (r *replay) fresh() []byte {
+// lend keeps p itself, and calls done once it is acknowledged.
+func (r *replay) lend(p []byte, done func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.end += uint64(len(p))
+	r.pieces = append(r.pieces, kept{b: p, done: done})
+}
+
+// nextBlock needs mu.
+func (r *replay) nextBlock() {
+	full := r.block
 	if n := len(r.spare) - 1; n >= 0 {
-		b := r.spare[n]
+		r.block = r.spare[n]
 		r.spare = r.spare[:n]
-		return b
+	} else {
+		r.block = &block{buf: make([]byte, replayBlock)}
 	}
-	return make([]byte, 0, replayBlock)
+	if full != nil && full.users == 0 {
+		r.retire(full)
+	}
+}
+
+// retire takes a block that nobody uses back. It needs mu.
+func (r *replay) retire(k *block) {
+	k.used = 0
+	if k != r.block && len(r.spare) < spareBlocks {
+		r.spare = append(r.spare, k)
+	}
 }
 
 // held is how many bytes are kept.
@@ -70,41 +113,46 @@ func (r *replay) held() int {
 // drop forgets what comes before position. It is an error if that was never
 // sent, and errBehind if it lies before what was acknowledged already.
 func (r *replay) drop(position uint64) error {
+	done, err := r.forget(position)
+	for _, f := range done {
+		f()
+	}
+	return err
+}
+
+func (r *replay) forget(position uint64) (done []func(), err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if position < r.acked {
-		return errBehind
+		return nil, errBehind
 	}
 	if position > r.end {
-		return fmt.Errorf("bytes up to %d acknowledged, of %d sent", position, r.end)
+		return nil, fmt.Errorf("bytes up to %d acknowledged, of %d sent", position, r.end)
 	}
 	r.skip += int(position - r.acked)
 	r.acked = position
-	done := 0
-	for done < len(r.blocks) && r.skip >= len(r.blocks[done]) {
-		b := r.blocks[done]
-		if len(b) < cap(b) && position < r.end {
-			break // the block that is being filled
+	n := 0
+	for ; n < len(r.pieces) && r.skip >= len(r.pieces[n].b); n++ {
+		p := r.pieces[n]
+		r.skip -= len(p.b)
+		if p.done != nil {
+			done = append(done, p.done)
+		} else if p.block.users--; p.block.users == 0 {
+			r.retire(p.block)
 		}
-		r.skip -= len(b)
-		if len(r.spare) < spareBlocks {
-			r.spare = append(r.spare, b[:0])
-		}
-		r.blocks[done] = nil
-		done++
 	}
-	r.blocks = r.blocks[:copy(r.blocks, r.blocks[done:])]
-	return nil
+	r.pieces = slices.Delete(r.pieces, 0, n)
+	return done, nil
 }
 
-// writeTo writes all that is kept. What is dropped meanwhile is not reused
-// before it returns: only append does that.
+// writeTo writes all that is kept. What an honest peer acknowledges meanwhile
+// was written before, so that nothing under the hand is used again.
 func (r *replay) writeTo(w io.Writer) error {
 	r.mu.Lock()
-	skip, blocks := r.skip, slices.Clone(r.blocks)
+	skip, pieces := r.skip, slices.Clone(r.pieces)
 	r.mu.Unlock()
-	for _, b := range blocks {
-		if _, err := w.Write(b[skip:]); err != nil {
+	for _, p := range pieces {
+		if _, err := w.Write(p.b[skip:]); err != nil {
 			return err
 		}
 		skip = 0

@@ -149,6 +149,28 @@ func (s *Stream) readFailed(err error) error {
 func (s *Stream) Send(flush bool, t framing.Type, parts ...[]byte) error {
 	s.bytes.wmu.Lock()
 	defer s.bytes.wmu.Unlock()
+	return s.send(flush, t, parts...)
+}
+
+// Lend is Send whose body is not copied. The caller leaves it as it is until
+// done is called, from whichever goroutine: when the other side has it, or at
+// once if it need not be kept. After an error, or when the link ends before,
+// done is not called.
+func (s *Stream) Lend(t framing.Type, head, body []byte, done func()) error {
+	s.bytes.wmu.Lock()
+	defer s.bytes.wmu.Unlock()
+	s.bytes.lent, s.bytes.done = body, done
+	err := s.send(false, t, head, body)
+	left := s.bytes.done
+	s.bytes.lent, s.bytes.done = nil, nil
+	if err == nil && left != nil {
+		left() // it was copied
+	}
+	return err
+}
+
+// send needs wmu.
+func (s *Stream) send(flush bool, t framing.Type, parts ...[]byte) error {
 	// What keeps a link alive is little, and what makes room may not wait for it.
 	if t != framing.TypeHeartbeat && t != framing.TypeAck {
 		if err := s.bytes.awaitRoom(); err != nil {
