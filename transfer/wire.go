@@ -162,6 +162,8 @@ func destinationError(op, path string, err error) *Error {
 			e.Code = framing.CodeName
 		case dest.Mismatch:
 			e.Code = framing.CodeDigest
+		case dest.Unsupported:
+			e.Code = framing.CodeUnsupported
 		}
 		return e
 	}

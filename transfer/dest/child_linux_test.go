@@ -30,6 +30,7 @@ var children = map[string]func(dir string) error{
 	"hold":    childHold,
 	"umask":   childUmask,
 	"many":    childMany,
+	"meta":    childMeta,
 }
 
 // runChild prints what went wrong, by kind, and nothing if nothing did.

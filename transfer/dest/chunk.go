@@ -91,15 +91,16 @@ func zero(file *os.File, at, n int64) error {
 		return err
 	}
 	if info.Size < at+n {
+		// The byte takes a block, which the punch gives back.
 		if _, err := file.WriteAt([]byte{0}, at+n-1); err != nil {
 			return err
 		}
 	}
-	if info.Size <= at {
-		return nil
-	}
 	err = punchHole(file, at, n)
 	if errors.Is(err, errors.ErrUnsupported) {
+		if info.Size <= at {
+			return nil // nothing was there to be made zero
+		}
 		_, err = file.WriteAt(make([]byte, n), at)
 	}
 	return err
@@ -156,12 +157,22 @@ func (p *Partial) CopyChunk(from *os.File, index uint64, n int) error {
 		return p.broke("copying", err)
 	}
 	p.wrote.Store(true)
+	if isHole(from, at, int64(n)) {
+		// Copying would fill it.
+		return p.broke("copying", zero(file, at, int64(n)))
+	}
 	done, err := copyRange(file, from, at, int64(n))
 	if errors.Is(err, errors.ErrUnsupported) {
 		err = copyBytes(file, from, at+done, int64(n)-done)
 	}
 	p.dirtied(file, n)
 	return p.fail("copying", err)
+}
+
+// isHole reports that n bytes at offset at of from are stored as a hole.
+func isHole(from *os.File, at, n int64) bool {
+	info, err := tree.Fstat(from)
+	return err == nil && at+n <= info.Size && tree.NewExtents(from, info).Cover(at, n) == tree.AllHole
 }
 
 // copyBytes is copyRange through memory.

@@ -180,7 +180,7 @@ func lockPart(dir *tree.Dir, name string, file *os.File, made bool) (ours bool, 
 	if err != nil || !at.SameFile(info) {
 		return false, err
 	}
-	if info.Nlink > 1 || !made && !owned(file) {
+	if info.Nlink > 1 || !made && !owned(file) && !reclaim(file) {
 		return false, dir.Remove(name, false)
 	}
 	if info.Mode&0o777 != 0o600 {

@@ -42,6 +42,8 @@ func classify(err error) Kind {
 		return Permission
 	case is(fs.ErrNotExist):
 		return Gone
+	case is(errors.ErrUnsupported):
+		return Unsupported
 	}
 	return IO
 }

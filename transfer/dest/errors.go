@@ -10,16 +10,17 @@ type Kind uint8
 
 // The kinds.
 const (
-	IO         Kind = iota + 1 // the disk or the system failed; also what fits nowhere else
-	NoSpace                    // bytes, inodes, quota or the limit on a file's size
-	Permission                 // not allowed to this user
-	ReadOnly                   // the file system takes no writes
-	Locked                     // another delivery is writing this file
-	Gone                       // the folder is no longer where it was
-	Conflict                   // another item has the name, or has changed since it was compared
-	OtherKind                  // an item of another kind has the name
-	Name                       // the file system cannot hold this name
-	Mismatch                   // the disk gave back other bytes than were written
+	IO          Kind = iota + 1 // the disk or the system failed; also what fits nowhere else
+	NoSpace                     // bytes, inodes, quota or the limit on a file's size
+	Permission                  // not allowed to this user
+	ReadOnly                    // the file system takes no writes
+	Locked                      // another delivery is writing this file
+	Gone                        // the folder is no longer where it was
+	Conflict                    // another item has the name, or has changed since it was compared
+	OtherKind                   // an item of another kind has the name
+	Name                        // the file system cannot hold this name
+	Mismatch                    // the disk gave back other bytes than were written
+	Unsupported                 // the system or the file system has no such items
 )
 
 func (k Kind) String() string {
@@ -42,6 +43,8 @@ func (k Kind) String() string {
 		return "name refused"
 	case Mismatch:
 		return "mismatch"
+	case Unsupported:
+		return "unsupported"
 	}
 	return "i/o error"
 }

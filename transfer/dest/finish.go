@@ -24,17 +24,20 @@ func (f *Folder) Finish() error {
 }
 
 // finishRoot removes the state folders that are empty and then sets the
-// destination's own mode and mtime, which that changes.
+// destination's own metadata, of which that changes the mtime.
 func (f *Folder) finishRoot() error {
 	for _, v := range f.eachVolume() {
 		if err := v.removeState(); err != nil {
 			return err
 		}
 	}
-	if !f.root.hasMeta {
+	e := f.root.entry
+	if e == nil {
 		return nil
 	}
-	return f.root.dir.SetMeta(&f.root.mode, &f.root.mtime)
+	lost, err := f.root.dir.Apply(f.apply(e, !f.root.existed))
+	f.lose(e.ID, lost)
+	return err
 }
 
 func (f *Folder) syncFolders() error {

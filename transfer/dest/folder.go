@@ -19,6 +19,13 @@ import (
 type Options struct {
 	NoSync     bool // nothing is synced: a power cut may lose what Finish said
 	VerifyDisk bool // Publish reads back from the disk, past the page cache where the system can
+
+	// Metadata is what of an entry's Extra, and of mode bits 07000, is applied.
+	Metadata tree.Metadata
+	// Lost, if not nil, is told what of an entry that is made otherwise could not
+	// be applied: when it has its name, of folders when they are finished, of the
+	// destination in Finish. It may be called from several goroutines.
+	Lost func(id uint64, lost []tree.Loss)
 }
 
 // Most handles held at a time, of folders and of files without a name that
@@ -38,6 +45,8 @@ type Folder struct {
 	made []string // folders that Open made
 	now  func() time.Time
 
+	accounts *tree.Accounts
+
 	unnamed     bool         // files without a name can be given one
 	fileHandles atomic.Int64 // of partials that count against fileBudget
 	fileBudget  int64
@@ -47,19 +56,20 @@ type Folder struct {
 	nodes    map[uint64]*node // by entry id, from MakeFolder to FinishFolder
 	volumes  map[volumeID]*volume
 	partials map[*Partial]struct{} // open ones
+	targets  map[uint64]*target    // of hard links, by entry id; at most tree.MaxHardLinks
 }
 
 // node is a folder that has items coming.
 type node struct {
-	name  string
-	dir   *tree.Dir
-	vol   *volume
-	mode  uint32
-	mtime tree.Time
+	name string
+	dir  *tree.Dir
+	vol  *volume
+	// entry is what it gets its metadata from; nil for a destination that was
+	// told none.
+	entry *tree.Entry
 	// fresh: made by this delivery and holding nothing but what it put there.
 	fresh   atomic.Bool
 	existed bool
-	hasMeta bool // mode and mtime are to be applied (always, but for the root)
 }
 
 // Open opens the folder at path, links in path followed, and makes it and its
@@ -85,6 +95,8 @@ func Open(path string, o Options) (*Folder, error) {
 		nodes:      make(map[uint64]*node),
 		volumes:    make(map[volumeID]*volume),
 		partials:   make(map[*Partial]struct{}),
+		targets:    make(map[uint64]*target),
+		accounts:   tree.NewAccounts(),
 	}
 	if err := f.openRoot(); err != nil {
 		return nil, fail("opening", "", errors.Join(err, f.dirs.Close()))

@@ -14,6 +14,11 @@ func (f *Folder) Keep(e *tree.Entry) error {
 	if err != nil {
 		return fail("keeping", e.Name, err)
 	}
+	if e.Linked && f.opts.Metadata.HardLinks {
+		if err := f.Remember(e, ""); err != nil {
+			return err
+		}
+	}
 	if f.opts.NoSync || e.Kind != tree.File && e.Kind != tree.Stream {
 		return nil
 	}
@@ -49,18 +54,21 @@ func (v *volume) syncAllLater() {
 }
 
 // Touch gives the file at e's name, whose content was found to be e's already,
-// the mode and mtime of e, by its handle, and then keeps it as Keep does.
+// the metadata of e, by its handle, and then keeps it as Keep does.
 func (f *Folder) Touch(e *tree.Entry) error {
 	n, err := f.parent(e)
 	if err != nil {
 		return fail("touching", e.Name, err)
 	}
 	file, _, err := n.dir.OpenFile(e.Name)
+	var lost []tree.Loss
 	if err == nil {
-		err = errors.Join(tree.SetFileMeta(file, e.Mode, e.MTime), file.Close())
+		lost, err = tree.ApplyFile(file, f.apply(e, false))
+		err = errors.Join(err, file.Close())
 	}
 	if err != nil {
 		return f.fail("touching", e, err)
 	}
+	f.lose(e.ID, lost)
 	return f.Keep(e)
 }

@@ -17,8 +17,8 @@ const maxLitterAge = 30 * 24 * time.Hour
 
 // Leftovers returns what stands in the state folders and belongs to no delivery
 // that goes on, here or in another process, as paths relative to the
-// destination. Files of ours that are older than 30 days are removed and not
-// returned.
+// destination. Files of ours that are older than 30 days, or that serve no run,
+// are removed and not returned.
 func (f *Folder) Leftovers() ([]string, error) {
 	claimed := make(map[string]bool)
 	f.mu.RLock()
@@ -60,7 +60,11 @@ func (v *volume) leftovers(now time.Time, claimed map[string]bool) (left []strin
 		}
 		gone := false
 		if ours {
-			gone, held[key], err = sweep(dir, n.Name, suffix, now)
+			keep := maxLitterAge
+			if suffix == treeSuffix && alone(dir, key) {
+				keep = 0
+			}
+			gone, held[key], err = sweep(dir, n.Name, suffix, now, keep)
 			if err != nil {
 				return nil, err
 			}
@@ -72,9 +76,16 @@ func (v *volume) leftovers(now time.Time, claimed map[string]bool) (left []strin
 	return left, nil
 }
 
-// sweep removes one of our files if it is old and no delivery holds it. Seal
-// sets the mtime to the source's, so that only the change time tells its age.
-func sweep(dir *tree.Dir, name, suffix string, now time.Time) (gone, held bool, err error) {
+// alone reports that a tree has no part, as a run leaves it that was killed
+// between publication and clearing up: no run will have a use for it.
+func alone(dir *tree.Dir, key string) bool {
+	_, err := dir.Lstat(key + partSuffix)
+	return errors.Is(err, fs.ErrNotExist)
+}
+
+// sweep removes one of our files if it is older than keep (0: whatever its age)
+// and no delivery holds it. Seal sets the mtime to the source's, so that only the change time tells its age.
+func sweep(dir *tree.Dir, name, suffix string, now time.Time, keep time.Duration) (gone, held bool, err error) {
 	info, err := dir.Lstat(name)
 	if err != nil {
 		return true, false, ignoreAbsent(err)
@@ -96,7 +107,7 @@ func sweep(dir *tree.Dir, name, suffix string, now time.Time) (gone, held bool, 
 	if changed == (tree.Time{}) {
 		changed = info.MTime
 	}
-	if now.Sub(changed.Std()) <= maxLitterAge {
+	if keep > 0 && now.Sub(changed.Std()) <= keep {
 		return false, false, nil
 	}
 	return true, false, ignoreAbsent(dir.Remove(name, false))

@@ -11,9 +11,11 @@ import (
 // owned: access is by lists here, which a folder inherits from the destination.
 func owned(*os.File) bool { return true }
 
+func reclaim(*os.File) bool { return false }
+
 // chmodOwn takes the read-only mark off name, or sets it.
 func chmodOwn(dir *tree.Dir, name string, mode uint32) error {
-	return dir.Child(name).SetMeta(&mode, nil)
+	return dir.Child(name).SetMode(mode)
 }
 
 func openLimit() int64 { return 4096 }

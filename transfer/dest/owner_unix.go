@@ -23,6 +23,12 @@ func owned(file *os.File) bool {
 	return ok && int(st.Uid) == os.Geteuid()
 }
 
+// reclaim makes the open file this user's again, as root can: a part that was
+// complete when an earlier run was stopped has its final owner.
+func reclaim(file *os.File) bool {
+	return os.Geteuid() == 0 && file.Chown(os.Geteuid(), os.Getegid()) == nil
+}
+
 // chmodOwn sets the mode of name, which may forbid opening it. A link is not
 // followed.
 func chmodOwn(dir *tree.Dir, name string, mode uint32) error {

@@ -49,6 +49,7 @@ type Partial struct {
 	sealed  bool
 	ended   bool // published, discarded or poisoned
 	digest  *checksum.Digest
+	lost    []tree.Loss // at Seal
 }
 
 // Begin returns the partial for e's content. For a file of more than one chunk
@@ -152,7 +153,7 @@ func (p *Partial) Present(yield func(index uint64, cv checksum.CV) bool) {
 func (p *Partial) SetDigest(d checksum.Digest) { p.digest = &d }
 
 // Seal ends the writing: the content is exactly size bytes from now on, with
-// the mode and mtime of e. Content that Write gave must have that size already.
+// the metadata of e. Content that Write gave must have that size already.
 func (p *Partial) Seal(e *tree.Entry, size int64) error {
 	file, err := p.open() // an empty file has no write before
 	if err != nil {
@@ -165,7 +166,11 @@ func (p *Partial) Seal(e *tree.Entry, size int64) error {
 	} else if err := setSize(file, size); err != nil {
 		return p.broke("completing", err)
 	}
-	if err := tree.SetFileMeta(file, e.Mode, e.MTime); err != nil {
+	a := p.f.apply(e, true)
+	if p.reused {
+		withoutXattrs(a)
+	}
+	if p.lost, err = tree.ApplyFile(file, a); err != nil {
 		return p.broke("completing", err)
 	}
 	p.sealed = true

@@ -54,6 +54,14 @@ func (d *disk) cut(t *testing.T, f *Folder) {
 	if out, err := exec.Command("umount", d.path).CombinedOutput(); err != nil {
 		t.Fatalf("umount: %v: %s", err, out)
 	}
+	// A copy: a mount namespace that another process made meanwhile can keep the
+	// dead file system alive, and the image would lead to that one again.
+	next := d.image + "+"
+	if out, err := exec.Command("cp", "--sparse=always", d.image, next).CombinedOutput(); err != nil {
+		t.Fatalf("cp: %v: %s", err, out)
+	}
+	must(t, os.Remove(d.image))
+	d.image = next
 	d.mount(t)
 }
 

@@ -148,7 +148,10 @@ func (pub *Publication) poison(op string, err error) {
 // place gives the partial its name and ends it.
 func (pub *Publication) place() error {
 	p, name := pub.P, pub.E.Name
-	var err error
+	info, err := pub.identity()
+	if err != nil {
+		return p.fail("publishing", err)
+	}
 	if pub.Replace {
 		err = pub.replace(name)
 	} else {
@@ -167,10 +170,30 @@ func (pub *Publication) place() error {
 		return p.fail("publishing", err)
 	}
 	p.ended = true
+	if pub.E.Linked {
+		at := name
+		if pub.Name != "" {
+			at = pub.Name
+		}
+		p.f.remember(pub.E, p.parent, at, info)
+	}
+	p.f.lose(pub.E.ID, p.lost)
 	if p.key != "" {
 		err = p.removeHint()
 	}
 	return p.fail("publishing", errors.Join(err, p.release()))
+}
+
+// identity returns what the content is, if hard links to it may come.
+func (pub *Publication) identity() (tree.Info, error) {
+	p := pub.P
+	switch {
+	case !pub.E.Linked:
+		return tree.Info{}, nil
+	case p.file == nil:
+		return p.dir.Lstat(p.name)
+	}
+	return tree.Fstat(p.file)
 }
 
 // link gives the content its name if that is free, else fails with fs.ErrExist.

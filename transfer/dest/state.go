@@ -46,8 +46,7 @@ func (v *volume) checkState(made bool) (*tree.Dir, error) {
 	dir := v.base.Child(tree.PartialName)
 	if made {
 		// The umask may have hidden bits of the mode.
-		mode := uint32(0o700)
-		if err := dir.SetMeta(&mode, nil); err != nil {
+		if err := dir.SetMode(0o700); err != nil {
 			return nil, err
 		}
 	}
@@ -78,16 +77,15 @@ func (v *volume) checkState(made bool) (*tree.Dir, error) {
 // withoutModes reports that the file system keeps no modes, as FAT does: setting
 // one succeeds and changes nothing.
 func withoutModes(dir *tree.Dir, is uint32) bool {
-	want := uint32(0o700)
-	if is&0o777 == want {
+	if is&0o777 == 0o700 {
 		return false
 	}
-	if err := dir.SetMeta(&want, nil); err != nil {
+	if err := dir.SetMode(0o700); err != nil {
 		return false
 	}
 	now, err := dir.Stat()
 	if err != nil || now.Mode != is {
-		_ = dir.SetMeta(&is, nil) // it is refused as it was found
+		_ = dir.SetMode(is) // it is refused as it was found
 		return false
 	}
 	return true

@@ -15,11 +15,12 @@ var errDuplicate = errors.New("the id of another folder")
 // MakeFolder makes e's folder, or takes the real folder that is there, for the
 // entries that name e.ID as their parent. Its owner may write to it meanwhile,
 // whatever e.Mode says. A link is never taken for a folder. An e of kind Root
-// stands for the destination itself.
+// stands for the destination itself. E is kept until FinishFolder, and must not
+// change.
 func (f *Folder) MakeFolder(e *tree.Entry) (existed bool, err error) {
 	if e.Kind == tree.Root {
 		f.mu.Lock()
-		f.root.mode, f.root.mtime, f.root.hasMeta = e.Mode, e.MTime, true
+		f.root.entry = e
 		f.mu.Unlock()
 		return f.root.existed, f.fail("making", e, f.register(e.ID, f.root))
 	}
@@ -27,7 +28,7 @@ func (f *Folder) MakeFolder(e *tree.Entry) (existed bool, err error) {
 	if err != nil {
 		return false, fail("making", e.Name, err)
 	}
-	n := &node{name: e.Name, dir: parent.dir.Child(e.Name), vol: parent.vol, mode: e.Mode, mtime: e.MTime, hasMeta: true}
+	n := &node{name: e.Name, dir: parent.dir.Child(e.Name), vol: parent.vol, entry: e}
 	err = parent.dir.Mkdir(e.Name, (0o700|e.Mode)&0o777)
 	switch {
 	case err == nil:
@@ -94,7 +95,7 @@ func (f *Folder) register(id uint64, n *node) error {
 }
 
 // FinishFolder ends the folder e.ID, whose children are all done: it gets the
-// mode and mtime that MakeFolder was told, and is synced with Finish at the
+// metadata that MakeFolder was told, and is synced with Finish at the
 // latest. It fails with ErrGone if another item has its name by now. The
 // destination itself gets them in Finish. The id is forgotten in any case.
 func (f *Folder) FinishFolder(e *tree.Entry) error {
@@ -114,7 +115,9 @@ func (f *Folder) FinishFolder(e *tree.Entry) error {
 	}
 	err := f.endVolume(n)
 	if err == nil {
-		err = n.dir.SetMeta(&n.mode, &n.mtime)
+		var lost []tree.Loss
+		lost, err = n.dir.Apply(f.apply(n.entry, !n.existed))
+		f.lose(n.entry.ID, lost)
 	}
 	if !f.opts.NoSync {
 		err = errors.Join(err, n.vol.owe(n.dir))

@@ -292,6 +292,28 @@ func TestLinks(t *testing.T) {
 	}
 }
 
+// A run that is killed between the name and the clearing up leaves a tree file
+// whose part has become the final file. Nobody would ever ask for it.
+func TestTreeWithoutPartIsRemoved(t *testing.T) {
+	dir := t.TempDir()
+	b := content(2*chunk, 1)
+	interrupt(t, dir, fileEntry("left", len(b)), b, all)
+	state := filepath.Join(dir, tree.PartialName)
+	for _, name := range stateNames(t, dir) {
+		if strings.HasSuffix(name, partSuffix) {
+			must(t, os.Rename(filepath.Join(state, name), filepath.Join(dir, "left")))
+		}
+	}
+	f := open(t, dir, Options{})
+	left, err := f.Leftovers()
+	must(t, err)
+	if len(left) != 0 {
+		t.Errorf("leftovers are %q", left)
+	}
+	finish(t, f)
+	wantNames(t, dir, "left")
+}
+
 func TestLeftovers(t *testing.T) {
 	dir := t.TempDir()
 	b := content(2*chunk, 1)

@@ -9,9 +9,10 @@ import (
 	"ferry/transfer/tree"
 )
 
-// MakeLink makes the symbolic link e, with its mtime. same says that a link with
-// that target is there already. Anything else there is a Conflict, unless
-// replace, or OtherKind if it is a folder, which is never replaced.
+// MakeLink makes the symbolic link e, with its metadata. same says that a link
+// with that target is there already; it has e's metadata then too. Anything else
+// there is a Conflict, unless replace, or OtherKind if it is a folder, which is
+// never replaced.
 func (f *Folder) MakeLink(e *tree.Entry, replace bool) (same bool, err error) {
 	n, err := f.parent(e)
 	if err == nil {
@@ -20,52 +21,78 @@ func (f *Folder) MakeLink(e *tree.Entry, replace bool) (same bool, err error) {
 	if err != nil {
 		return false, fail("linking", e.Name, err)
 	}
-	err = n.dir.Symlink(e.Target, e.Name)
-	switch {
-	case err == nil:
-		err = n.dir.SetLinkTime(e.Name, e.MTime)
-	case errors.Is(err, fs.ErrExist):
-		same, err = n.relink(e, replace)
+	if m := f.opts.Metadata; m.Owner || m.Xattrs || m.HardLinks {
+		// Whoever may write to the folder could put another item in the place of
+		// the new link, which would then get the owner, or be linked to.
+		same, err = f.stageLink(n, e, replace)
+	} else {
+		same, err = f.makeLink(n, e, replace)
 	}
 	return same, f.fail("linking", e, err)
 }
 
-func (n *node) relink(e *tree.Entry, replace bool) (same bool, err error) {
+// makeLink makes the link under its own name, with an mtime only.
+func (f *Folder) makeLink(n *node, e *tree.Entry, replace bool) (same bool, err error) {
+	err = n.dir.Symlink(e.Target, e.Name)
+	if errors.Is(err, fs.ErrExist) {
+		return f.stageLink(n, e, replace)
+	}
+	if err == nil {
+		err = n.dir.SetLinkTime(e.Name, e.MTime)
+	}
+	if errors.Is(err, errors.ErrUnsupported) {
+		f.lose(e.ID, []tree.Loss{{What: tree.AttrTime, Err: err}})
+		err = nil
+	}
+	return false, err
+}
+
+// stageLink looks at what is there, and makes the link in the state folder.
+func (f *Folder) stageLink(n *node, e *tree.Entry, replace bool) (same bool, err error) {
 	info, err := n.dir.Lstat(e.Name)
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return false, err
 	}
-	if info.Kind == tree.Symlink {
-		target, err := n.dir.Readlink(e.Name)
-		if err != nil {
-			return false, err
+	if err == nil {
+		if same, err = f.sameLink(n, e, info); same || err != nil {
+			return same, err
 		}
-		if target == e.Target {
-			if info.MTime != e.MTime {
-				err = n.dir.SetLinkTime(e.Name, e.MTime)
-			}
-			return err == nil, err
+		if info.Kind == tree.Folder {
+			return false, fmt.Errorf("a folder has that name: %w", syscall.EISDIR)
+		}
+		if !replace {
+			n.fresh.Store(false)
+			return false, fs.ErrExist
 		}
 	}
-	if info.Kind == tree.Folder {
-		return false, fmt.Errorf("a folder has that name: %w", syscall.EISDIR)
-	}
-	if !replace {
-		n.fresh.Store(false)
-		return false, fs.ErrExist
-	}
-	temp := tempName()
-	return false, n.vol.inState(func(dir *tree.Dir) error {
+	var made tree.Info
+	err = f.stage(n, e, replace, func(dir *tree.Dir, temp string) (lost []tree.Loss, err error) {
 		if err := dir.Symlink(e.Target, temp); err != nil {
-			return err
+			return nil, err
 		}
-		err := dir.SetLinkTime(temp, e.MTime)
-		if err == nil {
-			err = dir.Rename(temp, n.dir, e.Name, true)
-		}
-		if err != nil {
-			err = errors.Join(err, dir.Remove(temp, false))
-		}
-		return err
+		made, lost, err = f.applyStaged(dir, temp, e)
+		return lost, err
 	})
+	if err == nil {
+		f.remember(e, n, e.Name, made)
+	}
+	return false, err
+}
+
+// sameLink reports whether info, of what has e's name, is of a link to e's
+// target, which then gets e's metadata.
+func (f *Folder) sameLink(n *node, e *tree.Entry, info tree.Info) (bool, error) {
+	if info.Kind != tree.Symlink {
+		return false, nil
+	}
+	target, err := n.dir.Readlink(e.Name)
+	if err != nil || target != e.Target {
+		return false, err
+	}
+	if m := f.opts.Metadata; m.Owner || m.Xattrs || info.MTime != e.MTime {
+		err = f.metadataOnly(n, e, info)
+	} else {
+		f.remember(e, n, e.Name, info)
+	}
+	return err == nil, err
 }

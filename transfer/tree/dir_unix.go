@@ -155,8 +155,8 @@ func (d *Dir) Readlink(name string) (string, error) {
 	return string(b[:n]), nil
 }
 
-// Mkdir makes the folder name. The umask takes bits of mode away; SetMeta on
-// the child makes it exact.
+// Mkdir makes the folder name. The umask takes bits of mode away; Apply or
+// SetMode on the child makes it exact.
 func (d *Dir) Mkdir(name string, mode uint32) error {
 	return d.at("mkdir", name, func(fd int) error { return unix.Mkdirat(fd, name, mode&0o777) })
 }

@@ -90,11 +90,11 @@ func TestNoCallFollowsLinks(t *testing.T) {
 	before, err := Stat(filepath.Join(out, "file"))
 	check(t, err)
 
-	mode, mtime := uint32(0o777), Time{Sec: 1}
 	fails := map[string]error{}
 	_, fails["stat"] = d.Child("folder").Stat()
 	fails["mkdir"] = d.Child("folder").Mkdir("new", 0o700)
-	fails["setmeta"] = d.Child("folder").SetMeta(&mode, &mtime)
+	fails["setmode"] = d.Child("folder").SetMode(0o777)
+	_, fails["apply"] = d.Child("folder").Apply(&Apply{Mode: 0o777, MTime: Time{Sec: 1}})
 	_, fails["names"] = d.Child("folder").ReadNames()
 	_, _, fails["open"] = d.OpenFile("file")
 	_, _, _, fails["readsmall"] = d.ReadSmall("file", make([]byte, 10))
@@ -224,7 +224,8 @@ func TestExactModesAndTimes(t *testing.T) {
 			check(t, err)
 			before, err := f.Stat()
 			check(t, err)
-			check(t, SetFileMeta(f, mode, stamp))
+			_, err = ApplyFile(f, &Apply{Mode: mode, MTime: stamp})
+			check(t, err)
 			check(t, f.Close())
 			info, err := d.Lstat(name)
 			if err != nil || info.Mode != mode&0o777 || info.MTime != stamp {
@@ -241,7 +242,8 @@ func TestExactModesAndTimes(t *testing.T) {
 			if mask == 0o777 { // or only root could open it
 				check(t, os.Chmod(filepath.Join(path, "d"+name), 0o700))
 			}
-			check(t, sub.SetMeta(&mode, &stamp))
+			_, err = sub.Apply(&Apply{Mode: mode, MTime: stamp})
+			check(t, err)
 			if info, err = d.Lstat("d" + name); err != nil || info.Mode != mode&0o777 || info.MTime != stamp {
 				t.Errorf("umask %o: folder's mode %o as %o, mtime %v, %v", mask, mode, info.Mode, info.MTime, err)
 			}
@@ -255,18 +257,25 @@ func atime(fi os.FileInfo) time.Time {
 	return accessTime(st)
 }
 
-func TestSetMetaKeepsWhatIsTheReceivers(t *testing.T) {
+func TestSetModeKeepsWhatIsTheReceivers(t *testing.T) {
 	path, d := open(t, 2)
 	check(t, d.Mkdir("shared", 0o700))
 	check(t, unix.Chmod(filepath.Join(path, "shared"), 0o2770|unix.S_ISVTX))
 	info, err := d.Lstat("shared")
 	check(t, err)
 	special := info.Mode &^ 0o777
-	mode := uint32(0o750)
-	check(t, d.Child("shared").SetMeta(&mode, nil))
-	after, err := d.Lstat("shared")
-	if err != nil || after.Mode != special|0o750 || after.MTime != info.MTime {
-		t.Errorf("mode %o of %o, mtime %v of %v, %v", after.Mode, info.Mode, after.MTime, info.MTime, err)
+	for mode, set := range map[uint32]func() error{
+		0o750: func() error { return d.Child("shared").SetMode(0o750) },
+		0o705: func() error {
+			_, err := d.Child("shared").Apply(&Apply{Mode: 0o705, MTime: info.MTime})
+			return err
+		},
+	} {
+		check(t, set())
+		after, err := d.Lstat("shared")
+		if err != nil || after.Mode != special|mode || after.MTime != info.MTime {
+			t.Errorf("mode %o of %o, mtime %v of %v, %v", after.Mode, info.Mode, after.MTime, info.MTime, err)
+		}
 	}
 }
 

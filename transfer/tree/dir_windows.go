@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
-	"time"
 )
 
 // handle is an open folder. os.Root follows links inside itself, so each use of
@@ -230,13 +229,8 @@ func (d *Dir) Handle() (f *os.File, err error) {
 // Sync does nothing: NTFS journals names, and has no call to wait for them.
 func (d *Dir) Sync() error { return nil }
 
-// SetMeta sets the folder's own mtime. A mode has no meaning on Windows.
-func (d *Dir) SetMeta(_ *uint32, mtime *Time) error {
-	if mtime == nil {
-		return nil
-	}
-	return d.at("utimes", "", func(r *os.Root) error { return r.Chtimes(".", time.Time{}, mtime.Std()) })
-}
+// SetMode does nothing: a folder's mode has no meaning on Windows.
+func (d *Dir) SetMode(uint32) error { return nil }
 
 // SetLinkTime fails with errors.ErrUnsupported.
 func (d *Dir) SetLinkTime(name string, _ Time) error {

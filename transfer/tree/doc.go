@@ -14,8 +14,12 @@
 // Names are bytes. They are checked and refused, never repaired, and appear in
 // errors as they are: whoever shows an error escapes it.
 //
-// Not here: owners, extended attributes, holes, hard links as such, and which
-// existing item may be replaced.
+// Metadata beyond mode & 0777 and mtime is read and applied on Linux, in part on
+// macOS (no attributes of links, no special files), not on Windows. What cannot
+// be is a Loss and no error, one of a kind for an item. Numbers of users and
+// groups inside ACLs are carried as they are.
+//
+// Not here: which existing item may be replaced.
 //
 // The package starts no goroutine. A Walk runs in its caller's; a Dirs and its
 // folders may be used from many. One walk holds the names of one folder per

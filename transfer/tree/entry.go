@@ -9,14 +9,20 @@ type Kind uint8
 // The kinds. Stream is content of unknown length, Root the destination folder
 // itself, FolderEnd the mark after a folder's last child.
 const (
-	File      Kind = 1
-	Folder    Kind = 2
-	Symlink   Kind = 3
-	HardLink  Kind = 4
-	Stream    Kind = 5
-	Root      Kind = 6
-	FolderEnd Kind = 15
-	// KindOther is a FIFO, socket or device found on disk; it has no wire value.
+	File     Kind = 1
+	Folder   Kind = 2
+	Symlink  Kind = 3
+	HardLink Kind = 4
+	Stream   Kind = 5
+	Root     Kind = 6
+	FIFO     Kind = 7
+	// CharDevice and BlockDevice have numbers instead of content.
+	CharDevice  Kind = 8
+	BlockDevice Kind = 9
+	Socket      Kind = 10
+	FolderEnd   Kind = 15
+	// KindOther is a FIFO, socket or device found on disk, which Info.Special
+	// tells apart; it has no wire value.
 	KindOther Kind = 255
 )
 
@@ -34,6 +40,14 @@ func (k Kind) String() string {
 		return "stream"
 	case Root:
 		return "root"
+	case FIFO:
+		return "FIFO"
+	case CharDevice:
+		return "character device"
+	case BlockDevice:
+		return "block device"
+	case Socket:
+		return "socket"
 	case FolderEnd:
 		return "end of folder"
 	case KindOther:
@@ -63,8 +77,14 @@ type Entry struct {
 	ID, Parent uint64
 	Kind       Kind
 	Name       string // one component, see CheckName; empty for Root and FolderEnd
-	Mode       uint32 // permission bits, & 0777
+	Mode       uint32 // permission bits, & 0777; & 07777 with Metadata.Owner
 	MTime      Time
 	Size       int64  // bytes; -1 when unknown
 	Target     string // of a symbolic link, see CheckTarget
+	// LinkTo is the ID of what a HardLink is a further name of. Linked says, of
+	// that item and of a HardLink, that more names of it may follow.
+	LinkTo       uint64
+	Linked       bool
+	Major, Minor uint32 // of a device
+	Extra        *Extra // nil: nothing beyond mode and mtime is told
 }

@@ -96,7 +96,7 @@ func (d *Dir) readSmall(name string, buf []byte, follow bool) (n int, before, af
 }
 
 // Create makes the file name, which must not exist, and opens it for reading
-// and writing. The umask takes bits of mode away; see SetFileMeta.
+// and writing. The umask takes bits of mode away; see ApplyFile.
 func (d *Dir) Create(name string, mode uint32) (*os.File, error) {
 	return d.create("create", name, name,
 		unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, mode)
@@ -127,45 +127,21 @@ func (d *Dir) Sync() error {
 	return d.at("fsync", "", syncFolder)
 }
 
-// SetMeta sets the folder's own mode (& 0777, whatever the umask) and mtime, by
-// its handle; nil leaves one alone. Set-id and sticky bits stay: they are the
-// receiver's arrangement.
-func (d *Dir) SetMeta(mode *uint32, mtime *Time) error {
-	if mode != nil {
-		err := d.at("chmod", "", func(fd int) error {
-			info, err := fstat(fd)
-			if want := info.Mode&^0o777 | *mode&0o777; err == nil && want != info.Mode {
-				err = unix.Fchmod(fd, want)
-			}
-			return err
-		})
-		if err != nil {
-			return err
+// SetMode sets the folder's own mode, & 0777 whatever the umask, by its handle.
+// Set-id and sticky bits stay: they are the receiver's arrangement.
+func (d *Dir) SetMode(mode uint32) error {
+	return d.at("chmod", "", func(fd int) error {
+		info, err := fstat(fd)
+		if want := info.Mode&^0o777 | mode&0o777; err == nil && want != info.Mode {
+			err = unix.Fchmod(fd, want)
 		}
-	}
-	if mtime == nil {
-		return nil
-	}
-	return d.at("utimes", "", func(fd int) error { return setTime(fd, *mtime) })
+		return err
+	})
 }
 
 // SetLinkTime sets the mtime of name, a symbolic link, without following it.
 func (d *Dir) SetLinkTime(name string, mtime Time) error {
 	return d.at("utimes", name, func(fd int) error { return setTimeAt(fd, name, mtime) })
-}
-
-// SetFileMeta sets the mode, exactly & 0777 whatever the umask, and the mtime
-// of an open file, by its handle.
-func SetFileMeta(f *os.File, mode uint32, mtime Time) error {
-	defer runtime.KeepAlive(f)
-	fd := int(f.Fd())
-	if err := retry(func() error { return unix.Fchmod(fd, mode&0o777) }); err != nil {
-		return &os.PathError{Op: "chmod", Path: f.Name(), Err: err}
-	}
-	if err := retry(func() error { return setTime(fd, mtime) }); err != nil {
-		return &os.PathError{Op: "utimes", Path: f.Name(), Err: err}
-	}
-	return nil
 }
 
 // Fstat returns what the open file f is now.

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"syscall"
 )
 
 // OpenFile opens the regular file name for reading, without following a link,
@@ -81,7 +80,7 @@ func (d *Dir) openStream(_ context.Context, name string, _ bool) (f *os.File, in
 	if err != nil {
 		return nil, Info{}, err
 	}
-	return f, Info{Kind: KindOther}, nil
+	return f, Info{Kind: KindOther, Allocated: -1}, nil
 }
 
 // ReadSmall reads the regular file name into buf until its end or until buf is
@@ -125,17 +124,6 @@ func (d *Dir) LinkUnnamed(_ *os.File, name string) error {
 	return d.fail("link", name, errors.ErrUnsupported)
 }
 
-// SetFileMeta sets the mtime of an open file by its handle, and makes it
-// read-only unless mode lets its owner write.
-func SetFileMeta(f *os.File, mode uint32, mtime Time) error {
-	// The time first: a read-only file may not take one.
-	ft := syscall.NsecToFiletime(mtime.Std().UnixNano())
-	if err := syscall.SetFileTime(syscall.Handle(f.Fd()), nil, nil, &ft); err != nil {
-		return &os.PathError{Op: "utimes", Path: f.Name(), Err: err}
-	}
-	return f.Chmod(fs.FileMode(mode & 0o777))
-}
-
 // Fstat returns what the open file f is now.
 func Fstat(f *os.File) (Info, error) {
 	fi, err := f.Stat()
@@ -168,6 +156,8 @@ func infoOf(fi os.FileInfo) Info {
 		Mode:  uint32(fi.Mode().Perm()),
 		Size:  fi.Size(),
 		MTime: TimeOf(fi.ModTime()),
+
+		Allocated: -1,
 	}
 }
 

@@ -9,6 +9,14 @@ type Info struct {
 	// CTime, Dev, Ino and Nlink are zero where the system does not give them.
 	CTime           Time
 	Dev, Ino, Nlink uint64
+	// Special is what an item of KindOther is: FIFO, CharDevice, BlockDevice or
+	// Socket, or 0 if the system does not say. Major and Minor are a device's.
+	Special      Kind
+	Major, Minor uint32
+	// UID and GID are meaningful where the system has owners.
+	UID, GID uint32
+	// Allocated is the space on disk in bytes, -1 where the system does not say.
+	Allocated int64
 }
 
 // SameVersion reports whether nothing that can be seen without reading has

@@ -60,6 +60,10 @@ func infoOf(st *unix.Stat_t) Info {
 		Dev:   uint64(st.Dev),
 		Ino:   st.Ino,
 		Nlink: uint64(st.Nlink),
+		UID:   st.Uid,
+		GID:   st.Gid,
+		// The unit of st_blocks, whatever the file system's.
+		Allocated: int64(st.Blocks) * 512,
 	}
 	switch uint32(st.Mode) & unix.S_IFMT {
 	case unix.S_IFREG:
@@ -68,6 +72,17 @@ func infoOf(st *unix.Stat_t) Info {
 		info.Kind = Folder
 	case unix.S_IFLNK:
 		info.Kind = Symlink
+	case unix.S_IFIFO:
+		info.Special = FIFO
+	case unix.S_IFSOCK:
+		info.Special = Socket
+	case unix.S_IFCHR:
+		info.Special = CharDevice
+	case unix.S_IFBLK:
+		info.Special = BlockDevice
+	}
+	if info.Special == CharDevice || info.Special == BlockDevice {
+		info.Major, info.Minor = unix.Major(uint64(st.Rdev)), unix.Minor(uint64(st.Rdev))
 	}
 	return info
 }

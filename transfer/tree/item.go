@@ -16,6 +16,9 @@ type Item struct {
 
 	base   string // name in Dir, which of a named source may differ from Name
 	follow bool   // base may be a link
+	// passage: a folder that is there for what is in it, being a source or above a
+	// listed path.
+	passage bool
 }
 
 // Open opens a File or Stream for reading and returns what it is after the

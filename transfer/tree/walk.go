@@ -23,10 +23,27 @@ type Walk struct {
 	// link without it, unless its path ends in a slash or it leads to a FIFO or
 	// device.
 	Follow bool
+	// Select says what of the sources is taken. Excluded is told of each item that
+	// it leaves out; may be nil.
+	Select   Selection
+	Excluded func(display string, why *Exclusion)
 	// Problem is told of each item that is left out, with its children, or whose
 	// children are: unreadable, or with ErrSpecial, ErrOwnState, ErrName,
 	// ErrTooDeep, ErrLoop. If nil, the first problem ends the walk.
 	Problem func(display string, err error)
+
+	// Metadata is what entries are to carry beyond mode & 0777 and mtime; with
+	// Follow no hard links.
+	Metadata Metadata
+	// Granted returns what of Metadata the receiver takes. It is called once at
+	// most, before the first hard link or special file is emitted, and may wait.
+	// If nil, all is granted.
+	Granted func(ctx context.Context) (Metadata, error)
+	// HardLinks, with Metadata.HardLinks, remembers the items with several names.
+	HardLinks *HardLinks
+	// Lost is told of metadata that could not be read; the item is sent. May be
+	// nil.
+	Lost func(display string, lost []Loss)
 }
 
 // Run calls emit for each item, depth first: a folder, its children in the
@@ -34,7 +51,7 @@ type Walk struct {
 // folder's ID. Ids are 1, 2, … in the order of the entries. The item may be
 // kept by emit. Run returns the first error of emit, or the cause of ctx.
 func (w *Walk) Run(ctx context.Context, emit func(*Item) error) error {
-	r := &walkRun{Walk: w, ctx: ctx, emit: emit}
+	r := &walkRun{Walk: w, ctx: ctx, emit: emit, meta: w.Metadata, accounts: NewAccounts()}
 	for i := range w.Sources {
 		if err := r.source(&w.Sources[i]); err != nil {
 			return err
@@ -49,6 +66,14 @@ type walkRun struct {
 	emit func(*Item) error
 	id   uint64 // of the last entry
 
+	meta     Metadata // wished for, or once that is known granted
+	granted  bool     // meta is what the receiver takes
+	accounts *Accounts
+
+	filter *Filter // for the items of the current folder
+	above  int     // bytes of a display name before the path below the source
+	dev    uint64  // file system of the source
+
 	// The folder of the last source that was not one, for lists of many files in
 	// one folder.
 	lastPath string
@@ -62,12 +87,30 @@ type place struct {
 	display string
 	depth   int // folders above
 	length  int // bytes of the slash path, name included
+	// only has the listed paths, below the source, that are taken of what is in
+	// it; nil is all.
+	only []string
+}
+
+// child is the place of name in the folder at p, whose entry is id.
+func (p place) child(id uint64, name string) place {
+	c := place{name: name, parent: id, depth: p.depth, length: p.length + len(name)}
+	if endsInSlash(p.display) {
+		c.display = p.display + name
+	} else {
+		c.display = p.display + "/" + name
+	}
+	if p.name != "" {
+		c.depth, c.length = c.depth+1, c.length+1
+	}
+	return c
 }
 
 func (r *walkRun) source(s *Source) error {
-	at := place{name: s.Name, display: s.Path, length: len(s.Name)}
+	at := place{name: s.Name, display: s.Path, length: len(s.Name), only: r.Select.List.only()}
+	r.filter, r.above = r.Select.Filter, len(withSlash(s.Path))
 	if s.Contents {
-		at = place{display: s.Path}
+		at.name, at.length = "", 0
 		return r.folder(at, Root, r.Dirs.lazy(s.Path))
 	}
 	if err := CheckName(s.Name); err != nil {
@@ -82,8 +125,12 @@ func (r *walkRun) source(s *Source) error {
 		return r.problem(at.display, err)
 	case info.Kind == Folder:
 		return r.sourceFolder(at, s.Path, info)
-	case asFolder:
+	case asFolder || at.only != nil:
 		return r.problem(at.display, fmt.Errorf("%q: %w", s.Path, ErrNotFolder))
+	}
+	if why := r.Select.ExcludedSource(s.Path, info); why != nil {
+		r.leaveOut(at, why)
+		return nil
 	}
 	if parent == "" {
 		parent = "."
@@ -96,6 +143,13 @@ func (r *walkRun) source(s *Source) error {
 		// Such a link stands for a stream: /dev/stdin, or a shell's <(command).
 		if end, err := r.lastDir.stat(base, true); err == nil && end.Kind == KindOther {
 			info, follow = end, true
+		}
+	}
+	if info.Kind == KindOther && !follow && r.meta.Devices {
+		if ok, err := r.special(info); err != nil {
+			return err
+		} else if ok {
+			return r.leaf(at, r.lastDir, base, info)
 		}
 	}
 	if info.Kind == KindOther {
@@ -129,8 +183,13 @@ func (r *walkRun) folder(at place, kind Kind, d *Dir) error {
 	if err != nil {
 		return r.problem(at.display, err)
 	}
+	if r.otherFileSystem(at, info) {
+		return nil
+	}
 	e := r.entry(at, kind, info)
-	if err := r.emit(&Item{Entry: e, Dir: d, Info: info, Display: at.display}); err != nil {
+	e.Extra = r.extra(at, d, "", info)
+	passage := at.parent == 0 || at.only != nil
+	if err := r.emit(&Item{Entry: e, Dir: d, Info: info, Display: at.display, passage: passage}); err != nil {
 		return err
 	}
 	if err := r.children(at, e.ID, d); err != nil {
@@ -141,23 +200,23 @@ func (r *walkRun) folder(at place, kind Kind, d *Dir) error {
 }
 
 func (r *walkRun) children(at place, id uint64, d *Dir) error {
+	outer := r.filter
+	defer func() { r.filter = outer }()
+	if err := r.enterRules(at, d); err != nil {
+		return r.problem(withSlash(at.display)+r.Select.IgnoreFile, err)
+	}
+	if at.only != nil {
+		return r.listed(at, id, d)
+	}
 	names, err := d.ReadNames()
 	if err != nil {
 		return r.problem(at.display, err)
-	}
-	display := at.display
-	if display == "" || !isSlash(display[len(display)-1]) {
-		display += "/"
 	}
 	for _, n := range names {
 		if r.ctx.Err() != nil {
 			return context.Cause(r.ctx)
 		}
-		c := place{name: n.Name, parent: id, display: display + n.Name, depth: at.depth, length: at.length + len(n.Name)}
-		if at.name != "" {
-			c.depth, c.length = c.depth+1, c.length+1
-		}
-		if err := r.child(c, d, n); err != nil {
+		if err := r.child(at.child(id, n.Name), d, n); err != nil {
 			return err
 		}
 	}
@@ -165,6 +224,18 @@ func (r *walkRun) children(at place, id uint64, d *Dir) error {
 }
 
 func (r *walkRun) child(at place, d *Dir, n DirName) error {
+	var info Info
+	var absent error
+	// A rule may be about folders only: a look tells what the listing does not.
+	kind := n.Kind
+	looked := kind == 0 || kind == Symlink && r.Follow
+	if looked {
+		info, absent = d.stat(n.Name, r.Follow)
+		kind = info.Kind
+	}
+	if r.excluded(at, kind == Folder) {
+		return nil
+	}
 	err := CheckName(n.Name)
 	if err == nil && (at.depth > MaxDepth || at.length > MaxPath) {
 		err = ErrTooDeep
@@ -172,24 +243,33 @@ func (r *walkRun) child(at place, d *Dir, n DirName) error {
 	if err != nil {
 		return r.problem(at.display, err)
 	}
-	if n.Kind == Folder {
-		return r.folder(at, Folder, d.Child(n.Name))
+	if !looked && kind != Folder {
+		info, absent = d.stat(n.Name, r.Follow)
 	}
-	info, err := d.stat(n.Name, r.Follow)
 	switch {
-	case err != nil:
-		return r.problem(at.display, err)
-	case info.Kind == Folder:
+	case absent != nil:
+		return r.absent(at, absent)
+	case kind == Folder || info.Kind == Folder:
 		c := d.Child(n.Name)
-		c.follow = r.Follow
+		c.follow = r.Follow && n.Kind != Folder
 		return r.folder(at, Folder, c)
+	case at.only != nil:
+		return r.absent(at, ErrNotFolder)
 	case info.Kind == KindOther:
-		return r.problem(at.display, ErrSpecial)
+		if ok, err := r.special(info); err != nil {
+			return err
+		} else if !ok {
+			return r.problem(at.display, ErrSpecial)
+		}
+	}
+	if why := r.Select.excludedSize(info); why != nil {
+		r.leaveOut(at, why)
+		return nil
 	}
 	return r.leaf(at, d, n.Name, info)
 }
 
-// leaf emits a file or link.
+// leaf emits a file, link or special file, or a further name of one.
 func (r *walkRun) leaf(at place, d *Dir, base string, info Info) error {
 	var target string
 	if info.Kind == Symlink {
@@ -201,15 +281,85 @@ func (r *walkRun) leaf(at place, d *Dir, base string, info Info) error {
 			return r.problem(at.display, err)
 		}
 	}
-	e := r.entry(at, info.Kind, info)
-	e.Target = target
+	kind := info.Kind
+	if kind == KindOther {
+		kind = info.Special
+	}
+	first, more, err := r.link(info)
+	if err != nil {
+		return err
+	}
+	if first != 0 {
+		kind, target = HardLink, ""
+	}
+	e := r.entry(at, kind, info)
+	e.Target, e.LinkTo, e.Linked = target, first, more
+	switch kind {
+	case CharDevice, BlockDevice:
+		e.Major, e.Minor = info.Major, info.Minor
+	case HardLink:
+		e.Mode, e.MTime = 0, Time{}
+	}
+	if kind != HardLink {
+		e.Extra = r.extra(at, d, base, info)
+	}
 	return r.emit(&Item{Entry: e, Dir: d, Info: info, Display: at.display, base: base, follow: r.Follow})
+}
+
+// link looks whether the next entry is a further name of an earlier one.
+func (r *walkRun) link(info Info) (first uint64, more bool, err error) {
+	if !r.meta.HardLinks || r.Follow || r.HardLinks == nil || info.Nlink < 2 {
+		return 0, false, nil
+	}
+	if err := r.ask(); err != nil || !r.meta.HardLinks {
+		return 0, false, err
+	}
+	first, more = r.HardLinks.meet(r.id+1, info)
+	return first, more, nil
+}
+
+// special reports whether a special file is to be emitted as what it is.
+func (r *walkRun) special(info Info) (bool, error) {
+	if !r.meta.Devices || info.Special == 0 {
+		return false, nil
+	}
+	err := r.ask()
+	return r.meta.Devices, err
+}
+
+// ask learns, once, what the receiver takes.
+func (r *walkRun) ask() error {
+	if r.granted || r.Granted == nil {
+		return nil
+	}
+	m, err := r.Granted(r.ctx)
+	if err == nil {
+		r.meta, r.granted = m, true
+	}
+	return err
+}
+
+// extra returns what the item has beyond mode and mtime, as far as it is wished
+// for and can be read.
+func (r *walkRun) extra(at place, d *Dir, base string, info Info) *Extra {
+	if !r.meta.Owner && !r.meta.Xattrs {
+		return nil
+	}
+	x, lost := d.readExtra(base, info, r.Follow, r.meta, r.accounts)
+	if len(lost) > 0 && r.Lost != nil {
+		r.Lost(at.display, lost)
+	}
+	return x
 }
 
 // entry makes the next entry. Only files have a size.
 func (r *walkRun) entry(at place, kind Kind, info Info) Entry {
 	r.id++
-	e := Entry{ID: r.id, Parent: at.parent, Kind: kind, Name: at.name, Mode: info.Mode & 0o777, MTime: info.MTime}
+	bits := uint32(0o777)
+	if r.meta.Owner {
+		bits = 0o7777
+	}
+	e := Entry{ID: r.id, Parent: at.parent, Kind: kind, Name: at.name, Mode: info.Mode & bits, MTime: info.MTime}
 	if kind == File {
 		e.Size = info.Size
 	}

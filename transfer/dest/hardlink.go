@@ -1,0 +1,132 @@
+package dest
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"syscall"
+
+	"ferry/transfer/tree"
+)
+
+// errNoTarget: what the link is to is not here, or was not remembered.
+var errNoTarget = fmt.Errorf("the item that it is a hard link to is not there: %w", errors.ErrUnsupported)
+
+// target is where an item is that hard links may come to.
+type target struct {
+	dir  *tree.Dir
+	name string
+	info tree.Info // as it was put there
+}
+
+// is reports whether info is of the item. The number alone may be another's by
+// now, once the item is removed.
+func (t *target) is(info tree.Info) bool {
+	return info.SameFile(t.info) && info.Kind == t.info.Kind && info.Special == t.info.Special &&
+		info.Size == t.info.Size && info.MTime == t.info.MTime
+}
+
+// Remember takes note that the entry e, with Linked, is what stands under name
+// in e's folder, for hard links to it; an empty name is e's own. What this
+// delivery makes, publishes, keeps or touches is remembered without it; it is
+// for items left alone, and for those found the same under another name.
+func (f *Folder) Remember(e *tree.Entry, name string) error {
+	n, err := f.parent(e)
+	if err != nil {
+		return fail("looking at", e.Name, err)
+	}
+	if name == "" {
+		name = e.Name
+	}
+	info, err := n.dir.Lstat(name)
+	if err != nil {
+		return f.fail("looking at", e, err)
+	}
+	f.remember(e, n, name, info)
+	return nil
+}
+
+// remember notes nothing beyond the table's limit, which is the protocol's: a
+// link to such an item then fails.
+func (f *Folder) remember(e *tree.Entry, n *node, name string, info tree.Info) {
+	if !e.Linked || !f.opts.Metadata.HardLinks || info.Kind == tree.Folder {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.targets) < tree.MaxHardLinks {
+		f.targets[e.ID] = &target{dir: n.dir, name: name, info: info}
+	}
+}
+
+// Forget ends what Remember began: no more links to the entry id come.
+// MakeHardLink does it for a link without Linked.
+func (f *Folder) Forget(id uint64) {
+	f.mu.Lock()
+	delete(f.targets, id)
+	f.mu.Unlock()
+}
+
+// MakeHardLink makes e a further name of the entry e.LinkTo, which was
+// remembered. same says that it is that already. Anything else there is a
+// Conflict, unless replace, or OtherKind if it is a folder. If another item
+// stands where that entry was put, the result is a Conflict too. Unsupported:
+// the file system has no hard links, the item is on another one, or it is not
+// remembered.
+func (f *Folder) MakeHardLink(e *tree.Entry, replace bool) (same bool, err error) {
+	f.mu.RLock()
+	t := f.targets[e.LinkTo]
+	f.mu.RUnlock()
+	if !e.Linked {
+		f.Forget(e.LinkTo)
+	}
+	n, err := f.parent(e)
+	if err != nil {
+		return false, fail("linking", e.Name, err)
+	}
+	if t == nil {
+		return false, f.fail("linking", e, errNoTarget)
+	}
+	there, err := n.dir.Lstat(e.Name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		err = nil
+	case err != nil:
+	case knownInode(there) && t.is(there):
+		return true, nil
+	case there.Kind == tree.Folder:
+		err = fmt.Errorf("a folder has that name: %w", syscall.EISDIR)
+	case !replace:
+		n.fresh.Store(false)
+		err = fs.ErrExist
+	}
+	if err == nil {
+		err = f.stage(n, e, replace, func(dir *tree.Dir, temp string) ([]tree.Loss, error) {
+			return nil, t.link(dir, temp)
+		})
+	}
+	return false, f.fail("linking", e, err)
+}
+
+// link gives the item the name temp, if it is still the one that was put there.
+func (t *target) link(dir *tree.Dir, temp string) error {
+	if err := t.dir.Link(t.name, dir, temp); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			if _, gone := t.dir.Lstat(t.name); errors.Is(gone, fs.ErrNotExist) {
+				return fmt.Errorf("%w: %w", ErrChanged, errNoTarget)
+			}
+		}
+		if errors.Is(err, syscall.EXDEV) || errors.Is(err, syscall.EMLINK) {
+			err = fmt.Errorf("%w: %w", errors.ErrUnsupported, err)
+		}
+		return err
+	}
+	info, err := dir.Lstat(temp)
+	if err == nil && !t.is(info) {
+		err = ErrChanged
+	}
+	return err
+}
+
+// knownInode: the system tells one file from another by a look at the name.
+func knownInode(info tree.Info) bool { return info.Ino != 0 }

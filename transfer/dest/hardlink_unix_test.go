@@ -1,0 +1,168 @@
+//go:build linux || darwin
+
+package dest
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"ferry/transfer/tree"
+)
+
+func linked(t testing.TB, dir string) *Folder {
+	return open(t, dir, Options{Metadata: tree.Metadata{HardLinks: true}})
+}
+
+func linkEntry(id, to uint64, name string) *tree.Entry {
+	return &tree.Entry{ID: id, Kind: tree.HardLink, Name: name, LinkTo: to, Linked: true}
+}
+
+func sameInode(t testing.TB, a, b string) bool {
+	t.Helper()
+	ai, err := os.Lstat(a)
+	must(t, err)
+	bi, err := os.Lstat(b)
+	must(t, err)
+	return os.SameFile(ai, bi)
+}
+
+// first publishes a file that hard links may come to, of a size that has a name
+// before it is published or not.
+func first(t testing.TB, f *Folder, size int, pub Publication) *tree.Entry {
+	t.Helper()
+	e := fileEntry("first", size)
+	e.ID, e.Linked = 1, true
+	done := sealed(t, f, e, content(size, 4))
+	done.Replace, done.Rename = pub.Replace, pub.Rename
+	publish(t, f, done)
+	return e
+}
+
+func TestHardLinks(t *testing.T) {
+	for _, size := range []int{0, 100, 2 * chunk} {
+		dir := t.TempDir()
+		f := linked(t, dir)
+		first(t, f, size, Publication{})
+		_, err := f.MakeFolder(folderEntry(2, 0, "sub"))
+		must(t, err)
+		e := linkEntry(3, 1, "second")
+		e.Parent = 2
+		for _, want := range []bool{false, true} {
+			if same, err := f.MakeHardLink(e, false); err != nil || same != want {
+				t.Errorf("same %v, %v; want %v", same, err, want)
+			}
+		}
+		must(t, f.FinishFolder(folderEntry(2, 0, "sub")))
+		finish(t, f)
+		if !sameInode(t, filepath.Join(dir, "first"), filepath.Join(dir, "sub/second")) {
+			t.Errorf("%d bytes: two files", size)
+		}
+		wantNames(t, dir, "first", "sub")
+	}
+}
+
+func TestHardLinkInTheWayOfOthers(t *testing.T) {
+	dir := t.TempDir()
+	f := linked(t, dir)
+	first(t, f, 10, Publication{})
+	must(t, os.WriteFile(filepath.Join(dir, "taken"), []byte("mine"), 0o600))
+	must(t, os.Mkdir(filepath.Join(dir, "folder"), 0o700))
+	_, err := f.MakeHardLink(linkEntry(2, 1, "taken"), false)
+	wantKind(t, err, Conflict)
+	holds(t, filepath.Join(dir, "taken"), []byte("mine"))
+	_, err = f.MakeHardLink(linkEntry(3, 1, "folder"), true)
+	wantKind(t, err, OtherKind)
+	if _, err := f.MakeHardLink(linkEntry(4, 1, "taken"), true); err != nil {
+		t.Error(err)
+	}
+	if !sameInode(t, filepath.Join(dir, "first"), filepath.Join(dir, "taken")) {
+		t.Error("it was not replaced")
+	}
+	finish(t, f)
+	wantNames(t, dir, "first", "folder", "taken")
+}
+
+// Whoever puts another item where the file was published gets no link to it.
+func TestHardLinkToWhatWasSwapped(t *testing.T) {
+	dir := t.TempDir()
+	f := linked(t, dir)
+	first(t, f, 10, Publication{})
+	secret := filepath.Join(t.TempDir(), "secret")
+	must(t, os.WriteFile(secret, []byte("secret"), 0o600))
+	name := filepath.Join(dir, "first")
+	must(t, os.Remove(name))
+	for _, swap := range []func() error{
+		func() error { return os.Link(secret, name) },
+		func() error { return os.Symlink(secret, name) },
+		func() error { return nil },
+	} {
+		must(t, swap())
+		_, err := f.MakeHardLink(linkEntry(2, 1, "second"), true)
+		wantKind(t, err, Conflict)
+		if _, err := os.Lstat(filepath.Join(dir, "second")); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("a link was made: %v", err)
+		}
+		if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			t.Fatal(err)
+		}
+	}
+	if left := stateNames(t, dir); len(left) > 0 {
+		t.Errorf("state folder holds %q", left)
+	}
+}
+
+func TestHardLinkToWhatIsNotRemembered(t *testing.T) {
+	dir := t.TempDir()
+	f := linked(t, dir)
+	_, err := f.MakeHardLink(linkEntry(2, 1, "second"), true)
+	wantKind(t, err, Unsupported)
+	first(t, f, 10, Publication{})
+	last := linkEntry(3, 1, "second")
+	last.Linked = false
+	_, err = f.MakeHardLink(last, true)
+	must(t, err)
+	_, err = f.MakeHardLink(linkEntry(4, 1, "third"), true)
+	wantKind(t, err, Unsupported)
+	if len(f.targets) != 0 {
+		t.Errorf("%d items are remembered after their last link", len(f.targets))
+	}
+}
+
+// Links are to the name that the file got, and to what was found the same.
+func TestHardLinkToOtherNames(t *testing.T) {
+	dir := t.TempDir()
+	must(t, os.WriteFile(filepath.Join(dir, "first"), []byte("old"), 0o600))
+	f := linked(t, dir)
+	first(t, f, 10, Publication{Rename: true})
+	_, err := f.MakeHardLink(linkEntry(2, 1, "second"), false)
+	must(t, err)
+	if !sameInode(t, filepath.Join(dir, "first (1)"), filepath.Join(dir, "second")) {
+		t.Error("it is a link to something else")
+	}
+	kept := fileEntry("first", 3)
+	kept.ID, kept.Linked = 5, true
+	must(t, f.Keep(kept))
+	_, err = f.MakeHardLink(linkEntry(6, 5, "third"), false)
+	must(t, err)
+	if !sameInode(t, filepath.Join(dir, "first"), filepath.Join(dir, "third")) {
+		t.Error("it is no link to what was kept")
+	}
+	finish(t, f)
+}
+
+// A rename over another name of the same item does nothing, and leaves both.
+func TestStagedNameOfWhatIsThere(t *testing.T) {
+	dir := t.TempDir()
+	f := linked(t, dir)
+	e := first(t, f, 10, Publication{})
+	must(t, f.stage(f.root, e, true, func(state *tree.Dir, temp string) ([]tree.Loss, error) {
+		return nil, f.root.dir.Link(e.Name, state, temp)
+	}))
+	if left := stateNames(t, dir); len(left) > 0 {
+		t.Errorf("state folder holds %q", left)
+	}
+	finish(t, f)
+}

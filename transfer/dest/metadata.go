@@ -1,0 +1,83 @@
+package dest
+
+import (
+	"errors"
+
+	"ferry/transfer/tree"
+)
+
+// apply is the metadata of e as it is to be applied here. Fresh says that this
+// delivery made the item.
+func (f *Folder) apply(e *tree.Entry, fresh bool) *tree.Apply {
+	return &tree.Apply{Mode: e.Mode, MTime: e.MTime, Extra: e.Extra, Granted: f.opts.Metadata, Accounts: f.accounts, Fresh: fresh}
+}
+
+// withoutXattrs turns a so that the item has no attributes at all afterwards:
+// an earlier run, which had more granted, may have left some on a part.
+func withoutXattrs(a *tree.Apply) {
+	if a.Granted.Xattrs {
+		return // then it gets exactly those told
+	}
+	a.Granted.Xattrs = true
+	extra := tree.Extra{}
+	if a.Extra != nil {
+		extra.Owner = a.Extra.Owner
+	}
+	a.Extra = &extra
+}
+
+// lose tells what of an entry could not be applied.
+func (f *Folder) lose(id uint64, lost []tree.Loss) {
+	if len(lost) > 0 && f.opts.Lost != nil {
+		f.opts.Lost(id, lost)
+	}
+}
+
+// stage makes an item in the state folder, where nobody else can put another
+// one under its name, and then moves it to e's. Without replace it fails with
+// fs.ErrExist if that is taken. A folder is never replaced. What was lost is told
+// once it stands there.
+func (f *Folder) stage(n *node, e *tree.Entry, replace bool, build func(dir *tree.Dir, temp string) ([]tree.Loss, error)) error {
+	temp := tempName()
+	var lost []tree.Loss
+	err := n.vol.inState(func(dir *tree.Dir) (err error) {
+		if lost, err = build(dir, temp); err == nil {
+			err = dir.Rename(temp, n.dir, e.Name, replace)
+		}
+		if err != nil || replace {
+			// A rename between two names of one item does nothing, rename(2).
+			err = errors.Join(err, ignoreAbsent(dir.Remove(temp, false)))
+		}
+		return err
+	})
+	if err == nil {
+		f.lose(e.ID, lost)
+	}
+	return err
+}
+
+// applyStaged gives the item that was made as temp e's metadata, and returns
+// what it is then.
+func (f *Folder) applyStaged(dir *tree.Dir, temp string, e *tree.Entry) (made tree.Info, lost []tree.Loss, err error) {
+	if made, err = dir.Lstat(temp); err != nil {
+		return made, nil, err
+	}
+	if lost, err = dir.ApplyTo(temp, made, f.apply(e, true)); err != nil {
+		return made, lost, err
+	}
+	made, err = dir.Lstat(temp)
+	return made, lost, err
+}
+
+// metadataOnly gives what stands at e's name, and seen is of, e's metadata.
+func (f *Folder) metadataOnly(n *node, e *tree.Entry, seen tree.Info) error {
+	lost, err := n.dir.ApplyTo(e.Name, seen, f.apply(e, false))
+	if err != nil {
+		return err
+	}
+	f.lose(e.ID, lost)
+	if !e.Linked {
+		return nil
+	}
+	return f.Remember(e, "")
+}

@@ -1,0 +1,228 @@
+package dest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"ferry/transfer/tree"
+)
+
+// Errors of Prune.
+var (
+	// ErrTooMany is returned when more than Prune.Max items would have to go.
+	ErrTooMany = errors.New("too many items would be deleted")
+	// ErrSourceChanged: by now a source folder may not have what it had.
+	ErrSourceChanged = errors.New("the folder it was copied from has changed since, so nothing is deleted in it")
+	// errMounted keeps a removal inside of one file system.
+	errMounted = errors.New("another file system is mounted there")
+)
+
+// Prune says what is to be removed from a destination after a delivery: what
+// stands in folders that were delivered whole, and not in those folders.
+//
+// A name that a source folder has by now is left alone, whatever it is, and so
+// is what Select leaves out, tree.PartialName at any depth, and a folder with
+// something in it that stays. No link is followed on the way to what is removed,
+// and no other file system entered.
+type Prune struct {
+	Sources []PruneSource
+	Select  tree.Selection // of the delivery, without a List
+	Follow  bool           // as tree.Walk.Follow of the delivery
+	Max     int64          // items; if there are more, none is removed
+	// Keep names paths, relative to the destination, that are left alone too. May
+	// be nil.
+	Keep func(path string) bool
+
+	Removed func(path string, info tree.Info) // or would be, from a Rehearsal
+	Failed  func(path string, err error)      // stays, though it should not
+	Left    func(path string)                 // a folder that stays for what is in it
+}
+
+// PruneSource is a top-level item of the delivery.
+type PruneSource struct {
+	Name string    // at the destination; empty for the contents of a folder
+	Dir  *tree.Dir // nil for what is no folder
+	// Before is what the source was before the delivery. A folder that has another
+	// mtime now may be another file system, or have lost what was in it.
+	Before tree.Info
+}
+
+// Prune removes what p says, after the delivery and before Close. All of it is
+// counted first. Folders in which something was removed keep their mtime and are
+// synced. Errors: ErrTooMany, ErrGone, or the cause of ctx; what is about one item
+// goes to p.Failed.
+func (f *Folder) Prune(ctx context.Context, p *Prune) error {
+	if err := f.present(); err != nil {
+		return err
+	}
+	count := pruneRun{Prune: p, ctx: ctx, mode: pruneCount}
+	if err := count.run(f.root.dir); err != nil {
+		return err
+	}
+	remove := pruneRun{Prune: p, ctx: ctx, mode: pruneRemove, noSync: f.opts.NoSync}
+	return remove.run(f.root.dir)
+}
+
+// Prune tells p.Removed what Folder.Prune would remove, and then ErrTooMany if it
+// would refuse.
+func (r *Rehearsal) Prune(ctx context.Context, p *Prune) error {
+	if r.root == nil {
+		return nil
+	}
+	run := pruneRun{Prune: p, ctx: ctx, mode: pruneRehearse}
+	if err := run.run(r.root); err != nil {
+		return err
+	}
+	return run.tooMany()
+}
+
+// pruneMode is what becomes of an item that is to go.
+type pruneMode uint8
+
+const (
+	pruneCount    pruneMode = iota // nothing, and nothing is told
+	pruneRemove                    // it goes
+	pruneRehearse                  // it is told of
+)
+
+// pruneRun is one pass over the destination. It holds the names of one folder
+// of it, and of its twin, for each level of the path that it is at.
+type pruneRun struct {
+	*Prune
+	ctx    context.Context
+	mode   pruneMode
+	noSync bool
+	prefix string // goes before the paths of the current source, empty or with a slash
+	n      int64  // items that go
+}
+
+// twin is a source folder beside a folder of the destination.
+type twin struct {
+	dir    *tree.Dir
+	filter *tree.Filter // for what is in it
+	dev    uint64       // of the source
+	names  []tree.DirName
+}
+
+func (r *pruneRun) run(root *tree.Dir) error {
+	reserved := make(map[string]bool)
+	var contents []twin
+	whole := true
+	for i := range r.Sources {
+		s := &r.Sources[i]
+		if s.Name != "" {
+			reserved[s.Name] = true
+			continue
+		}
+		t, ok := r.source(s)
+		contents, whole = append(contents, t), whole && ok
+	}
+	if whole && len(contents) > 0 {
+		if err := r.folder(root, contents, "", reserved); err != nil {
+			return err
+		}
+	}
+	for i := range r.Sources {
+		s := &r.Sources[i]
+		if s.Name == "" || s.Dir == nil {
+			continue
+		}
+		info, err := root.Lstat(s.Name)
+		if errors.Is(err, fs.ErrNotExist) && r.mode == pruneRehearse || err == nil && info.Kind != tree.Folder {
+			continue
+		}
+		if err != nil {
+			r.failed(s.Name, err)
+			continue
+		}
+		if t, ok := r.source(s); ok {
+			r.prefix = s.Name + "/"
+			if err := r.folder(root.Child(s.Name), []twin{t}, "", nil); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// source is the twin of a top-level folder, if that is what was delivered.
+func (r *pruneRun) source(s *PruneSource) (t twin, ok bool) {
+	at := s.Name
+	if at == "" {
+		at = "."
+	}
+	now, err := s.Dir.Stat()
+	if err == nil && r.mode != pruneRehearse && now.MTime != s.Before.MTime {
+		err = ErrSourceChanged
+	}
+	t = twin{dir: s.Dir, dev: now.Dev, filter: r.Select.Filter}
+	if err == nil {
+		err = r.enter(&t, "")
+	}
+	if err != nil {
+		r.failed(at, err)
+	}
+	return t, err == nil
+}
+
+// enter takes the rule file of a source folder at rel for what is in it.
+func (r *pruneRun) enter(t *twin, rel string) error {
+	if r.Select.IgnoreFile == "" {
+		return nil
+	}
+	rules, err := t.dir.ReadRules(r.Select.IgnoreFile, rel+"/")
+	if err == nil {
+		t.filter, err = t.filter.Enter(rel, rules)
+	}
+	return err
+}
+
+// kept reports whether an item is left alone whether a source has it or not. rel
+// is its path below the source.
+func (r *pruneRun) kept(twins []twin, rel string, folder bool) bool {
+	for i := range twins {
+		if out, _ := twins[i].filter.Match(rel, folder); out {
+			return true
+		}
+	}
+	return r.Keep != nil && r.Keep(r.prefix+rel)
+}
+
+// isSource reports whether an item is one of the sources, where the system has
+// identities to tell by.
+func (r *pruneRun) isSource(info tree.Info) bool {
+	for i := range r.Sources {
+		if s := &r.Sources[i]; s.Before.Ino != 0 && s.Before.SameFile(info) {
+			return true
+		}
+	}
+	return false
+}
+
+// take counts one more item that goes.
+func (r *pruneRun) take() error {
+	r.n++
+	if r.mode == pruneRehearse {
+		return nil // all of them are told
+	}
+	return r.tooMany()
+}
+
+func (r *pruneRun) tooMany() error {
+	switch {
+	case r.n <= r.Max:
+		return nil
+	case r.mode == pruneRehearse:
+		return fmt.Errorf("%w: %d, and %d are allowed", ErrTooMany, r.n, r.Max)
+	}
+	return fmt.Errorf("%w: more than the %d that are allowed", ErrTooMany, r.Max)
+}
+
+// failed tells of an item that stays, in the pass that is to remove it.
+func (r *pruneRun) failed(path string, err error) {
+	if r.mode != pruneCount {
+		r.Failed(path, fail("deleting", path, err))
+	}
+}

@@ -1,0 +1,268 @@
+package dest
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"ferry/transfer/tree"
+)
+
+// folder removes what d has and none of its twins has, and goes on in the folders
+// that d and one of them have. rel is the path below the source; reserved are
+// names that others see to.
+func (r *pruneRun) folder(d *tree.Dir, twins []twin, rel string, reserved map[string]bool) error {
+	names, err := d.ReadNames()
+	before := tree.Info{}
+	if err == nil {
+		before, err = d.Stat()
+	}
+	for i := range twins {
+		if err == nil {
+			twins[i].names, err = twins[i].dir.ReadNames()
+		}
+	}
+	if err != nil {
+		r.failed(r.at(rel), err)
+		return nil
+	}
+	var extra []string
+	for _, n := range names {
+		if r.ctx.Err() != nil {
+			return context.Cause(r.ctx)
+		}
+		if isState(n.Name) || reserved[n.Name] {
+			continue
+		}
+		t, kind, err := r.find(twins, n.Name)
+		switch {
+		case err != nil:
+			r.failed(r.at(join(rel, n.Name)), err)
+		case t == nil:
+			extra = append(extra, n.Name)
+		case kind == tree.Folder:
+			if err := r.descend(d, t, rel, n.Name); err != nil {
+				return err
+			}
+		}
+	}
+	if len(extra) == 0 {
+		return nil
+	}
+	aliases := otherSpellings(d, names, twins)
+	changed := false
+	for _, name := range extra {
+		gone, err := r.remove(d, twins, join(rel, name), name, removal{dev: before.Dev, spared: aliases})
+		if changed = changed || gone; err != nil {
+			r.settle(d, before, rel, changed)
+			return err
+		}
+	}
+	r.settle(d, before, rel, changed)
+	return nil
+}
+
+// settle gives a folder its time back once something was removed in it, and
+// makes the removal durable.
+func (r *pruneRun) settle(d *tree.Dir, before tree.Info, rel string, changed bool) {
+	if !changed || r.mode != pruneRemove {
+		return
+	}
+	_, err := d.Apply(&tree.Apply{Mode: before.Mode & 0o777, MTime: before.MTime})
+	if !r.noSync {
+		err = errors.Join(err, d.Sync())
+	}
+	if err != nil {
+		r.failed(r.at(rel), err)
+	}
+}
+
+// find returns the twin that has name, and what it is there. A name that is not
+// in a list of names, read a moment ago, may have come since.
+func (r *pruneRun) find(twins []twin, name string) (*twin, tree.Kind, error) {
+	for i := range twins {
+		t := &twins[i]
+		at, listed := slices.BinarySearchFunc(t.names, name, func(n tree.DirName, name string) int { return strings.Compare(n.Name, name) })
+		if listed {
+			if kind := t.names[at].Kind; kind != 0 && !(r.Follow && kind == tree.Symlink) {
+				return t, kind, nil
+			}
+		}
+		info, err := t.dir.Lstat(name)
+		if err == nil && r.Follow && info.Kind == tree.Symlink {
+			if end, err := t.dir.FollowStat(name); err == nil {
+				return t, end.Kind, nil
+			}
+		}
+		if err == nil {
+			return t, info.Kind, nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return nil, 0, err
+		}
+	}
+	return nil, 0, nil
+}
+
+// descend goes into the folder name, which d and t have.
+func (r *pruneRun) descend(d *tree.Dir, t *twin, rel, name string) error {
+	path := join(rel, name)
+	if r.kept([]twin{*t}, path, true) {
+		return nil
+	}
+	info, err := d.Lstat(name)
+	if err == nil && info.Kind != tree.Folder || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	next := twin{dir: t.dir.Child(name), filter: t.filter, dev: t.dev}
+	if r.Follow {
+		next.dir = t.dir.FollowChild(name)
+	}
+	var from tree.Info
+	if err == nil {
+		from, err = next.dir.Stat()
+	}
+	if err == nil && r.Select.OneFileSystem && from.Dev != t.dev {
+		return nil
+	}
+	if err == nil && r.mode != pruneRehearse && !sameTime(from.MTime, info.MTime) {
+		err = ErrSourceChanged
+	}
+	if err == nil && strings.Count(path, "/") > tree.MaxDepth {
+		err = tree.ErrTooDeep
+	}
+	if err == nil {
+		err = r.enter(&next, path)
+	}
+	if err != nil {
+		r.failed(r.at(path), err)
+		return nil
+	}
+	return r.folder(d.Child(name), []twin{next}, path, nil)
+}
+
+// removal is what holds for an item to be removed and all that is in it.
+type removal struct {
+	dev    uint64      // of the folder that it is in
+	depth  int         // folders between that and the item
+	spared []tree.Info // items that have another name there
+}
+
+// remove removes name from d, with what is in it, and reports whether it is gone.
+func (r *pruneRun) remove(d *tree.Dir, twins []twin, rel, name string, how removal) (gone bool, err error) {
+	if r.ctx.Err() != nil {
+		return false, context.Cause(r.ctx)
+	}
+	info, err := d.Lstat(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return true, nil
+	}
+	folder := info.Kind == tree.Folder
+	switch {
+	case err == nil && (r.kept(twins, rel, folder) || r.isSource(info) || slices.ContainsFunc(how.spared, info.SameFile)):
+		return false, nil
+	case err == nil && folder && info.Dev != how.dev:
+		err = errMounted
+	case err == nil && how.depth > tree.MaxDepth:
+		err = tree.ErrTooDeep
+	}
+	if err != nil {
+		r.failed(r.at(rel), err)
+		return false, nil
+	}
+	if folder {
+		how.depth++
+		how.spared = nil
+		if empty, err := r.removeAll(d.Child(name), twins, rel, how); err != nil || !empty {
+			return false, err
+		}
+	}
+	if err := r.take(); err != nil {
+		return false, err
+	}
+	if r.mode == pruneRemove {
+		if err := d.Remove(name, folder); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			r.failed(r.at(rel), err)
+			return false, nil
+		}
+	}
+	if r.mode != pruneCount {
+		r.Removed(r.at(rel), info)
+	}
+	return true, nil
+}
+
+// removeAll removes what is in d, and reports whether nothing is left.
+func (r *pruneRun) removeAll(d *tree.Dir, twins []twin, rel string, how removal) (empty bool, err error) {
+	names, err := d.ReadNames()
+	if err != nil {
+		r.failed(r.at(rel), err)
+		return false, nil
+	}
+	empty = true
+	for _, n := range names {
+		gone := false
+		if !isState(n.Name) {
+			if gone, err = r.remove(d, twins, join(rel, n.Name), n.Name, how); err != nil {
+				return false, err
+			}
+		}
+		empty = empty && gone
+	}
+	if !empty && r.mode != pruneCount {
+		r.Left(r.at(rel))
+	}
+	return empty, nil
+}
+
+// otherSpellings returns what d has under names of its twins that it does not
+// list: a file system that does not tell capital letters, or forms of one letter,
+// apart. The item that it lists then is the delivered one.
+func otherSpellings(d *tree.Dir, names []tree.DirName, twins []twin) (items []tree.Info) {
+	for i := range twins {
+		for _, n := range twins[i].names {
+			_, listed := slices.BinarySearchFunc(names, n.Name, func(n tree.DirName, name string) int { return strings.Compare(n.Name, name) })
+			if listed {
+				continue
+			}
+			if info, err := d.Lstat(n.Name); err == nil {
+				items = append(items, info)
+			}
+		}
+	}
+	return items
+}
+
+// sameTime reports whether a file system that was told the time from would say
+// to: it may keep no more than 100 ns, µs, ms, s, or 2 s, rounded down.
+func sameTime(from, to tree.Time) bool {
+	if from == to {
+		return true
+	}
+	for _, unit := range []uint32{100, 1e3, 1e6, 1e9} {
+		if to.Sec == from.Sec && to.Nsec == from.Nsec/unit*unit {
+			return true
+		}
+	}
+	return to.Nsec == 0 && to.Sec == from.Sec&^1
+}
+
+// isState reports whether a name is that of unfinished deliveries.
+func isState(name string) bool { return strings.EqualFold(name, tree.PartialName) }
+
+// at is rel as a path relative to the destination.
+func (r *pruneRun) at(rel string) string {
+	if path := strings.TrimSuffix(r.prefix+rel, "/"); path != "" {
+		return path
+	}
+	return "."
+}
+
+func join(rel, name string) string {
+	if rel == "" {
+		return name
+	}
+	return rel + "/" + name
+}

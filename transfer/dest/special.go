@@ -1,0 +1,55 @@
+package dest
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"syscall"
+
+	"ferry/transfer/tree"
+)
+
+// MakeNode makes the FIFO, socket or device e. same says that it is there
+// already; it has e's metadata then too. Anything else there is a Conflict,
+// unless replace, or OtherKind if it is a folder. Permission: devices take a
+// privilege; Unsupported: this system has no such items.
+func (f *Folder) MakeNode(e *tree.Entry, replace bool) (same bool, err error) {
+	n, err := f.parent(e)
+	if err != nil {
+		return false, fail("making", e.Name, err)
+	}
+	there, err := n.dir.Lstat(e.Name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		err = nil
+	case err != nil:
+	case there.Special == e.Kind && there.Major == e.Major && there.Minor == e.Minor:
+		if err = f.metadataOnly(n, e, there); err == nil {
+			return true, nil
+		}
+	case there.Kind == tree.Folder:
+		err = fmt.Errorf("a folder has that name: %w", syscall.EISDIR)
+	case !replace:
+		n.fresh.Store(false)
+		err = fs.ErrExist
+	}
+	if err == nil {
+		err = f.makeNode(n, e, replace)
+	}
+	return false, f.fail("making", e, err)
+}
+
+func (f *Folder) makeNode(n *node, e *tree.Entry, replace bool) error {
+	var made tree.Info
+	err := f.stage(n, e, replace, func(dir *tree.Dir, temp string) (lost []tree.Loss, err error) {
+		if err := dir.Mknod(temp, e); err != nil {
+			return nil, err
+		}
+		made, lost, err = f.applyStaged(dir, temp, e)
+		return lost, err
+	})
+	if err == nil {
+		f.remember(e, n, e.Name, made)
+	}
+	return err
+}

@@ -1,0 +1,134 @@
+package tree
+
+import (
+	"os/user"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// maxAccounts bounds each of the four tables of Accounts. A full one is emptied:
+// what is asked for again is looked up again.
+const maxAccounts = 4096
+
+// maxAccountName is the wire's limit of a user's or group's name, in bytes.
+const maxAccountName = 255
+
+// Accounts knows users and groups by number and by name. It remembers what the
+// system said, since a look-up may read a whole file or ask a server. Safe for
+// concurrent use.
+type Accounts struct {
+	mu     sync.Mutex
+	users  accountTable
+	groups accountTable
+}
+
+// accountTable has absent ones too: an empty name, a found that is false.
+type accountTable struct {
+	names map[uint32]string
+	ids   map[string]accountID
+}
+
+type accountID struct {
+	id    uint32
+	found bool
+}
+
+// NewAccounts returns one that has looked up nothing yet.
+func NewAccounts() *Accounts { return &Accounts{} }
+
+// Of returns the owner of an item that info is of. Numeric leaves the names out.
+func (a *Accounts) Of(info Info, numeric bool) *Owner {
+	o := &Owner{UID: info.UID, GID: info.GID}
+	if numeric {
+		return o
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	o.User = a.users.name(info.UID, userName)
+	o.Group = a.groups.name(info.GID, groupName)
+	return o
+}
+
+// Resolve returns the numbers that o has on this machine: by name if it is known
+// here, else as they are. 0 is 0 everywhere.
+func (a *Accounts) Resolve(o *Owner, numeric bool) (uid, gid uint32) {
+	if numeric {
+		return o.UID, o.GID
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.users.id(o.User, o.UID, userID), a.groups.id(o.Group, o.GID, groupID)
+}
+
+func (t *accountTable) name(id uint32, look func(string) string) string {
+	name, known := t.names[id]
+	if known {
+		return name
+	}
+	if name = look(strconv.FormatUint(uint64(id), 10)); len(name) > maxAccountName {
+		name = ""
+	}
+	if t.names == nil || len(t.names) >= maxAccounts {
+		t.names = make(map[uint32]string)
+	}
+	t.names[id] = name
+	return name
+}
+
+func (t *accountTable) id(name string, number uint32, look func(string) string) uint32 {
+	// The system's call takes a C string: what follows a NUL would be cut off,
+	// and another name be looked up.
+	if number == 0 || name == "" || len(name) > maxAccountName || strings.ContainsAny(name, "\x00\n:") {
+		return number
+	}
+	have, known := t.ids[name]
+	if !known {
+		if v, err := strconv.ParseUint(look(name), 10, 32); err == nil && v <= maxOwnerID {
+			have = accountID{uint32(v), true}
+		}
+		if t.ids == nil || len(t.ids) >= maxAccounts {
+			t.ids = make(map[string]accountID)
+		}
+		t.ids[name] = have
+	}
+	if !have.found {
+		return number
+	}
+	return have.id
+}
+
+// The look-ups return an empty string for what there is not, or is not to be
+// learned now: the number then serves.
+
+func userName(id string) string {
+	u, err := user.LookupId(id)
+	if err != nil {
+		return ""
+	}
+	return u.Username
+}
+
+func groupName(id string) string {
+	g, err := user.LookupGroupId(id)
+	if err != nil {
+		return ""
+	}
+	return g.Name
+}
+
+func userID(name string) string {
+	u, err := user.Lookup(name)
+	if err != nil {
+		return ""
+	}
+	return u.Uid
+}
+
+func groupID(name string) string {
+	g, err := user.LookupGroup(name)
+	if err != nil {
+		return ""
+	}
+	return g.Gid
+}

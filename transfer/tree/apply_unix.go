@@ -1,0 +1,210 @@
+//go:build linux || darwin
+
+package tree
+
+import (
+	"errors"
+	"os"
+	"runtime"
+
+	"golang.org/x/sys/unix"
+)
+
+// Apply is the metadata that an item at the receiver is to get.
+type Apply struct {
+	Mode  uint32 // & 0777; & 07777 with Owner granted
+	MTime Time
+	Extra *Extra // nil: the sender told nothing
+	// Granted says what of Extra is to be applied. With Xattrs, the item has no
+	// others than those afterwards.
+	Granted  Metadata
+	Accounts *Accounts // with Granted.Owner
+	// Fresh: this delivery made the item. An ACL that it inherited goes.
+	Fresh bool
+}
+
+// held is an item by its handle, as far as the system has one for its kind.
+// Errors are the bare numbers of the system.
+type held interface {
+	stat() (Info, error)
+	// chown leaves what is -1 as it is. It clears set-id bits and capabilities.
+	chown(uid, gid int) error
+	// chmod takes mode & 07777. It fails for symbolic links.
+	chmod(mode uint32) error
+	// setTime sets the mtime, and leaves the atime alone.
+	setTime(mtime Time) error
+	// The attributes: errors.ErrUnsupported where the file system has none.
+	listXattrs() ([]string, error)
+	getXattr(name string) ([]byte, error)
+	setXattr(name string, value []byte) error
+	removeXattr(name string) error
+}
+
+// ApplyFile gives an open file its metadata by its handle, whatever the umask.
+// What this user or the file system cannot apply, beyond mode & 0777 and mtime,
+// is returned: one Loss of a kind at most, and no error.
+func ApplyFile(f *os.File, a *Apply) ([]Loss, error) {
+	defer runtime.KeepAlive(f)
+	lost, err := a.to(heldFile(int(f.Fd())), File)
+	if err != nil {
+		return lost, &os.PathError{Op: "setting metadata of", Path: f.Name(), Err: err}
+	}
+	return lost, nil
+}
+
+// Apply is ApplyFile for the folder itself. Without Granted.Owner its set-id and
+// sticky bits stay: they are the receiver's arrangement.
+func (d *Dir) Apply(a *Apply) (lost []Loss, err error) {
+	err = d.at("setting metadata of", "", func(fd int) (err error) {
+		lost, err = a.to(heldFile(fd), Folder)
+		return err
+	})
+	return lost, err
+}
+
+// ApplyTo is ApplyFile for name in d, a link or special file, of which seen is
+// what it was: another one is left alone, with ErrReplaced. Here mtime is lost
+// and no error.
+func (d *Dir) ApplyTo(name string, seen Info, a *Apply) (lost []Loss, err error) {
+	h, err := d.acquire()
+	if err != nil {
+		return nil, d.fail("setting metadata of", name, err)
+	}
+	defer d.release()
+	item, done, err := hold(int(h), name)
+	if err == nil {
+		defer done()
+		var now Info
+		now, err = item.stat()
+		if err == nil && (now.Kind != seen.Kind || now.Special != seen.Special || !now.SameFile(seen)) {
+			err = ErrReplaced
+		}
+		if err == nil {
+			lost, err = a.to(item, seen.Kind)
+		}
+	}
+	if err != nil {
+		return lost, d.fail("setting metadata of", name, err)
+	}
+	return lost, nil
+}
+
+// to applies in the order that each step needs: the owner first, since chown
+// clears set-id bits and capabilities; attributes while the mode still lets them
+// be set; then the mode; the ACL after it, since a mode rewrites its mask; the
+// mtime last.
+func (a *Apply) to(item held, kind Kind) (lost losses, err error) {
+	extra := a.Extra
+	if extra == nil {
+		extra = &Extra{}
+	}
+	special := uint32(0)
+	if a.Granted.Owner {
+		special = a.Mode & 0o7000
+		if err := a.owner(item, extra.Owner, &lost); err != nil {
+			return lost, err
+		}
+		if special&0o6000 != 0 && (extra.Owner == nil || lost.has(AttrOwner)) {
+			lost.add(AttrSpecial, errors.New("the owner could not be set"))
+			special &^= 0o6000
+		}
+	}
+	acls, err := a.xattrs(item, extra, &lost)
+	if err != nil {
+		return lost, err
+	}
+	if kind != Symlink {
+		if err := a.mode(item, kind, special, &lost); err != nil {
+			return lost, err
+		}
+	}
+	for _, x := range acls {
+		if err := item.setXattr(x.Name, x.Value); err != nil {
+			if !losable(err) {
+				return lost, err
+			}
+			lost.add(AttrACL, err)
+		}
+	}
+	if err := a.checkSpecial(item, special, &lost); err != nil {
+		return lost, err
+	}
+	err = item.setTime(a.MTime)
+	if err != nil && kind != File && kind != Folder && losable(err) {
+		lost.add(AttrTime, err)
+		err = nil
+	}
+	return lost, err
+}
+
+// owner sets user and group, unless they are right: chown changes more.
+func (a *Apply) owner(item held, o *Owner, lost *losses) error {
+	if o == nil {
+		return nil
+	}
+	now, err := item.stat()
+	if err != nil {
+		return err
+	}
+	uid, gid := a.Accounts.Resolve(o, a.Granted.Numeric)
+	if now.UID == uid && now.GID == gid {
+		return nil
+	}
+	err = item.chown(int(uid), int(gid))
+	if err == unix.EPERM && now.GID != gid {
+		// Another group of this user's is all that a user may give.
+		if again := item.chown(-1, int(gid)); again == nil && now.UID == uid {
+			err = nil
+		}
+	}
+	if err != nil && losable(err) {
+		lost.add(AttrOwner, err)
+		return nil
+	}
+	return err
+}
+
+// mode sets the permission bits, and of 07000 those in special.
+func (a *Apply) mode(item held, kind Kind, special uint32, lost *losses) error {
+	want := a.Mode&0o777 | special
+	if kind == Folder {
+		now, err := item.stat()
+		if err != nil {
+			return err
+		}
+		if !a.Granted.Owner {
+			want |= now.Mode & 0o7000
+		}
+		if want == now.Mode {
+			return nil
+		}
+	}
+	err := item.chmod(want)
+	if err == unix.EPERM && special != 0 {
+		// Some file systems and sandboxes refuse these bits.
+		if err = item.chmod(want &^ special); err == nil {
+			lost.add(AttrSpecial, unix.EPERM)
+		}
+	}
+	return err
+}
+
+// checkSpecial looks whether the bits are there: the system drops a set-group-id
+// bit silently where the group is none of the user's.
+func (a *Apply) checkSpecial(item held, special uint32, lost *losses) error {
+	if special == 0 || lost.has(AttrSpecial) {
+		return nil
+	}
+	now, err := item.stat()
+	if err == nil && now.Mode&special != special {
+		lost.add(AttrSpecial, unix.EPERM)
+	}
+	return err
+}
+
+// losable tells what one item cannot have from what the whole destination
+// suffers from. No space is the first: an attribute has to fit in a block.
+func losable(err error) bool {
+	return !errors.Is(err, unix.EIO) && !errors.Is(err, unix.EROFS) && !errors.Is(err, unix.ESTALE) &&
+		!errors.Is(err, unix.ENOMEM) && !errors.Is(err, unix.EBADF)
+}

@@ -1,0 +1,130 @@
+package tree
+
+import (
+	"errors"
+	"strings"
+)
+
+// Metadata says what a delivery carries beyond mode & 0777 and mtime.
+type Metadata struct {
+	Owner     bool // user, group, and mode bits 07000
+	Numeric   bool // owners by number, whatever their names
+	Xattrs    bool // extended attributes, POSIX ACLs among them
+	HardLinks bool
+	Devices   bool // devices, FIFOs and sockets
+}
+
+// Limits of the extended attributes of one item, those of the wire
+// (framing/PROTOCOL.md section 5.1). What is beyond is left out and reported.
+const (
+	maxXattrs     = 4096
+	maxXattrName  = 255       // bytes
+	maxXattrValue = 64 << 10  // bytes
+	maxXattrBytes = 128 << 10 // names and values together
+)
+
+// maxOwnerID is the highest uid or gid; the next means "leave it" to chown(2).
+const maxOwnerID = 1<<32 - 2
+
+// Extra is what an entry has beyond mode and mtime. Nobody changes one that
+// others may see.
+type Extra struct {
+	Owner  *Owner  // nil: not told
+	Xattrs []Xattr // in the bytewise order of their names
+	// Missing: the item has further attributes, which are not here.
+	Missing bool
+}
+
+// Owner is whom an item belongs to at the sender. Names may be empty.
+type Owner struct {
+	UID, GID    uint32
+	User, Group string
+}
+
+// Xattr is an extended attribute.
+type Xattr struct {
+	Name  string
+	Value []byte
+}
+
+// Attr is a kind of metadata. The values are those of the wire.
+type Attr uint8
+
+// The kinds.
+const (
+	AttrOwner   Attr = 1 << iota // user or group
+	AttrSpecial                  // set-user-id, set-group-id and sticky bits
+	AttrXattrs                   // extended attributes but ACLs
+	AttrACL                      // POSIX ACLs
+	AttrTime                     // mtime, of a symbolic link or special file
+)
+
+func (a Attr) String() string {
+	switch a {
+	case AttrOwner:
+		return "owner"
+	case AttrSpecial:
+		return "set-id or sticky bit"
+	case AttrXattrs:
+		return "extended attribute"
+	case AttrACL:
+		return "ACL"
+	case AttrTime:
+		return "mtime"
+	}
+	return "metadata"
+}
+
+// Loss is a kind of metadata that could not be read, or not be applied, and the
+// first cause.
+type Loss struct {
+	What Attr
+	Err  error
+}
+
+// losses has one Loss of a kind at most, whatever a peer sends.
+type losses []Loss
+
+func (l *losses) add(what Attr, err error) {
+	for _, have := range *l {
+		if have.What == what {
+			return
+		}
+	}
+	*l = append(*l, Loss{what, err})
+}
+
+func (l losses) has(what Attr) bool {
+	for _, have := range l {
+		if have.What == what {
+			return true
+		}
+	}
+	return false
+}
+
+// The attributes that POSIX ACLs are on Linux.
+const (
+	aclAccess  = "system.posix_acl_access"
+	aclDefault = "system.posix_acl_default"
+)
+
+// attrOf tells ACLs from other attributes.
+func attrOf(xattr string) Attr {
+	if xattr == aclAccess || xattr == aclDefault {
+		return AttrACL
+	}
+	return AttrXattrs
+}
+
+// errXattrs: more or larger attributes than an entry may carry.
+var errXattrs = errors.New("too many or too large extended attributes to be sent")
+
+// checkXattr returns an error that wraps ErrName unless the name can be given to
+// the system.
+func checkXattr(name string) error {
+	if name == "" || len(name) > maxXattrName || strings.IndexByte(name, 0) >= 0 {
+		return ErrName
+	}
+	return nil
+}

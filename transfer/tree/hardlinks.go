@@ -1,0 +1,60 @@
+package tree
+
+// MaxHardLinks is how many items with several names are remembered at a time,
+// until all their names were met: about 20 MiB.
+const MaxHardLinks = 1 << 17
+
+// HardLinks knows the items with several names that a walk met. Names of an item
+// that is met when it is full are sent as items of their own, and counted. It
+// belongs to one goroutine at a time.
+type HardLinks struct {
+	max    int
+	seen   map[inode]*linkedItem
+	copies uint64
+}
+
+type inode struct{ dev, ino uint64 }
+
+type linkedItem struct {
+	id    uint64
+	left  uint64 // names not met yet, by the link count when the first was
+	kind  Kind
+	size  int64
+	mtime Time
+}
+
+// NewHardLinks returns a table of at most max items.
+func NewHardLinks(max int) *HardLinks {
+	return &HardLinks{max: max, seen: make(map[inode]*linkedItem)}
+}
+
+// Copies returns how many items with several names were not remembered.
+func (h *HardLinks) Copies() uint64 { return h.copies }
+
+// meet notes a name of the item info, announced with id. It returns the id of
+// the item if it was met before, else 0; more says that further names may come.
+func (h *HardLinks) meet(id uint64, info Info) (first uint64, more bool) {
+	if info.Nlink < 2 || info.Kind == Folder {
+		return 0, false
+	}
+	key := inode{info.Dev, info.Ino}
+	it := h.seen[key]
+	// The number of an item that was removed may be another one's by now.
+	if it != nil && (it.kind != info.Kind || it.size != info.Size || it.mtime != info.MTime) {
+		delete(h.seen, key)
+		it = nil
+	}
+	if it == nil {
+		if len(h.seen) >= h.max {
+			h.copies++
+			return 0, false
+		}
+		h.seen[key] = &linkedItem{id: id, left: info.Nlink - 1, kind: info.Kind, size: info.Size, mtime: info.MTime}
+		return 0, true
+	}
+	it.left--
+	if it.left == 0 {
+		delete(h.seen, key)
+	}
+	return it.id, it.left > 0
+}

@@ -1,0 +1,114 @@
+package tree
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+)
+
+// Limits of a List: it is sorted before the first item is sent, so it is in
+// memory whole, in about twice its bytes.
+const (
+	MaxListPaths = 1 << 22
+	MaxListBytes = 256 << 20 // of the paths as they are kept
+)
+
+// List is a set of paths below one named source, read by ReadList. It does not
+// change and may be used from many goroutines.
+type List struct {
+	// paths are in the order of a walk, and none is below another.
+	paths []string
+	all   bool // the source itself is named
+}
+
+// ReadList reads the whole list with a ListReader. Duplicates count once, and a
+// path below another goes with that.
+//
+// Errors: those of ListReader.Next, ErrName and ErrTooDeep included, but for
+// PartialName, which is passed over; and more than MaxListPaths or MaxListBytes.
+func ReadList(in io.Reader, name string, from0 bool) (*List, error) {
+	reader := NewListReader(in, name, from0)
+	l := &List{}
+	size := 0
+	for {
+		path, err := reader.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if errors.Is(err, ErrOwnState) {
+			continue // find lists it too; a walk leaves it out
+		}
+		if err != nil {
+			return nil, err
+		}
+		if path == "." {
+			l.all = true
+			continue
+		}
+		size += len(path)
+		if len(l.paths) == MaxListPaths || size > MaxListBytes {
+			return nil, fmt.Errorf("%s has more than %d paths or %d bytes", name, MaxListPaths, MaxListBytes)
+		}
+		l.paths = append(l.paths, path)
+	}
+	slices.SortFunc(l.paths, comparePaths)
+	kept := l.paths[:0]
+	for _, p := range l.paths {
+		if n := len(kept); n == 0 || !isAtOrBelow(p, kept[n-1]) {
+			kept = append(kept, p)
+		}
+	}
+	clear(l.paths[len(kept):])
+	l.paths = kept
+	return l, nil
+}
+
+func isAtOrBelow(path, above string) bool {
+	return strings.HasPrefix(path, above) && (len(path) == len(above) || path[len(above)] == '/')
+}
+
+// Empty reports that the list names nothing.
+func (l *List) Empty() bool { return !l.all && len(l.paths) == 0 }
+
+// only is what of its source a walk takes: nil is all of it.
+func (l *List) only() []string {
+	switch {
+	case l == nil || l.all:
+		return nil
+	case l.paths == nil:
+		return []string{}
+	}
+	return l.paths
+}
+
+// comparePaths orders slash paths as a walk comes to them: what is in a folder
+// right after it, though "-" and "." are below "/".
+func comparePaths(a, b string) int {
+	for i := range min(len(a), len(b)) {
+		switch {
+		case a[i] == b[i]:
+		case a[i] == '/':
+			return -1
+		case b[i] == '/':
+			return 1
+		default:
+			return int(a[i]) - int(b[i])
+		}
+	}
+	return len(a) - len(b)
+}
+
+// nextListed takes the first component, behind skip bytes, off the paths below one
+// folder: n of them have it, and whole says that it is one of them itself.
+func nextListed(paths []string, skip int) (name string, n int, whole bool) {
+	name, _, more := strings.Cut(paths[0][skip:], "/")
+	if !more {
+		return name, 1, true
+	}
+	prefix := paths[0][skip : skip+len(name)+1]
+	for n = 1; n < len(paths) && strings.HasPrefix(paths[n][skip:], prefix); n++ {
+	}
+	return name, n, false
+}

@@ -1,0 +1,198 @@
+package tree
+
+import (
+	"bytes"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// transferable says which attributes a delivery carries: those of users and the
+// ACLs, and, between root and root, all but the rest of the system's.
+func transferable(name string, root bool) bool {
+	if attrOf(name) == AttrACL || strings.HasPrefix(name, "user.") {
+		return true
+	}
+	return root && !strings.HasPrefix(name, "system.")
+}
+
+// removable leaves alone what is not carried, and labels, which belong to the
+// policy of this machine.
+func removable(name string, root bool) bool {
+	return transferable(name, root) && name != "security.selinux"
+}
+
+func absentXattr(err error) bool { return err == unix.ENODATA }
+
+// dropACL takes off an ACL that item inherited from its folder. That it has none
+// is the usual case, and known without the disk.
+func dropACL(item held) error {
+	if _, err := item.getXattr(aclAccess); err != nil {
+		return nil
+	}
+	if err := item.removeXattr(aclAccess); err != nil && !absentXattr(err) {
+		return err
+	}
+	return nil
+}
+
+// heldFile is an open file or folder.
+type heldFile int
+
+// heldPath is an item opened with O_PATH, of which most calls want the path.
+type heldPath struct{ fd int }
+
+// hold opens name, of any kind, without following it and without an effect on
+// it. done ends that.
+func hold(dir int, name string) (item held, done func(), err error) {
+	fd, err := openat(dir, name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	return heldPath{fd}, func() { unix.Close(fd) }, nil
+}
+
+// procPath leads to what fd is open for, links not followed. It needs /proc.
+func procPath(fd int) string { return "/proc/self/fd/" + strconv.Itoa(fd) }
+
+func (h heldFile) stat() (Info, error) { return fstat(int(h)) }
+
+func (h heldFile) chown(uid, gid int) error {
+	return retry(func() error { return unix.Fchown(int(h), uid, gid) })
+}
+
+func (h heldFile) chmod(mode uint32) error {
+	return retry(func() error { return unix.Fchmod(int(h), mode) })
+}
+
+func (h heldFile) setTime(mtime Time) error {
+	return retry(func() error { return setTime(int(h), mtime) })
+}
+
+func (h heldFile) listXattrs() ([]string, error) {
+	return listXattrs(func(b []byte) (int, error) { return unix.Flistxattr(int(h), b) })
+}
+
+func (h heldFile) getXattr(name string) ([]byte, error) {
+	return getXattr(func(b []byte) (int, error) { return unix.Fgetxattr(int(h), name, b) })
+}
+
+func (h heldFile) setXattr(name string, value []byte) error {
+	return retry(func() error { return unix.Fsetxattr(int(h), name, value, 0) })
+}
+
+func (h heldFile) removeXattr(name string) error {
+	return retry(func() error { return unix.Fremovexattr(int(h), name) })
+}
+
+func (h heldPath) stat() (Info, error) { return fstat(h.fd) }
+
+// chown, chmod and the rest reach a link itself: the path leads to its inode,
+// and what it leads to is not looked up.
+func (h heldPath) chown(uid, gid int) error {
+	return retry(func() error { return unix.Fchownat(h.fd, "", uid, gid, unix.AT_EMPTY_PATH) })
+}
+
+func (h heldPath) chmod(mode uint32) error {
+	return retry(func() error { return unix.Fchmodat(unix.AT_FDCWD, procPath(h.fd), mode, 0) })
+}
+
+func (h heldPath) setTime(mtime Time) error {
+	m, err := mtime.spec()
+	if err != nil {
+		return err
+	}
+	return retry(func() error {
+		return unix.UtimesNanoAt(unix.AT_FDCWD, procPath(h.fd), []unix.Timespec{omitTime(), m}, 0)
+	})
+}
+
+func (h heldPath) listXattrs() ([]string, error) {
+	return listXattrs(func(b []byte) (int, error) { return unix.Listxattr(procPath(h.fd), b) })
+}
+
+func (h heldPath) getXattr(name string) ([]byte, error) {
+	return getXattr(func(b []byte) (int, error) { return unix.Getxattr(procPath(h.fd), name, b) })
+}
+
+func (h heldPath) setXattr(name string, value []byte) error {
+	return retry(func() error { return unix.Setxattr(procPath(h.fd), name, value, 0) })
+}
+
+func (h heldPath) removeXattr(name string) error {
+	return retry(func() error { return unix.Removexattr(procPath(h.fd), name) })
+}
+
+// maxXattrList is XATTR_LIST_MAX: the kernel gives no longer list of names.
+const maxXattrList = 64 << 10
+
+// listXattrs splits the names, each with a NUL behind it. ENOTSUP, of file
+// systems without attributes, is errors.ErrUnsupported.
+func listXattrs(call func([]byte) (int, error)) ([]string, error) {
+	n := 0
+	// Most items have none, and cost one call and no memory.
+	err := retry(func() (err error) { n, err = call(nil); return err })
+	if err != nil || n == 0 {
+		return nil, err
+	}
+	for size := n; ; size = maxXattrList { // more names may come in between
+		b := make([]byte, size)
+		err := retry(func() (err error) { n, err = call(b); return err })
+		if err == unix.ERANGE && size < maxXattrList {
+			continue
+		}
+		if err != nil || n == 0 {
+			return nil, err
+		}
+		var names []string
+		for name := range bytes.SplitSeq(bytes.TrimSuffix(b[:n], []byte{0}), []byte{0}) {
+			names = append(names, string(name))
+		}
+		return names, nil
+	}
+}
+
+// getXattr returns the value, which may grow between its size and its bytes.
+func getXattr(call func([]byte) (int, error)) ([]byte, error) {
+	for range 4 {
+		n := 0
+		err := retry(func() (err error) { n, err = call(nil); return err })
+		if err != nil || n == 0 {
+			return nil, err
+		}
+		b := make([]byte, n)
+		err = retry(func() (err error) { n, err = call(b); return err })
+		if err == nil {
+			return b[:n], nil
+		}
+		if err != unix.ERANGE {
+			return nil, err
+		}
+	}
+	return nil, unix.ERANGE
+}
+
+// withXattrs calls read with name in d, by a handle for which no right to read
+// the item is needed, if it is still the one that info is of.
+func (d *Dir) withXattrs(name string, info Info, follow bool, read func(held)) error {
+	return d.at("reading attributes of", name, func(dir int) error {
+		flags := unix.O_PATH | unix.O_CLOEXEC
+		if !follow {
+			flags |= unix.O_NOFOLLOW
+		}
+		fd, err := openat(dir, name, flags, 0)
+		if err != nil {
+			return err
+		}
+		defer unix.Close(fd)
+		now, err := fstat(fd)
+		if err == nil && !now.SameFile(info) {
+			err = ErrReplaced
+		}
+		if err == nil {
+			read(heldPath{fd})
+		}
+		return err
+	})
+}
