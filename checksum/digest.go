@@ -44,7 +44,12 @@ func parseHex(s []byte) (d Digest, err error) {
 
 // Sum is the digest of p, which is the whole content. It is the fastest way for
 // content of one chunk or less.
-func Sum(p []byte) Digest { return blake3.Sum256(p) }
+func Sum(p []byte) Digest {
+	if haveWide && len(p) >= wideSum {
+		return rootOf(subtree(p, 0, true))
+	}
+	return blake3.Sum256(p)
+}
 
 // Hasher computes the digest of content that comes in order and in pieces of
 // any size, on one core. It belongs to one goroutine.

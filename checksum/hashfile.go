@@ -124,7 +124,13 @@ func (*worker) small(f *os.File, buf []byte) (Digest, error) {
 	}
 }
 
+// medium reads a file alone, by chunks where that is the faster way.
 func (w *worker) medium(f *os.File, size int64) (Digest, error) {
+	if haveWide {
+		l := newLarge(w.ctx, f, size)
+		l.work(w.buf)
+		return l.digest()
+	}
 	d, n, err := w.stream(f)
 	if err == nil && n != size {
 		err = ErrChanged

@@ -75,9 +75,18 @@ type large struct {
 	err    error // the first; written in once, read after done
 }
 
+// large hashes a file together with the workers that have nothing else to do.
 func (w *worker) large(file io.ReaderAt, size int64) (Digest, error) {
+	l := newLarge(w.ctx, file, size)
+	w.shared.add(l)
+	l.work(w.buf)
+	w.shared.remove(l)
+	return l.digest()
+}
+
+func newLarge(ctx context.Context, file io.ReaderAt, size int64) *large {
 	l := &large{
-		ctx:    w.ctx,
+		ctx:    ctx,
 		file:   file,
 		size:   size,
 		chunks: Chunks(size),
@@ -85,9 +94,11 @@ func (w *worker) large(file io.ReaderAt, size int64) (Digest, error) {
 		done:   make(chan struct{}),
 	}
 	l.left.Store(int64(l.chunks))
-	w.shared.add(l)
-	l.work(w.buf)
-	w.shared.remove(l)
+	return l
+}
+
+// digest waits for those who still work.
+func (l *large) digest() (Digest, error) {
 	<-l.done
 	if l.err != nil {
 		return Digest{}, l.err
@@ -134,7 +145,7 @@ func (l *large) chunk(index uint64, buf []byte) error {
 		if err := l.read(p, at); err != nil {
 			return err
 		}
-		cvs = append(cvs, bytesOf(guts.ChainingValue(subtree(p, at/leafSize))))
+		cvs = append(cvs, bytesOf(guts.ChainingValue(subtree(p, at/leafSize, haveWide))))
 	}
 	return l.tree.SetNode(index, Node{join(cvs)})
 }

@@ -55,7 +55,7 @@ func NewNode(p []byte, index uint64) Node {
 	if len(p) > ChunkSize {
 		panic(fmt.Sprintf("checksum: chunk of %d bytes", len(p)))
 	}
-	return Node{subtree(p, index*leavesAChunk)}
+	return Node{subtree(p, index*leavesAChunk, haveWide)}
 }
 
 // CV is the chaining value, for a file of more than one chunk.
@@ -76,18 +76,20 @@ func Check(p []byte, index uint64, single bool) [32]byte {
 
 // subtree hashes p, which starts at leaf number leaf. The left half of a BLAKE3
 // tree is the largest power of two of leaves that leaves something for the right
-// (section 2.1 of the BLAKE3 paper).
-func subtree(p []byte, leaf uint64) guts.Node {
-	if len(p) <= simdSize {
-		if cap(p) < simdSize {
-			return padded(p, leaf)
-		}
-		return guts.CompressBuffer((*[simdSize]byte)(p[:simdSize]), len(p), &guts.IV, leaf, 0)
+// (section 2.1 of the BLAKE3 paper). wide says whether wideNode may be used.
+func subtree(p []byte, leaf uint64, wide bool) guts.Node {
+	switch {
+	case wide && wideFits(len(p)):
+		return wideNode(p, leaf)
+	case len(p) > simdSize:
+		n := 1 << (bits.Len(uint(len(p)-1)) - 1)
+		left := guts.ChainingValue(subtree(p[:n], leaf, wide))
+		right := guts.ChainingValue(subtree(p[n:], leaf+uint64(n/leafSize), wide))
+		return guts.ParentNode(left, right, &guts.IV, 0)
+	case cap(p) < simdSize:
+		return padded(p, leaf)
 	}
-	n := 1 << (bits.Len(uint(len(p)-1)) - 1)
-	left := guts.ChainingValue(subtree(p[:n], leaf))
-	right := guts.ChainingValue(subtree(p[n:], leaf+uint64(n/leafSize)))
-	return guts.ParentNode(left, right, &guts.IV, 0)
+	return guts.CompressBuffer((*[simdSize]byte)(p[:simdSize]), len(p), &guts.IV, leaf, 0)
 }
 
 // padded is apart so that only the end of a short buffer pays for its stack
