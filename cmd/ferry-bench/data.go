@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -9,18 +8,33 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
+)
+
+// dataKind is what is delivered.
+type dataKind int
+
+const (
+	largeData dataKind = iota // one file
+	smallData                 // many small files
+	mixedData                 // a real tree
 )
 
 // Small files are like those of a source tree: log-normal sizes around a few
 // KiB with a tail, in folders of some hundred.
 const (
 	smallMedian    = 3 << 10 // bytes
+	smallMean      = 6 << 10 // bytes, about
 	smallSigma     = 1.2     // of the logarithm
 	smallMax       = 1 << 20 // bytes; cuts a tail of one file in a million
 	filesPerFolder = 200
-	maxFiles       = 10_000_000
 )
+
+// linkTime is how many seconds the data of one run may take on an emulated link
+// at its full rate: what is more says nothing new, and takes a day.
+const linkTime = 10
 
 // seed makes the data of every run the same.
 var seed = [32]byte([]byte("ferry-bench, the same each time."))
@@ -29,37 +43,40 @@ var seed = [32]byte([]byte("ferry-bench, the same each time."))
 type dataset struct {
 	title string
 	path  string
+	file  string // its only file, "" if there are more
 	bytes byteSize
+	files int
 }
 
-// makeData makes the sets that o asks for below dir.
-func makeData(o options, dir string) ([]dataset, error) {
-	var sets []dataset
-	if o.size > 0 {
-		set := dataset{title: "one file of " + o.size.String(), path: filepath.Join(dir, "large"), bytes: o.size}
-		if err := makeLarge(set); err != nil {
-			return nil, fmt.Errorf("making %s: %w", set.title, err)
-		}
-		sets = append(sets, set)
+// makeData makes one set below dir, as large as o says or as l can carry.
+func makeData(kind dataKind, o options, l link, dir string) (dataset, error) {
+	size, files := o.size, o.files
+	if l.rate > 0 {
+		size = min(size, byteSize(l.rate/8*linkTime))
+		files = min(files, max(1, int(l.rate/8*linkTime/smallMean)))
 	}
-	if o.files > 0 {
-		set := dataset{path: filepath.Join(dir, "small")}
-		total, err := makeSmall(set.path, o.files)
-		if err != nil {
-			return nil, fmt.Errorf("making %d small files: %w", o.files, err)
-		}
-		set.bytes = total
-		set.title = fmt.Sprintf("%d files of %s in all, median %d KiB", o.files, total.String(), smallMedian>>10)
-		sets = append(sets, set)
+	set := dataset{path: filepath.Join(dir, [...]string{"large", "small", "mixed"}[kind])}
+	err := os.Mkdir(set.path, 0o777)
+	if err != nil {
+		return set, err
 	}
-	return sets, nil
-}
-
-func makeLarge(set dataset) error {
-	if err := os.MkdirAll(set.path, 0o777); err != nil {
-		return err
+	switch kind {
+	case largeData:
+		set.file, set.bytes, set.files = "file", size, 1
+		set.title = "one file of " + size.String()
+		err = writeRandom(filepath.Join(set.path, set.file), int64(size), rand.NewChaCha8(seed))
+	case smallData:
+		set.files = files
+		set.bytes, err = makeSmall(set.path, files)
+		set.title = fmt.Sprintf("%d files of %s in all, median %d KiB", files, set.bytes.String(), smallMedian>>10)
+	case mixedData:
+		set.bytes, set.files, err = makeMixed(set.path, o.tree, size, files)
+		set.title = fmt.Sprintf("a tree of %d files of %s in all", set.files, set.bytes.String())
 	}
-	return writeRandom(filepath.Join(set.path, "file"), int64(set.bytes), rand.NewChaCha8(seed))
+	if err != nil {
+		return set, fmt.Errorf("making %s: %w", filepath.Base(set.path), err)
+	}
+	return set, nil
 }
 
 // makeSmall makes n files below dir and returns their bytes.
@@ -83,6 +100,66 @@ func makeSmall(dir string, n int) (byteSize, error) {
 	return total, nil
 }
 
+// makeMixed copies the regular files of the tree from, in the order of the walk,
+// for as long as neither limit is reached. Links are left out, since the tools
+// differ in what they make of them.
+func makeMixed(dir, from string, most byteSize, mostFiles int) (total byteSize, files int, err error) {
+	if from == "" {
+		out, err := exec.Command("go", "env", "GOROOT").Output()
+		if err != nil {
+			return 0, 0, fmt.Errorf("looking for the distribution of Go: %w", err)
+		}
+		from = strings.TrimSpace(string(out))
+	}
+	err = filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.Type()&^fs.ModeDir != 0 {
+			return err
+		}
+		rel, err := filepath.Rel(from, path)
+		if err != nil {
+			return err
+		}
+		to := filepath.Join(dir, rel)
+		if d.IsDir() {
+			return os.MkdirAll(to, 0o777)
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		if files == mostFiles {
+			return fs.SkipAll
+		}
+		if total+byteSize(info.Size()) > most {
+			return nil
+		}
+		if err := copyFile(to, path, info.Mode().Perm()|0o600); err != nil {
+			return err
+		}
+		total += byteSize(info.Size())
+		files++
+		return nil
+	})
+	if err == nil && files == 0 {
+		err = fmt.Errorf("%s has no file that fits", from)
+	}
+	return total, files, err
+}
+
+func copyFile(to, from string, mode fs.FileMode) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	return errors.Join(err, out.Close())
+}
+
 // writeRandom makes a file that no tool can shrink or find elsewhere.
 func writeRandom(path string, size int64, random io.Reader) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
@@ -92,87 +169,3 @@ func writeRandom(path string, size int64, random io.Reader) error {
 	_, err = io.CopyN(f, random, size)
 	return errors.Join(err, f.Close())
 }
-
-// compare returns an error unless the folder dst holds a copy of src under its
-// own name and nothing else, byte by byte.
-func compare(src, dst string) error {
-	got := filepath.Join(dst, filepath.Base(src))
-	others, err := os.ReadDir(dst)
-	if err != nil {
-		return err
-	}
-	if len(others) != 1 {
-		return fmt.Errorf("%d items are where one was to come", len(others))
-	}
-	return compareFolder(src, got)
-}
-
-// compareBuffer is small, since the memory of this process hides the peak of
-// those that it starts, see peakOf.
-const compareBuffer = 64 << 10
-
-func compareFolder(want, got string) error {
-	var buf [2][compareBuffer]byte
-	expected := make(map[string]bool)
-	err := filepath.WalkDir(want, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		rel, err := filepath.Rel(want, path)
-		if err != nil {
-			return err
-		}
-		expected[rel] = true
-		if d.IsDir() {
-			return nil
-		}
-		return compareFile(path, filepath.Join(got, rel), &buf)
-	})
-	if err != nil {
-		return err
-	}
-	return filepath.WalkDir(got, func(path string, _ fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		rel, err := filepath.Rel(got, path)
-		if err == nil && !expected[rel] {
-			err = fmt.Errorf("%s is no copy of anything", path)
-		}
-		return err
-	})
-}
-
-func compareFile(want, got string, buf *[2][compareBuffer]byte) error {
-	a, err := os.Open(want)
-	if err != nil {
-		return err
-	}
-	defer a.Close()
-	b, err := os.Open(got)
-	if err != nil {
-		return err
-	}
-	defer b.Close()
-	info, err := b.Stat()
-	if err != nil {
-		return err
-	}
-	if !info.Mode().IsRegular() {
-		return fmt.Errorf("%s is no regular file", got)
-	}
-	for {
-		n, aerr := io.ReadFull(a, buf[0][:])
-		m, berr := io.ReadFull(b, buf[1][:])
-		switch {
-		case !bytes.Equal(buf[0][:n], buf[1][:m]):
-			return fmt.Errorf("%s differs from %s", got, want)
-		case ended(aerr) && ended(berr):
-			return nil
-		case aerr != nil || berr != nil:
-			return errors.Join(aerr, berr)
-		}
-	}
-}
-
-func ended(err error) bool { return err == io.EOF || err == io.ErrUnexpectedEOF }

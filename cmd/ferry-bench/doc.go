@@ -1,21 +1,35 @@
-// Command ferry-bench measures ferry beside rsync on this machine: one large
-// file, and many small ones, over loopback.
+// Command ferry-bench measures ferry beside the other tools that it finds on this
+// machine, on the same data: one large file, many small ones, a real tree, a
+// second delivery with nothing changed, and the rest of one that was interrupted;
+// over loopback, and with -link, as root, over emulated links.
 //
 // The tools run in turn, round after round, so that a slow minute of the machine
 // hits all of them; what counts is the median over the rounds of ferry's time
-// divided by another tool's in the same round. Each run goes into an empty
-// folder, is timed from the start of its process to the end of it, and is then
-// compared with the source byte by byte. A run that fails or differs ends the
-// measurement with exit code 1.
+// divided by another tool's in the same round. The clock runs from when the far
+// side listens until both sides have ended, and what is there then is compared
+// with the source byte by byte. A tool that fails, or whose result differs, is
+// out of that table, and the exit code is 1; so is, without that, a tool that is
+// not installed or cannot do such a thing, with the reason.
 //
-// What is not equal: ferry encrypts, verifies and syncs. rsync to a daemon
-// encrypts nothing; rsync over ssh encrypts with aes128-gcm, which costs what
-// ferry's cipher costs; rsync syncs nothing at all. With the work folder on
-// tmpfs, the default where there is one, syncing is free.
+// What is not equal: ferry encrypts, verifies and syncs. rsync to a daemon, nc
+// and tar-nc encrypt nothing; what goes over ssh is encrypted with aes128-gcm,
+// which costs what ferry's cipher costs; croc goes through a relay of its own on
+// the far side and has a head start; nothing but ferry syncs. With the work
+// folder on tmpfs, the default where there is one, syncing is free. scp, nc,
+// tar-nc and cp know neither what is there already nor the rest of a file, and
+// deliver it all again.
 //
-// A tool that is not installed is left out with its reason. To add one, write
-// the methods of tool and name it in tools.
+// Peak memory is that of the largest process of a side, processor time that of
+// all of them; the near side sends. Where one process is both sides it counts as
+// the near one.
 //
-// Everything that is made or started is in one work folder and under one
-// process: it is gone again at the end, after an interrupt too.
+// An emulated link limits, delays and drops packets in this program, which takes
+// processor time from the tools: beyond some 500 Mbit/s that is what limits. Its
+// data are as many as it carries in ten seconds. Its sockets use cubic where
+// net.ipv4.tcp_allowed_congestion_control has it, else what the system prefers;
+// the title of the table says which.
+//
+// To add a tool, write the methods of tool and name it in tools. Everything that
+// is made or started is in one work folder and under one process: it is gone
+// again at the end, after an interrupt too.
 package main

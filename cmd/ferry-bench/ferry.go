@@ -3,11 +3,15 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+)
+
+const (
+	ferryCopyName = "ferry-copy"
+	ferryPairName = "ferry-send"
 )
 
 // buildFerry builds the program of this checkout in state.
@@ -16,26 +20,26 @@ func buildFerry(ctx context.Context, state string) (string, error) {
 	if runtime.GOOS == "windows" {
 		path += ".exe"
 	}
-	_, err := runProcess(exec.CommandContext(ctx, "go", "build", "-o", path, "ferry/cmd/ferry"))
-	return path, err
+	return path, runProcess(exec.CommandContext(ctx, "go", "build", "-o", path, "ferry/cmd/ferry"))
 }
 
-// ferryCopy is `ferry copy`: both sides in one process, so that its peak is that
-// of both together.
+// ferryCopy is `ferry copy`: both sides in one process, so that its figures are
+// those of both together.
 type ferryCopy struct{ program string }
 
-func (*ferryCopy) name() string { return reference }
+func (*ferryCopy) name() string { return ferryCopyName }
 
-func (f *ferryCopy) start(ctx context.Context, state string) (err error) {
+func (f *ferryCopy) prepare(ctx context.Context, state string) (err error) {
 	f.program, err = buildFerry(ctx, state)
 	return err
 }
 
-func (f *ferryCopy) run(ctx context.Context, src, dst string) (int64, error) {
-	return runProcess(exec.CommandContext(ctx, f.program, "copy", "--quiet", src, dst))
+func (f *ferryCopy) run(t *trial) error {
+	if !t.net.local() {
+		return errLocalOnly
+	}
+	return t.send(t.near(f.program, "copy", "--quiet", t.src, t.dst))
 }
-
-func (*ferryCopy) stop() error { return nil }
 
 // ferryPair is `ferry send` and `ferry receive`, as between two machines.
 type ferryPair struct {
@@ -43,42 +47,25 @@ type ferryPair struct {
 	env     []string
 }
 
-func (*ferryPair) name() string { return "ferry-send" }
+func (*ferryPair) name() string { return ferryPairName }
 
-func (f *ferryPair) start(ctx context.Context, state string) (err error) {
+func (f *ferryPair) prepare(ctx context.Context, state string) (err error) {
 	f.env = append(os.Environ(), "FERRY_CODE=1-"+rand.Text())
 	f.program, err = buildFerry(ctx, state)
 	return err
 }
 
-func (f *ferryPair) run(ctx context.Context, src, dst string) (int64, error) {
-	host, port, err := freeAddress()
+func (f *ferryPair) run(t *trial) error {
+	port, err := freePort()
 	if err != nil {
-		return 0, err
+		return err
 	}
-	// A side that fails takes the other along.
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	type result struct {
-		peak int64
-		err  error
+	address := t.net.address + ":" + port
+	receive := t.far(f.program, "receive", "--quiet", "--yes", "--listen", address, "--out", t.dst)
+	send := t.near(f.program, "send", "--quiet", "--to", address, t.src)
+	receive.Env, send.Env = f.env, f.env
+	if err := t.receiver(receive, port); err != nil {
+		return err
 	}
-	side := func(args ...string) result {
-		cmd := exec.CommandContext(ctx, f.program, args...)
-		cmd.Env = f.env
-		peak, err := runProcess(cmd)
-		if err != nil {
-			cancel()
-		}
-		return result{peak, err}
-	}
-	received := make(chan result, 1)
-	go func() {
-		received <- side("receive", "--quiet", "--yes", "--listen", host+":"+port, "--out", dst)
-	}()
-	s := side("send", "--quiet", "--to", host+":"+port, src)
-	r := <-received
-	return max(s.peak, r.peak), errors.Join(s.err, r.err)
+	return t.send(send)
 }
-
-func (*ferryPair) stop() error { return nil }

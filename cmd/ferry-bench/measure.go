@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -14,13 +15,11 @@ import (
 // write into a folder that is being removed.
 const removeLimit = 5 * time.Second
 
-// sample is one run of one tool.
-type sample struct {
-	elapsed time.Duration
-	peak    int64 // bytes, 0 if unknown
-}
+// errFailed is the end of a measurement in which a run failed or its result was
+// wrong; which one is in the tables.
+var errFailed = errors.New("not every run delivered what it had to")
 
-// run is the program: it measures and prints a table of the result to stdout,
+// run is the program: it measures and prints tables of the results to stdout,
 // and what happens meanwhile to stderr.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	o, err := parse(args, stderr)
@@ -46,81 +45,169 @@ func measure(ctx context.Context, o options, list []tool, stdout, stderr io.Writ
 		return err
 	}
 	defer func() { err = errors.Join(err, removeAll(work)) }()
-	// Before the folders go, all that might write there.
-	defer func() {
-		for _, t := range list {
-			err = errors.Join(err, t.stop())
-		}
-	}()
 
-	var ready []tool
-	for _, t := range list {
-		own := filepath.Join(state, t.name())
-		serr := os.Mkdir(own, 0o700)
-		if serr == nil {
-			serr = t.start(ctx, own)
-		}
-		switch {
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case serr == nil:
-			ready = append(ready, t)
-		case o.only != "" || t.name() == reference:
-			return fmt.Errorf("starting %s: %w", t.name(), serr)
-		default:
-			fmt.Fprintf(stderr, "left out: %s: %v\n", t.name(), serr)
-		}
-	}
-	sets, err := makeData(o, work)
+	rep := &report{Machine: thisMachine()}
+	ready, err := prepare(ctx, o, list, state, rep, stderr)
 	if err != nil {
 		return err
 	}
-	for _, set := range sets {
-		samples, err := runRounds(ctx, set, o.rounds, ready, filepath.Join(work, "copy"), stderr)
+	if rep.Limits, err = measureLimits(work, o.limitData); err != nil {
+		return err
+	}
+	if err := rep.printLimits(stdout); err != nil {
+		return err
+	}
+	for _, l := range o.links {
+		if err := measureLink(ctx, o, l, ready, state, work, rep, stdout, stderr); err != nil {
+			return err
+		}
+	}
+	if o.json != "" {
+		if err := rep.write(o.json); err != nil {
+			return err
+		}
+	}
+	return rep.verdict()
+}
+
+// prepare returns the tools that can be had here.
+func prepare(ctx context.Context, o options, list []tool, state string, rep *report, stderr io.Writer) ([]tool, error) {
+	var ready []tool
+	for _, t := range list {
+		own := filepath.Join(state, t.name())
+		err := os.Mkdir(own, 0o700)
+		if err == nil {
+			err = t.prepare(ctx, own)
+		}
+		switch {
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case err == nil:
+			ready = append(ready, t)
+		case o.only != "" || t.name() == ferryCopyName:
+			return nil, fmt.Errorf("preparing %s: %w", t.name(), err)
+		default:
+			rep.leaveOut(stderr, leftOut{Tool: t.name(), Reason: err.Error()})
+		}
+	}
+	return ready, nil
+}
+
+// runner makes the runs over one network. It belongs to one goroutine.
+type runner struct {
+	ctx    context.Context
+	net    *network
+	state  string // folder of the tools' folders
+	dst    string
+	rounds int
+	report *report
+	stderr io.Writer
+}
+
+func measureLink(ctx context.Context, o options, l link, list []tool, state, work string, rep *report, stdout, stderr io.Writer) (err error) {
+	net := loopback()
+	if l != (link{}) {
+		if net, err = emulate(ctx, l); err != nil {
+			rep.leaveOut(stderr, leftOut{Link: l.String(), Reason: err.Error()})
+			return nil
+		}
+	}
+	defer func() { err = errors.Join(err, net.close()) }()
+	data := filepath.Join(work, "data")
+	if err := os.Mkdir(data, 0o777); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, removeAll(data)) }()
+
+	r := &runner{ctx: ctx, net: net, state: state, dst: filepath.Join(work, "copy"), rounds: o.rounds, report: rep, stderr: stderr}
+	sets := make(map[dataKind]dataset)
+	for _, w := range o.workloads {
+		set, made := sets[w.data]
+		if !made {
+			if set, err = makeData(w.data, o, l, data); err != nil {
+				return err
+			}
+			sets[w.data] = set
+		}
+		res, err := r.measure(w, set, list)
 		if err != nil {
 			return err
 		}
-		if err := report(stdout, set, names(ready), samples); err != nil {
+		rep.Results = append(rep.Results, res)
+		if err := res.print(stdout); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// runRounds returns the samples of each tool, one a round.
-func runRounds(ctx context.Context, set dataset, rounds int, list []tool, dst string, stderr io.Writer) ([][]sample, error) {
-	samples := make([][]sample, len(list))
-	for round := range rounds {
-		for i := range list {
+// measure runs all tools in turn, round after round. A tool that fails is out of
+// the rest of it.
+func (r *runner) measure(w workload, set dataset, list []tool) (*result, error) {
+	res := &result{
+		Link: r.net.title, Workload: w.name, Title: w.title(set), Bytes: int64(set.bytes), Files: set.files,
+		rated: w.name != "again" && w.name != "resume",
+	}
+	running := slices.Clone(list)
+	rows := make(map[string]*toolResult)
+	for round := range r.rounds {
+		order := slices.Clone(running)
+		for i := range order {
 			// Each tool comes after each other one in some round.
-			i = (i + round) % len(list)
-			s, err := runOnce(ctx, set, list[i], dst)
-			if err != nil {
-				return nil, fmt.Errorf("%s, %s: %w", set.title, list[i].name(), err)
+			t := order[(i+round)%len(order)]
+			s, err := w.run(r, t, set)
+			if r.ctx.Err() != nil {
+				return nil, r.ctx.Err()
 			}
-			samples[i] = append(samples[i], s)
-			fmt.Fprintf(stderr, "round %d of %d: %s: %.2f s\n", round+1, rounds, list[i].name(), s.elapsed.Seconds())
+			if err != nil {
+				running = slices.DeleteFunc(running, func(other tool) bool { return other == t })
+			}
+			if errors.Is(err, errUnsuited) {
+				r.report.leaveOut(r.stderr, leftOut{Tool: t.name(), Link: res.Link, Workload: w.name, Reason: err.Error()})
+				delete(rows, t.name())
+				continue
+			}
+			row := rows[t.name()]
+			if row == nil {
+				row = &toolResult{Tool: t.name()}
+				rows[t.name()] = row
+			}
+			if err != nil {
+				row.Error = err.Error()
+				fmt.Fprintf(r.stderr, "%s: %s: failed: %v\n", w.name, t.name(), err)
+				continue
+			}
+			row.samples = append(row.samples, s)
+			fmt.Fprintf(r.stderr, "%s: round %d of %d: %s: %.2f s\n", w.name, round+1, r.rounds, t.name(), s.elapsed.Seconds())
 		}
 	}
-	return samples, nil
+	for _, t := range list {
+		if row := rows[t.name()]; row != nil {
+			res.Tools = append(res.Tools, row)
+		}
+	}
+	res.compute()
+	return res, nil
 }
 
-func runOnce(ctx context.Context, set dataset, t tool, dst string) (s sample, err error) {
-	if err := os.Mkdir(dst, 0o777); err != nil {
+// deliver makes one delivery to r.dst and compares what is there then.
+func (r *runner) deliver(ctx context.Context, t tool, set dataset, resumed bool) (sample, error) {
+	s, err := r.trial(ctx, t, set, resumed)
+	if err != nil {
 		return s, err
 	}
-	defer func() { err = errors.Join(err, removeAll(dst)) }()
-	settle()
-	began := time.Now()
-	s.peak, err = t.run(ctx, set.path, dst)
-	s.elapsed = time.Since(began)
-	switch {
-	case ctx.Err() != nil:
-		return s, ctx.Err()
-	case err != nil:
-		return s, err
+	return s, compare(set.path, r.dst)
+}
+
+// trial makes one delivery, and returns after all that it started has ended.
+func (r *runner) trial(ctx context.Context, t tool, set dataset, resumed bool) (sample, error) {
+	run := &trial{
+		ctx: ctx, net: r.net, state: filepath.Join(r.state, t.name()),
+		src: set.path, file: set.file, dst: r.dst, resumed: resumed,
 	}
-	return s, compare(set.path, dst)
+	err := t.run(run)
+	s, ferr := run.finish()
+	return s, errors.Join(err, ferr)
 }
 
 // removeAll removes a folder, also while somebody still writes to it.

@@ -3,13 +3,13 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
 )
@@ -18,29 +18,36 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // fakeTool copies with the standard library, and then spoils the copy.
 type fakeTool struct {
-	title    string
-	startErr error
-	spoil    func(copied string) error
-	stopped  int
+	title      string
+	prepareErr error
+	spoil      func(copied string) error
+	instead    func(t *trial) error
 }
 
-func (f *fakeTool) name() string                        { return f.title }
-func (f *fakeTool) start(context.Context, string) error { return f.startErr }
-func (f *fakeTool) stop() error                         { f.stopped++; return nil }
+func (f *fakeTool) name() string                          { return f.title }
+func (f *fakeTool) prepare(context.Context, string) error { return f.prepareErr }
 
-func (f *fakeTool) run(ctx context.Context, src, dst string) (int64, error) {
-	copied := filepath.Join(dst, filepath.Base(src))
-	if err := os.CopyFS(copied, os.DirFS(src)); err != nil {
-		return 0, err
+func (f *fakeTool) run(t *trial) error {
+	if f.instead != nil {
+		return f.instead(t)
+	}
+	t.sample.near = usage{peak: 1 << 40}
+	return t.timed(func() error { return f.copy(t) })
+}
+
+func (f *fakeTool) copy(t *trial) error {
+	copied := filepath.Join(t.dst, filepath.Base(t.src))
+	if err := errors.Join(os.RemoveAll(copied), os.CopyFS(copied, os.DirFS(t.src))); err != nil {
+		return err
 	}
 	if f.spoil == nil {
-		return 1 << 40, ctx.Err()
+		return t.ctx.Err()
 	}
-	return 1 << 40, f.spoil(copied)
+	return f.spoil(copied)
 }
 
 // measureFakes measures small data and checks that nothing is left behind.
-func measureFakes(t *testing.T, ctx context.Context, list ...*fakeTool) (stdout, stderr string, err error) {
+func measureFakes(t *testing.T, ctx context.Context, workloadList string, list ...*fakeTool) (stdout, stderr string, rep report, err error) {
 	t.Helper()
 	dir := t.TempDir()
 	t.Setenv("TMPDIR", dir)
@@ -48,40 +55,64 @@ func measureFakes(t *testing.T, ctx context.Context, list ...*fakeTool) (stdout,
 	for _, f := range list {
 		all = append(all, f)
 	}
-	var out, messages bytes.Buffer
-	o := options{size: 100_000, files: 250, rounds: 2, dir: dir}
-	err = measure(ctx, o, all, &out, &messages)
-	for _, f := range list {
-		if f.stopped != 1 {
-			t.Errorf("%s was stopped %d times", f.title, f.stopped)
+	tree := t.TempDir()
+	for i := range 3 {
+		if err := os.WriteFile(filepath.Join(tree, fmt.Sprint(i)), make([]byte, 40_000), 0o644); err != nil {
+			t.Fatal(err)
 		}
 	}
+	chosen, err := chooseWorkloads(workloadList)
+	if err != nil {
+		t.Fatal(err)
+	}
+	figures := filepath.Join(t.TempDir(), "figures")
+	o := options{size: 100_000, files: 250, rounds: 2, dir: dir, tree: tree, workloads: chosen, links: []link{{}}, json: figures, limitData: pieceSize}
+	var out, messages bytes.Buffer
+	err = measure(ctx, o, all, &out, &messages)
 	left, rerr := os.ReadDir(dir)
 	if rerr != nil || len(left) != 0 {
 		t.Errorf("left behind: %v, %v", left, rerr)
 	}
-	return out.String(), messages.String(), err
+	if text, rerr := os.ReadFile(figures); rerr == nil {
+		if rerr := json.Unmarshal(text, &rep); rerr != nil {
+			t.Error(rerr)
+		}
+	}
+	return out.String(), messages.String(), rep, err
 }
 
 func TestMeasure(t *testing.T) {
-	stdout, stderr, err := measureFakes(t, t.Context(),
-		&fakeTool{title: reference}, &fakeTool{title: "absent", startErr: errors.New("not installed")}, &fakeTool{title: "other"})
+	stdout, stderr, rep, err := measureFakes(t, t.Context(), "large,small,mixed,again",
+		&fakeTool{title: ferryCopyName}, &fakeTool{title: "absent", prepareErr: errors.New("not installed")}, &fakeTool{title: "other"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(stderr, "left out: absent: not installed") {
 		t.Errorf("no reason for the missing tool: %s", stderr)
 	}
-	if n := strings.Count(stderr, ": other: "); n != 4 {
-		t.Errorf("%d runs of a tool with two rounds of two sets", n)
+	if n := strings.Count(stderr, ": other: "); n != 8 {
+		t.Errorf("%d runs of a tool with two rounds of four workloads", n)
 	}
-	for _, want := range []string{"one file of 97.66 KiB, 2 rounds", "250 files", reference, "other", "1048576 MiB"} {
+	for _, want := range []string{
+		"one file of 97.66 KiB, over loopback, rounds: 2", "250 files", "a tree of 2 files of 78.12 KiB", "nothing changed",
+		ferryCopyName + " takes", "other", "1048576 MiB", "limits",
+	} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("the tables lack %q:\n%s", want, stdout)
 		}
 	}
 	if strings.Contains(stdout, "absent") {
 		t.Errorf("the tables have a tool that never ran:\n%s", stdout)
+	}
+	if len(rep.Results) != 4 || len(rep.Limits) != 4 || len(rep.LeftOut) != 1 {
+		t.Fatalf("the figures have %d results, %d limits, %v", len(rep.Results), len(rep.Limits), rep.LeftOut)
+	}
+	r := rep.Results[0]
+	if r.Workload != "large" || r.Bytes != 100_000 || r.Reference != ferryCopyName || len(r.Tools) != 2 {
+		t.Errorf("the first result: %+v", r)
+	}
+	if other := r.Tools[1]; other.Seconds <= 0 || other.Ratio <= 0 || len(other.Rounds) != 2 || other.Near.Peak != 1<<40 {
+		t.Errorf("the other tool: %+v", other)
 	}
 }
 
@@ -105,111 +136,88 @@ func TestMeasureFindsBadCopies(t *testing.T) {
 		"failing":     func(string) error { return errors.New("exit status 1") },
 	} {
 		t.Run(name, func(t *testing.T) {
-			stdout, _, err := measureFakes(t, t.Context(), &fakeTool{title: reference}, &fakeTool{title: "bad", spoil: spoil})
-			if err == nil || !strings.Contains(err.Error(), "bad") {
-				t.Errorf("error %v does not name the tool", err)
+			stdout, _, rep, err := measureFakes(t, t.Context(), "large", &fakeTool{title: ferryCopyName}, &fakeTool{title: "bad", spoil: spoil})
+			if !errors.Is(err, errFailed) {
+				t.Errorf("error %v", err)
 			}
-			if stdout != "" {
-				t.Errorf("a table was printed:\n%s", stdout)
+			if !strings.Contains(stdout, "failed: ") {
+				t.Errorf("the table does not say that it failed:\n%s", stdout)
+			}
+			if len(rep.Results) != 1 {
+				t.Fatalf("%d results", len(rep.Results))
+			}
+			good, bad := rep.Results[0].Tools[0], rep.Results[0].Tools[1]
+			if bad.Error == "" || bad.Seconds != 0 || len(bad.Rounds) != 0 {
+				t.Errorf("figures of the bad tool: %+v", bad)
+			}
+			if good.Error != "" || len(good.Rounds) != 2 {
+				t.Errorf("the good tool did not go on: %+v", good)
 			}
 		})
 	}
 }
 
 func TestMeasureNeedsItsReference(t *testing.T) {
-	_, _, err := measureFakes(t, t.Context(), &fakeTool{title: reference, startErr: errors.New("does not build")})
+	_, _, _, err := measureFakes(t, t.Context(), "large", &fakeTool{title: ferryCopyName, prepareErr: errors.New("does not build")})
 	if err == nil || !strings.Contains(err.Error(), "does not build") {
 		t.Errorf("error %v", err)
 	}
 }
 
+func TestMeasureLeavesOutWhatIsUnsuited(t *testing.T) {
+	unsuited := func(*trial) error { return fmt.Errorf("%w: too round", errUnsuited) }
+	stdout, stderr, rep, err := measureFakes(t, t.Context(), "large", &fakeTool{title: ferryCopyName}, &fakeTool{title: "peg", instead: unsuited})
+	if err != nil || strings.Contains(stdout, "peg") || strings.Count(stderr, "left out: peg") != 1 || len(rep.LeftOut) != 1 {
+		t.Errorf("%v\n%s\n%s\n%v", err, stdout, stderr, rep.LeftOut)
+	}
+}
+
 func TestMeasureInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	interrupts := &fakeTool{title: reference, spoil: func(string) error { cancel(); return nil }}
-	if _, _, err := measureFakes(t, ctx, interrupts); !errors.Is(err, context.Canceled) {
+	interrupts := &fakeTool{title: ferryCopyName, spoil: func(string) error { cancel(); return nil }}
+	if _, _, _, err := measureFakes(t, ctx, "large", interrupts); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
 }
 
-func TestDataIsTheSameEachTime(t *testing.T) {
-	dir := t.TempDir()
-	for _, name := range []string{"a", "b"} {
-		if _, err := makeSmall(filepath.Join(dir, name, "small"), 1000); err != nil {
-			t.Fatal(err)
+// A tool that is interrupted at its 94th percent, and then completes the file.
+func TestResume(t *testing.T) {
+	first := true
+	resumes := &fakeTool{title: ferryCopyName}
+	resumes.instead = func(run *trial) error {
+		if !run.resumed {
+			return errors.New("was not told that it will be resumed")
 		}
-	}
-	if err := compare(filepath.Join(dir, "a", "small"), filepath.Join(dir, "b")); err != nil {
-		t.Error(err)
-	}
-	sizes, err := filepath.Glob(filepath.Join(dir, "a", "small", "*", "*"))
-	if err != nil || len(sizes) != 1000 {
-		t.Fatalf("%d files, %v", len(sizes), err)
-	}
-	below := 0
-	for _, path := range sizes {
-		info, err := os.Stat(path)
+		if first = !first; first {
+			return run.timed(func() error { return resumes.copy(run) })
+		}
+		data, err := os.ReadFile(filepath.Join(run.src, run.file))
 		if err != nil {
-			t.Fatal(err)
+			return err
 		}
-		if info.Size() < smallMedian {
-			below++
+		if err := os.WriteFile(filepath.Join(run.dst, "partial"), data[:94_000], 0o666); err != nil {
+			return err
 		}
+		<-run.ctx.Done()
+		return errors.Join(os.Remove(filepath.Join(run.dst, "partial")),
+			os.MkdirAll(filepath.Join(run.dst, "large"), 0o777),
+			os.WriteFile(filepath.Join(run.dst, "large", "file"), data[:93_000], 0o666), run.ctx.Err())
 	}
-	if below < 450 || below > 550 {
-		t.Errorf("%d of 1000 files are below the median", below)
-	}
-}
-
-func TestServerThatEndsAtOnce(t *testing.T) {
-	host, port, err := freeAddress()
+	first = true
+	quick := &fakeTool{title: "quick"}
+	_, stderr, rep, err := measureFakes(t, t.Context(), "resume", resumes, quick)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var s server
-	err = s.start(t.Context(), exec.Command("go", "nonsense"), host+":"+port)
-	if err == nil || !strings.Contains(err.Error(), "unknown command") {
-		t.Errorf("error %v does not say what the server said", err)
+	if len(rep.Results) != 1 || len(rep.Results[0].Tools) != 1 || len(rep.Results[0].Tools[0].Rounds) != 2 {
+		t.Fatalf("results %+v", rep.Results)
 	}
-	if err := s.stop(); err != nil {
-		t.Errorf("stopping what ended: %v", err)
-	}
-}
-
-func TestFigures(t *testing.T) {
-	if got := median([]float64{5, 1, 3}); got != 3 {
-		t.Errorf("median of three: %v", got)
-	}
-	if got := median([]time.Duration{4, 1, 2, 8}); got != 3 {
-		t.Errorf("median of four: %v", got)
-	}
-	a := []sample{{elapsed: 1}, {elapsed: 9}, {elapsed: 2}}
-	b := []sample{{elapsed: 2}, {elapsed: 1}, {elapsed: 8}}
-	if got := ratio(a, b); got != 0.5 { // of 0.5, 9 and 0.25
-		t.Errorf("ratio %v", got)
-	}
-	if got := peakText(5<<20, 9<<20); got != "under 10 MiB" {
-		t.Errorf("a hidden peak is shown as %q", got)
-	}
-}
-
-func TestCommandLine(t *testing.T) {
-	var stderr bytes.Buffer
-	o, err := parse([]string{"-size", "3M", "-files", "7", "-rounds", "2", "-only", "x", "-dir", "d"}, &stderr)
-	if want := (options{3 << 20, 7, 2, "d", "x"}); err != nil || o != want {
-		t.Errorf("%+v, %v", o, err)
-	}
-	for _, args := range [][]string{
-		{"-size", "1X"}, {"-size", "-1"}, {"-size", ""}, {"-size", "9999999G"}, {"-size", "0", "-files", "0"},
-		{"-rounds", "0"}, {"-files", "-1"}, {"more"}, {"-nonsense"},
-	} {
-		if _, err := parse(args, &stderr); !errors.Is(err, errUsage) {
-			t.Errorf("%q: %v", args, err)
+	for _, round := range rep.Results[0].Tools[0].Rounds {
+		if round.Had < 90_000 || round.Had > 94_000 {
+			t.Errorf("%d bytes were there before", round.Had)
 		}
 	}
-	if _, err := choose(tools(), "ferry-copy,scp"); !errors.Is(err, errUsage) {
-		t.Errorf("an unknown tool: %v", err)
-	}
-	if list, err := choose(tools(), "rsync-ssh,ferry-copy"); err != nil || len(list) != 2 || list[0].name() != reference {
-		t.Errorf("chosen: %v, %v", names(list), err)
+	if !strings.Contains(stderr, "left out: quick: resume: loopback: "+errTooQuick.Error()) {
+		t.Errorf("a tool that was not interrupted counts:\n%s", stderr)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,9 +13,10 @@ import (
 )
 
 const (
-	// serverLimit is how long a server may take to listen, and to end.
+	// serverLimit is how long a server may take to listen, and a process to end
+	// after it was told to.
 	serverLimit = 10 * time.Second
-	serverPoll  = 20 * time.Millisecond
+	serverPoll  = 5 * time.Millisecond
 	// complaintLimit bounds what is kept of what a process says, in bytes.
 	complaintLimit = 4 << 10
 )
@@ -45,84 +45,118 @@ func (c *complaints) explain(cmd *exec.Cmd, err error) error {
 	return fmt.Errorf("%s: %w: %q", filepath.Base(cmd.Path), err, said)
 }
 
-// runProcess runs cmd to its end and returns its peak memory in bytes.
-func runProcess(cmd *exec.Cmd) (int64, error) {
-	var said complaints
-	cmd.Stderr = &said
-	// What it started may hold standard error open after it was killed.
-	cmd.WaitDelay = serverLimit
-	if err := cmd.Run(); err != nil {
-		return 0, said.explain(cmd, err)
-	}
-	return peakOf(cmd.ProcessState), nil
+// usage is what the processes of one side took.
+type usage struct {
+	cpu    time.Duration
+	peak   int64 // bytes of the largest, 0 if unknown
+	hidden bool  // peak is no more than a bound
 }
 
-// server is a process that listens until it is stopped. The zero value is one
-// that was not started.
-type server struct {
+func (u *usage) add(p *process) {
+	state := p.cmd.ProcessState
+	u.cpu += state.UserTime() + state.SystemTime()
+	if peak := peakOf(state); peak > u.peak {
+		u.peak, u.hidden = peak, peak <= p.floor
+	}
+}
+
+// process is one that was started and has to be waited for.
+type process struct {
 	cmd   *exec.Cmd
+	floor int64 // bytes; a peak up to this one may be that of this program, see peakOf
 	said  complaints
-	ended chan error // gets the result of Wait
+	ended chan struct{} // closed after err was written
+	err   error
 }
 
-// start starts cmd and waits until it accepts connections at addr.
-func (s *server) start(ctx context.Context, cmd *exec.Cmd, addr string) error {
-	cmd.Stderr = &s.said
-	cmd.WaitDelay = serverLimit
-	if err := cmd.Start(); err != nil {
-		return err
+func startProcess(cmd *exec.Cmd) (*process, error) {
+	p := &process{cmd: cmd, ended: make(chan struct{})}
+	cmd.Stderr = &p.said
+	err := cmd.Start()
+	p.floor = ownPeak()
+	if err != nil {
+		return nil, err
 	}
-	s.cmd, s.ended = cmd, make(chan error, 1)
-	go func() { s.ended <- cmd.Wait() }()
+	go func() {
+		defer close(p.ended)
+		if err := cmd.Wait(); err != nil {
+			p.err = p.said.explain(cmd, err)
+		}
+	}()
+	return p, nil
+}
+
+// listens waits until the process listens at host and port.
+func (p *process) listens(ctx context.Context, host, port string) error {
 	ctx, cancel := context.WithTimeout(ctx, serverLimit)
 	defer cancel()
 	poll := time.NewTicker(serverPoll)
 	defer poll.Stop()
 	for {
-		var d net.Dialer
-		if conn, err := d.DialContext(ctx, "tcp", addr); err == nil {
-			return conn.Close()
+		if ok, err := listening(p.cmd.Process.Pid, host, port); ok || err != nil {
+			return err
 		}
 		select {
-		case err := <-s.ended:
-			s.cmd = nil
-			return s.said.explain(cmd, errors.Join(errors.New("ended at once"), err))
+		case <-p.ended:
+			if p.err != nil {
+				return fmt.Errorf("ended at once: %w", p.err)
+			}
+			return fmt.Errorf("%s ended at once", filepath.Base(p.cmd.Path))
 		case <-ctx.Done():
-			return s.said.explain(cmd, fmt.Errorf("waiting for it to listen: %w", ctx.Err()))
+			return p.said.explain(p.cmd, fmt.Errorf("waiting for it to listen: %w", ctx.Err()))
 		case <-poll.C:
 		}
 	}
 }
 
-// stop asks the server to end, makes it end if it does not, and waits for it.
-func (s *server) stop() error {
-	if s.cmd == nil {
-		return nil
+// childless waits until what a daemon started for a client has ended and been
+// waited for, since only then it counts among what the daemon used. It gives up
+// after serverLimit.
+func (p *process) childless() {
+	end := time.NewTimer(serverLimit)
+	defer end.Stop()
+	poll := time.NewTicker(serverPoll)
+	defer poll.Stop()
+	for hasChildren(p.cmd.Process.Pid) {
+		select {
+		case <-p.ended:
+			return
+		case <-end.C:
+			return
+		case <-poll.C:
+		}
 	}
-	cmd := s.cmd
-	s.cmd = nil
-	// A terminal's interrupt may have ended it before.
-	if err := terminate(cmd.Process); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return s.said.explain(cmd, err)
+}
+
+// stop asks the process to end, makes it end if it does not, and waits for it.
+// How it ends when it is told to is its own business.
+func (p *process) stop() error {
+	select {
+	case <-p.ended:
+		return nil
+	default:
+	}
+	if err := terminate(p.cmd.Process); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return p.said.explain(p.cmd, err)
 	}
 	select {
-	case <-s.ended: // how it ends when it is told to is its own business
+	case <-p.ended:
 		return nil
 	case <-time.After(serverLimit):
 	}
-	if err := cmd.Process.Kill(); err != nil {
-		return s.said.explain(cmd, err)
+	if err := kill(p.cmd.Process); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return p.said.explain(p.cmd, err)
 	}
-	<-s.ended
+	<-p.ended
 	return nil
 }
 
-// freeAddress is an address on loopback where nobody listened a moment ago.
-func freeAddress() (host, port string, err error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+// runProcess runs a command that has to succeed before anything is measured.
+func runProcess(cmd *exec.Cmd) error {
+	p, err := startProcess(cmd)
 	if err != nil {
-		return "", "", err
+		return err
 	}
-	host, port, err = net.SplitHostPort(l.Addr().String())
-	return host, port, errors.Join(err, l.Close())
+	<-p.ended
+	return p.err
 }

@@ -10,52 +10,77 @@ import (
 	"strings"
 )
 
-// rsyncArguments: the metadata that ferry keeps too and some more, whole files,
-// since the destination is empty.
-const rsyncArguments = "-aW"
+// rsyncArguments are for the metadata that ferry keeps too and some more: whole
+// files, since the destination is empty or the same, or, after an interruption,
+// the rest of a file with a check of the whole.
+func rsyncArguments(t *trial) []string {
+	if t.resumed {
+		return []string{"-a", "--partial", "--append-verify"}
+	}
+	return []string{"-aW"}
+}
 
-// rsyncDaemon is rsync to a daemon on loopback: plain TCP.
+// rsyncDaemon is rsync to a daemon: plain TCP.
 type rsyncDaemon struct {
-	server server
-	url    string // of the daemon, which serves the root of the file system
+	program string
+	owner   []string // lines of the daemon's file
 }
 
 func (*rsyncDaemon) name() string { return "rsync-daemon" }
 
-func (d *rsyncDaemon) start(ctx context.Context, state string) error {
-	rsync, err := exec.LookPath("rsync")
-	if err != nil {
+func (d *rsyncDaemon) prepare(context.Context, string) (err error) {
+	if d.program, err = exec.LookPath("rsync"); err != nil {
 		return err
 	}
 	me, err := user.Current()
+	if err == nil && me.Uid == "0" { // else it would turn into nobody
+		d.owner = []string{"uid = 0", "gid = 0"}
+	}
+	return err
+}
+
+func (d *rsyncDaemon) run(t *trial) error {
+	port, err := freePort()
 	if err != nil {
 		return err
 	}
-	host, port, err := freeAddress()
-	if err != nil {
-		return err
-	}
-	config := filepath.Join(state, "rsyncd.conf")
-	// It serves whatever this user may write, hence to this machine only and
+	// It serves whatever this user may write, hence to the near side only and
 	// behind a name that nobody knows.
-	module := filepath.Base(state)
-	lines := []string{
-		"use chroot = no", "[" + module + "]", "path = /", "read only = no", "list = no", "hosts allow = 127.0.0.1",
-	}
-	if me.Uid == "0" { // else it would turn into nobody
-		lines = append(lines, "uid = 0", "gid = 0")
-	}
+	module := filepath.Base(filepath.Dir(t.state))
+	config := filepath.Join(t.state, "rsyncd.conf")
+	lines := append([]string{
+		"use chroot = no", "[" + module + "]", "path = /", "read only = no", "list = no", "hosts allow = " + t.net.origin,
+	}, d.owner...)
 	if err := os.WriteFile(config, []byte(strings.Join(lines, "\n")+"\n"), 0o600); err != nil {
 		return err
 	}
-	d.url = fmt.Sprintf("rsync://%s:%s/%s", host, port, module)
-	cmd := exec.Command(rsync, "--daemon", "--no-detach", "--config="+config, "--address="+host, "--port="+port,
-		"--log-file="+filepath.Join(state, "rsyncd.log"))
-	return d.server.start(ctx, cmd, host+":"+port)
+	serve := t.far(d.program, "--daemon", "--no-detach", "--config="+config, "--address="+t.net.address, "--port="+port,
+		"--log-file="+filepath.Join(t.state, "rsyncd.log"))
+	if err := t.daemon(serve, port); err != nil {
+		return err
+	}
+	url := fmt.Sprintf("rsync://%s:%s/%s%s/", t.net.address, port, module, t.dst)
+	return t.send(t.near(d.program, append(rsyncArguments(t), t.src, url)...))
 }
 
-func (d *rsyncDaemon) run(ctx context.Context, src, dst string) (int64, error) {
-	return runProcess(exec.CommandContext(ctx, "rsync", rsyncArguments, src, d.url+dst+"/"))
+// rsyncSSH is rsync over ssh.
+type rsyncSSH struct{ ssh *sshServer }
+
+func (*rsyncSSH) name() string { return "rsync-ssh" }
+
+func (r *rsyncSSH) prepare(ctx context.Context, state string) error {
+	if _, err := exec.LookPath("rsync"); err != nil {
+		return err
+	}
+	return r.ssh.prepare(ctx, state)
 }
 
-func (d *rsyncDaemon) stop() error { return d.server.stop() }
+func (r *rsyncSSH) run(t *trial) error {
+	port, err := r.ssh.serve(t)
+	if err != nil {
+		return err
+	}
+	shell := strings.Join(append([]string{"ssh", "-p", port}, r.ssh.options...), " ")
+	args := append(rsyncArguments(t), "-e", shell, t.src, r.ssh.host(t)+":"+t.dst+"/")
+	return t.send(t.near("rsync", args...))
+}

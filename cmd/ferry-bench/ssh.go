@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -17,111 +18,116 @@ const sshCipher = "aes128-gcm@openssh.com"
 // privilegeFolder is where an sshd run by root locks its children into.
 const privilegeFolder = "/run/sshd"
 
-// rsyncSSH is rsync over ssh to an sshd of its own, with keys of its own.
-type rsyncSSH struct {
-	server server
-	shell  string // the value of rsync's -e
-	host   string // USER@HOST
-	made   bool   // privilegeFolder was made here
+// sshServer is an sshd of our own with keys of its own, which several tools
+// share; each run has one to itself.
+type sshServer struct {
+	state   string // of the tool that was prepared first
+	program string
+	user    string
+	options []string // of every client but for the port
 }
 
-func (*rsyncSSH) name() string { return "rsync-ssh" }
+func (s *sshServer) userKey() string    { return filepath.Join(s.state, "user-key") }
+func (s *sshServer) hostKey() string    { return filepath.Join(s.state, "host-key") }
+func (s *sshServer) knownHosts() string { return filepath.Join(s.state, "known-hosts") }
 
-func (s *rsyncSSH) start(ctx context.Context, state string) error {
-	for _, program := range []string{"rsync", "ssh", "ssh-keygen"} {
+func (s *sshServer) host(t *trial) string { return s.user + "@" + t.net.address }
+
+func (s *sshServer) prepare(ctx context.Context, state string) (err error) {
+	if s.options != nil {
+		return nil
+	}
+	s.state = state
+	for _, program := range []string{"ssh", "ssh-keygen"} {
 		if _, err := exec.LookPath(program); err != nil {
 			return err
 		}
 	}
-	if strings.ContainsAny(state, " \t'\"%") {
-		return fmt.Errorf("the folder of temporary files, %s, has a name that would need quoting three times over", state)
+	if strings.ContainsAny(s.state, " \t'\"%,:") {
+		return fmt.Errorf("the folder of temporary files, %s, has a name that would need quoting three times over", s.state)
 	}
-	sshd, err := findServer()
-	if err != nil {
-		return err
+	// sshd is not in the PATH of most users, and starts itself anew for each
+	// connection, for which it wants its full path.
+	if s.program, err = exec.LookPath("sshd"); err != nil {
+		if s.program, err = exec.LookPath("/usr/sbin/sshd"); err != nil {
+			return err
+		}
 	}
 	me, err := user.Current()
 	if err != nil {
 		return err
 	}
-	if me.Uid == "0" && runtime.GOOS == "linux" {
-		err := os.Mkdir(privilegeFolder, 0o755)
-		if err != nil && !os.IsExist(err) {
-			return err
-		}
-		s.made = err == nil
-	}
-	hostKey, userKey := filepath.Join(state, "host-key"), filepath.Join(state, "user-key")
-	for _, key := range []string{hostKey, userKey} {
-		if _, err := runProcess(exec.CommandContext(ctx, "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key)); err != nil {
+	s.user = me.Username
+	for _, key := range []string{s.hostKey(), s.userKey()} {
+		if err := runProcess(exec.CommandContext(ctx, "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key)); err != nil {
 			return err
 		}
 	}
-	host, port, err := freeAddress()
+	s.options = []string{
+		"-F", "none", "-i", s.userKey(), "-c", sshCipher,
+		"-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes", "-o", "UserKnownHostsFile=" + s.knownHosts(),
+	}
+	return nil
+}
+
+// serve starts the server on the far side.
+func (s *sshServer) serve(t *trial) (port string, err error) {
+	if port, err = freePort(); err != nil {
+		return "", err
+	}
+	if runtime.GOOS == "linux" && os.Geteuid() == 0 {
+		switch err := os.Mkdir(privilegeFolder, 0o755); {
+		case err == nil:
+			t.after = append(t.after, func() error { return os.Remove(privilegeFolder) })
+		case !errors.Is(err, os.ErrExist):
+			return "", err
+		}
+	}
+	known, err := os.ReadFile(s.hostKey() + ".pub")
 	if err != nil {
-		return err
+		return "", err
 	}
-	known, err := os.ReadFile(hostKey + ".pub")
-	if err != nil {
-		return err
+	line := fmt.Appendf(nil, "[%s]:%s %s", t.net.address, port, known)
+	if err := os.WriteFile(s.knownHosts(), line, 0o600); err != nil {
+		return "", err
 	}
-	knownHosts := filepath.Join(state, "known-hosts")
-	if err := os.WriteFile(knownHosts, fmt.Appendf(nil, "[%s]:%s %s", host, port, known), 0o600); err != nil {
-		return err
-	}
-	config := filepath.Join(state, "sshd.conf")
+	config := filepath.Join(s.state, "sshd.conf")
 	lines := []string{
-		"ListenAddress " + host + ":" + port,
-		"HostKey " + hostKey,
-		"AuthorizedKeysFile " + userKey + ".pub",
+		"ListenAddress " + t.net.address + ":" + port,
+		"HostKey " + s.hostKey(),
+		"AuthorizedKeysFile " + s.userKey() + ".pub",
 		"PidFile none",
 		"StrictModes no", // the folder of temporary files is everybody's
 		"UsePAM no",
 		"PasswordAuthentication no",
 		"KbdInteractiveAuthentication no",
 		"PermitRootLogin prohibit-password",
+		"Subsystem sftp internal-sftp",
 		"Ciphers " + sshCipher,
 	}
 	if err := os.WriteFile(config, []byte(strings.Join(lines, "\n")+"\n"), 0o600); err != nil {
-		return err
+		return "", err
 	}
-	s.host = me.Username + "@" + host
-	client := []string{
-		"ssh", "-F", "none", "-p", port, "-i", userKey, "-c", sshCipher,
-		"-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes", "-o", "UserKnownHostsFile=" + knownHosts,
-	}
-	s.shell = strings.Join(client, " ")
-	// sshd starts itself anew for each connection, for which it wants its full path.
-	if err := s.server.start(ctx, exec.Command(sshd, "-D", "-e", "-f", config), host+":"+port); err != nil {
-		return err
-	}
-	login := append(client[1:], s.host, "true")
-	if _, err := runProcess(exec.CommandContext(ctx, client[0], login...)); err != nil {
-		return fmt.Errorf("logging in at %s: %w", s.host, err)
-	}
-	return nil
+	return port, t.daemon(t.far(s.program, "-D", "-e", "-f", config), port)
 }
 
-// findServer looks for sshd, which is not in the PATH of most users.
-func findServer() (string, error) {
-	path, err := exec.LookPath("sshd")
+// scp is scp of OpenSSH. It knows neither what is there already nor a rest.
+type scp struct{ ssh *sshServer }
+
+func (*scp) name() string { return "scp" }
+
+func (s *scp) prepare(ctx context.Context, state string) error {
+	if _, err := exec.LookPath("scp"); err != nil {
+		return err
+	}
+	return s.ssh.prepare(ctx, state)
+}
+
+func (s *scp) run(t *trial) error {
+	port, err := s.ssh.serve(t)
 	if err != nil {
-		path, err = exec.LookPath("/usr/sbin/sshd")
+		return err
 	}
-	return path, err
-}
-
-func (s *rsyncSSH) run(ctx context.Context, src, dst string) (int64, error) {
-	return runProcess(exec.CommandContext(ctx, "rsync", rsyncArguments, "-e", s.shell, src, s.host+":"+dst+"/"))
-}
-
-func (s *rsyncSSH) stop() error {
-	err := s.server.stop()
-	if s.made {
-		s.made = false
-		if rerr := os.Remove(privilegeFolder); err == nil {
-			err = rerr
-		}
-	}
-	return err
+	args := append([]string{"-q", "-r", "-p", "-P", port}, s.ssh.options...)
+	return t.send(t.near("scp", append(args, t.src, s.ssh.host(t)+":"+t.dst+"/")...))
 }

@@ -3,7 +3,10 @@
 package main
 
 import (
+	"errors"
+	"io/fs"
 	"os"
+	"os/exec"
 	"runtime"
 	"syscall"
 )
@@ -35,9 +38,33 @@ func peakBytes(usage *syscall.Rusage) int64 {
 	return int64(usage.Maxrss) << 10
 }
 
-// terminate asks a process to end.
-func terminate(p *os.Process) error { return p.Signal(syscall.SIGTERM) }
+// group makes cmd the head of a process group, so that what it starts can be
+// ended with it.
+func group(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
+
+// terminate asks a process and what it started to end.
+func terminate(p *os.Process) error { return signalGroup(p, syscall.SIGTERM) }
+
+// kill makes them end.
+func kill(p *os.Process) error { return signalGroup(p, syscall.SIGKILL) }
+
+func signalGroup(p *os.Process, s syscall.Signal) error {
+	err := syscall.Kill(-p.Pid, s)
+	if errors.Is(err, syscall.ESRCH) {
+		return os.ErrProcessDone
+	}
+	return err
+}
 
 // settle has what earlier runs left in memory written, so that the next one
 // does not pay for it.
 func settle() { syscall.Sync() }
+
+// arrived is how many bytes of a file are there: not the holes of one that got
+// its size first, nor what is only reserved behind its end.
+func arrived(info fs.FileInfo) int64 {
+	if s, ok := info.Sys().(*syscall.Stat_t); ok {
+		return min(info.Size(), int64(s.Blocks)*512)
+	}
+	return info.Size()
+}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,25 +10,41 @@ import (
 
 // tool is something that copies folders. Its methods are called one at a time.
 type tool interface {
-	// name is how -only and the table call it.
+	// name is how -only and the tables call it.
 	name() string
-	// start makes ready what every run needs: builds, keys, servers. state is a
-	// folder of its own. An error means that the tool cannot be had here.
-	start(ctx context.Context, state string) error
-	// run copies the folder src to dst, an empty folder, as dst/base(src). It
-	// returns the peak memory in bytes of the largest process that it waited
-	// for, 0 where the system does not say.
-	run(ctx context.Context, src, dst string) (peak int64, err error)
-	// stop ends what start left running. It may be called after a failed start.
-	stop() error
+	// prepare makes ready what all runs share: builds, keys. state is a folder of
+	// its own. An error means that the tool cannot be had here.
+	prepare(ctx context.Context, state string) error
+	// run makes one delivery: it starts the far side with t.daemon or t.receiver,
+	// if there is one, and then calls t.send. errUnsuited, wrapped, means that the
+	// tool has no way to do this.
+	run(t *trial) error
 }
 
-// reference is the tool whose time is divided by that of the others.
-const reference = "ferry-copy"
+// errUnsuited says why a tool is left out of some runs.
+var errUnsuited = errors.New("not for this tool")
 
-// tools are all that can be measured, in the order of the table.
+var errLocalOnly = fmt.Errorf("%w: it copies on one machine only", errUnsuited)
+
+// tools are all that can be measured, in the order of the tables.
 func tools() []tool {
-	return []tool{&ferryCopy{}, &ferryPair{}, &rsyncDaemon{}, &rsyncSSH{}}
+	shell := new(sshServer)
+	return []tool{
+		&ferryCopy{}, &ferryPair{},
+		&rsyncDaemon{}, &rsyncSSH{ssh: shell}, &scp{ssh: shell}, &rclone{ssh: shell},
+		&croc{}, &netcat{}, &tarNetcat{}, &localCopy{},
+	}
+}
+
+// referenceOf is the tool whose time is divided by that of the others: ferry in
+// the form that comes first among those that ran, "" for none.
+func referenceOf(names []string) string {
+	for _, name := range []string{ferryCopyName, ferryPairName} {
+		if slices.Contains(names, name) {
+			return name
+		}
+	}
+	return ""
 }
 
 func names(list []tool) []string {

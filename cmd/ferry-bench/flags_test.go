@@ -1,0 +1,71 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestCommandLine(t *testing.T) {
+	var stderr bytes.Buffer
+	o, err := parse([]string{
+		"-size", "3M", "-files", "7", "-rounds", "2", "-only", "x", "-dir", "d", "-tree", "t", "-json", "j",
+		"-workload", "resume,large", "-link", "loopback,80ms:200mbit:0.1%",
+	}, &stderr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o.size != 3<<20 || o.files != 7 || o.rounds != 2 || o.only != "x" || o.dir != "d" || o.tree != "t" || o.json != "j" {
+		t.Errorf("%+v", o)
+	}
+	if len(o.workloads) != 2 || o.workloads[0].name != "large" || o.workloads[1].name != "resume" {
+		t.Errorf("workloads %+v", o.workloads)
+	}
+	if want := []link{{}, {80 * time.Millisecond, 200_000_000, 0.001}}; !slices.Equal(o.links, want) {
+		t.Errorf("links %v, want %v", o.links, want)
+	}
+	for args, want := range map[string]string{
+		"": "large,small,mixed,again,resume", "-size 0": "small,again", "-files 0": "large,resume",
+	} {
+		o, err := parse(strings.Fields(args), &stderr)
+		var got []string
+		for _, w := range o.workloads {
+			got = append(got, w.name)
+		}
+		if err != nil || strings.Join(got, ",") != want {
+			t.Errorf("%q: %v, %v", args, got, err)
+		}
+	}
+	for _, args := range [][]string{
+		{"-size", "1X"}, {"-size", "-1"}, {"-size", ""}, {"-size", "9999999G"}, {"-size", "0", "-files", "0"},
+		{"-size", "0", "-workload", "large"}, {"-rounds", "0"}, {"-files", "-1"}, {"more"}, {"-nonsense"},
+		{"-workload", "nothing"}, {"-link", "fast"},
+	} {
+		if _, err := parse(args, &stderr); !errors.Is(err, errUsage) {
+			t.Errorf("%q: %v", args, err)
+		}
+	}
+	if _, err := choose(tools(), "ferry-copy,telnet"); !errors.Is(err, errUsage) {
+		t.Errorf("an unknown tool: %v", err)
+	}
+	if list, err := choose(tools(), "rsync-ssh,ferry-copy"); err != nil || len(list) != 2 || list[0].name() != ferryCopyName {
+		t.Errorf("chosen: %v, %v", names(list), err)
+	}
+}
+
+func TestLinks(t *testing.T) {
+	if links, err := parseLinks("all"); err != nil || len(links) != 4 || links[0] != (link{}) {
+		t.Errorf("all: %v, %v", links, err)
+	}
+	for _, bad := range []string{
+		"", "1ms", "1ms:", "x:1mbit", "-1ms:1mbit", "11s:1mbit", "1ms:1", "1ms:0mbit", "1ms:-1mbit", "1ms:NaNmbit", "1ms:11gbit",
+		"1ms:1mbit:1", "1ms:1mbit:-1%", "1ms:1mbit:51%", "1ms:1mbit:NaN%", "1ms:1mbit:1%:2", "loopback,",
+	} {
+		if links, err := parseLinks(bad); err == nil {
+			t.Errorf("%q was taken for %v", bad, links)
+		}
+	}
+}
