@@ -213,6 +213,9 @@ func (l *Listener) publish(link *Link) {
 	}
 	l.signal()
 	l.mu.Unlock()
+	if link != nil {
+		l.slots.spare()
+	}
 	if link != nil && old != nil {
 		_ = old.Close() // over, and nobody had it
 	}

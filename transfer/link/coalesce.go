@@ -32,6 +32,10 @@ type coalescer struct {
 	net.Conn
 	pulse *pulse // told of every byte; nil before proof
 
+	// traffic counts bytes of both directions: its own until proof, then those
+	// of the link.
+	traffic atomic.Pointer[atomic.Int64]
+
 	// handshake: a Read flushes first, since TLS then waits for an answer to
 	// what it wrote. Afterwards it must not: a reader that waits for room to
 	// write, on both sides, waits for ever.
@@ -46,7 +50,9 @@ type coalescer struct {
 }
 
 func newCoalescer(c net.Conn) *coalescer {
-	return &coalescer{Conn: c, in: make([]byte, strangerBuffer)}
+	raw := &coalescer{Conn: c, in: make([]byte, strangerBuffer)}
+	raw.traffic.Store(new(atomic.Int64))
+	return raw
 }
 
 // promote gives a connection its full buffer once the peer is proven. Only for
@@ -57,6 +63,7 @@ func (c *coalescer) promote(p *pulse) {
 	c.start = 0
 	c.in = in
 	c.pulse = p
+	p.traffic.Add(c.traffic.Swap(&p.traffic).Load())
 }
 
 // awaitByte blocks until there is something to read.
@@ -71,7 +78,7 @@ func (c *coalescer) fill() error {
 	n, err := c.Conn.Read(c.in)
 	c.start, c.end = 0, n
 	if n > 0 {
-		c.heard()
+		c.heard(n)
 		return nil
 	}
 	return cut(err)
@@ -84,7 +91,8 @@ func cut(err error) error {
 	return err
 }
 
-func (c *coalescer) heard() {
+func (c *coalescer) heard(n int) {
+	c.traffic.Load().Add(int64(n))
 	if c.pulse != nil {
 		c.pulse.touch()
 	}
@@ -100,7 +108,7 @@ func (c *coalescer) Read(p []byte) (int, error) {
 		if len(p) >= len(c.in) {
 			n, err := c.Conn.Read(p)
 			if n > 0 {
-				c.heard()
+				c.heard(n)
 			}
 			return n, cut(err)
 		}
@@ -138,7 +146,9 @@ func (c *coalescer) flushLocked() {
 	if c.err != nil || len(c.out) == 0 {
 		return
 	}
-	_, c.err = c.Conn.Write(c.out)
+	var n int
+	n, c.err = c.Conn.Write(c.out)
+	c.traffic.Load().Add(int64(n))
 	c.out = c.out[:0]
 }
 
@@ -155,10 +165,12 @@ func (c *coalescer) CloseWrite() error {
 	return nil
 }
 
-// pulse remembers when a link last heard anything, on the monotonic clock.
+// pulse remembers when a link last heard anything, on the monotonic clock, and
+// how much went over its connections.
 type pulse struct {
-	base time.Time
-	last atomic.Int64 // nanoseconds after base
+	base    time.Time
+	last    atomic.Int64 // nanoseconds after base
+	traffic atomic.Int64 // bytes, TLS included, in both directions
 }
 
 func newPulse() *pulse { return &pulse{base: time.Now()} }

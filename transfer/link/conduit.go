@@ -47,7 +47,7 @@ func (c *conduit) Read(p []byte) (int, error) {
 		if err != nil {
 			return 0, err
 		}
-		n, err := ch.tls.Read(p)
+		n, err := ch.Read(p)
 		switch {
 		case !c.count(ch, n):
 			continue // from a connection that was replaced: these bytes come again

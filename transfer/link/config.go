@@ -27,6 +27,7 @@ const (
 	maxPending     = 128 // connections without proof that are shaking hands, in all
 	maxPerSource   = 16  // of them, what one IPv4 address or IPv6 /64 keeps when others come
 	maxWaiting     = 384 // connections that are silent or wait for their turn, about 10 KiB each
+	maxSpared      = 8   // connections in all, once file descriptors have run out and a link is proven
 	maxGuesses     = 3   // wrong confirmations that burn a code
 )
 

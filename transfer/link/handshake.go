@@ -126,7 +126,7 @@ func newSession(c *channel, cfg *Config, peer framing.Hello, p *codeProver) (*Li
 	l := &Link{
 		cfg: *cfg, addr: addrOf(c.raw), session: id, secret: secret,
 		version: min(framing.Version, peer.MaxVersion), caps: cfg.Capabilities & peer.Capabilities,
-		pulse: newPulse(), acks: make(chan struct{}, 1), done: make(chan struct{}),
+		pulse: newPulse(), acks: make(chan struct{}, 1), done: make(chan struct{}), closed: make(chan struct{}),
 		grown: make(chan struct{}), parked: map[int]*Stream{}, pause: firstPause,
 	}
 	l.ctx, l.cancel = context.WithCancel(context.Background())

@@ -24,6 +24,7 @@ type Link struct {
 	pulse   *pulse
 	retry   atomic.Int64 // nanoseconds that a lost link is waited for
 	resent  atomic.Int64 // bytes
+	beats   atomic.Int64 // heartbeats that came
 	after   func() error // the last step of Close; may be nil
 
 	// At the dialler only.
@@ -34,16 +35,17 @@ type Link struct {
 	pause       time.Duration                                            // before the next try; redial's
 	mark        uint64                                                   // bytes received when pause was set back; redial's
 
-	peerState atomic.Pointer[framing.Heartbeat]
-	state     atomic.Pointer[func() (uint8, uint64)]
-	closing   atomic.Bool   // by this side, in order
-	leaving   atomic.Bool   // by the other side, in order
-	acks      chan struct{} // capacity 1: something is to be acknowledged
-	done      chan struct{} // closed when the link is over
-	ctx       context.Context
-	cancel    context.CancelFunc // of ctx, when the link is over
-	wg        sync.WaitGroup
-	closeOnce sync.Once
+	peerState  atomic.Pointer[framing.Heartbeat]
+	state      atomic.Pointer[func() (uint8, uint64)]
+	closing    atomic.Bool   // by this side, in order
+	leaving    atomic.Bool   // by the other side, in order
+	acks       chan struct{} // capacity 1: something is to be acknowledged
+	done       chan struct{} // closed when the link is over
+	ctx        context.Context
+	cancel     context.CancelFunc // of ctx, when the link is over
+	wg         sync.WaitGroup
+	closeBegun atomic.Bool
+	closed     chan struct{} // closed when Close is done
 
 	mu       sync.Mutex // guards what follows
 	addr     string
@@ -143,8 +145,11 @@ func (l *Link) Abort(err error) {
 // closed and then read until the other side does the same, each within 2 s.
 // It returns once the link's goroutines are gone, with the first error of the link.
 func (l *Link) Close() error {
-	l.closeOnce.Do(l.close)
-	<-l.done
+	if l.closeBegun.CompareAndSwap(false, true) {
+		l.close()
+		close(l.closed)
+	}
+	<-l.closed
 	return l.Err()
 }
 

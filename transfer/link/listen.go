@@ -150,6 +150,18 @@ func (l *Listener) isClosed() bool {
 	return l.closed
 }
 
+// serving tells whether there is a link that has its connections.
+func (l *Listener) serving() bool {
+	l.mu.Lock()
+	link := l.active
+	l.mu.Unlock()
+	if link == nil || isOver(link) {
+		return false
+	}
+	_, _, lost := link.Lost()
+	return !lost
+}
+
 // serve is the accept loop. It ends when the listener is closed; any other
 // error, such as no file descriptors left, passes.
 func (l *Listener) serve() {
@@ -168,6 +180,9 @@ func (l *Listener) serve() {
 		}
 		pause = firstAcceptPause
 		s := l.slots.admit(conn)
+		if l.serving() {
+			l.slots.spare()
+		}
 		if l.isClosed() {
 			_ = conn.Close()
 			continue

@@ -59,6 +59,10 @@ func (l *Link) Lost() (since time.Time, cause error, ok bool) {
 // Resent is how many bytes were sent again because a connection was lost.
 func (l *Link) Resent() int64 { return l.resent.Load() }
 
+// Traffic is how many bytes went over the link's connections in both directions,
+// from the first of the TLS handshake on.
+func (l *Link) Traffic() int64 { return l.pulse.traffic.Load() }
+
 // awaitConnection gives a lost link a moment to go on, so that what was said
 // last gets through.
 func (l *Link) awaitConnection(limit time.Duration) {
@@ -189,6 +193,13 @@ func (l *Link) rest(o *outage, d time.Duration) bool {
 		return false
 	}
 }
+
+// beatBytes is how much a HEARTBEAT takes of a stream.
+const beatBytes = 14
+
+// Received is how many bytes have come on all streams together, heartbeats and
+// what is below frames left out: it grows only while something is said.
+func (l *Link) Received() uint64 { return l.received() - beatBytes*uint64(l.beats.Load()) }
 
 // received is how many bytes have come on all streams together.
 func (l *Link) received() (n uint64) {

@@ -53,6 +53,7 @@ type slots struct {
 	mu      sync.Mutex
 	busy    []*slot   // with a place, by the age of that
 	waiting []*slot   // without, by age
+	scarce  bool      // file descriptors have run out before
 	oldest  bool      // the oldest of those who wait is next, not the newest
 	pace    time.Time // nobody is thrown out before
 	timer   *time.Timer
@@ -224,18 +225,38 @@ func (t *slots) drop(s *slot) {
 	close(s.turn)
 }
 
-// shed closes half of those that wait, or one that has a place, to give back
-// file descriptors: one alone would let a crowd in front of an honest peer in
-// one by one.
+// shed closes half of those that wait, or else of those with a place, to give
+// back file descriptors: one at a time would let in a crowd that stands before an
+// honest peer one by one.
 func (t *slots) shed() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if len(t.waiting) == 0 {
-		t.evict(func(*slot) bool { return true }, map[netip.Prefix]int{})
+	t.scarce = true
+	if n := (len(t.waiting) + 1) / 2; n > 0 {
+		for range n {
+			t.dropOldest()
+		}
 		return
 	}
-	for range (len(t.waiting) + 1) / 2 {
+	count := make(map[netip.Prefix]int) // nobody is counted here
+	for range (len(t.busy) + 1) / 2 {
+		t.evict(func(*slot) bool { return true }, count)
+	}
+}
+
+// spare leaves a delivery that is under way its file descriptors, where they
+// are known to be few.
+func (t *slots) spare() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.scarce {
+		return
+	}
+	for len(t.waiting) > 0 && len(t.waiting)+len(t.busy) > maxSpared {
 		t.dropOldest()
+	}
+	count := make(map[netip.Prefix]int) // nobody is counted here
+	for len(t.busy) > maxSpared && t.evict(func(*slot) bool { return true }, count) {
 	}
 }
 

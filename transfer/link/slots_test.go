@@ -209,6 +209,34 @@ func TestSlots(t *testing.T) {
 			wantStates(t, "the silent after shedding", fmt.Sprintf("map[dropped:%d waits:%d]", maxWaiting/2+1, maxWaiting/2-1), silent...)
 			wantStates(t, "those with places", all(maxPending), held...)
 		},
+		"with nobody waiting, half of the places are shed": func(t *testing.T, table *slots) {
+			var in []*visitor
+			for range 10 {
+				in = append(in, speak(table, "192.0.2.1:1"))
+			}
+			table.advance(in[0].slot, stageTLS)
+			table.exempt(in[1].slot)
+			table.shed()
+			wantStates(t, "the more advanced, and one that joins", all(2), in[0], in[1])
+			wantStates(t, "the oldest of the others", "map[out:5]", in[2:7]...)
+			wantStates(t, "the newest", all(3), in[7:]...)
+		},
+		"a delivery keeps its file descriptors where they are few": func(t *testing.T, table *slots) {
+			var in []*visitor
+			for range maxSpared + 2 {
+				in = append(in, speak(table, "192.0.2.1:1"))
+			}
+			silent := visit(table, "192.0.2.1:1")
+			table.spare()
+			wantStates(t, "as long as there are enough", all(maxSpared+2), in...)
+			table.scarce = true
+			table.exempt(in[0].slot)
+			table.spare()
+			wantStates(t, "the silent", "map[dropped:1]", silent)
+			wantStates(t, "who joins", all(1), in[0])
+			wantStates(t, "the oldest", "map[out:2]", in[1:3]...)
+			wantStates(t, "the others", all(maxSpared-1), in[3:]...)
+		},
 		"nobody waits longer than the limit for TLS": func(t *testing.T, table *slots) {
 			for range maxPending {
 				table.exempt(speak(table, "192.0.2.1:1").slot)

@@ -70,6 +70,7 @@ func (s *Stream) heartbeat() error {
 		return err
 	}
 	s.link.peerState.Store(&m)
+	s.link.beats.Add(1)
 	return nil
 }
 
@@ -230,7 +231,7 @@ func (s *Stream) finish() error {
 	}
 	buf := make([]byte, strangerBuffer)
 	for rerr := error(nil); rerr == nil; {
-		_, rerr = c.tls.Read(buf)
+		_, rerr = c.Read(buf)
 	}
 	return nil
 }
