@@ -25,6 +25,8 @@ var codecs = map[Type]codec{
 	TypeWant:      batch(ParseWants, (*Want).Append),
 	TypeData:      dataCodec,
 	TypePack:      batch(ParsePack, (*Packed).Append),
+	TypePackZ:     packZCodec,
+	TypeLimit:     single(ParseLimited, (*Limited).Append),
 	TypeFileEnd:   batch(ParseFileEnds, (*FileEnd).Append),
 	TypeChanged:   single(ParseChanged, (*Changed).Append),
 	TypeResume:    single(ParseResume, (*Resume).Append),
@@ -58,6 +60,14 @@ func batch[T any](parse func([]byte) iter.Seq2[T, error], add func(*T, []byte) [
 		}
 		return ms, again, err
 	}
+}
+
+func packZCodec(body []byte) (any, []byte, error) {
+	m, _, err := ParsePackZ(body)
+	if err != nil {
+		return m, nil, err
+	}
+	return m, m.Append(nil), nil
 }
 
 func entryCodec(body []byte) (any, []byte, error) {

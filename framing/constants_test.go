@@ -90,18 +90,19 @@ func TestConstants(t *testing.T) {
 		{"KindFile", uint64(KindFile), 1}, {"KindFolder", uint64(KindFolder), 2}, {"KindSymlink", uint64(KindSymlink), 3}, {"KindHardLink", uint64(KindHardLink), 4},
 		{"KindStream", uint64(KindStream), 5}, {"KindRoot", uint64(KindRoot), 6}, {"KindFolderEnd", uint64(KindFolderEnd), 15},
 		{"KindFIFO", uint64(KindFIFO), 7}, {"KindCharDevice", uint64(KindCharDevice), 8}, {"KindBlockDevice", uint64(KindBlockDevice), 9}, {"KindSocket", uint64(KindSocket), 10},
-		{"entryExtended", entryExtended, 1}, {"entryLinked", entryLinked, 2}, {"partOwner", partOwner, 1}, {"partXattrs", partXattrs, 2}, {"partMissing", partMissing, 4},
+		{"entryExtended", entryExtended, 1}, {"entryLinked", entryLinked, 2}, {"entryHoles", entryHoles, 4}, {"partOwner", partOwner, 1}, {"partXattrs", partXattrs, 2}, {"partMissing", partMissing, 4},
 		{"AttrOwner", uint64(AttrOwner), 1}, {"AttrSpecial", uint64(AttrSpecial), 2}, {"AttrXattrs", uint64(AttrXattrs), 4}, {"AttrACL", uint64(AttrACL), 8}, {"AttrTime", uint64(AttrTime), 16},
 		{"MaxXattrs", MaxXattrs, 4096}, {"MaxXattrName", MaxXattrName, 255}, {"MaxXattrValue", MaxXattrValue, 65536}, {"MaxXattrBytes", MaxXattrBytes, 131072},
 		{"MaxAccount", MaxAccount, 255}, {"MaxID", MaxID, 1<<32 - 2}, {"MaxOpenLinks", MaxOpenLinks, 131072},
 		{"WantAll", uint64(WantAll), 1}, {"WantPage", uint64(WantPage), 2}, {"WantCheck", uint64(WantCheck), 3}, {"WantAgain", uint64(WantAgain), 4},
 		{"DataLast", uint64(DataLast), 1}, {"EncodingRaw", uint64(EncodingRaw), 0}, {"EncodingZstd", uint64(EncodingZstd), 1}, {"EncodingZeros", uint64(EncodingZeros), 2},
 		{"DoneDelivered", uint64(DoneDelivered), 1}, {"DoneSame", uint64(DoneSame), 2}, {"DoneSkipped", uint64(DoneSkipped), 3}, {"DoneRenamed", uint64(DoneRenamed), 4},
+		{"DoneReplaced", uint64(DoneReplaced), 6},
 		{"StateSending", uint64(StateSending), 1}, {"StateDisk", uint64(StateDisk), 2}, {"StateHashing", uint64(StateHashing), 3},
 		{"StateSource", uint64(StateSource), 4}, {"StateUser", uint64(StateUser), 5}, {"StateIdle", uint64(StateIdle), 6},
 		{"ChunkSize", ChunkSize, 1 << 20}, {"MaxSize", MaxSize, 1<<63 - 1}, {"MaxChunks", MaxChunks, 1 << 43}, {"MaxPage", MaxPage, 4096},
 		{"MaxName", MaxName, 255}, {"MaxTarget", MaxTarget, 4095}, {"MaxMessage", MaxMessage, 1024}, {"MaxListed", MaxListed, 64},
-		{"MaxPiece", MaxPiece, 262092}, {"MaxShare", MaxShare, 64}, {"FirstEntries", FirstEntries, 256},
+		{"MaxPiece", MaxPiece, 262092}, {"MaxShare", MaxShare, 64}, {"MinLimit", MinLimit, 16384}, {"MaxZstdWindow", MaxZstdWindow, 1 << 20}, {"FirstEntries", FirstEntries, 256},
 	} {
 		if c.got != c.want {
 			t.Errorf("%s is %d, the wire has %d", c.name, c.got, c.want)

@@ -14,6 +14,7 @@ const (
 	DoneSkipped   DoneStatus = 3 // left alone at the user's word
 	DoneRenamed   DoneStatus = 4 // verified, under another name
 	DoneEqual     DoneStatus = 5 // stood there already, by the digests of both ends
+	DoneReplaced  DoneStatus = 6 // verified, in the place of an older item
 )
 
 // Done settles one entry. It is verified and not yet durable: RECEIPT says that.
@@ -21,14 +22,18 @@ type Done struct {
 	ID     uint64
 	Status DoneStatus
 	Name   []byte // DoneRenamed only: the name it got, 1 to MaxName bytes
+	Code   Code   // DoneSkipped only: why; not CodeNone
 }
 
 // Append appends one record of a DONE.
 func (m *Done) Append(b []byte) []byte {
 	b = binary.AppendUvarint(b, m.ID)
 	b = append(b, byte(m.Status))
-	if m.Status == DoneRenamed {
+	switch m.Status {
+	case DoneRenamed:
 		b = appendBytes(b, m.Name)
+	case DoneSkipped:
+		b = append(b, byte(m.Code))
 	}
 	return b
 }
@@ -39,7 +44,9 @@ func ParseDones(body []byte) iter.Seq2[Done, error] {
 	return records(decoder{t: TypeDone, b: body}, func(d *decoder) Done {
 		m := Done{ID: d.uv("id", 1, MaxSize), Status: DoneStatus(d.u8("status"))}
 		switch m.Status {
-		case DoneDelivered, DoneSame, DoneSkipped, DoneEqual:
+		case DoneDelivered, DoneSame, DoneEqual, DoneReplaced:
+		case DoneSkipped:
+			m.Code = d.cause("code")
 		case DoneRenamed:
 			m.Name = d.bytes("name", 1, MaxName)
 		default:

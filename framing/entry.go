@@ -27,6 +27,7 @@ const (
 const (
 	entryExtended = 1 << iota // an extension block ends it
 	entryLinked               // hard links to it may follow
+	entryHoles                // the size is followed by how much of it is holes
 )
 
 // MaxOpenLinks is how many entries with Linked a sender may have, to which the
@@ -36,7 +37,9 @@ const MaxOpenLinks = 1 << 17
 // entryFlags returns the flags that records of kind k may have.
 func entryFlags(k EntryKind) uint8 {
 	switch k {
-	case KindFile, KindSymlink, KindFIFO, KindCharDevice, KindBlockDevice, KindSocket:
+	case KindFile:
+		return entryExtended | entryLinked | entryHoles
+	case KindSymlink, KindFIFO, KindCharDevice, KindBlockDevice, KindSocket:
 		return entryExtended | entryLinked
 	case KindFolder, KindRoot:
 		return entryExtended
@@ -56,6 +59,7 @@ type Entry struct {
 	Sec    int64  // mtime, seconds since 1970
 	Nsec   uint32 // and nanoseconds, at most MaxNsec
 	Size   uint64 // KindFile only
+	Holes  uint64 // KindFile only: bytes of Size that take no space at the sender, about
 	Target []byte // KindSymlink only, 1 to MaxTarget bytes
 	Linked bool   // hard links to it, or to what it is a link to, may follow
 	LinkTo uint64 // KindHardLink only: a lower id, of what it is a link to
@@ -80,6 +84,9 @@ func (e *Entry) Append(b []byte) []byte {
 	if e.Linked {
 		flags |= entryLinked
 	}
+	if e.Holes > 0 {
+		flags |= entryHoles
+	}
 	b = append(b, byte(e.Kind), flags)
 	if e.Kind == KindFolderEnd {
 		return binary.AppendUvarint(b, e.ID)
@@ -95,6 +102,9 @@ func (e *Entry) Append(b []byte) []byte {
 	switch e.Kind {
 	case KindFile:
 		b = binary.AppendUvarint(b, e.Size)
+		if e.Holes > 0 {
+			b = binary.AppendUvarint(b, e.Holes)
+		}
 	case KindSymlink:
 		b = appendBytes(b, e.Target)
 	case KindCharDevice, KindBlockDevice:
@@ -164,6 +174,9 @@ func parseEntry(d *decoder, id uint64) Entry {
 	switch e.Kind {
 	case KindFile:
 		e.Size = d.uv("size", 0, MaxSize)
+		if flags&entryHoles != 0 {
+			e.Holes = d.uv("holes", 1, e.Size)
+		}
 	case KindSymlink:
 		e.Target = d.bytes("target", 1, MaxTarget)
 	case KindCharDevice, KindBlockDevice:

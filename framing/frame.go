@@ -55,6 +55,8 @@ const (
 	TypeHeartbeat Type = 0x20 // u8 state | u64 progress
 	TypeAck       Type = 0x21 // u16 stream | u64 received
 	TypeWarn      Type = 0x22 // * (uv id | u8 attributes | u8 code)
+	TypePackZ     Type = 0x23 // zstd frame of a PACK's body
+	TypeLimit     Type = 0x24 // u64 bytes a second
 )
 
 // Limit returns the largest body of type t in bytes, and 0 for a type that does
@@ -67,7 +69,7 @@ func Limit(t Type) int {
 		return 64
 	case TypeRefuse:
 		return 1
-	case TypeResume:
+	case TypeResume, TypeLimit:
 		return 8
 	case TypeOffer, TypeFileEnd, TypeDone, TypeWarn:
 		return 64 << 10
@@ -77,7 +79,7 @@ func Limit(t Type) int {
 		return 600
 	case TypeDecline, TypeBye:
 		return 1100
-	case TypeEntry, TypeWant, TypeData, TypePack:
+	case TypeEntry, TypeWant, TypeData, TypePack, TypePackZ:
 		return maxBody
 	case TypeCredit:
 		return 4
@@ -142,6 +144,10 @@ func (t Type) String() string {
 		return "ACK"
 	case TypeWarn:
 		return "WARN"
+	case TypePackZ:
+		return "PACKZ"
+	case TypeLimit:
+		return "LIMIT"
 	}
 	return fmt.Sprintf("type 0x%02x", uint8(t))
 }

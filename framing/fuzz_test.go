@@ -19,6 +19,8 @@ func FuzzChecked(f *testing.F)   { fuzzBody(f, TypeChecked) }
 func FuzzWant(f *testing.F)      { fuzzBody(f, TypeWant) }
 func FuzzData(f *testing.F)      { fuzzBody(f, TypeData) }
 func FuzzPack(f *testing.F)      { fuzzBody(f, TypePack) }
+func FuzzPackZ(f *testing.F)     { fuzzBody(f, TypePackZ) }
+func FuzzLimit(f *testing.F)     { fuzzBody(f, TypeLimit) }
 func FuzzFileEnd(f *testing.F)   { fuzzBody(f, TypeFileEnd) }
 func FuzzChanged(f *testing.F)   { fuzzBody(f, TypeChanged) }
 func FuzzResume(f *testing.F)    { fuzzBody(f, TypeResume) }

@@ -37,7 +37,7 @@ const (
 // Capability bits. A bit counts when both sides set it; unknown ones are
 // ignored.
 const (
-	CapZstd   uint64 = 1 << 0 // DATA may use EncodingZstd
+	CapZstd   uint64 = 1 << 0 // DATA may use EncodingZstd, and PACKZ may come
 	CapSealed uint64 = 1 << 1 // bulk streams sealed frame by frame; reserved
 	CapCopy   uint64 = 1 << 2 // COPY from a basis; reserved
 )

@@ -13,7 +13,7 @@ const (
 	FlagXattrs                          // extended attributes, ACLs among them
 	FlagHardLinks
 	FlagDevices // devices, FIFOs and sockets
-	FlagDryRun  // reserved
+	FlagDryRun  // say what would happen, and change nothing
 	FlagNumeric // owners by number, whatever their names
 
 	flagsKnown = FlagNumeric<<1 - 1

@@ -121,7 +121,7 @@ func TestLargestMessagesFitTheirLimit(t *testing.T) {
 		TypeChecked: (&Checked{MaxSize, 255, MaxChunks - MaxPage, MaxPage, bytes.Repeat([]byte{255}, MaxPage/8)}).Append(nil),
 		TypeReceipt: (&Receipt{MaxSize, MaxSize, MaxSize, MaxSize, MaxSize, true, sum}).Append(nil),
 		TypeFileEnd: (&FileEnd{ID: MaxSize, Size: MaxSize, Chunks: MaxSize}).Append(nil),
-		TypeDone:    (&Done{MaxSize, DoneRenamed, make([]byte, MaxName)}).Append(nil),
+		TypeDone:    (&Done{ID: MaxSize, Status: DoneRenamed, Name: make([]byte, MaxName)}).Append(nil),
 		TypeWarn:    (&Warn{MaxSize, attrsKnown, CodePermission}).Append(nil),
 		TypeChanged: (&Changed{MaxSize, 255, MaxMode, math.MinInt64, MaxNsec, MaxSize}).Append(nil),
 		TypeData:    append(AppendDataHeader(nil, &DataHeader{ID: MaxSize, Flags: DataLast}), make([]byte, MaxPiece)...),
