@@ -45,7 +45,7 @@ func TestConflicts(t *testing.T) {
 	}{
 		{"fail keeps", transfer.ConflictFail, old, old, false, 0, framing.CodeConflict},
 		{"skip keeps", transfer.ConflictSkip, old, old, false, transfer.StatusSkipped, 0},
-		{"overwrite replaces", transfer.ConflictOverwrite, old, offered, false, transfer.StatusDelivered, 0},
+		{"overwrite replaces", transfer.ConflictOverwrite, old, offered, false, transfer.StatusReplaced, 0},
 		{"rename keeps both", transfer.ConflictRename, old, old, true, transfer.StatusRenamed, 0},
 		{"rename keeps both of one size", transfer.ConflictRename, "old, longer content", "old, longer content", true, transfer.StatusRenamed, 0},
 		{"fail takes equal content", transfer.ConflictFail, offered, offered, false, transfer.StatusSame, 0},

@@ -10,15 +10,32 @@ import (
 // Copy runs a sender and a receiver in this process, over TCP on the loopback
 // interface: the same protocol, proof and encryption as between two machines.
 // It returns what the sender knows at the end, receipt included. Only
-// s.Observer is told of events.
+// s.Observer is told of events. After a success it deletes what r.Delete asks
+// for; what could not be deleted is in the result like what was not delivered.
 func Copy(ctx context.Context, s SendOptions, r ReceiveOptions) (Result, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	var del *deletion
+	if r.Delete != nil {
+		var err error
+		if del, err = newDeletion(s, *r.Delete); err != nil {
+			return Result{}, err
+		}
+		defer del.close()
+	}
+	dst := r.Destination
+	if rehearse := r.Rehearse; s.DryRun && rehearse != nil {
+		r.Rehearse = func() (Rehearsal, error) {
+			h, err := rehearse()
+			dst = h
+			return h, err
+		}
+	}
 	code, err := link.GenerateCode()
 	if err != nil {
 		return Result{}, linkError("making a code", err)
 	}
-	listener, err := link.Listen(ctx, "127.0.0.1:0", link.Config{Role: link.Receiver, Code: code})
+	listener, err := link.Listen(ctx, "127.0.0.1:0", link.Config{Role: link.Receiver, Code: code, Capabilities: s.Compress.Capabilities()})
 	if err != nil {
 		return Result{}, linkError("listening on loopback", err)
 	}
@@ -34,7 +51,7 @@ func Copy(ctx context.Context, s SendOptions, r ReceiveOptions) (Result, error) 
 		_, err = Receive(ctx, l, r)
 		received <- err
 	}()
-	l, err := link.Dial(ctx, listener.Addr().String(), link.Config{Role: link.Sender, Code: code}, 0)
+	l, err := link.Dial(ctx, listener.Addr().String(), link.Config{Role: link.Sender, Code: code, Capabilities: s.Compress.Capabilities()}, 0)
 	if err != nil {
 		cancel()
 		<-received
@@ -46,6 +63,9 @@ func Copy(ctx context.Context, s SendOptions, r ReceiveOptions) (Result, error) 
 	var own *Error
 	if rerr != nil && !errors.Is(rerr, ErrIncomplete) && (err == nil || errors.As(err, &own) && own.Remote) {
 		err = rerr
+	}
+	if err == nil && del != nil {
+		err = del.run(ctx, dst, &result)
 	}
 	return result, err
 }

@@ -18,13 +18,16 @@ type gauge struct {
 func newGauge(ctx context.Context, free int64) *gauge {
 	g := &gauge{free: free}
 	g.cond.L = &g.mu
-	context.AfterFunc(ctx, func() {
-		g.mu.Lock()
-		g.err = context.Cause(ctx)
-		g.mu.Unlock()
-		g.cond.Broadcast()
-	})
+	context.AfterFunc(ctx, func() { g.end(context.Cause(ctx)) })
 	return g
+}
+
+// end has all who wait, and all who come, give up with err.
+func (g *gauge) end(err error) {
+	g.mu.Lock()
+	g.err = err
+	g.mu.Unlock()
+	g.cond.Broadcast()
 }
 
 func (g *gauge) take(n int64) error {

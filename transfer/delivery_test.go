@@ -64,11 +64,20 @@ type setup func(*transfer.SendOptions, *transfer.ReceiveOptions, *sides)
 // deliver sends sources into dst (or to an Output that setup sets).
 func deliver(t *testing.T, ctx context.Context, dst string, sources []transfer.Source, prepare ...setup) *sides {
 	t.Helper()
+	return deliverOver(t, ctx, link.Config{}, dst, sources, prepare...)
+}
+
+// deliverOver is deliver over a link of which both sides have this configuration.
+func deliverOver(t *testing.T, ctx context.Context, near link.Config, dst string, sources []transfer.Source, prepare ...setup) *sides {
+	t.Helper()
 	code, err := link.GenerateCode()
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, b, err := link.Pipe(link.Config{Role: link.Sender, Code: code}, link.Config{Role: link.Receiver, Code: code})
+	near.Code, near.Role = code, link.Sender
+	far := near
+	far.Role = link.Receiver
+	a, b, err := link.Pipe(near, far)
 	if err != nil {
 		t.Fatal(err)
 	}

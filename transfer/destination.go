@@ -41,6 +41,35 @@ type Destination interface {
 	Close() error
 }
 
+// MetadataDestination is a Destination that can keep more of an item than its
+// mode & 0777 and mtime. To any other nothing more is granted.
+type MetadataDestination interface {
+	Destination
+	// Grant says, before anything else, what of entries' metadata is applied. Lost
+	// is told, from any goroutine, what of an entry could not be: before the call
+	// that makes or finishes the entry returns, of the destination itself before
+	// Finish does.
+	Grant(m tree.Metadata, lost func(id uint64, lost []tree.Loss))
+	// MakeNode makes a device, FIFO or socket; same: it was there.
+	MakeNode(e *tree.Entry, replace bool) (same bool, err error)
+	// MakeHardLink makes e a further name of the entry e.LinkTo, which was made,
+	// found or remembered with Linked; same: it is that already.
+	MakeHardLink(e *tree.Entry, replace bool) (same bool, err error)
+	// Remember takes what stands under name in e's folder for e, for hard links
+	// to come; an empty name is e's own.
+	Remember(e *tree.Entry, name string) error
+	// Forget ends the waiting for hard links to an entry.
+	Forget(id uint64)
+}
+
+// Rehearsal is a Destination that changes nothing and says what would happen.
+// Begin and Publish are not called.
+type Rehearsal interface {
+	Destination
+	// Allocated is the space that a partial of the entry takes already, in bytes.
+	Allocated(*tree.Entry) int64
+}
+
 // Partial is a file on its way, by chunks of checksum.ChunkSize. Different
 // chunks may be written concurrently.
 type Partial interface {
@@ -66,6 +95,13 @@ type Partial interface {
 	// Discard ends a partial that is not published; keep leaves it for the next
 	// delivery.
 	Discard(keep bool) error
+}
+
+// sparsePartial is a Partial that can leave out blocks of zeros in what is
+// written, for content that has holes at the sender.
+type sparsePartial interface {
+	Partial
+	KeepHoles()
 }
 
 // Publication asks for one sealed file to get its final name.

@@ -10,6 +10,10 @@
 // are missing. Any other error means that it did not end; running it again
 // goes on from what the destination kept. A cancelled context is never success.
 //
+// A dry run (SendOptions.DryRun) goes through the same phases with a Rehearsal as
+// destination, and changes nothing on either side. Delete works after the receipt,
+// by a pass of its own over the destination, which is synced before Copy returns.
+//
 // Not guaranteed: a snapshot of a folder that changes while it is walked; and
 // changes to a file through a shared mapping that touch none of its times.
 //
@@ -29,6 +33,14 @@
 // the head of send.go and receive.go, and returns after all of them ended. The
 // one exception: a Read in progress on Source.Reader cannot be interrupted, so
 // that its goroutine ends with that Read.
+//
+// # Metadata
+//
+// Mode & 0777, mtime, symbolic links and holes always arrive. The rest the sender
+// wishes for (SendOptions.Metadata), the receiver permits, and ACCEPT grants. What
+// is declined, or cannot be read or applied, is in Result.Lost and in the events,
+// and keeps nothing from being delivered. A hard link waits for the verdict on
+// what it is to.
 //
 // # Durable when
 //

@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"ferry/checksum"
+	"ferry/framing"
 	"ferry/transfer/tree"
 )
 
@@ -28,6 +29,7 @@ const (
 	PhaseTransfer                   // data is moving
 	PhaseSyncing                    // all bytes are there; stable storage is awaited
 	PhaseComplete                   // the receipt is written or in hand
+	PhaseDeleting                   // of Copy: what the source has not is removed
 )
 
 func (p Phase) String() string {
@@ -44,6 +46,8 @@ func (p Phase) String() string {
 		return "syncing"
 	case PhaseComplete:
 		return "complete"
+	case PhaseDeleting:
+		return "deleting"
 	}
 	return "starting"
 }
@@ -73,18 +77,19 @@ type Progress struct {
 type ItemStarted struct {
 	Path  string
 	Size  int64 // -1 when unknown
-	Reuse int64 // bytes that an earlier attempt or an older file already gives
+	Reuse int64 // bytes that an earlier attempt or an older file gives, as far as known
 }
 
-// Status is how an item ended.
+// Status is how an item ended. Values are those of the wire.
 type Status uint8
 
 // The good endings of an item; every other ending is an ItemFailed.
 const (
-	StatusDelivered Status = iota + 1 // verified and under its final name
-	StatusSame                        // stood there already, unchanged
-	StatusSkipped                     // left alone at the user's word
-	StatusRenamed                     // delivered under another name, see NewName
+	StatusDelivered Status = 1 // verified and under its final name
+	StatusSame      Status = 2 // stood there already, unchanged
+	StatusSkipped   Status = 3 // left alone at the user's word
+	StatusRenamed   Status = 4 // delivered under another name, see NewName
+	StatusReplaced  Status = 6 // delivered in the place of an older item
 )
 
 func (s Status) String() string {
@@ -97,6 +102,8 @@ func (s Status) String() string {
 		return "skipped"
 	case StatusRenamed:
 		return "renamed"
+	case StatusReplaced:
+		return "replaced"
 	}
 	return "unknown"
 }
@@ -104,6 +111,7 @@ func (s Status) String() string {
 // ItemDone tells that an item is settled. Until the receipt it is verified and
 // named but not yet promised to be durable.
 type ItemDone struct {
+	DryRun  bool   // nothing was done: this is how it would end
 	Path    string // as this side names it
 	At      string // where it stands, relative to the destination
 	Kind    tree.Kind
@@ -112,12 +120,29 @@ type ItemDone struct {
 	Digest  checksum.Digest // of files whose bytes were verified
 	Hashed  bool            // Digest is set
 	NewName string          // with StatusRenamed
+	Cause   framing.Code    // with StatusSkipped: CodeConflict or CodeLink
 }
 
-// ItemFailed tells that an item will not be delivered in this run.
+// ItemDeleted tells that Copy removed an item that the source has not.
+type ItemDeleted struct {
+	DryRun bool   // it would be removed
+	Path   string // relative to the destination
+	Kind   tree.Kind
+	Size   int64 // of a file
+}
+
+// ItemFailed tells that an item will not be delivered in this run, or that it
+// could not be deleted.
 type ItemFailed struct {
 	Path string
 	Err  *Error
+}
+
+// ItemExcluded tells, at the sender, that SendOptions.Select leaves out an item
+// that the walk came to: a folder with all that is in it.
+type ItemExcluded struct {
+	Path string
+	tree.Exclusion
 }
 
 // Notice tells of something left out by rule (a FIFO, a stale partial) that
@@ -133,4 +158,6 @@ func (Progress) event()     {}
 func (ItemStarted) event()  {}
 func (ItemDone) event()     {}
 func (ItemFailed) event()   {}
+func (ItemDeleted) event()  {}
+func (ItemExcluded) event() {}
 func (Notice) event()       {}

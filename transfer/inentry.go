@@ -16,7 +16,13 @@ type inEntry struct {
 	kind   tree.Kind
 	name   string
 	parent *inFolder // nil at the top; set by plan
-	stream assembly  // of a stream's chunk; used by read of stream 0 alone
+	weight int64     // part of receiver.held
+	holes  uint64    // bytes of the content announced that take no space at the sender, about
+	// linked is set if hard links may come to it, target if it is one; by plan.
+	linked, target *linkTarget
+	warned         bool // guarded by receiver.mu
+
+	stream assembly // of a stream's chunk; used by read of stream 0 alone
 
 	// io is held for reading while a worker uses partial, for writing while
 	// plan replaces it.
@@ -44,7 +50,8 @@ type inEntry struct {
 	tries   map[uint64]int        // how often a chunk had to be asked for again
 	compare *comparison           // of an existing file that may be the same
 	checked *framing.FileEnd      // what the sender said of its file to be compared
-	renames int                   // names of the form `name (1)` that were compared; plan\'s
+	skipped framing.Code          // why it is left alone; plan's
+	renames int                   // names of the form `name (1)` that were compared; plan's
 	root    checksum.Digest
 	size    int64 // of the content
 	hashed  bool  // root and size are verified
@@ -65,6 +72,7 @@ type claimPage struct {
 	cvs          []checksum.CV
 	held         bitmap // claimed, and neither counted nor refuted yet
 	good         bitmap // hashed by this process: the bytes have the CV
+	bad          bitmap // hashed by this process: they do not
 	equal        bitmap // the sender's bytes have it too
 	answered     bool   // CHECKED came
 }

@@ -64,8 +64,8 @@ const (
 
 	// farewell is how long the receiver waits for BYE after its RECEIPT.
 	farewell = 10 * time.Second
-	// farewellLost is how long it waits for a link that is lost then: the sender
-	// may want its receipt, or have it and be gone.
+	// farewellLost is the same where a lost link is waited for: the sender may
+	// want its receipt, or have it and be gone.
 	farewellLost = 2 * time.Minute
 )
 

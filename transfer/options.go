@@ -21,7 +21,18 @@ type SendOptions struct {
 	Checksum     bool // compare equal-sized files by digest, not by size and mtime
 	AllowChanged bool // publish a file that changed while it was read, as read
 	Follow       bool // send what symbolic links point to
-	Observer     Observer
+	// DryRun asks what would happen: neither side changes anything, no content is
+	// sent, and streams are not read. The result and the events are then about
+	// what would be.
+	DryRun bool
+	// Select says what of the sources is sent; see NothingSelected.
+	Select tree.Selection
+	// Metadata is wished for beyond mode & 0777 and mtime. What the receiver does
+	// not take is in Result.Lost. With Follow there are no hard links.
+	Metadata tree.Metadata
+	Compress Compression // takes effect if both links offer framing.CapZstd
+	Limit    *Limit      // of what is sent; nil is none
+	Observer Observer
 }
 
 // ReceiveOptions say where a delivery lands and what it may do there. One of
@@ -31,6 +42,9 @@ type ReceiveOptions struct {
 	// Open gives the Destination once the offer is accepted, so that nothing is
 	// made for one that is not. Whoever gives it closes what it returns.
 	Open func() (Destination, error)
+	// Rehearse gives what answers a dry run; without it one is declined. Whoever
+	// gives it closes what it returns.
+	Rehearse func() (Rehearsal, error)
 	// Output takes the delivery in place of a Destination: the raw bytes if it
 	// is one file or stream, otherwise a tar archive (PAX, POSIX.1-2001) in the
 	// order of the walk. Nothing about it is durable.
@@ -40,9 +54,28 @@ type ReceiveOptions struct {
 	Accept     func(context.Context, Offer) error
 	OnConflict ConflictPolicy
 	// Resolve is asked for each conflict under ConflictAsk, one at a time.
-	Resolve  func(context.Context, Conflict) (ConflictPolicy, error)
-	Links    LinkPolicy
+	Resolve func(context.Context, Conflict) (ConflictPolicy, error)
+	Links   LinkPolicy
+	// Metadata is what may be taken beyond mode & 0777 and mtime, if the sender
+	// offers it and the Destination is a MetadataDestination. Numeric needs no
+	// permission.
+	Metadata tree.Metadata
+	Limit    *Limit  // that the sender is asked to keep to; nil is none
+	Delete   *Delete // of Copy alone; Receive does not look at it
 	Observer Observer
+}
+
+// Delete asks Copy to remove what stands in folders that it delivered whole and
+// is not in those folders, once everything is delivered and nothing failed. What
+// the selection leaves out is left alone, and so is whatever has a name that the
+// source has by now.
+type Delete struct {
+	// Max is how many items may be removed, a folder and all in it counted one by
+	// one. If there are more, none is.
+	Max int64
+	// Keep names paths relative to the destination that stay in any case. May be
+	// nil.
+	Keep func(path string) bool
 }
 
 // Offer is what the sender proposes.
@@ -50,6 +83,7 @@ type Offer struct {
 	Items  int64 // top-level items
 	Bytes  int64 // of the named files; folders are counted as the walk goes
 	Exact  bool  // Items and Bytes are the whole delivery
+	DryRun bool  // nothing will be changed
 	Listed []OfferItem
 	Peer   string // address of the other side
 }
@@ -91,15 +125,21 @@ const (
 	LinksSkip
 )
 
-// Result is how a delivery ended, at either side.
+// Result is how a delivery ended, at either side. Of a dry run it is how it
+// would end, and Bytes is what it would need room for.
 type Result struct {
+	DryRun    bool     // nothing was changed
 	Delivered int64    // items verified under their final names
+	Replaced  int64    // those of Delivered that took the place of an older item
 	Same      int64    // items that stood there already
 	Skipped   int64    // items left alone at the user's word
-	Failed    int64    // items not delivered, at either side
+	Excluded  int64    // items that SendOptions.Select left out, a folder with all in it as one; at the sender only
+	Deleted   int64    // items removed by Delete
+	Failed    int64    // items not delivered, at either side, or not deleted
 	Files     int64    // files among Delivered
 	Bytes     int64    // content of the files among Delivered
 	Moved     int64    // content that crossed the network, before compression
+	Wire      int64    // bytes that crossed the network, in both directions and with all that protects them
 	Resent    int64    // bytes, of frames, sent again by this side because the link was lost
 	Reused    int64    // content taken from a partial or an older file
 	Digest    [32]byte // receipt digest, see framing/PROTOCOL.md
@@ -108,6 +148,7 @@ type Result struct {
 	// sender was seen to have taken it.
 	Acknowledged bool
 	Elapsed      time.Duration
+	Lost         []Loss   // one a kind of metadata, in the order in which they were met
 	Failures     []*Error // the first maxFailures of them, in the order they happened
 }
 

@@ -17,10 +17,12 @@ import (
 // sender.open; smaller ones are opened for each read.
 type outFile struct {
 	entry *outEntry
+	told  bool // that its content moves; feed's
 
 	mu      sync.Mutex
-	f       *os.File // nil when closed, parked or small; replaced by a new attempt
-	slot    bool     // counted in sender.open
+	extents *tree.Extents // of f
+	f       *os.File      // nil when closed, parked or small; replaced by a new attempt
+	slot    bool          // counted in sender.open
 	attempt uint8
 	info    tree.Info // when this attempt began
 	size    int64
@@ -33,7 +35,7 @@ type outFile struct {
 
 // announced tells whether a file is still what its ENTRY said.
 func announced(info tree.Info, e *tree.Entry) bool {
-	return info.Size == e.Size && info.MTime == e.MTime && info.Mode&0o777 == e.Mode
+	return info.Size == e.Size && info.MTime == e.MTime && (info.Mode^e.Mode)&modeBits(e) == 0
 }
 
 // begin opens the entry's content for an attempt.
@@ -49,7 +51,7 @@ func (o *outFile) begin(attempt uint8) error {
 	}
 	o.shut()
 	if info.Size > checksum.ChunkSize {
-		o.f = f
+		o.f, o.extents = f, tree.NewExtents(f, info)
 	} else if err := f.Close(); err != nil {
 		return err
 	}
@@ -94,7 +96,7 @@ func openSettled(it *tree.Item) (*os.File, tree.Info, error) {
 }
 
 // read reads a chunk of the attempt. stale says that the attempt is over, and
-// io.EOF that the file has another size by now. Other changes show at the end.
+// io.EOF that the file is seen to be another one by now. Other changes show at the end.
 func (o *outFile) read(attempt uint8, index uint64, buf []byte) (stale bool, err error) {
 	o.mu.Lock()
 	f, info, small := o.f, o.info, o.small()
@@ -103,23 +105,32 @@ func (o *outFile) read(attempt uint8, index uint64, buf []byte) (stale bool, err
 	if stale {
 		return true, nil
 	}
-	if small {
-		var now tree.Info
-		if f, now, err = o.entry.item.Open(); err != nil {
-			return false, err
+	if f != nil {
+		if _, err = f.ReadAt(buf, int64(index)*checksum.ChunkSize); err == nil {
+			return false, nil
 		}
-		defer f.Close() // read only
-		if now.Size != info.Size {
-			return false, io.EOF
+		// A close meanwhile, by a new attempt or the end, shows as an error.
+		o.mu.Lock()
+		stale = o.closed || o.attempt != attempt
+		parked := o.f != f
+		o.mu.Unlock()
+		if stale || !parked {
+			return stale, err
 		}
 	}
-	// A close meanwhile, by a new attempt or the end, shows as an error.
-	if _, err = f.ReadAt(buf, int64(index)*checksum.ChunkSize); err == nil {
-		return false, nil
+	// Small, or parked since this chunk was asked for: all of it was sent by then.
+	f, now, err := o.entry.item.Open()
+	if err != nil {
+		return false, err
 	}
+	defer f.Close() // read only
+	if now.Size != info.Size || !small && !now.SameVersion(info) {
+		return false, io.EOF
+	}
+	_, err = f.ReadAt(buf, int64(index)*checksum.ChunkSize)
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.closed || o.attempt != attempt, err
+	return err != nil && (o.closed || o.attempt != attempt), err
 }
 
 // park closes the handle until content is asked for again. It returns whether

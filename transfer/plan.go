@@ -1,6 +1,9 @@
 package transfer
 
-import "ferry/transfer/tree"
+import (
+	"ferry/checksum"
+	"ferry/transfer/tree"
+)
 
 // decision is what becomes of an offered file or link, given what stands under
 // its name.
@@ -19,8 +22,9 @@ const (
 )
 
 // decide plans one file. found is nil when nothing stands under its name.
-// byDigest has files of equal size compared by digest, never by mtime.
-func decide(e *tree.Entry, found *tree.Info, policy ConflictPolicy, byDigest bool) decision {
+// byDigest has files of equal size compared by digest, never by mtime. dry is
+// true of a dry run.
+func decide(e *tree.Entry, found *tree.Info, policy ConflictPolicy, byDigest, dry bool) decision {
 	if found == nil {
 		return takeNew
 	}
@@ -28,8 +32,9 @@ func decide(e *tree.Entry, found *tree.Info, policy ConflictPolicy, byDigest boo
 		if found.MTime == e.MTime && !byDigest {
 			return takeSame
 		}
-		// With overwrite the basis does the comparing, chunk by chunk.
-		if byDigest || policy != ConflictOverwrite {
+		// A large file that may be overwritten is compared chunk by chunk, as the
+		// basis of the new one.
+		if byDigest || dry || policy != ConflictOverwrite || e.Size <= checksum.ChunkSize {
 			return takeCompare
 		}
 	}

@@ -1,9 +1,12 @@
 package transfer
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"ferry/transfer/tree"
 )
 
 // tracker keeps what a delivery came to and tells the Observer. One for each
@@ -17,7 +20,14 @@ type tracker struct {
 	result   Result
 	phase    Phase
 
-	settledBytes atomic.Int64 // for heartbeats, which must not wait for mu
+	work  atomic.Uint64 // grows with all that gets done
+	busy  atomic.Int32  // calls to a disk under way
+	calls atomic.Uint64 // and those that have returned
+	stuck atomic.Bool   // none has for a while
+
+	said   sync.Mutex // guards what follows
+	before uint64     // work, when the last heartbeat was made
+	mark   uint64     // and the bytes received when it last grew
 }
 
 func newTracker(o Observer) *tracker {
@@ -57,20 +67,24 @@ func (t *tracker) update(change func(*Progress, *Result)) {
 	change(&t.progress, &t.result)
 	p := t.progress
 	t.mu.Unlock()
-	t.settledBytes.Store(p.Bytes)
+	t.work.Add(1)
 	t.tell(p)
 }
 
 // done counts an item that ended well.
 func (t *tracker) done(d ItemDone, isFile bool) {
 	t.mu.Lock()
+	d.DryRun = t.result.DryRun
 	t.progress.Done++
 	switch d.Status {
+	case StatusReplaced:
+		t.result.Replaced++
+		fallthrough
 	case StatusDelivered, StatusRenamed:
 		t.result.Delivered++
 		if isFile {
 			t.result.Files++
-			t.result.Bytes += d.Size
+			t.result.Bytes += max(d.Size, 0) // a rehearsed stream has none
 		}
 	case StatusSame:
 		t.result.Same++
@@ -93,11 +107,20 @@ func (t *tracker) failed(e *Error) {
 	t.tell(ItemFailed{Path: e.Path, Err: e})
 }
 
+// excluded counts an item that the selection leaves out.
+func (t *tracker) excluded(path string, why *tree.Exclusion) {
+	t.mu.Lock()
+	t.result.Excluded++
+	t.mu.Unlock()
+	t.tell(ItemExcluded{Path: path, Exclusion: *why})
+}
+
 // final is the result so far, with the time it took.
 func (t *tracker) final() Result {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	r := t.result
+	r.Lost = slices.Clone(r.Lost)
 	r.Elapsed = time.Since(t.started)
 	return r
 }

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/klauspost/compress/zstd"
 	"golang.org/x/sync/errgroup"
 
 	"ferry/checksum"
@@ -37,34 +38,45 @@ type receiver struct {
 	track *tracker
 	dst   Destination
 	offer framing.Offer
+	dry   Rehearsal           // dst, of a dry run; else nil
+	meta  MetadataDestination // dst, if it keeps more than mode and mtime; else nil
 
-	mu      sync.Mutex
-	entries map[uint64]*inEntry  // announced and not settled
-	folders map[uint64]*inFolder // not finished
-	open    map[uint64]bool      // folders whose end did not come; read's of stream 0
-	lastID  uint64               // written by read of stream 0
-	end     *framing.End
-	settled uint64
-	closing bool // all settled: complete is closed
-	sums    checksum.Sumset
-	verdict []byte // DONE records that were not sent yet
+	granted tree.Metadata // what of it was offered and is taken; set before ACCEPT
+
+	mu       sync.Mutex
+	entries  map[uint64]*inEntry  // announced and not settled
+	folders  map[uint64]*inFolder // not finished
+	open     map[uint64]bool      // folders whose end did not come; read's of stream 0
+	lastID   uint64               // written by read of stream 0
+	end      *framing.End
+	settled  uint64
+	closing  bool // all settled: complete is closed
+	sums     checksum.Sumset
+	held     int64  // weight of entries
+	verdict  []byte // DONE records that were not sent yet
+	warnings []byte // WARN records likewise
+
+	links     map[uint64]*linkTarget // entries to which hard links may come, or wait
+	openLinks int                    // those of which the last link was not announced
 
 	verdicts sync.Mutex // held while verdicts are sent, so that they keep their order
 
-	plans  *queue[planItem] // read → plan; bounded by the entry window
-	jobs   *queue[*inJob]   // read, basis → work; bounded by credit
-	bases  *queue[*inEntry] // plan → basis; bounded by openFiles
-	ready  *queue[*inEntry] // work → publish; bounded by temps
-	parked []parkedWant     // large files that wait for one of large; plan's
-	wants  []byte           // WANT records that were not sent yet; plan's
-	large  *gauge           // files of more than one chunk in work
-	temps  *gauge           // small files between work and publish
-	pages  *gauge           // WANT pages under way
-	pool   chunkPool
-	owed   atomic.Int64 // credit that the sender used and was not granted again
-	freed  atomic.Int64 // the part of it that can be granted again
-	budget int64        // bytes that may be asked for before the space is looked at again; plan's
-	due    atomic.Int64 // bytes asked for and not written
+	plans   *queue[planItem] // read → plan; bounded by the entry window
+	jobs    *queue[*inJob]   // read, basis → work; bounded by credit
+	bases   *queue[*inEntry] // plan → basis; bounded by openFiles
+	ready   *queue[*inEntry] // work → publish; bounded by temps
+	parked  []parkedWant     // large files that wait for one of large; plan's
+	wants   []byte           // WANT records that were not sent yet; plan's
+	large   *gauge           // files of more than one chunk in work
+	temps   *gauge           // small files between work and publish
+	pages   *gauge           // WANT pages under way
+	pool    chunkPool
+	decoder *zstd.Decoder // nil: compression was not agreed on
+	owed    atomic.Int64  // credit that the sender used and was not granted again
+	freed   atomic.Int64  // the part of it that can be granted again
+	budget  int64         // bytes that may be asked for before the space is looked at again; plan's
+	wanted  int64         // bytes that a dry run has found to be needed; plan's
+	due     atomic.Int64  // bytes asked for and not written
 
 	heard        chan struct{} // closed when stream 0 is read no more
 	complete     chan struct{} // closed when every entry is settled
@@ -81,9 +93,7 @@ type receiver struct {
 func Receive(ctx context.Context, l *link.Link, o ReceiveOptions) (Result, error) {
 	r := &receiver{link: l, opt: o, track: newTracker(o.Observer), dst: o.Destination}
 	r.state.Store(uint32(framing.StateUser))
-	l.SetState(func() (uint8, uint64) {
-		return uint8(r.state.Load()), uint64(r.track.settledBytes.Load())
-	})
+	l.SetState(r.heartbeat)
 	err := r.readOffer(ctx)
 	if err == nil {
 		err = r.run(ctx)
@@ -92,7 +102,7 @@ func Receive(ctx context.Context, l *link.Link, o ReceiveOptions) (Result, error
 		leave(l, err)
 	}
 	res := r.track.final()
-	res.Resent = l.Resent()
+	res.Resent, res.Wire = l.Resent(), l.Traffic()
 	if err == nil {
 		res.Acknowledged = r.acknowledged.Load()
 		r.track.enter(PhaseComplete)
@@ -103,6 +113,10 @@ func Receive(ctx context.Context, l *link.Link, o ReceiveOptions) (Result, error
 		err = fmt.Errorf("%w: %d of %d", ErrIncomplete, res.Failed, res.Failed+res.Delivered+res.Same+res.Skipped)
 	}
 	return res, err
+}
+
+func (r *receiver) heartbeat() (state uint8, progress uint64) {
+	return r.track.heartbeat(r.state.Load(), r.link.Received())
 }
 
 // readOffer reads OFFER, with which every delivery begins.
@@ -144,10 +158,17 @@ func (r *receiver) readOffer(ctx context.Context) error {
 func (r *receiver) run(ctx context.Context) error {
 	group, gctx := errgroup.WithContext(ctx)
 	r.entries, r.folders = make(map[uint64]*inEntry), make(map[uint64]*inFolder)
-	r.open = make(map[uint64]bool)
+	r.open, r.links = make(map[uint64]bool), make(map[uint64]*linkTarget)
 	r.plans, r.jobs = newQueue[planItem](), newQueue[*inJob]()
 	r.bases, r.ready = newQueue[*inEntry](), newQueue[*inEntry]()
 	r.large, r.temps, r.pages = newGauge(gctx, openFiles), newGauge(gctx, openTemps), newGauge(gctx, pagesWindow)
+	if _, caps, _ := r.link.Peer(); caps&framing.CapZstd != 0 {
+		var err error
+		if r.decoder, err = newDecoder(); err != nil {
+			return err
+		}
+		defer r.decoder.Close()
+	}
 	r.complete, r.heard = make(chan struct{}), make(chan struct{})
 
 	// A blocked read or write on the link ends when the delivery fails.
@@ -161,6 +182,7 @@ func (r *receiver) run(ctx context.Context) error {
 	for i := range r.link.NumStreams() {
 		group.Go(func() error { return r.read(gctx, i) })
 	}
+	group.Go(func() error { return watchStall(gctx, r.link, r.track, r.heartbeat, r.heard) })
 	start := func(run func(context.Context) error) {
 		group.Go(patient(gctx, r.link, func() error { return run(gctx) }))
 	}
@@ -178,47 +200,53 @@ func (r *receiver) run(ctx context.Context) error {
 
 // accept has the offer accepted or declined, and starts the pipeline.
 func (r *receiver) accept(ctx context.Context, start starter) error {
-	event := Offer{Items: int64(r.offer.Items), Bytes: int64(r.offer.Bytes), Exact: r.offer.Exact}
+	dry := r.offer.Flags&framing.FlagDryRun != 0
+	event := Offer{Items: int64(r.offer.Items), Bytes: int64(r.offer.Bytes), Exact: r.offer.Exact, DryRun: dry}
 	event.Peer, _, _ = r.link.Peer()
 	for _, it := range r.offer.Listed {
 		event.Listed = append(event.Listed, OfferItem{Name: string(it.Name), Kind: tree.Kind(it.Kind), Size: int64(it.Size) - 1})
 	}
 	out := r.link.Stream(0)
+	if dry && r.opt.Rehearse == nil {
+		return r.decline(framing.CodeUnsupported, errNoRehearsal)
+	}
 	if r.opt.Accept != nil {
 		if err := r.opt.Accept(ctx, event); err != nil {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
-			d := framing.Decline{Code: framing.CodeDeclined, Message: err.Error()}
-			if serr := out.Send(true, framing.TypeDecline, d.Append(nil)); serr != nil {
-				return linkError("declining", serr)
-			}
-			return &Error{Op: "offer declined:", Code: framing.CodeDeclined, Err: err}
+			return r.decline(framing.CodeDeclined, err)
 		}
 	}
-	if r.opt.Open != nil {
-		dst, err := r.opt.Open()
-		if err != nil {
-			return destinationError("opening the destination", "", err)
-		}
-		r.dst = dst
+	if err := r.openDestination(dry); err != nil {
+		return destinationError("opening the destination", "", err)
 	}
+	r.grantMetadata()
 	r.link.LimitRetry(time.Duration(r.offer.RetrySeconds) * time.Second)
 	r.track.begin()
 	r.track.tell(Offered{event})
 	r.state.Store(uint32(framing.StateIdle))
 	a := framing.Accept{
-		Flags: r.offer.Flags & (framing.FlagChecksum | framing.FlagAllowChanged), RetrySeconds: retrySeconds(r.link),
+		Flags: r.offer.Flags&(framing.FlagChecksum|framing.FlagAllowChanged|framing.FlagDryRun) | metadataFlags(r.granted), RetrySeconds: retrySeconds(r.link),
 		EntryWindow: entryWindow, EntryBytes: entryBytes, Ordered: r.opt.Output != nil, Streams: uint16(r.link.NumStreams()),
 	}
 	c := framing.Credit{Bytes: creditWindow}
 	if err := out.Send(false, framing.TypeAccept, a.Append(nil)); err != nil {
 		return linkError("accepting", err)
 	}
+	rate := r.opt.Limit.Rate()
+	if rate > 0 {
+		if err := r.sendLimit(rate); err != nil {
+			return err
+		}
+	}
 	if err := out.Send(true, framing.TypeCredit, c.Append(nil)); err != nil {
 		return linkError("accepting", err)
 	}
 	r.track.enter(PhaseScanning)
+	if r.opt.Limit != nil {
+		start(func(ctx context.Context) error { return r.opt.Limit.follow(ctx, rate, r.heard, r.sendLimit) })
+	}
 	if r.opt.Output != nil {
 		start(r.ordered)
 		return nil
@@ -233,6 +261,31 @@ func (r *receiver) accept(ctx context.Context, start starter) error {
 	start(r.publish)
 	start(r.finish)
 	return nil
+}
+
+// errNoRehearsal declines a dry run.
+var errNoRehearsal = errors.New("a dry run needs a folder to look at, and this goes elsewhere")
+
+// decline ends the delivery before anything of it was taken.
+func (r *receiver) decline(code framing.Code, cause error) error {
+	d := framing.Decline{Code: code, Message: cause.Error()}
+	if err := r.link.Stream(0).Send(true, framing.TypeDecline, d.Append(nil)); err != nil {
+		return linkError("declining", err)
+	}
+	return &Error{Op: "offer declined:", Code: framing.CodeDeclined, Err: cause}
+}
+
+// openDestination gets the destination of an offer that was accepted.
+func (r *receiver) openDestination(dry bool) (err error) {
+	switch {
+	case dry:
+		r.track.update(func(_ *Progress, res *Result) { res.DryRun = true })
+		r.dry, err = r.opt.Rehearse()
+		r.dst = r.dry
+	case r.opt.Open != nil:
+		r.dst, err = r.opt.Open()
+	}
+	return err
 }
 
 // keepPartials closes what was begun and leaves it for the next delivery.

@@ -82,14 +82,23 @@ func (b *basisRun) hashExisting(ctx context.Context) (checksum.Digest, error) {
 	}
 	defer f.Close() // read only
 	t := checksum.NewTree(info.Size)
+	extents := tree.NewExtents(f, info)
 	for i := range checksum.Chunks(info.Size) {
 		if ctx.Err() != nil {
 			return checksum.Digest{}, context.Cause(ctx)
 		}
-		data := b.buf[:checksum.ChunkLen(info.Size, i)]
-		if _, err := f.ReadAt(data, int64(i)*checksum.ChunkSize); err != nil {
+		data, at := b.buf[:checksum.ChunkLen(info.Size, i)], int64(i)*checksum.ChunkSize
+		done := b.r.track.atDisk()
+		if extents.Cover(at, int64(len(data))) == tree.AllHole {
+			data = zeroChunk[:len(data)]
+		} else {
+			_, err = f.ReadAt(data, at)
+		}
+		done()
+		if err != nil {
 			return checksum.Digest{}, err
 		}
+		b.r.track.work.Add(1)
 		if err := t.SetNode(i, checksum.NewNode(data, i)); err != nil {
 			return checksum.Digest{}, err
 		}
@@ -152,7 +161,10 @@ func (b *basisRun) verify(ctx context.Context, p *claimPage) error {
 		var n int
 		var err error
 		if !stale {
+			done := b.r.track.atDisk()
 			n, err = b.partial.ReadChunk(index, data)
+			done()
+			b.r.track.work.Add(1)
 		}
 		b.e.io.RUnlock()
 		if stale {
@@ -167,10 +179,11 @@ func (b *basisRun) verify(ctx context.Context, p *claimPage) error {
 }
 
 // judge notes whether a claim is what the bytes are. A wrong one is asked for
-// like a missing chunk.
+// like a missing chunk, but only once the sender has said that its own bytes are
+// what was claimed: else the chunk comes without, and would come twice.
 func (b *basisRun) judge(p *claimPage, i uint64, good bool) error {
 	b.e.mu.Lock()
-	if b.e.attempt != b.attempt {
+	if b.e.attempt != b.attempt || !p.held.has(i) {
 		b.e.mu.Unlock()
 		return nil
 	}
@@ -180,9 +193,16 @@ func (b *basisRun) judge(p *claimPage, i uint64, good bool) error {
 		b.e.mu.Unlock()
 		return err
 	}
-	p.held.clear(i)
-	b.r.dropPage(b.e, p)
+	p.bad.set(i)
+	equal := p.equal.has(i)
+	if equal {
+		p.held.clear(i)
+		b.r.dropPage(b.e, p)
+	}
 	b.e.mu.Unlock()
+	if !equal {
+		return nil // CHECKED decides
+	}
 	w := framing.Want{ID: b.entry.ID, Attempt: b.attempt, Kind: framing.WantAgain, First: p.first + i, Count: 1}
 	return linkError("asking for a chunk", b.r.link.Stream(0).Send(true, framing.TypeWant, w.Append(nil)))
 }
@@ -244,6 +264,8 @@ func (b *basisRun) copyChunk(f *os.File, index uint64) (cv checksum.CV, stale bo
 	if stale {
 		return cv, true, nil
 	}
+	defer b.r.track.atDisk()()
+	b.r.track.work.Add(1)
 	n := checksum.ChunkLen(b.entry.Size, index)
 	if err := b.partial.CopyChunk(f, index, n); err != nil {
 		return cv, false, err
@@ -310,6 +332,11 @@ func (r *receiver) onChecked(e *inEntry, c framing.Checked) error {
 			continue
 		}
 		p.equal.set(i)
+		if p.bad.has(i) {
+			p.held.clear(i)
+			r.plans.put(planItem{in: e, again: &framing.Want{ID: e.id, Attempt: e.attempt, Kind: framing.WantAgain, First: p.first + i, Count: 1}})
+			continue
+		}
 		if err := r.fold(e, p, i); err != nil {
 			return err
 		}

@@ -31,10 +31,11 @@ type orderedRun struct {
 
 // ordered is steps 2 to 6 of the pipeline when the delivery goes to an Output.
 func (r *receiver) ordered(ctx context.Context) error {
-	o := &orderedRun{r: r, ctx: ctx, out: r.opt.Output}
+	out := consumed{r}
+	o := &orderedRun{r: r, ctx: ctx, out: out}
 	single := r.offer.Items == 1 && len(r.offer.Listed) == 1
 	if !single || r.offer.Listed[0].Kind != framing.KindFile && r.offer.Listed[0].Kind != framing.KindStream {
-		o.tar = tar.NewWriter(r.opt.Output)
+		o.tar = tar.NewWriter(out)
 	}
 	for {
 		if it, ok, _ := r.plans.try(); ok {
@@ -87,6 +88,15 @@ func (o *orderedRun) end(ctx context.Context) error {
 	return o.r.sendReceipt(ctx, false)
 }
 
+// consumed is the Output, with heartbeats that say when it is waited for.
+type consumed struct{ r *receiver }
+
+func (c consumed) Write(b []byte) (int, error) {
+	was := c.r.state.Swap(uint32(framing.StateSource))
+	defer c.r.state.Store(was)
+	return c.r.opt.Output.Write(b)
+}
+
 func outputError(err error) error {
 	return &Error{Op: "writing to the output:", Code: framing.CodeIO, Err: err}
 }
@@ -117,11 +127,14 @@ func (o *orderedRun) take(it planItem) error {
 	case o.tar != nil && t.Kind == tree.Stream:
 		return r.fail(e, "receiving", &Error{Code: framing.CodeUnsupported, Err: errors.New("a stream of unknown length cannot go into an archive; send it alone")})
 	case t.Kind == tree.Symlink:
-		if ok, err := r.admitLink(e); err != nil || !ok {
+		if ok, err := r.admitSymlink(e); err != nil || !ok {
 			return err
 		}
 	case t.Kind == tree.Folder:
 		r.addFolder(e, false, nil)
+	case t.Kind == tree.Socket:
+		return r.fail(e, "receiving", &Error{Code: framing.CodeUnsupported, Err: errors.New("an archive has no sockets")})
+	case t.Kind != tree.File && t.Kind != tree.Stream: // nothing to ask for
 	default:
 		e.mu.Lock()
 		e.asked, e.packed = true, t.Kind == tree.File && t.Size <= checksum.ChunkSize
@@ -140,20 +153,21 @@ func (o *orderedRun) advance() error {
 	for len(o.waiting) > 0 && o.current == nil {
 		e := o.waiting[0]
 		t := e.entry
-		h := &tar.Header{Format: tar.FormatPAX, Name: e.path(), Mode: int64(t.Mode), ModTime: t.MTime.Std()}
-		switch t.Kind {
-		case tree.Folder:
-			h.Typeflag, h.Name = tar.TypeDir, e.path()+"/"
-		case tree.Symlink:
-			h.Typeflag, h.Linkname, h.Mode = tar.TypeSymlink, t.Target, 0o777
-		default:
+		if t.Kind == tree.File || t.Kind == tree.Stream {
 			return nil
 		}
-		if err := o.tar.WriteHeader(h); err != nil {
+		o.waiting = o.waiting[1:]
+		if t.Kind == tree.HardLink {
+			if done, err := o.r.refuseLink(e); err != nil {
+				return err
+			} else if done {
+				continue
+			}
+		}
+		if err := o.tar.WriteHeader(o.r.tarHeader(e)); err != nil {
 			return outputError(err)
 		}
-		o.waiting = o.waiting[1:]
-		if t.Kind == tree.Symlink {
+		if t.Kind != tree.Folder {
 			if err := o.r.settle(e, StatusDelivered, ""); err != nil {
 				return err
 			}
@@ -181,15 +195,14 @@ func (o *orderedRun) open(e *inEntry) error {
 	if o.tar == nil {
 		return nil
 	}
-	t := e.entry
-	h := &tar.Header{Format: tar.FormatPAX, Typeflag: tar.TypeReg, Name: e.path(), Mode: int64(t.Mode), ModTime: t.MTime.Std(), Size: t.Size}
-	if err := o.tar.WriteHeader(h); err != nil {
+	if err := o.tar.WriteHeader(o.r.tarHeader(e)); err != nil {
 		return outputError(err)
 	}
 	return nil
 }
 
-func (o *orderedRun) write(b []byte) error {
+// write writes b, of which so many bytes are zeros that did not cross the network.
+func (o *orderedRun) write(b []byte, zeros int) error {
 	if len(b) == 0 {
 		return nil
 	}
@@ -204,8 +217,8 @@ func (o *orderedRun) write(b []byte) error {
 	}
 	o.r.track.update(func(p *Progress, res *Result) {
 		p.Bytes += int64(len(b))
-		p.Moved += int64(len(b))
-		res.Moved += int64(len(b))
+		p.Moved += int64(len(b) - zeros)
+		res.Moved += int64(len(b) - zeros)
 		p.Active = o.current.path()
 		if o.current.entry.Kind == tree.Stream {
 			p.Total += int64(len(b))
@@ -217,6 +230,9 @@ func (o *orderedRun) write(b []byte) error {
 // content handles a pack, a piece of a chunk, or the end of a file.
 func (o *orderedRun) content(j *inJob) error {
 	r := o.r
+	if err := r.unfold(j); err != nil {
+		return err
+	}
 	if j.pack != nil {
 		defer r.pool.put(j.pack)
 		return o.unpack(*j.pack)
@@ -248,7 +264,7 @@ func (o *orderedRun) content(j *inJob) error {
 		clear(piece)
 	}
 	o.chunk = o.chunk[:len(o.chunk)+len(piece)]
-	if err := o.write(piece); err != nil {
+	if err := o.write(piece, j.zeros); err != nil {
 		return err
 	}
 	if !j.last {
@@ -287,7 +303,7 @@ func (o *orderedRun) unpack(body []byte) error {
 		if err := o.open(e); err != nil {
 			return err
 		}
-		if err := o.write(p.Data); err != nil {
+		if err := o.write(p.Data, 0); err != nil {
 			return err
 		}
 		if err := o.verified(e, checksum.Sum(p.Data), p.Root, int64(len(p.Data))); err != nil {

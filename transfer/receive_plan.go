@@ -13,9 +13,11 @@ import (
 type planItem struct {
 	in        *inEntry // a new entry, if nothing else is set
 	folderEnd uint64
+	linkable  bool // what the hard link in is to is settled
 	changed   *framing.Changed
 	fault     *framing.Fault
-	differs   bool // an existing file was compared and is not the same
+	again     *framing.Want // for a chunk that was claimed and is not there
+	differs   bool          // an existing file was compared and is not the same
 }
 
 // plan decides about entries one after another, and asks for what is missing.
@@ -42,21 +44,27 @@ func (r *receiver) plan(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		done := r.track.atDisk()
 		switch {
 		case it == planItem{}:
-		case it.in != nil && (it.changed != nil || it.fault != nil || it.differs) && !r.isOpen(it.in):
+		case it.in != nil && (it.changed != nil || it.fault != nil || it.again != nil || it.differs || it.linkable) && !r.isOpen(it.in):
 			// It was settled meanwhile: nothing is left to say of it.
 		case it.folderEnd != 0:
 			err = r.endFolder(it.folderEnd)
 		case it.changed != nil:
 			err = r.planChanged(ctx, it.in, it.changed)
+		case it.again != nil:
+			err = r.want(it.again)
 		case it.fault != nil:
 			err = r.planFault(it.in, it.fault)
+		case it.linkable:
+			err = r.planHardLink(ctx, it.in)
 		case it.differs:
 			err = r.planDiffering(ctx, it.in)
 		default:
 			err = r.planEntry(ctx, it.in)
 		}
+		done()
 		if err != nil {
 			return err
 		}
@@ -77,7 +85,11 @@ func (r *receiver) planEntry(ctx context.Context, e *inEntry) error {
 		}
 		return nil // the verdict comes when its children are settled
 	case tree.Symlink:
-		return r.planLink(ctx, e)
+		return r.planSymlink(ctx, e)
+	case tree.HardLink:
+		return r.planHardLink(ctx, e)
+	case tree.FIFO, tree.CharDevice, tree.BlockDevice, tree.Socket:
+		return r.planNode(ctx, e)
 	default:
 		return r.planFile(ctx, e, false)
 	}
@@ -87,8 +99,12 @@ func (r *receiver) planEntry(ctx context.Context, e *inEntry) error {
 // it refuses names, never repairs them. ok is false when it failed the entry.
 func (r *receiver) admit(e *inEntry) (ok bool, err error) {
 	t := e.entry
+	narrow(t, r.granted)
 	if t.Kind == tree.Root {
 		return true, nil
+	}
+	if err := r.admitLinked(e); err != nil {
+		return false, err
 	}
 	r.mu.Lock()
 	parent := r.folders[t.Parent]
@@ -99,7 +115,11 @@ func (r *receiver) admit(e *inEntry) (ok bool, err error) {
 	}
 	r.mu.Unlock()
 	switch t.Kind {
-	case tree.Folder, tree.Symlink, tree.File, tree.Stream:
+	case tree.Folder, tree.Symlink, tree.File, tree.Stream, tree.HardLink:
+	case tree.FIFO, tree.CharDevice, tree.BlockDevice, tree.Socket:
+		if !r.granted.Devices {
+			return false, violation("entry %d is a %v, which was not granted", t.ID, t.Kind)
+		}
 	default:
 		return false, violation("entry %d is a %v, which was not agreed on", t.ID, t.Kind)
 	}
@@ -131,6 +151,11 @@ func (r *receiver) failUnmade(e *inEntry, cause *Error) error {
 // addFolder opens a folder for children, or, with an error, for failing them.
 func (r *receiver) addFolder(e *inEntry, existed bool, err error) {
 	f := &inFolder{entry: e.entry, parent: e.parent, root: e.kind == tree.Root, existed: existed, failed: err != nil}
+	if f.failed { // kept until it ends, and in flight no more
+		bare := *e.entry
+		bare.Extra = nil
+		f.entry = &bare
+	}
 	if !f.root {
 		f.depth, f.length = 1, len(e.name)
 	}
@@ -183,7 +208,8 @@ func (r *receiver) putAside(e *inEntry, c *framing.Changed) error {
 	e.mu.Lock()
 	before := e.entry.Size
 	t := *e.entry
-	t.Size, t.Mode, t.MTime = int64(c.Size), c.Mode&0o777, tree.Time{Sec: c.Sec, Nsec: c.Nsec}
+	t.Size, t.Mode, t.MTime = int64(c.Size), c.Mode, tree.Time{Sec: c.Sec, Nsec: c.Nsec}
+	narrow(&t, r.granted)
 	old := e.partial
 	e.entry, e.attempt, e.partial = &t, c.Attempt, nil
 	e.end, e.chunks, e.got, e.tries, e.compare, e.checked = nil, nil, 0, nil, nil, nil

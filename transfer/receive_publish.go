@@ -25,7 +25,10 @@ func (r *receiver) publish(ctx context.Context) error {
 		for i, e := range batch {
 			pubs[i] = &Publication{Partial: e.partial, Entry: e.entry, Replace: e.expect != nil, Expect: e.expect, Rename: e.rename}
 		}
-		if err := r.dst.Publish(pubs); err != nil {
+		done := r.track.atDisk()
+		err = r.dst.Publish(pubs)
+		done()
+		if err != nil {
 			return destinationError("publishing", "", err)
 		}
 		for i, e := range batch {
@@ -36,8 +39,11 @@ func (r *receiver) publish(ctx context.Context) error {
 				e.partial = nil
 				e.mu.Unlock()
 				status := StatusDelivered
-				if pubs[i].Name != "" {
+				switch {
+				case pubs[i].Name != "":
 					status = StatusRenamed
+				case pubs[i].Replace:
+					status = StatusReplaced
 				}
 				err = r.settle(e, status, pubs[i].Name)
 			}
@@ -117,7 +123,14 @@ func (r *receiver) take(e *inEntry) bool {
 		return false
 	}
 	delete(r.entries, e.id)
+	r.held -= e.weight
 	return true
+}
+
+// skip settles an entry that is left alone, for what cause says.
+func (r *receiver) skip(e *inEntry, cause framing.Code) error {
+	e.skipped = cause
+	return r.settle(e, StatusSkipped, "")
 }
 
 // settle gives the verdict DONE on an entry.
@@ -126,26 +139,32 @@ func (r *receiver) settle(e *inEntry, status Status, name string) error {
 		return nil
 	}
 	t := e.entry
-	done := framing.Done{ID: t.ID, Status: framing.DoneStatus(status), Name: []byte(name)}
+	done := framing.Done{ID: t.ID, Status: framing.DoneStatus(status), Name: []byte(name), Code: e.skipped}
 	if status == StatusSame && e.hashed {
 		done.Status = framing.DoneEqual
 	}
 	r.mu.Lock()
 	r.verdict = done.Append(r.verdict)
-	full := len(r.verdict) >= verdictBatch
+	full := max(len(r.verdict), len(r.warnings)) >= verdictBatch
 	if e.hashed && status != StatusSkipped {
 		r.sums.Add(t.ID, uint64(e.size), e.root)
 	}
 	r.mu.Unlock()
 	content := t.Kind == tree.File || t.Kind == tree.Stream
-	d := ItemDone{Path: e.path(), At: placeOf(e.path(), name), Kind: t.Kind, Size: t.Size, Status: status, NewName: name, Hashed: e.hashed, Digest: e.root}
+	d := ItemDone{Path: e.path(), At: placeOf(e.path(), name), Kind: t.Kind, Size: t.Size, Status: status, NewName: name, Hashed: e.hashed, Digest: e.root, Cause: e.skipped}
 	if e.hashed {
 		d.Size = e.size
 	}
-	if content && !e.hashed {
+	if content && !e.hashed && t.Size > 0 {
 		r.track.update(func(p *Progress, _ *Result) { p.Bytes += t.Size })
 	}
 	r.track.done(d, content)
+	if status == StatusSkipped && e.linked != nil && r.meta != nil {
+		// If it is not to be found now, the links to it say so.
+		_ = r.meta.Remember(t, "")
+	}
+	r.archived(e)
+	r.linksTo(e, nil)
 	if full {
 		if err := r.sendVerdicts(); err != nil {
 			return err
@@ -163,33 +182,38 @@ func (r *receiver) fail(e *inEntry, op string, cause error) error {
 	if err.Op == "" {
 		err.Op = op
 	}
-	if !err.Remote && stopsDelivery(err) {
+	// A dry run goes on where the delivery would end, to tell all there is to tell.
+	if !err.Remote && stopsDelivery(err) && !(r.dry != nil && err.Code == framing.CodeNoSpace) {
 		return err
 	}
 	if !r.take(e) {
 		return nil
 	}
 	e.io.Lock() // no worker writes to it any more
-	defer e.io.Unlock()
 	e.mu.Lock()
 	p := e.partial
 	e.partial = nil
 	e.mu.Unlock()
+	var derr error
 	if p != nil {
-		if derr := p.Discard(e.kind != tree.Stream && err.Code != framing.CodeDigest); derr != nil {
-			return errors.Join(err, destinationError("putting aside", e.path(), derr))
-		}
+		derr = p.Discard(e.kind != tree.Stream && err.Code != framing.CodeDigest)
+	}
+	e.io.Unlock() // what follows waits for the disk and the link
+	if derr != nil {
+		return errors.Join(err, destinationError("putting aside", e.path(), derr))
 	}
 	if serr := r.sendFault(framing.Fault{ID: e.id, Code: err.Code, Message: message(err)}); serr != nil {
 		return serr
 	}
 	r.track.failed(err)
+	r.linksTo(e, err)
 	return r.release(e)
 }
 
 // release takes a settled entry off the books, and finishes its folder if it
 // was the last in it.
 func (r *receiver) release(e *inEntry) error {
+	r.linkDone(e)
 	if e.large {
 		r.large.give(1)
 		r.plans.put(planItem{}) // another may wait for it
@@ -265,9 +289,14 @@ func (r *receiver) sendVerdicts() error {
 // taken, and all of them before RECEIPT.
 func (r *receiver) sendDone() error {
 	r.mu.Lock()
-	body := r.verdict
-	r.verdict = nil
+	body, warnings := r.verdict, r.warnings
+	r.verdict, r.warnings = nil, nil
 	r.mu.Unlock()
+	if len(warnings) > 0 {
+		if err := r.link.Stream(0).Send(len(body) == 0, framing.TypeWarn, warnings); err != nil {
+			return linkError("reporting lost metadata", err)
+		}
+	}
 	if len(body) == 0 {
 		return nil
 	}
@@ -310,6 +339,9 @@ func (r *receiver) finish(ctx context.Context) error {
 	if err := r.dst.Finish(); err != nil {
 		return destinationError("syncing", "", err)
 	}
+	if err := r.sendVerdicts(); err != nil { // what the destination itself lost
+		return err
+	}
 	return r.sendReceipt(ctx, durableDestination(r.dst))
 }
 
@@ -336,20 +368,19 @@ func (r *receiver) sendReceipt(ctx context.Context, durable bool) error {
 }
 
 // awaitGoodbye gives the sender time to answer the receipt, and to come back for
-// it if the link is lost.
+// it if the link is lost, which takes a while to be noticed.
 func (r *receiver) awaitGoodbye(ctx context.Context) {
-	for wait := farewell; ; wait = time.Second {
-		select {
-		case <-r.heard:
-			return
-		case <-ctx.Done():
-			r.link.Abort(context.Cause(ctx))
-			return
-		case <-time.After(wait):
-		}
-		if since, _, lost := r.link.Lost(); !lost || time.Since(since) > farewellLost {
-			r.link.Abort(errors.New("no goodbye from the sender"))
-			return
-		}
+	limit := farewell
+	if r.link.RetryFor() > 0 {
+		limit = farewellLost
+	}
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-r.heard:
+	case <-ctx.Done():
+		r.link.Abort(context.Cause(ctx))
+	case <-timer.C:
+		r.link.Abort(errors.New("no goodbye from the sender"))
 	}
 }

@@ -21,6 +21,8 @@ type inJob struct {
 	attempt uint8
 	index   uint64
 	data    *[]byte // nil with zeros, and with a job that only completes the entry
+	zstd    bool    // data, or pack, is a zstd frame
+	content int     // bytes that the frame states to hold
 	zeros   int     // a chunk of so many zero bytes
 	check   [32]byte
 
@@ -44,23 +46,20 @@ func (r *receiver) read(ctx context.Context, stream int) error {
 	var chunk assembly // of the file chunk that comes on this stream
 	for {
 		t, n, err := in.Next()
-		if err == nil && (t == framing.TypeData || t == framing.TypePack) {
+		if err == nil && (t == framing.TypeData || t == framing.TypePack || t == framing.TypePackZ) {
 			if !r.asking.Load() {
 				return violation("%v before anything was asked for", t)
 			}
-			if r.owed.Add(frameCost(n)) > creditWindow {
-				return violation("more than the %d bytes of credit granted", creditWindow)
+			if err := r.used(frameCost(n)); err != nil {
+				return err
 			}
 		}
 		if err == nil {
 			switch t {
 			case framing.TypeData:
 				err = r.readData(stream, &chunk)
-			case framing.TypePack:
-				body := r.pool.get(n)
-				if err = in.ReadFull(*body); err == nil {
-					r.jobs.put(&inJob{cost: frameCost(n), pack: body})
-				}
+			case framing.TypePack, framing.TypePackZ:
+				err = r.readPack(in, t, n)
 			default:
 				var body []byte
 				if stream != 0 {
@@ -216,9 +215,12 @@ func (r *receiver) onEntries(body []byte) error {
 			return violation("entry %d follows entry %d", t.ID, r.lastID)
 		}
 		r.lastID = t.ID
-		e := &inEntry{id: t.ID, kind: t.Kind, name: t.Name, entry: t}
+		e := &inEntry{id: t.ID, kind: t.Kind, name: t.Name, entry: t, weight: weight(&w), holes: w.Holes}
 		if r.entries[t.ID] = e; len(r.entries) > entryWindow {
 			return violation("more than %d entries in flight", entryWindow)
+		}
+		if r.held += e.weight; r.held > entryBytes {
+			return violation("more than %d bytes of entries in flight", entryBytes)
 		}
 		if t.Kind == tree.Folder || t.Kind == tree.Root {
 			// Those that failed are settled, and yet kept until they end.
@@ -276,141 +278,5 @@ func (r *receiver) onFileEnd(f framing.FileEnd) error {
 		return nil
 	}
 	r.completeIfDone(e)
-	return nil
-}
-
-// readData takes a piece off the stream into the chunk it belongs to. The
-// pieces of a file's chunk follow each other on one stream; those of a stream
-// of unknown length may have others between them.
-func (r *receiver) readData(stream int, chunk *assembly) error {
-	in := r.link.Stream(stream)
-	body := in.Remaining()
-	var scratch [52]byte
-	h, n, err := framing.ReadDataHeader(in, scratch[:])
-	if err != nil {
-		return err
-	}
-	e, err := r.named(h.ID)
-	if err != nil {
-		return err
-	}
-	if e == nil {
-		r.forget(chunk, h.ID)
-		return r.discard(in, n, body)
-	}
-	e.mu.Lock()
-	attempt, asked, size, kind := e.attempt, e.asked, e.entry.Size, e.kind
-	e.mu.Unlock()
-	if h.Attempt != attempt {
-		r.forget(chunk, h.ID)
-		return r.discard(in, n, body)
-	}
-	if !asked {
-		return violation("DATA for entry %d, which was not asked for", h.ID)
-	}
-	index := h.Offset / checksum.ChunkSize
-	at := int(h.Offset % checksum.ChunkSize)
-	length := checksum.ChunkSize
-	if kind == tree.Stream {
-		chunk = &e.stream
-		if stream != 0 {
-			return violation("a piece of a stream on stream %d", stream)
-		}
-	} else if length = checksum.ChunkLen(size, index); length == 0 {
-		return violation("DATA past the end of entry %d", h.ID)
-	}
-	if h.Encoding == framing.EncodingZeros {
-		return r.readZeros(in, e, h, n, body, length)
-	}
-	if h.Encoding != framing.EncodingRaw {
-		return violation("encoding %d was not agreed on", h.Encoding)
-	}
-	if r.opt.Output != nil {
-		j := &inJob{entry: e, index: index, data: r.pool.get(n), check: h.Check, from: at, last: h.Last(), cost: frameCost(body)}
-		if n > length-at || h.Last() && kind == tree.File && at+n != length {
-			return violation("a piece of %d bytes at %d does not fit", n, h.Offset)
-		}
-		if err := in.ReadFull(*j.data); err != nil {
-			return err
-		}
-		r.jobs.put(j)
-		return nil
-	}
-	if j := chunk.job; j != nil && at == 0 && (j.entry != e && !r.isOpen(j.entry) || j.entry == e && j.attempt != attempt) {
-		r.forget(chunk, j.entry.id)
-	}
-	j := chunk.job
-	if at == 0 {
-		if j != nil {
-			return violation("chunk %d begins before chunk %d ended", index, j.index)
-		}
-		j = &inJob{entry: e, attempt: h.Attempt, index: index, data: r.pool.get(length)}
-		chunk.job, chunk.filled = j, 0
-	}
-	if j == nil || j.entry != e || j.attempt != h.Attempt || j.index != index || chunk.filled != at || n > length-at {
-		return violation("a piece of %d bytes at %d does not follow", n, h.Offset)
-	}
-	if err := in.ReadFull((*j.data)[at : at+n]); err != nil {
-		return err
-	}
-	if kind == tree.Stream {
-		// Pieces of a slow stream are small and their chunk is long in coming: all
-		// but the bytes that are kept is granted again at once.
-		j.cost += int64(n)
-		r.jobs.put(&inJob{cost: frameCost(body) - int64(n)})
-	} else {
-		j.cost += frameCost(body)
-	}
-	chunk.filled += n
-	if !h.Last() {
-		return nil
-	}
-	if kind != tree.Stream && chunk.filled != length {
-		return violation("chunk %d of entry %d ends after %d bytes", index, h.ID, chunk.filled)
-	}
-	*j.data = (*j.data)[:chunk.filled]
-	j.check = h.Check
-	*chunk = assembly{}
-	r.jobs.put(j)
-	return nil
-}
-
-// forget drops a chunk that is half there when its entry or attempt is over.
-func (r *receiver) forget(chunk *assembly, id uint64) {
-	if j := chunk.job; j != nil && j.entry.id == id {
-		r.jobs.put(&inJob{cost: j.cost})
-		r.pool.put(j.data)
-		*chunk = assembly{}
-	}
-}
-
-// readZeros takes a chunk that was sent as a count of zero bytes.
-func (r *receiver) readZeros(in framing.BodyReader, e *inEntry, h framing.DataHeader, n, body, length int) error {
-	var b [4]byte
-	if n != len(b) {
-		return violation("zeros of %d bytes", n)
-	}
-	if err := in.ReadFull(b[:]); err != nil {
-		return err
-	}
-	zeros, err := framing.ParseZeros(b[:])
-	if err != nil {
-		return malformed(err)
-	}
-	if int(zeros) != length || h.Offset%checksum.ChunkSize != 0 || e.kind == tree.Stream {
-		return violation("%d zeros for a chunk of %d bytes", zeros, length)
-	}
-	r.jobs.put(&inJob{entry: e, attempt: h.Attempt, index: h.Offset / checksum.ChunkSize, zeros: length, check: h.Check, last: true, cost: frameCost(body)})
-	return nil
-}
-
-// discard reads what is no longer wanted, and grants its credit again.
-func (r *receiver) discard(in framing.BodyReader, n, body int) error {
-	b := r.pool.get(n)
-	defer r.pool.put(b)
-	if err := in.ReadFull(*b); err != nil {
-		return err
-	}
-	r.jobs.put(&inJob{cost: frameCost(body)})
 	return nil
 }

@@ -3,7 +3,6 @@ package transfer
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 
 	"ferry/checksum"
@@ -11,87 +10,6 @@ import (
 	"ferry/transfer/dest"
 	"ferry/transfer/tree"
 )
-
-// admitLink applies the rules for symbolic links. ok is false when it settled
-// the entry.
-func (r *receiver) admitLink(e *inEntry) (ok bool, err error) {
-	if err := tree.CheckTarget(e.entry.Target); err != nil {
-		return false, r.fail(e, "receiving", &Error{Code: framing.CodeLink, Err: err})
-	}
-	switch r.opt.Links {
-	case LinksSkip:
-		return false, r.settle(e, StatusSkipped, "")
-	case LinksSafe:
-		parent := ""
-		if e.parent != nil {
-			parent = e.parent.path()
-		}
-		if tree.TargetEscapes(parent, e.entry.Target) {
-			return false, r.fail(e, "receiving", &Error{Code: framing.CodeLink,
-				Err: errors.New("the link leads out of the tree; --links all keeps such links")})
-		}
-	}
-	return true, nil
-}
-
-func (r *receiver) planLink(ctx context.Context, e *inEntry) error {
-	if ok, err := r.admitLink(e); err != nil || !ok {
-		return err
-	}
-	t := e.entry
-	found, err := r.lookUp(t)
-	if err != nil {
-		return r.fail(e, "looking up", err)
-	}
-	d := takeNew
-	if found != nil && found.Kind == tree.Symlink {
-		// MakeLink tells whether it is the same one.
-		same, err := r.dst.MakeLink(t, r.opt.OnConflict == ConflictOverwrite)
-		switch {
-		case err == nil && same:
-			return r.settle(e, StatusSame, "")
-		case err == nil:
-			return r.settle(e, StatusDelivered, "")
-		case destinationError("", "", err).Code != framing.CodeConflict:
-			return r.fail(e, "making the link", err)
-		}
-	}
-	if found != nil {
-		if d, err = r.ask(ctx, e, found, resolve(found, r.opt.OnConflict)); err != nil {
-			return err
-		}
-	}
-	switch d {
-	case takeNew, takeReplace:
-		if _, err := r.dst.MakeLink(t, d == takeReplace); err != nil {
-			return r.fail(e, "making the link", err)
-		}
-		return r.settle(e, StatusDelivered, "")
-	case takeRename:
-		return r.renameLink(e)
-	}
-	return r.decline(e, d)
-}
-
-// renameLink makes a link under the first name of the form `name (1)` that is
-// free, unless the same link has one of those before it.
-func (r *receiver) renameLink(e *inEntry) error {
-	renamed := *e.entry
-	for i := 1; i <= maxRenames; i++ {
-		renamed.Name = dest.Alternative(e.entry.Name, i)
-		same, err := r.dst.MakeLink(&renamed, false)
-		if err == nil && same {
-			return r.settle(e, StatusSame, "")
-		}
-		if err == nil {
-			return r.settle(e, StatusRenamed, renamed.Name)
-		}
-		if code := destinationError("", "", err).Code; code != framing.CodeConflict && code != framing.CodeOtherKind {
-			return r.fail(e, "making the link", err)
-		}
-	}
-	return r.fail(e, "finding a free name", &Error{Code: framing.CodeConflict, Err: fmt.Errorf("%d names like it are taken", maxRenames)})
-}
 
 // planFile decides about a file or stream. differs says that the file which
 // stands there was compared by digest and is another.
@@ -102,17 +20,17 @@ func (r *receiver) planFile(ctx context.Context, e *inEntry, differs bool) error
 		return r.fail(e, "looking up", err)
 	}
 	var d decision
-	if differs && found != nil {
-		d = resolve(found, r.opt.OnConflict)
+	if known := r.replaceable(found); differs && found != nil {
+		d = resolve(known, r.opt.OnConflict)
 	} else {
-		d = decide(t, found, r.opt.OnConflict, r.offer.Flags&framing.FlagChecksum != 0)
+		d = decide(t, known, r.opt.OnConflict, r.offer.Flags&framing.FlagChecksum != 0, r.dry != nil)
 	}
 	if d, err = r.ask(ctx, e, found, d); err != nil {
 		return err
 	}
 	switch d {
 	case takeSame:
-		return r.same(e, found.Mode&0o777 != t.Mode)
+		return r.same(e, r.granted.Owner || r.granted.Xattrs || found.Mode&0o777 != t.Mode)
 	case takeCompare:
 		return r.wantCompare(e, e.name)
 	case takeRename:
@@ -128,7 +46,7 @@ func (r *receiver) planFile(ctx context.Context, e *inEntry, differs bool) error
 	case takeNew:
 		return r.wantContent(ctx, e, nil)
 	}
-	return r.decline(e, d)
+	return r.refuse(e, d)
 }
 
 // ask has the user decide, where that was asked for.
@@ -154,11 +72,11 @@ func (r *receiver) ask(ctx context.Context, e *inEntry, found *tree.Info, d deci
 	return resolve(found, policy), nil
 }
 
-// decline settles an entry that is not taken.
-func (r *receiver) decline(e *inEntry, d decision) error {
+// refuse settles an entry that is not taken.
+func (r *receiver) refuse(e *inEntry, d decision) error {
 	switch d {
 	case takeSkip:
-		return r.settle(e, StatusSkipped, "")
+		return r.skip(e, framing.CodeConflict)
 	case takeWrongKind:
 		return r.fail(e, "receiving", &Error{Code: framing.CodeOtherKind, Err: errors.New("what is neither a file nor a link is never replaced")})
 	}
@@ -197,7 +115,7 @@ func (r *receiver) renamedBefore(e *inEntry) (done bool, err error) {
 			continue
 		}
 		if !byDigest && found.MTime == e.entry.MTime {
-			return true, r.settle(e, StatusSame, "")
+			return true, r.equal(e, probe.Name)
 		}
 		if byDigest {
 			e.renames = i
@@ -209,10 +127,13 @@ func (r *receiver) renamedBefore(e *inEntry) (done bool, err error) {
 
 // wantContent asks for the content of an entry, less what is here already.
 func (r *receiver) wantContent(ctx context.Context, e *inEntry, old *tree.Info) error {
+	if r.dry != nil {
+		return r.rehearse(e)
+	}
 	t := e.entry
 	r.track.enter(PhaseTransfer)
 	if t.Kind == tree.File && t.Size <= checksum.ChunkSize {
-		if err := r.reserve(e, t.Size); err != nil {
+		if err := r.reserve(e, e.stored()); err != nil {
 			return err
 		}
 		e.mu.Lock()
@@ -261,8 +182,11 @@ func (r *receiver) wantLarge(e *inEntry, old *tree.Info) error {
 	if err != nil {
 		return r.fail(e, "beginning", err)
 	}
+	if sparse, ok := p.(sparsePartial); ok && e.holes > 0 {
+		sparse.KeepHoles()
+	}
 	// What an interrupted delivery left takes no space again.
-	if err := r.reserve(e, t.Size-min(p.Allocated(), max(t.Size, 0))); err != nil {
+	if err := r.reserve(e, e.stored()-p.Allocated()); err != nil {
 		return errors.Join(err, p.Discard(true))
 	}
 	e.mu.Lock()
@@ -320,7 +244,7 @@ func (r *receiver) reserve(e *inEntry, n int64) error {
 	free = max(free-r.due.Load(), 0)
 	if free < n {
 		return &Error{Op: "receiving", Code: framing.CodeNoSpace, Path: e.path(),
-			Err: fmt.Errorf("needs %d bytes, and %d are free beside what is on its way; free some and run the same command again", n, free)}
+			Err: spaceError(n, free)}
 	}
 	r.owe(e, n)
 	r.budget = min(free-n, spaceStep)

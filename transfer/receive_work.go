@@ -17,6 +17,10 @@ func (r *receiver) workLoop(ctx context.Context) error {
 		if err != nil || !ok {
 			return err
 		}
+		if err := r.unfold(j); err != nil {
+			return err
+		}
+		done := r.track.atDisk()
 		switch {
 		case j.pack != nil:
 			err = r.unpack(j)
@@ -30,6 +34,7 @@ func (r *receiver) workLoop(ctx context.Context) error {
 				r.pool.put(j.data)
 			}
 		}
+		done()
 		if err == nil {
 			err = r.grant(j.cost)
 		}
@@ -37,20 +42,6 @@ func (r *receiver) workLoop(ctx context.Context) error {
 			return err
 		}
 	}
-}
-
-// grant gives credit for bytes that were dealt with, a step at a time.
-func (r *receiver) grant(cost int64) error {
-	if cost == 0 || r.freed.Add(cost) < creditStep {
-		return nil
-	}
-	n := r.freed.Swap(0)
-	if n == 0 {
-		return nil
-	}
-	r.owed.Add(-n)
-	c := framing.Credit{Bytes: uint32(n)}
-	return linkError("granting credit", r.link.Stream(0).Send(true, framing.TypeCredit, c.Append(nil)))
 }
 
 // unpack verifies and writes the small files of a pack.
@@ -96,7 +87,7 @@ func (r *receiver) unpack(j *inJob) error {
 		}
 	}
 	if last != nil {
-		r.moved(last, moved)
+		r.moved(last, moved, 0)
 	}
 	return nil
 }
@@ -139,7 +130,7 @@ const (
 // storeChunk verifies one chunk and writes it to its place.
 func (r *receiver) storeChunk(j *inJob) error {
 	e := j.entry
-	node, n := r.hash(j)
+	node, n := hashJob(j)
 	done, err := r.writeChunk(j, node, n)
 	switch {
 	case err != nil:
@@ -151,7 +142,7 @@ func (r *receiver) storeChunk(j *inJob) error {
 	case done == storedStale:
 		return nil
 	}
-	r.paid(e, int64(n))
+	r.paid(e, int64(n-j.zeros))
 	e.mu.Lock()
 	if err := e.chunks.SetNode(j.index, node); err != nil {
 		e.mu.Unlock()
@@ -163,19 +154,16 @@ func (r *receiver) storeChunk(j *inJob) error {
 	e.got++
 	r.completeIfDone(e)
 	e.mu.Unlock()
-	r.moved(e, int64(n))
+	r.moved(e, int64(n), j.zeros)
 	return nil
 }
 
-// hash is the node of a job's chunk, and its length.
-func (r *receiver) hash(j *inJob) (checksum.Node, int) {
+// hashJob is the node of a job's chunk, and its length.
+func hashJob(j *inJob) (checksum.Node, int) {
 	if j.data != nil {
 		return checksum.NewNode(*j.data, j.index), len(*j.data)
 	}
-	zeros := r.pool.get(j.zeros)
-	defer r.pool.put(zeros)
-	clear(*zeros)
-	return checksum.NewNode(*zeros, j.index), j.zeros
+	return checksum.NewNode(zeroChunk[:j.zeros], j.index), j.zeros
 }
 
 // writeChunk writes a chunk that is wanted and right. The entry's partial stays
@@ -201,13 +189,14 @@ func (r *receiver) writeChunk(j *inJob, node checksum.Node, n int) (stored, erro
 	return storedOK, p.WriteHole(j.index, n, node.CV())
 }
 
-// moved counts content that came over the network.
-func (r *receiver) moved(e *inEntry, n int64) {
+// moved counts content that came over the network, less that of which only the
+// length did.
+func (r *receiver) moved(e *inEntry, n int64, zeros int) {
 	path := e.path()
 	r.track.update(func(p *Progress, res *Result) {
 		p.Bytes += n
-		p.Moved += n
-		res.Moved += n
+		p.Moved += n - int64(zeros)
+		res.Moved += n - int64(zeros)
 		p.Active = path
 		if e.kind == tree.Stream {
 			p.Total += n
@@ -235,14 +224,11 @@ func (r *receiver) storeWhole(e *inEntry, j *inJob, root [32]byte, n int) error 
 		return nil
 	}
 	r.paid(e, int64(n))
-	r.moved(e, int64(n))
-	data := j.data
-	if data == nil {
-		data = r.pool.get(n)
-		defer r.pool.put(data)
-		clear(*data)
+	r.moved(e, int64(n), j.zeros)
+	if j.data == nil {
+		return r.storeSmall(e, zeroChunk[:n])
 	}
-	return r.storeSmall(e, *data)
+	return r.storeSmall(e, *j.data)
 }
 
 // again asks once more for a chunk whose digest differed, a few times.
@@ -316,9 +302,29 @@ func (r *receiver) completeEntry(j *inJob) error {
 	}
 	e.mu.Lock()
 	e.root, e.size, e.hashed = root, int64(end.Size), true
+	untouched := e.old && e.got == 0 && e.expect != nil && e.expect.Size == e.size
 	e.mu.Unlock()
+	if untouched {
+		// All of it is what the older file has: that stays.
+		if found, err := r.lookUp(t); err == nil && found != nil && found.SameVersion(*e.expect) {
+			e.io.Lock()
+			e.mu.Lock()
+			e.partial = nil
+			e.mu.Unlock()
+			err := p.Discard(false)
+			e.io.Unlock()
+			if err != nil {
+				return r.fail(e, "putting aside", err)
+			}
+			return r.equal(e, e.name)
+		}
+	}
 	p.SetDigest(root)
-	if err := p.Seal(t, int64(end.Size)); err != nil {
+	// A chunk that came twice may still be written.
+	e.io.Lock()
+	err = p.Seal(t, int64(end.Size))
+	e.io.Unlock()
+	if err != nil {
 		return r.fail(e, "completing", err)
 	}
 	r.ready.put(e)

@@ -22,7 +22,7 @@ import (
 //  1. walk      sequential       folders → entries → ENTRY frames   send_entries.go
 //  2. control   sequential       WANT, CREDIT, DONE, FAULT, RECEIPT ← stream 0   send_control.go
 //  3. feed      sequential       wants → jobs: a pack of small files, or one chunk   send_feed.go
-//  4. work      parallel         read and hash a job   send_work.go
+//  4. work      parallel         read, hash and compress a job   send_work.go
 //  5. check     parallel         hash what the receiver holds already, beside the sending   send_check.go
 //  6. write     one a stream     jobs in the order of feed → DATA, PACK under credit   send_write.go
 //
@@ -34,6 +34,8 @@ type sender struct {
 	track *tracker
 	dirs  *tree.Dirs
 
+	offered  uint32        // the flags of OFFER
+	wish     tree.Metadata // offered
 	accept   framing.Accept
 	accepted chan struct{} // closed by control when ACCEPT came
 
@@ -44,7 +46,10 @@ type sender struct {
 	lastID   uint64 // of the entries announced
 	walked   bool
 	unsent   int64 // items that could not be offered
-	digest   checksum.Sumset
+	// roots are the entries that stand for the destination, as the user calls
+	// them: at most as many as there are sources.
+	roots  map[uint64]string
+	digest checksum.Sumset
 
 	slots     *gauge       // entries, set by ACCEPT
 	room      *gauge       // bytes of ENTRY records
@@ -53,6 +58,9 @@ type sender struct {
 	bytes     *gauge       // credit
 	bufs      *gauge       // bytes in chunk buffers
 	pool      chunkPool
+	limit     *Limit       // the smaller of both sides'
+	peerRate  atomic.Int64 // the receiver's limit, 0 for none
+	press     *compressor  // set before the workers start; nil: nothing is compressed
 
 	wants  *queue[want]     // control → feed; bounded by entries in flight and pages
 	checks *queue[checkJob] // feed → check; likewise
@@ -62,6 +70,7 @@ type sender struct {
 	pages  atomic.Int64     // WANT pages taken in and not yet dealt with
 
 	receipt chan framing.Receipt // control → finish, capacity 1
+	agreed  atomic.Bool          // it came, and agrees with what this side knows
 	state   atomic.Uint32        // for heartbeats
 }
 
@@ -70,10 +79,11 @@ type sender struct {
 func Send(ctx context.Context, l *link.Link, o SendOptions) (Result, error) {
 	group, gctx := errgroup.WithContext(ctx)
 	s := &sender{
-		link: l, opt: o, track: newTracker(o.Observer),
+		link: l, opt: o, limit: newLimit(o.Limit.Rate()), track: newTracker(o.Observer),
 		dirs:     tree.NewDirs(openFolders),
 		accepted: make(chan struct{}),
 		inFlight: make(map[uint64]*outEntry),
+		roots:    make(map[uint64]string),
 		slots:    newGauge(gctx, firstEntries), room: newGauge(gctx, entryBytes),
 		open: newGauge(gctx, 2*openFiles), bytes: newGauge(gctx, 0), bufs: newGauge(gctx, chunkBytes),
 		wants: newQueue[want](), checks: newQueue[checkJob](),
@@ -82,20 +92,37 @@ func Send(ctx context.Context, l *link.Link, o SendOptions) (Result, error) {
 	}
 	s.entryCost.Store(entryBytes)
 	s.state.Store(uint32(framing.StateUser))
-	l.SetState(func() (uint8, uint64) {
-		return uint8(s.state.Load()), uint64(s.track.settledBytes.Load())
-	})
+	own := func() (uint8, uint64) { return s.track.heartbeat(s.state.Load(), l.Received()) }
+	l.SetState(own)
 	// A blocked read or write on the link ends when the delivery is cancelled;
 	// leave says goodbye first where it can.
-	unwatch := context.AfterFunc(gctx, func() { leave(l, context.Cause(gctx)) })
+	left := make(chan struct{})
+	unwatch := context.AfterFunc(gctx, func() {
+		defer close(left)
+		if !s.agreed.Load() {
+			leave(l, context.Cause(gctx))
+		}
+	})
 
-	group.Go(func() error { return s.control(gctx) })
+	heard := make(chan struct{})
+	group.Go(func() error {
+		defer close(heard)
+		return s.control(gctx)
+	})
+	group.Go(func() error { return watchStall(gctx, l, s.track, own, heard) })
+	if o.Limit != nil {
+		group.Go(func() error {
+			return o.Limit.follow(gctx, s.limit.Rate(), heard, func(int64) error { return s.setLimit() })
+		})
+	}
 	start := func(run func(context.Context) error) {
 		group.Go(patient(gctx, l, func() error { return run(gctx) }))
 	}
 	start(func(ctx context.Context) error { return s.deliver(ctx, start) })
 	err := group.Wait()
-	unwatch()
+	if !unwatch() {
+		<-left // the link is closed only when the other side was told why
+	}
 	s.closeAll()
 
 	r := s.track.final()
@@ -104,6 +131,7 @@ func Send(ctx context.Context, l *link.Link, o SendOptions) (Result, error) {
 	if cerr := l.Close(); err == nil && cerr != nil && !r.Acknowledged {
 		err = linkError("closing the link", cerr)
 	}
+	r.Wire = l.Traffic()
 	return r, err
 }
 
@@ -112,6 +140,9 @@ type starter func(run func(context.Context) error)
 
 // deliver runs the delivery from the offer to the receipt.
 func (s *sender) deliver(ctx context.Context, start starter) error {
+	if err := s.checkSelection(ctx); err != nil {
+		return err
+	}
 	s.track.enter(PhaseOffering)
 	if err := s.offer(); err != nil {
 		return err
@@ -128,6 +159,10 @@ func (s *sender) deliver(ctx context.Context, start starter) error {
 	streams := min(int(s.accept.Streams), s.link.NumStreams())
 	if s.accept.Ordered {
 		streams = 1
+	}
+	var err error
+	if s.press, err = newCompressor(s.link, s.opt.Compress, s.limit.Rate() == 0, streams); err != nil {
+		return err
 	}
 	workers := max(2, runtime.GOMAXPROCS(0))
 	// The pipeline ends from its top: feed closes work and order when wants is
@@ -150,7 +185,7 @@ func (s *sender) verdict(r *Result, err error) error {
 	if err == nil {
 		select {
 		case receipt := <-s.receipt:
-			err = s.compare(receipt, r)
+			r.Digest, r.Durable = receipt.Digest, receipt.Durable
 		default:
 			err = &Error{Op: "waiting for the receipt", Code: framing.CodeLost, Err: errors.New("the other side ended without it")}
 		}
@@ -168,8 +203,9 @@ func (s *sender) verdict(r *Result, err error) error {
 	return nil
 }
 
-// compare holds the receipt against what this side saw settled.
-func (s *sender) compare(got framing.Receipt, r *Result) error {
+// compare holds the receipt against what this side saw settled: everything.
+func (s *sender) compare(got framing.Receipt) error {
+	r := s.track.final()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	want := framing.Receipt{
@@ -177,11 +213,10 @@ func (s *sender) compare(got framing.Receipt, r *Result) error {
 		Failed: uint64(r.Failed - s.unsent), Bytes: uint64(r.Bytes), Digest: s.digest.Sum(), Durable: got.Durable,
 	}
 	if got != want {
-		return &Error{Op: "comparing the receipt", Code: framing.CodeDigest, Remote: true,
+		return &Error{Op: "comparing the receipt:", Code: framing.CodeDigest,
 			Err: fmt.Errorf("it speaks of %d delivered, %d same, %d failed items and %d bytes; sent were %d, %d, %d and %d, or the digests differ",
 				got.Delivered, got.Same, got.Failed, got.Bytes, want.Delivered, want.Same, want.Failed, want.Bytes)}
 	}
-	r.Digest, r.Durable = got.Digest, got.Durable
 	return nil
 }
 

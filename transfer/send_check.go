@@ -88,8 +88,10 @@ func (s *sender) checkChunk(ctx context.Context, c checkJob, index uint64, buf, 
 		return false, true, context.Cause(ctx)
 	}
 	o, e := c.file, c.file.entry
-	data := buf[:checksum.ChunkLen(c.size, index)]
-	stale, err := o.read(c.want.attempt, index, data)
+	atDisk := s.track.atDisk()
+	data, stale, err := o.content(c.want.attempt, index, buf[:checksum.ChunkLen(c.size, index)])
+	atDisk()
+	s.track.work.Add(1)
 	switch {
 	case stale:
 		return false, true, nil

@@ -52,6 +52,7 @@ func (s *sender) control(ctx context.Context) error {
 		if end {
 			s.wants.close()
 			s.checks.close()
+			s.bytes.end(errSettled)
 			bye := framing.Bye{}
 			// The receipt is in hand; a goodbye that does not arrive changes nothing.
 			_ = in.Send(true, framing.TypeBye, bye.Append(nil))
@@ -90,6 +91,13 @@ func (s *sender) dispatch(t framing.Type, body []byte) (end bool, err error) {
 		}
 		s.bytes.give(int64(c.Bytes))
 		return false, nil
+	case framing.TypeLimit:
+		m, err := framing.ParseLimited(body)
+		if err != nil {
+			return false, malformed(err)
+		}
+		s.peerRate.Store(int64(m.Rate))
+		return false, s.setLimit()
 	case framing.TypeWant:
 		for w, err := range framing.ParseWants(body) {
 			if err != nil {
@@ -111,6 +119,16 @@ func (s *sender) dispatch(t framing.Type, body []byte) (end bool, err error) {
 		}
 		s.track.update(func(*Progress, *Result) {})
 		return false, nil
+	case framing.TypeWarn:
+		for w, err := range framing.ParseWarns(body) {
+			if err != nil {
+				return false, malformed(err)
+			}
+			if err := s.onWarn(w); err != nil {
+				return false, err
+			}
+		}
+		return false, nil
 	case framing.TypeFault:
 		f, err := framing.ParseFault(body)
 		if err != nil {
@@ -128,6 +146,10 @@ func (s *sender) dispatch(t framing.Type, body []byte) (end bool, err error) {
 		if early {
 			return false, violation("RECEIPT before everything was settled")
 		}
+		if err := s.compare(r); err != nil {
+			return false, err
+		}
+		s.agreed.Store(true)
 		s.receipt <- r
 		return true, nil
 	case framing.TypeBye:
@@ -148,6 +170,12 @@ func (s *sender) onAccept(body []byte) error {
 	if a.EntryWindow < firstEntries || a.EntryBytes < 1 || a.Streams < 1 {
 		return violation("ACCEPT with a window of %d entries and %d streams", a.EntryWindow, a.Streams)
 	}
+	if extra := a.Flags &^ s.offered; extra != 0 {
+		return violation("ACCEPT grants flags %#x, which were not offered", extra)
+	}
+	if s.opt.DryRun && a.Flags&framing.FlagDryRun == 0 {
+		return violation("ACCEPT takes the dry run for a delivery")
+	}
 	s.accept = a
 	s.link.LimitRetry(time.Duration(a.RetrySeconds) * time.Second)
 	// A window larger than ours costs this side memory and is not used.
@@ -156,6 +184,7 @@ func (s *sender) onAccept(body []byte) error {
 	s.entryCost.Store(room)
 	s.room.give(room - entryBytes)
 	close(s.accepted)
+	s.track.declined(s.wish, metadataOf(a.Flags), framing.CodeDeclined, true)
 	return nil
 }
 
@@ -181,6 +210,9 @@ func (s *sender) onWant(w framing.Want) error {
 	}
 	if kind != tree.File && kind != tree.Stream {
 		return violation("WANT for entry %d, which has no content", w.ID)
+	}
+	if s.opt.DryRun && w.Kind != framing.WantCheck {
+		return violation("WANT for the content of entry %d in a dry run", w.ID)
 	}
 	if kind == tree.Stream && (again || w.Kind != framing.WantAll) {
 		return violation("WANT for a part of stream %d", w.ID)
@@ -235,8 +267,9 @@ func (s *sender) onDone(d framing.Done) error {
 		return violation("DONE for entry %d, which is not open", d.ID)
 	}
 	content := e.item.Kind == tree.File || e.item.Kind == tree.Stream
-	delivered := d.Status == framing.DoneDelivered || d.Status == framing.DoneRenamed
-	verified := content && (delivered || d.Status == framing.DoneEqual)
+	delivered := d.Status == framing.DoneDelivered || d.Status == framing.DoneRenamed || d.Status == framing.DoneReplaced
+	sent := delivered && !s.opt.DryRun
+	verified := content && (sent || d.Status == framing.DoneEqual)
 	hashed, root, size := e.hashed, e.root, e.size
 	s.mu.Unlock()
 	if d.Status == framing.DoneRenamed && tree.CheckName(string(d.Name)) != nil {
@@ -250,14 +283,14 @@ func (s *sender) onDone(d framing.Done) error {
 	if d.Status == framing.DoneEqual {
 		status = StatusSame
 	}
-	done := ItemDone{Path: e.item.Display, At: placeOf(e.at, string(d.Name)), Kind: e.item.Kind, Size: e.item.Size, Status: status, NewName: string(d.Name)}
+	done := ItemDone{Path: e.item.Display, At: placeOf(e.at, string(d.Name)), Kind: e.item.Kind, Size: e.item.Size, Status: status, NewName: string(d.Name), Cause: d.Code}
 	if verified {
 		done.Hashed, done.Digest, done.Size = true, root, size
 		s.mu.Lock()
 		s.digest.Add(d.ID, uint64(size), root)
 		s.mu.Unlock()
 	}
-	if content && !delivered && done.Size > 0 {
+	if content && !sent && done.Size > 0 {
 		s.track.update(func(p *Progress, _ *Result) { p.Bytes += done.Size })
 	}
 	s.track.done(done, content)

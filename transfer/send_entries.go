@@ -26,6 +26,7 @@ type outEntry struct {
 	root   checksum.Digest // of the content as sent or compared
 	size   int64           // of the content as sent or compared
 	hashed bool            // root and size are set
+	warned bool            // the receiver told what of its metadata is not applied
 	failed *Error          // this side gave it up and said so
 	asked  bool            // the receiver wants it
 	checks int             // attempts that a WANT check came for, at most once each
@@ -41,7 +42,15 @@ func (s *sender) offer() error {
 	if s.opt.AllowChanged {
 		o.Flags |= framing.FlagAllowChanged
 	}
-	event := Offer{Items: int64(o.Items)}
+	if s.opt.DryRun {
+		o.Flags |= framing.FlagDryRun
+		s.track.update(func(_ *Progress, r *Result) { r.DryRun = true })
+	}
+	s.wish = s.opt.Metadata
+	s.wish.HardLinks = s.wish.HardLinks && !s.opt.Follow
+	o.Flags |= metadataFlags(s.wish)
+	s.offered = o.Flags
+	event := Offer{DryRun: s.opt.DryRun}
 	for _, src := range s.opt.Sources {
 		item := framing.OfferItem{Name: []byte(src.Name), Kind: framing.KindStream}
 		if src.Contents {
@@ -53,7 +62,12 @@ func (s *sender) offer() error {
 			if s.opt.Follow {
 				look = os.Stat
 			}
-			switch info, err := look(src.Path); {
+			info, err := look(src.Path)
+			if err == nil && s.opt.Select.ExcludedSource(src.Path, namedInfo(info)) != nil {
+				o.Items--
+				continue // the walk will say why
+			}
+			switch {
 			case err != nil:
 				item.Kind = framing.KindFile // the walk will say why it is missing
 			case info.Mode().IsRegular():
@@ -63,6 +77,8 @@ func (s *sender) offer() error {
 				item.Kind = framing.KindFolder
 			case info.Mode()&fs.ModeSymlink != 0:
 				item.Kind = framing.KindSymlink
+			case s.wish.Devices:
+				item.Kind = specialKind(info.Mode())
 			}
 		}
 		if item.Kind != framing.KindFile && item.Kind != framing.KindSymlink {
@@ -73,7 +89,7 @@ func (s *sender) offer() error {
 			event.Listed = append(event.Listed, OfferItem{Name: src.Name, Kind: tree.Kind(item.Kind), Size: int64(item.Size) - 1})
 		}
 	}
-	event.Bytes, event.Exact = int64(o.Bytes), o.Exact
+	event.Items, event.Bytes, event.Exact = int64(o.Items), int64(o.Bytes), o.Exact
 	event.Peer, _, _ = s.link.Peer()
 	s.track.tell(Offered{event})
 	// Not flushed: the first ENTRY frame goes with it.
@@ -83,7 +99,7 @@ func (s *sender) offer() error {
 // walk announces every item, at most as far ahead as the receiver's window
 // allows, and ends with END.
 func (s *sender) walk(ctx context.Context) error {
-	b := entryBatchWriter{s: s, open: make(map[uint64]string)}
+	b := entryBatchWriter{s: s, ctx: ctx, open: make(map[uint64]openFolder)}
 	failed := func(display string, err error) {
 		if errors.Is(err, tree.ErrSpecial) || errors.Is(err, tree.ErrOwnState) {
 			s.track.tell(Notice{Path: display, Err: err})
@@ -95,7 +111,11 @@ func (s *sender) walk(ctx context.Context) error {
 		s.track.update(func(p *Progress, _ *Result) { p.Items++ })
 		s.track.failed(sourceError("reading", display, err))
 	}
-	w := tree.Walk{Dirs: s.dirs, Follow: s.opt.Follow, Problem: failed}
+	links := tree.NewHardLinks(tree.MaxHardLinks)
+	w := tree.Walk{
+		Dirs: s.dirs, Follow: s.opt.Follow, Select: s.opt.Select, Excluded: s.track.excluded, Problem: failed,
+		Metadata: s.wish, Granted: b.granted, HardLinks: links, Lost: s.track.lost,
+	}
 	readers := make(map[string]io.Reader)
 	for _, src := range s.opt.Sources {
 		if src.Reader != nil {
@@ -104,10 +124,13 @@ func (s *sender) walk(ctx context.Context) error {
 		}
 		w.Sources = append(w.Sources, src.Source)
 	}
+	atDisk := s.track.atDisk()
 	err := w.Run(ctx, func(it *tree.Item) error { return b.add(ctx, &outEntry{item: it}) })
+	atDisk()
 	if err != nil {
 		return err
 	}
+	s.countCopies(links)
 	// Streams of unknown length come last, so that they hold up nothing.
 	for _, src := range s.opt.Sources {
 		if src.Reader == nil {
@@ -140,6 +163,7 @@ func (s *sender) walk(ctx context.Context) error {
 // entryBatchWriter gathers ENTRY records. Used by walk alone.
 type entryBatchWriter struct {
 	s      *sender
+	ctx    context.Context // of walk
 	body   []byte
 	record []byte    // scratch
 	first  time.Time // when the oldest record in body was added
@@ -148,7 +172,15 @@ type entryBatchWriter struct {
 	total  int64
 	files  int64 // in all
 	// open has the paths at the destination of the folders that did not end.
-	open map[uint64]string
+	open map[uint64]openFolder
+	// openCost is what the records of those count for: they are in flight until
+	// the folders end.
+	openCost int64
+}
+
+type openFolder struct {
+	at   string
+	cost int64
 }
 
 func (b *entryBatchWriter) add(ctx context.Context, e *outEntry) error {
@@ -156,17 +188,11 @@ func (b *entryBatchWriter) add(ctx context.Context, e *outEntry) error {
 		return context.Cause(ctx)
 	}
 	s, it := b.s, e.item
-	b.record = wireEntry(&it.Entry).Append(b.record[:0])
+	b.encode(it)
 	isEntry := it.Kind != tree.FolderEnd
-	e.at = path.Join(b.open[it.Parent], it.Name)
+	e.at = path.Join(b.open[it.Parent].at, it.Name)
 	if it.Kind == tree.Root {
 		e.at = "."
-	}
-	switch it.Kind {
-	case tree.Folder, tree.Root:
-		b.open[it.ID] = e.at
-	case tree.FolderEnd:
-		delete(b.open, it.ID)
 	}
 	if isEntry {
 		// One entry may always be in flight, so none costs more than the window.
@@ -174,6 +200,15 @@ func (b *entryBatchWriter) add(ctx context.Context, e *outEntry) error {
 		if err := b.reserve(e.cost); err != nil {
 			return err
 		}
+	}
+	switch it.Kind {
+	case tree.Folder, tree.Root:
+		b.open[it.ID] = openFolder{e.at, e.cost}
+		b.openCost += e.cost
+		s.nameRoot(it)
+	case tree.FolderEnd:
+		b.openCost -= b.open[it.ID].cost
+		delete(b.open, it.ID)
 	}
 	if len(b.body) == 0 {
 		b.first = time.Now()
@@ -211,6 +246,8 @@ func (b *entryBatchWriter) reserve(cost int64) error {
 	if err := b.flush(); err != nil {
 		return err
 	}
+	s.track.busy.Add(-1) // the walk is not at its disk now
+	defer s.track.busy.Add(1)
 	if err := s.slots.take(1); err != nil {
 		return err
 	}
@@ -224,6 +261,9 @@ func (b *entryBatchWriter) flush() error {
 	items, total := b.items, b.total
 	b.s.track.update(func(p *Progress, _ *Result) { p.Items += items; p.Total += total })
 	b.items, b.total = 0, 0
+	if err := b.s.limit.take(b.ctx, onWire(len(b.body))); err != nil {
+		return err
+	}
 	err := b.s.link.Stream(0).Send(true, framing.TypeEntry, b.body)
 	b.body = b.body[:0]
 	return linkError("announcing", err)

@@ -17,15 +17,20 @@ type job struct {
 	// none of them could be read.
 	pack []*outEntry
 	body *[]byte
+	size int64 // of the content, of a chunk too
 
 	// Or a chunk.
 	file    *outFile
 	attempt uint8
 	index   uint64
 	single  bool    // checked by digest: the file is this chunk
-	data    *[]byte // the bytes of the chunk
+	hole    bool    // it is zeros, which are neither read nor sent
+	data    *[]byte // the bytes of the chunk; nil of a hole
 	check   [32]byte
 	skip    bool // nothing to send: the attempt is over, or reading failed
+
+	zstd  bool   // body or data is a zstd frame of what the comments say
+	epoch uint32 // of the decision about that
 }
 
 // feed turns wants into jobs, in the order they came. It alone sends on work
@@ -63,8 +68,8 @@ func (s *sender) feed(ctx context.Context, start starter) error {
 			s.queued.Add(-1)
 		}
 		it := w.entry.item
-		if w.kind == framing.WantAll && it.Kind == tree.File && it.Size <= packLimit && w.attempt == 0 && !w.changed {
-			if len(small) == packFiles || smallBytes+it.Size > packBytes {
+		if w.kind == framing.WantAll && it.Kind == tree.File && it.Size <= int64(s.limit.frame(packLimit)) && w.attempt == 0 && !w.changed {
+			if len(small) == packFiles || smallBytes+it.Size > int64(s.limit.frame(packBytes)) {
 				if err := flush(); err != nil {
 					return err
 				}
@@ -117,13 +122,13 @@ func (s *sender) feedFile(ctx context.Context, w want) error {
 		if w.count == 0 {
 			return s.finish(o, w.attempt)
 		}
-		s.track.tell(ItemStarted{Path: w.entry.item.Display, Size: size})
+		s.started(o, w, size)
 	}
 	if total := checksum.Chunks(size); w.first > total || w.count > total-w.first {
 		return violation("WANT for chunk %d of %d", w.first+w.count, total)
 	}
 	if w.page != nil {
-		s.track.tell(ItemStarted{Path: w.entry.item.Display, Size: size, Reuse: held(w, size)})
+		s.started(o, w, size)
 		s.checks.put(checkJob{file: o, want: w, size: size})
 	}
 	for i := range w.count {
@@ -137,16 +142,33 @@ func (s *sender) feedFile(ctx context.Context, w want) error {
 	return nil
 }
 
-// feedChunk submits one chunk, when there is a buffer for it.
+// started tells once that the content of a file begins to move.
+func (s *sender) started(o *outFile, w want, size int64) {
+	if o.told {
+		return
+	}
+	o.told = true
+	e := ItemStarted{Path: w.entry.item.Display, Size: size}
+	if w.page != nil {
+		e.Reuse = held(w, size)
+	}
+	s.track.tell(e)
+}
+
+// feedChunk submits one chunk, when there is a buffer for it. A hole needs none.
 func (s *sender) feedChunk(ctx context.Context, o *outFile, attempt uint8, index uint64, size int64) error {
 	n := checksum.ChunkLen(size, index)
-	if err := s.bufs.take(int64(n)); err != nil {
-		return err
-	}
-	return s.submit(ctx, &job{
+	j := &job{
 		file: o, attempt: attempt, index: index, single: size <= checksum.ChunkSize, ready: make(chan struct{}),
-		data: s.pool.get(n),
-	})
+		hole: o.hole(attempt, index, n), size: int64(n),
+	}
+	if !j.hole {
+		if err := s.bufs.take(int64(n)); err != nil {
+			return err
+		}
+		j.data = s.pool.get(n)
+	}
+	return s.submit(ctx, j)
 }
 
 // outFile is the open file that a want speaks of, and its size. It returns nil

@@ -16,9 +16,29 @@ type block struct {
 	err error
 }
 
-// stream sends a source of unknown length on stream 0: bytes leave after at
-// most streamDelay, and the last piece of each chunk carries its CV. Two chunks
-// of memory: one is filled while the other leaves.
+// streamRun sends a source of unknown length. One goroutine has it; another one
+// reads, into the other of two chunks of memory.
+type streamRun struct {
+	s    *sender
+	ctx  context.Context
+	e    *outEntry
+	tree *checksum.Tree
+	due  *time.Timer // when what waits has to leave
+
+	chunk, next  []byte // that is filled; that will be
+	index        uint64
+	filled, sent int  // of chunk
+	waiting      bool // due runs
+	// try: the chunk is kept until it is full, or due, to be compressed as a whole.
+	try   bool
+	epoch uint32
+
+	header []byte
+	clock  timer
+}
+
+// stream sends a source of unknown length on stream 0: bytes leave after at most
+// streamDelay, and the last piece of each chunk carries its CV.
 func (s *sender) stream(parent context.Context, e *outEntry) error {
 	ctx, stop := context.WithCancel(parent)
 	defer stop()
@@ -44,90 +64,135 @@ func (s *sender) stream(parent context.Context, e *outEntry) error {
 	// it: nothing can interrupt it but the end of the process.
 	go readBlocks(ctx, src, fresh, blocks)
 
-	out := s.link.Stream(0)
-	t := checksum.NewTree(-1)
-	chunk, next := make([]byte, checksum.ChunkSize), make([]byte, checksum.ChunkSize)
-	fresh <- chunk
-	due := time.NewTimer(streamDelay)
-	due.Stop()
-	defer due.Stop()
-	var header []byte
-	var index uint64
-	filled, sent, waiting := 0, 0, false
-	// piece sends what is filled and not sent; last ends the chunk.
-	piece := func(last bool) error {
-		waiting = false
-		for sent < filled || last {
-			n := min(filled-sent, pieceBytes)
-			h := framing.DataHeader{ID: e.item.ID, Offset: index*checksum.ChunkSize + uint64(sent)}
-			if last && sent+n == filled {
-				node := checksum.NewNode(chunk[:filled], index)
-				h.Flags, h.Check = framing.DataLast, node.CV()
-				if err := t.SetNode(index, node); err != nil {
-					return err
-				}
-				last = false
-			}
-			header = framing.AppendDataHeader(header[:0], &h)
-			if err := s.spend(out, len(header)+n); err != nil {
-				return err
-			}
-			if err := out.Send(false, framing.TypeData, header, chunk[sent:sent+n]); err != nil {
-				return linkError("sending", err)
-			}
-			sent += n
-			s.track.update(func(p *Progress, r *Result) {
-				p.Bytes += int64(n)
-				p.Total += int64(n)
-				p.Moved += int64(n)
-				r.Moved += int64(n)
-				p.Active = e.item.Display
-			})
-		}
-		return linkError("sending", out.Flush())
+	r := &streamRun{
+		s: s, ctx: ctx, e: e, tree: checksum.NewTree(-1), due: time.NewTimer(streamDelay),
+		chunk: make([]byte, checksum.ChunkSize), next: make([]byte, checksum.ChunkSize),
 	}
+	fresh <- r.chunk
+	r.due.Stop()
+	defer r.due.Stop()
+	r.try, r.epoch = s.press.next()
 	for {
 		s.state.Store(uint32(framing.StateSource))
+		var err error
+		var end bool
 		select {
 		case <-ctx.Done():
 			return context.Cause(parent) // nil if only the receiver gave the stream up
-		case <-due.C:
+		case <-r.due.C:
 			s.state.Store(uint32(framing.StateSending))
-			if err := piece(false); err != nil {
-				return err
-			}
+			err = r.leave(false)
 		case b := <-blocks:
 			s.state.Store(uint32(framing.StateSending))
-			filled += b.n
-			switch {
-			case b.err != nil && !errors.Is(b.err, io.EOF):
-				return s.giveUp(e, sourceError("reading", e.item.Display, b.err))
-			case b.err != nil:
-				if filled > 0 {
-					if err := piece(true); err != nil {
-						return err
-					}
-				}
-				return s.endStream(e, t, index, filled)
-			case filled == len(chunk):
-				// The next chunk fills while this one leaves.
-				fresh <- next
-				if err := piece(true); err != nil {
-					return err
-				}
-				chunk, next = next, chunk
-				index, filled, sent = index+1, 0, 0
-			case filled-sent >= pieceBytes:
-				if err := piece(false); err != nil {
-					return err
-				}
-			}
-			if filled > sent && !waiting {
-				waiting = true
-				due.Reset(streamDelay)
-			}
+			end, err = r.take(b, fresh)
+		}
+		if end || err != nil {
+			return err
 		}
 	}
+}
+
+// take deals with what was read; end says that it was the last.
+func (r *streamRun) take(b block, fresh chan<- []byte) (end bool, err error) {
+	r.filled += b.n
+	switch {
+	case b.err != nil && !errors.Is(b.err, io.EOF):
+		return true, r.s.giveUp(r.e, sourceError("reading", r.e.item.Display, b.err))
+	case b.err != nil:
+		if r.filled > 0 {
+			if err := r.leave(true); err != nil {
+				return true, err
+			}
+		}
+		return true, r.s.endStream(r.e, r.tree, r.index, r.filled)
+	case r.filled == len(r.chunk):
+		// The next chunk fills while this one leaves.
+		fresh <- r.next
+		if err := r.leave(true); err != nil {
+			return true, err
+		}
+		r.chunk, r.next = r.next, r.chunk
+		r.index, r.filled, r.sent = r.index+1, 0, 0
+		r.try, r.epoch = r.s.press.next()
+	case r.filled-r.sent >= pieceBytes && !r.try:
+		err = r.leave(false)
+	}
+	if r.filled > r.sent && !r.waiting {
+		r.waiting = true
+		r.due.Reset(streamDelay)
+	}
+	return false, err
+}
+
+// leave sends what is filled and not sent; last ends the chunk.
+func (r *streamRun) leave(last bool) error {
+	r.waiting = false
+	r.due.Stop()
+	content := r.filled - r.sent
+	var check checksum.CV
+	if last {
+		node := checksum.NewNode(r.chunk[:r.filled], r.index)
+		check = node.CV()
+		if err := r.tree.SetNode(r.index, node); err != nil {
+			return err
+		}
+	}
+	h := framing.DataHeader{ID: r.e.item.ID, Encoding: framing.EncodingRaw, Check: check}
+	rest := r.chunk[r.sent:r.filled]
+	if last && r.try && r.sent == 0 {
+		var frame *[]byte
+		if frame, r.epoch = r.s.press.shrink(&r.s.pool, rest); frame != nil {
+			defer r.s.pool.put(frame)
+			h.Encoding, rest = framing.EncodingZstd, *frame
+		}
+	}
+	r.try = false // once bytes have left it is too late
+	r.clock.start()
+	wire, err := r.pieces(h, rest, int64(content), last)
+	if err != nil {
+		return err
+	}
+	r.sent = r.filled
+	if err := r.s.link.Stream(0).Flush(); err != nil {
+		return linkError("sending", err)
+	}
+	r.s.press.sent(r.epoch, r.clock.stop(int64(content), int64(wire)))
+	return nil
+}
+
+// pieces sends payload, which stands for content bytes behind those that were sent
+// of the chunk, in frames like h.
+func (r *streamRun) pieces(h framing.DataHeader, payload []byte, content int64, last bool) (wire int, err error) {
+	s, out := r.s, r.s.link.Stream(0)
+	whole, gone, moved := int64(max(1, len(payload))), int64(0), int64(0)
+	h.Offset = r.index*checksum.ChunkSize + uint64(r.sent)
+	for len(payload) > 0 || last {
+		piece := payload[:min(s.limit.frame(pieceBytes), len(payload))]
+		payload = payload[len(piece):]
+		if last && len(payload) == 0 {
+			h.Flags, last = framing.DataLast, false
+		}
+		r.header = framing.AppendDataHeader(r.header[:0], &h)
+		h.Offset += uint64(len(piece))
+		wire += len(r.header) + len(piece)
+		if err := s.spend(r.ctx, out, len(r.header)+len(piece)); err != nil {
+			return 0, err
+		}
+		if err := out.Send(false, framing.TypeData, r.header, piece); err != nil {
+			return 0, linkError("sending", err)
+		}
+		gone += int64(len(piece))
+		n := content*gone/whole - moved
+		moved += n
+		s.track.update(func(p *Progress, res *Result) {
+			p.Bytes += n
+			p.Total += n
+			p.Moved += n
+			res.Moved += n
+			p.Active = r.e.item.Display
+		})
+	}
+	return wire, nil
 }
 
 // endStream sends FILEEND for a stream that came to its end.

@@ -19,11 +19,16 @@ func (s *sender) workLoop(ctx context.Context) error {
 			if !ok {
 				return nil
 			}
+			done := s.track.atDisk()
 			var err error
 			if j.pack != nil {
 				err = s.packFiles(j)
 			} else {
 				err = s.readChunk(j)
+			}
+			done()
+			if err == nil {
+				s.compress(j)
 			}
 			close(j.ready)
 			if err != nil {
@@ -35,9 +40,39 @@ func (s *sender) workLoop(ctx context.Context) error {
 	}
 }
 
+// compress replaces the bytes of a job by fewer, where that pays.
+func (s *sender) compress(j *job) {
+	plain := j.data
+	if j.pack != nil {
+		plain = j.body
+	}
+	var try bool
+	if j.skip || j.hole || len(*plain) == 0 {
+		return
+	}
+	if try, j.epoch = s.press.next(); !try {
+		return
+	}
+	var frame *[]byte
+	if frame, j.epoch = s.press.shrink(&s.pool, *plain); frame == nil {
+		return
+	}
+	j.zstd = true
+	if s.pool.put(plain); j.pack != nil {
+		j.body = frame
+		return
+	}
+	j.data = frame
+	s.bufs.give(j.size - int64(len(*frame)))
+}
+
 // readChunk fills a chunk job. Whatever keeps it from that ends the attempt,
 // and the job with it.
 func (s *sender) readChunk(j *job) error {
+	if j.hole {
+		j.check = checksum.Check(zeroChunk[:j.size], j.index, j.single)
+		return nil
+	}
 	stale, err := j.file.read(j.attempt, j.index, *j.data)
 	switch {
 	case stale:
@@ -110,6 +145,7 @@ func (s *sender) packFiles(j *job) error {
 		p := framing.Packed{ID: e.item.ID, Root: root, Data: data}
 		body = p.Append(body)
 		kept = append(kept, e)
+		j.size += int64(len(data))
 		s.mu.Lock()
 		e.root, e.size, e.hashed = root, int64(len(data)), true
 		s.mu.Unlock()
@@ -207,9 +243,13 @@ func (s *sender) restart(o *outFile, attempt uint8) error {
 	s.mu.Lock()
 	e.hashed = false
 	before := e.item.Size
-	e.item.Size, e.item.Mode, e.item.MTime = info.Size, info.Mode&0o777, info.MTime
+	e.item.Size, e.item.Mode, e.item.MTime = info.Size, info.Mode&modeBits(&e.item.Entry), info.MTime
 	s.mu.Unlock()
 	s.track.update(func(p *Progress, _ *Result) { p.Total += info.Size - before })
-	c := framing.Changed{ID: e.item.ID, Attempt: attempt + 1, Mode: info.Mode & 0o777, Sec: info.MTime.Sec, Nsec: info.MTime.Nsec, Size: uint64(info.Size)}
+	mode := info.Mode & 0o777
+	if s.granted().Owner {
+		mode = info.Mode & modeBits(&e.item.Entry)
+	}
+	c := framing.Changed{ID: e.item.ID, Attempt: attempt + 1, Mode: mode, Sec: info.MTime.Sec, Nsec: info.MTime.Nsec, Size: uint64(info.Size)}
 	return linkError("announcing a change", s.link.Stream(0).Send(true, framing.TypeChanged, c.Append(nil)))
 }

@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 
 	"ferry/checksum"
@@ -9,10 +10,15 @@ import (
 	"ferry/transfer/link"
 )
 
+// errSettled ends the wait for credit after the receipt: what is left to be sent,
+// nobody needs any more.
+var errSettled = errors.New("everything is settled")
+
 // write sends jobs on one stream, each when it is ready and in the order of
 // feed. What is small may wait in the stream's buffer while more is at hand.
 func (s *sender) write(ctx context.Context, out *link.Stream) error {
 	var header []byte
+	var clock timer
 	for {
 		var j *job
 		var ok bool
@@ -37,55 +43,104 @@ func (s *sender) write(ctx context.Context, out *link.Stream) error {
 			return context.Cause(ctx)
 		}
 		var err error
-		if j.data != nil {
-			header, err = s.writeChunk(out, j, header)
+		var wire int
+		clock.start()
+		if j.file != nil {
+			wire, header, err = s.writeChunk(ctx, out, j, header)
 		} else {
-			err = s.writePack(out, j)
+			wire, err = s.writePack(ctx, out, j)
+		}
+		if errors.Is(err, errSettled) {
+			continue
 		}
 		if err != nil {
 			return err
 		}
+		if j.hole {
+			continue // it says nothing of the line
+		}
+		if spent := clock.stop(j.size, int64(wire)); !j.skip {
+			s.press.sent(j.epoch, spent)
+		}
 	}
 }
 
-func (s *sender) writePack(out *link.Stream, j *job) error {
+// writePack sends a pack, and returns the bytes of its body.
+func (s *sender) writePack(ctx context.Context, out *link.Stream, j *job) (wire int, err error) {
 	defer func() {
 		if j.body != nil {
 			s.pool.put(j.body)
 		}
 	}()
 	if len(j.pack) == 0 {
-		return nil
+		return 0, nil
 	}
-	if err := s.spend(out, len(*j.body)); err != nil {
-		return err
+	wire = len(*j.body)
+	if err := s.spend(ctx, out, wire); err != nil {
+		return 0, err
 	}
-	if err := out.Send(false, framing.TypePack, *j.body); err != nil {
-		return linkError("sending files", err)
+	t := framing.TypePack
+	if j.zstd {
+		t = framing.TypePackZ
 	}
-	var n int64
-	for _, e := range j.pack {
-		n += e.item.Size
+	if err := out.Send(false, t, *j.body); err != nil {
+		return 0, linkError("sending files", err)
 	}
+	n := j.size
 	active := j.pack[len(j.pack)-1].item.Display
 	s.track.update(func(p *Progress, r *Result) { p.Bytes += n; p.Moved += n; r.Moved += n; p.Active = active })
-	return nil
+	return wire, nil
 }
 
-// spend takes credit for a frame's body. Before it waits, what is in the buffer
-// leaves, since only that brings more.
-func (s *sender) spend(out *link.Stream, n int) error {
-	cost := frameCost(n)
-	if s.bytes.try(cost) {
+// setLimit puts the limits of both sides in force.
+func (s *sender) setLimit() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.limit.Set(smaller(s.opt.Limit.Rate(), s.peerRate.Load()))
+}
+
+// spend takes credit for a frame's body, and then waits for its turn under the
+// limit of the rate. Before it waits for credit, what is in the buffer leaves,
+// since only that brings more; under a limit nothing gathers there.
+func (s *sender) spend(ctx context.Context, out *link.Stream, n int) error {
+	if cost := frameCost(n); !s.bytes.try(cost) {
+		if err := out.Flush(); err != nil {
+			return linkError("sending", err)
+		}
+		if err := s.bytes.take(cost); err != nil {
+			return err
+		}
+	}
+	if s.limit.Rate() == 0 {
 		return nil
 	}
 	if err := out.Flush(); err != nil {
 		return linkError("sending", err)
 	}
-	return s.bytes.take(cost)
+	return s.limit.take(ctx, onWire(n))
 }
 
-func (s *sender) writeChunk(out *link.Stream, j *job, header []byte) ([]byte, error) {
+// writeChunk sends a chunk, and returns the bytes of its frames' bodies.
+func (s *sender) writeChunk(ctx context.Context, out *link.Stream, j *job, header []byte) (wire int, _ []byte, err error) {
+	if j.hole {
+		wire, header, err = s.writeHole(ctx, out, j, header)
+	} else {
+		wire, header, err = s.writePieces(ctx, out, j, header)
+	}
+	if err != nil || j.skip {
+		return 0, header, err
+	}
+	last, err := j.file.settleChunk(j.attempt, j.index, j.check, true)
+	if err == nil && last && !j.single {
+		if err = out.Flush(); err == nil {
+			err = s.finish(j.file, j.attempt)
+		}
+	}
+	return wire, header, err
+}
+
+// writePieces sends the bytes of a chunk.
+func (s *sender) writePieces(ctx context.Context, out *link.Stream, j *job, header []byte) (wire int, _ []byte, err error) {
 	e, data := j.file.entry, *j.data
 	// The buffer is free when the last piece has arrived, and nobody writes it.
 	var users atomic.Int32
@@ -98,31 +153,32 @@ func (s *sender) writeChunk(out *link.Stream, j *job, header []byte) ([]byte, er
 	}
 	defer done()
 	if j.skip {
-		return header, nil
+		return 0, header, nil
 	}
 	base := j.index * checksum.ChunkSize
-	for from := 0; from < len(data); from += pieceBytes {
-		piece := data[from:min(from+pieceBytes, len(data))]
-		h := framing.DataHeader{ID: e.item.ID, Attempt: j.attempt, Offset: base + uint64(from)}
-		if from+len(piece) == len(data) {
+	var moved int64
+	for from := 0; from < len(data); {
+		piece := data[from:min(from+s.limit.frame(pieceBytes), len(data))]
+		h := framing.DataHeader{ID: e.item.ID, Attempt: j.attempt, Encoding: framing.EncodingRaw, Offset: base + uint64(from)}
+		if j.zstd {
+			h.Encoding = framing.EncodingZstd
+		}
+		if from += len(piece); from == len(data) {
 			h.Flags, h.Check = framing.DataLast, j.check
 		}
 		header = framing.AppendDataHeader(header[:0], &h)
-		if err := s.spend(out, len(header)+len(piece)); err != nil {
-			return header, err
+		wire += len(header) + len(piece)
+		if err := s.spend(ctx, out, len(header)+len(piece)); err != nil {
+			return 0, header, err
 		}
 		users.Add(1)
 		if err := out.Lend(framing.TypeData, header, piece, done); err != nil {
-			return header, linkError("sending", err)
+			return 0, header, linkError("sending", err)
 		}
+		// Of a frame, the share of the content that it stands for.
+		n := j.size*int64(from)/int64(len(data)) - moved
+		moved += n
+		s.track.update(func(p *Progress, r *Result) { p.Bytes += n; p.Moved += n; r.Moved += n; p.Active = e.item.Display })
 	}
-	n := int64(len(data))
-	s.track.update(func(p *Progress, r *Result) { p.Bytes += n; p.Moved += n; r.Moved += n; p.Active = e.item.Display })
-	last, err := j.file.settleChunk(j.attempt, j.index, j.check, true)
-	if err == nil && last && !j.single {
-		if err = out.Flush(); err == nil {
-			err = s.finish(j.file, j.attempt)
-		}
-	}
-	return header, err
+	return wire, header, nil
 }

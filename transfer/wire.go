@@ -23,11 +23,17 @@ func retrySeconds(l *link.Link) uint32 {
 	return uint32(min(seconds, math.MaxUint32))
 }
 
-// wireEntry is the entry as it crosses the wire.
-func wireEntry(e *tree.Entry) *framing.Entry {
+// wireEntry is the entry of it as it crosses the wire, with what m allows.
+func wireEntry(it *tree.Item, m tree.Metadata) *framing.Entry {
+	e := &it.Entry
 	w := &framing.Entry{
 		ID: e.ID, Parent: e.Parent, Kind: framing.EntryKind(e.Kind), Name: []byte(e.Name),
 		Mode: e.Mode, Sec: e.MTime.Sec, Nsec: e.MTime.Nsec, Target: []byte(e.Target),
+		Linked: e.Linked, LinkTo: e.LinkTo, Major: e.Major, Minor: e.Minor,
+		Holes: holes(it), Ext: wireExtra(e.Extra, m),
+	}
+	if !m.Owner {
+		w.Mode &= 0o777
 	}
 	if e.Kind == tree.File {
 		w.Size = uint64(e.Size)
@@ -35,11 +41,13 @@ func wireEntry(e *tree.Entry) *framing.Entry {
 	return w
 }
 
-// treeEntry takes an entry off the wire. It keeps nothing of the frame.
+// treeEntry takes an entry off the wire, with all that it has. It keeps nothing
+// of the frame.
 func treeEntry(w *framing.Entry) *tree.Entry {
 	e := &tree.Entry{
 		ID: w.ID, Parent: w.Parent, Kind: tree.Kind(w.Kind), Name: string(w.Name),
-		Mode: w.Mode & 0o777, MTime: tree.Time{Sec: w.Sec, Nsec: w.Nsec}, Target: string(w.Target),
+		Mode: w.Mode, MTime: tree.Time{Sec: w.Sec, Nsec: w.Nsec}, Target: string(w.Target),
+		Linked: w.Linked, LinkTo: w.LinkTo, Major: w.Major, Minor: w.Minor, Extra: treeExtra(w.Ext),
 	}
 	switch e.Kind {
 	case tree.File:

@@ -86,6 +86,7 @@ func pairingFlags(dial string) []cli.Flag {
 // sourceFlags say how sources are read.
 func sourceFlags() []cli.Flag {
 	return []cli.Flag{
+		boolFlag("dry-run", "say what would happen, and change nothing on either side", "n"),
 		boolFlag("allow-changed", "deliver a file that changes while it is read, as read"),
 		boolFlag("checksum", "compare files of equal size by digest, not by size and time"),
 		boolFlag("follow", "send what symbolic links point to"),

@@ -50,7 +50,7 @@ func TestArrangeRefuses(t *testing.T) {
 		"send --qqq":              "unknown flag --qqq",
 		"send a --to":             "--to needs a value",
 		"receive --out":           "--out needs a value",
-		"copy --exclude=x a b":    "unknown flag --exclude",
+		"copy --exclud=x a b":     "unknown flag --exclud; did you mean --exclude?",
 		"checksum --progress":     "unknown flag --progress",
 		"copy --retry-for 1h a b": "unknown flag --retry-for",
 	} {
@@ -65,9 +65,9 @@ func TestArrangeRefuses(t *testing.T) {
 // The contract of this version: these flags, and no others.
 func TestFlags(t *testing.T) {
 	want := map[string]string{
-		"send":     "to listen wait code-file allow-changed checksum follow name timeout retry-for json manifest progress quiet q verbose v",
-		"receive":  "from out listen wait code-file yes y on-conflict links no-sync verify-disk manifest timeout retry-for json progress quiet q verbose v",
-		"copy":     "on-conflict links allow-changed checksum follow no-sync verify-disk manifest json progress quiet q verbose v",
+		"send":     "to listen wait code-file dry-run n allow-changed checksum follow exclude include exclude-from ferryignore files-from from0 max-size min-size one-file-system name timeout retry-for json manifest progress quiet q verbose v archive a owner xattrs hard-links devices strict numeric-ids compress bwlimit",
+		"receive":  "from out listen wait code-file yes y on-conflict links no-sync verify-disk manifest timeout retry-for json progress quiet q verbose v archive a owner xattrs hard-links devices strict compress bwlimit",
+		"copy":     "on-conflict links delete max-delete dry-run n allow-changed checksum follow exclude include exclude-from ferryignore files-from from0 max-size min-size one-file-system no-sync verify-disk manifest json progress quiet q verbose v archive a owner xattrs hard-links devices strict numeric-ids compress bwlimit",
 		"checksum": "check manifest json quiet q",
 		"version":  "", "help": "", "man": "",
 	}

@@ -9,23 +9,25 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"ferry/transfer"
+	"ferry/transfer/tree"
 )
 
 func copyCommand(env *Env) *cli.Command {
+	chosen := &selectionArgs{}
 	return &cli.Command{
 		Name:      "copy",
 		Usage:     "copy files and folders on this machine",
 		ArgsUsage: "SRC... DEST",
 		Description: "A folder SRC lands as DEST/SRC, and SRC/ as what is in it. DEST is a folder, made if\n" +
-			"absent; but one file to a DEST that is no folder and ends in no slash gets that name.",
-		Flags:  join(placeFlags("all", "overwrite"), sourceFlags(), outputFlagList()),
-		Action: func(c *cli.Context) error { return copyLocal(c, env) },
+			"absent; but one file to a DEST that is no folder and ends in no slash gets that name.\n\n" + deleteHelp + "\n\n" + selectionHelp,
+		Flags:  join(placeFlags("all", "overwrite"), deleteFlags(), throttleFlags(), sourceFlags(), metadataFlags(false), chosen.flags(), outputFlagList()),
+		Action: func(c *cli.Context) error { return copyLocal(c, env, chosen) },
 	}
 }
 
 // copyLocal runs both sides in this process. Nobody has to accept: who gives the
 // command owns both ends.
-func copyLocal(c *cli.Context, env *Env) error {
+func copyLocal(c *cli.Context, env *Env, chosen *selectionArgs) error {
 	out, err := outputOf(c)
 	if err != nil {
 		return err
@@ -37,33 +39,83 @@ func copyLocal(c *cli.Context, env *Env) error {
 	if !c.IsSet("on-conflict") {
 		opt.OnConflict = transfer.ConflictOverwrite
 	}
-	list, folder, err := planCopy(c.Args().Slice(), c.Bool("follow"))
+	throttle, err := throttleOf(c)
 	if err != nil {
 		return err
 	}
-	dst, err := transfer.NewFolder(folder, folderOptions(c))
+	selection, err := chosen.selection(c, env)
 	if err != nil {
-		return &exitError{exit: exitDestination, err: err}
+		return err
+	}
+	list, folder, err := planCopy(c.Args().Slice(), c.Bool("follow"), selection.Filter)
+	if err != nil {
+		return err
+	}
+	if opt.Metadata, err = metadataOf(c); err != nil {
+		return err
+	}
+	sending := transfer.SendOptions{
+		Sources:      list.sources,
+		Checksum:     c.Bool("checksum"),
+		AllowChanged: c.Bool("allow-changed"),
+		Follow:       c.Bool("follow"),
+		Select:       selection,
+		DryRun:       c.Bool("dry-run"),
+		Metadata:     opt.Metadata,
+		Compress:     throttle.compress,
+		Limit:        throttle.limit,
+	}
+	if err := list.selects(c.Context, "copy", sending); err != nil {
+		return err
+	}
+	if opt.Delete, err = deleteOf(c, list); err != nil {
+		return err
+	}
+	dst, err := destinationOf(c, folder, &opt)
+	if err != nil {
+		return err
 	}
 	sums, err := openManifest("copy", c.String("manifest"), folder, list)
 	if err != nil {
 		return errors.Join(err, dst.Close())
 	}
-	d := &delivery{ctx: c.Context, env: env, render: newRenderer(env, out, false), alone: true}
+	d := &delivery{ctx: c.Context, env: env, render: newRenderer(env, out, false), alone: true, strict: c.Bool("strict")}
 	d.manifest.Store(sums)
 	d.missing(list.missing)
-	opt.Destination = dst
-	result, err := transfer.Copy(c.Context, transfer.SendOptions{
-		Sources:      list.sources,
-		Checksum:     c.Bool("checksum"),
-		AllowChanged: c.Bool("allow-changed"),
-		Follow:       c.Bool("follow"),
-		Observer:     oneSided{d},
-	}, opt)
+	if opt.Delete != nil {
+		opt.Delete.Keep = sums.keeps
+	}
+	if opt.Delete != nil && len(list.missing) > 0 {
+		opt.Delete = nil
+		d.Observe(transfer.Notice{Path: folder, Err: errNothingDeleted})
+	}
+	defer throttle.follow(c.Context, d.render)()
+	sending.Observer = oneSided{d}
+	result, err := transfer.Copy(c.Context, sending, opt)
+	err = tooMany(err)
 	if cerr := closeFolder(dst); err == nil {
 		err = cerr
 	}
 	return d.finish(result, ownError(err), len(list.missing))
+}
+
+// destinationOf opens DEST, or for a dry run looks at it, and puts it into opt.
+func destinationOf(c *cli.Context, folder string, opt *transfer.ReceiveOptions) (dst transfer.Destination, err error) {
+	if !c.Bool("dry-run") {
+		dst, err = transfer.NewFolder(folder, folderOptions(c))
+		opt.Destination = dst
+	} else if err = dryRunWithout("copy", c.IsSet("manifest")); err != nil {
+		return nil, err
+	} else {
+		var r transfer.Rehearsal
+		r, err = transfer.NewRehearsal(folder)
+		opt.Rehearse = func() (transfer.Rehearsal, error) { return r, nil }
+		dst = r
+	}
+	if err != nil {
+		return nil, &exitError{exit: exitDestination, err: err}
+	}
+	return dst, nil
 }
 
 // oneSided passes on the events of a delivery that has both its sides here, so
@@ -71,10 +123,16 @@ func copyLocal(c *cli.Context, env *Env) error {
 type oneSided struct{ to transfer.Observer }
 
 func (o oneSided) Observe(e transfer.Event) {
-	if f, ok := e.(transfer.ItemFailed); ok && f.Err.Remote {
-		own := *f.Err
-		own.Remote = false
-		f.Err = &own
+	switch f := e.(type) {
+	case transfer.ItemFailed:
+		if f.Err.Remote {
+			own := *f.Err
+			own.Remote = false
+			f.Err = &own
+			e = f
+		}
+	case transfer.ItemWarned:
+		f.Remote = false
 		e = f
 	}
 	o.to.Observe(e)
@@ -93,7 +151,7 @@ func ownError(err error) error {
 
 // planCopy reads SRC... DEST as rsync does. It returns the sources under the
 // names they will get, and the folder that they land in.
-func planCopy(args []string, follow bool) (*sourceList, string, error) {
+func planCopy(args []string, follow bool, filter *tree.Filter) (*sourceList, string, error) {
 	if len(args) < 2 {
 		return nil, "", usagef("copy", "copy needs SRC... DEST")
 	}
@@ -110,10 +168,10 @@ func planCopy(args []string, follow bool) (*sourceList, string, error) {
 			return nil, "", err
 		}
 	}
-	if err := list.check("copy"); err != nil {
+	if err := list.check("copy", filter); err != nil {
 		return nil, "", err
 	}
-	if err := list.checkInside(dest, follow); err != nil {
+	if err := list.checkInside(dest, follow, filter); err != nil {
 		return nil, "", err
 	}
 	info, err := os.Stat(filepath.Clean(dest)) // a file is there, even if named with a slash

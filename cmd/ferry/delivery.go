@@ -22,6 +22,7 @@ type delivery struct {
 	alone    bool                     // both sides are here
 	madeCode bool                     // this side made the code up
 	fed      bool                     // what is sent is standard input
+	strict   bool                     // metadata that is lost is a failure
 }
 
 // Observe passes events to all who keep something of them. tally comes first: it
@@ -72,7 +73,8 @@ func (d *delivery) finish(r transfer.Result, err error, lost int) error {
 	if err == nil && r.Failed > 0 {
 		err = fmt.Errorf("%w: %s", transfer.ErrIncomplete, items(r.Failed))
 	}
-	return d.end(outcome{began: true, result: r, toStream: d.stream}, err)
+	err = rehearsedError(r, err)
+	return d.end(outcome{began: true, result: r, toStream: d.stream, local: d.alone}, err)
 }
 
 // abandon tells that a delivery did not begin.
@@ -82,11 +84,14 @@ func (d *delivery) abandon(err error) error { return d.end(outcome{}, err) }
 // turn a success into a failure.
 func (d *delivery) end(o outcome, err error) error {
 	if m := d.manifest.Load(); m != nil {
-		kept, merr := m.finish(err == nil || errors.Is(err, transfer.ErrIncomplete))
+		kept, merr := m.finish(!o.result.DryRun && (err == nil || errors.Is(err, transfer.ErrIncomplete)))
 		o.manifest = kept
 		if err == nil && merr != nil {
 			err = &exitError{exit: exitIncomplete, err: merr, hint: "the delivery itself is complete"}
 		}
+	}
+	if err == nil && d.strict {
+		err = strictError(o.result)
 	}
 	o.err, o.exit = err, exitOf(d.ctx, err, o.result, &d.tally)
 	var sig signalError

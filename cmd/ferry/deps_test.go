@@ -32,6 +32,8 @@ var allowed = map[string][]string{
 	"cmd/ferry": {"transfer", "transfer/link", "transfer/tree", "checksum", "framing"},
 	// The benchmark runs programs as a user would, and hashes to know the limit.
 	"cmd/ferry-bench": {"checksum"},
+	// The same, for programs that fail.
+	"cmd/ferry/faults": {},
 }
 
 // owners says which one package imports each third-party module, so that each
@@ -39,6 +41,7 @@ var allowed = map[string][]string{
 var owners = map[string][]string{
 	"filippo.io/edwards25519":          {"transfer/link"},
 	"github.com/sethvargo/go-diceware": {"transfer/link"},
+	"github.com/klauspost/compress":    {"transfer"},
 	"github.com/zeebo/blake3":          {"checksum"},
 	"lukechampine.com/blake3":          {"checksum"},
 	"golang.org/x/sync":                {"transfer"},

@@ -3,12 +3,13 @@ package main
 import (
 	"encoding/base64"
 	"fmt"
-	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/rivo/uniseg"
+
+	"ferry/transfer"
 )
 
 const (
@@ -177,20 +178,5 @@ func base64Of(name string) string {
 	return base64.StdEncoding.EncodeToString([]byte(name))
 }
 
-// sizeText is n bytes in IEC units, three digits.
-func sizeText(n int64) string {
-	if n < 1024 {
-		return strconv.FormatInt(n, 10) + " B"
-	}
-	f, unit := float64(n), 0
-	for f >= 1023.5 && unit < 6 {
-		f, unit = f/1024, unit+1
-	}
-	digits := 0
-	if f < 9.995 {
-		digits = 2
-	} else if f < 99.95 {
-		digits = 1
-	}
-	return strconv.FormatFloat(f, 'f', digits, 64) + " " + string("KMGTPE"[unit-1]) + "iB"
-}
+// sizeText is as transfer says sizes in its errors.
+func sizeText(n int64) string { return transfer.SizeText(n) }

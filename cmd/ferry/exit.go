@@ -137,7 +137,7 @@ func exitOf(ctx context.Context, err error, r transfer.Result, t *tally) int {
 		return sig.exit()
 	case err == nil:
 		return exitOK
-	case errors.As(err, &usage):
+	case errors.As(err, &usage), errors.Is(err, transfer.ErrNothingSelected):
 		return exitUsage
 	case errors.As(err, &settled):
 		return settled.exit
@@ -172,7 +172,7 @@ func hintOf(exit int, err error, again string, alone bool) string {
 	}
 	switch exit {
 	case exitIncomplete:
-		if !errors.Is(err, transfer.ErrIncomplete) {
+		if errors.As(err, new(wouldFail)) || !errors.Is(err, transfer.ErrIncomplete) {
 			return ""
 		}
 		return "for what is missing, run again: " + again

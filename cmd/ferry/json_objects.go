@@ -33,6 +33,12 @@ type jsonStalled struct {
 	Message   string `json:"message"`
 }
 
+type jsonLimit struct {
+	Type    string `json:"type"` // limit
+	Rate    int64  `json:"rate"` // bytes a second; 0: none
+	Message string `json:"message,omitempty"`
+}
+
 type jsonPhase struct {
 	Type  string `json:"type"` // phase
 	Phase string `json:"phase"`
@@ -44,6 +50,7 @@ type jsonOffer struct {
 	Items  int64           `json:"items"`
 	Bytes  int64           `json:"bytes"`
 	Exact  bool            `json:"exact"`
+	DryRun bool            `json:"dry_run,omitempty"`
 	Listed []jsonOfferItem `json:"listed"`
 }
 
@@ -82,10 +89,18 @@ type jsonItem struct {
 	jsonPath
 	Kind    string `json:"kind"`
 	Status  string `json:"status"`
+	Cause   string `json:"cause,omitempty"`
 	Size    *int64 `json:"size,omitempty"`
 	Digest  string `json:"digest,omitempty"`
 	NewName string `json:"new_name,omitempty"`
 	NewB64  string `json:"new_name_b64,omitempty"`
+}
+
+type jsonDeleted struct {
+	Type string `json:"type"` // deleted, would_delete
+	jsonPath
+	Kind string `json:"kind"`
+	Size *int64 `json:"size,omitempty"`
 }
 
 type jsonFailed struct {
@@ -97,29 +112,58 @@ type jsonFailed struct {
 	Remote  bool   `json:"remote"`
 }
 
+type jsonWarned struct {
+	Type string `json:"type"` // warned
+	jsonPath
+	What    string `json:"what"`
+	Code    uint8  `json:"code"`
+	Cause   string `json:"cause"`
+	Message string `json:"message,omitempty"`
+	Remote  bool   `json:"remote"`
+}
+
+// jsonLoss is one kind of metadata that so many items do not have.
+type jsonLoss struct {
+	What  string `json:"what"`
+	Items int64  `json:"items"`
+	Cause string `json:"cause"`
+}
+
 type jsonNotice struct {
 	Type string `json:"type"` // notice
 	jsonPath
 	Message string `json:"message"`
 }
 
+type jsonExcluded struct {
+	Type string `json:"type"` // excluded
+	jsonPath
+	By string `json:"by"`
+}
+
 type jsonResult struct {
 	Type         string     `json:"type"` // result
 	OK           bool       `json:"ok"`
 	Exit         int        `json:"exit"`
+	DryRun       bool       `json:"dry_run,omitempty"`
 	Delivered    int64      `json:"delivered"`
+	Replaced     int64      `json:"replaced"`
 	Same         int64      `json:"same"`
 	Skipped      int64      `json:"skipped"`
+	Excluded     int64      `json:"excluded"`
+	Deleted      int64      `json:"deleted"`
 	Failed       int64      `json:"failed"`
 	Files        int64      `json:"files"`
 	Bytes        int64      `json:"bytes"`
 	Moved        int64      `json:"moved"`
+	Wire         int64      `json:"wire_bytes"`
 	Resent       int64      `json:"resent"`
 	Reused       int64      `json:"reused"`
 	Durable      bool       `json:"durable"`
 	Acknowledged bool       `json:"acknowledged"`
 	ElapsedMS    int64      `json:"elapsed_ms"`
 	Manifest     string     `json:"manifest,omitempty"`
+	Lost         []jsonLoss `json:"lost,omitempty"`
 	Error        *jsonError `json:"error,omitempty"`
 }
 
@@ -169,6 +213,12 @@ func kindText(k tree.Kind) string {
 		return "hardlink"
 	case tree.Stream:
 		return "stream"
+	case tree.FIFO:
+		return "fifo"
+	case tree.Socket:
+		return "socket"
+	case tree.CharDevice, tree.BlockDevice:
+		return "device"
 	}
 	return "other"
 }
@@ -180,7 +230,7 @@ func jsonEvent(e transfer.Event) any {
 	case transfer.PhaseChanged:
 		return jsonPhase{"phase", e.Phase.String()}
 	case transfer.Offered:
-		o := jsonOffer{"offer", e.Offer.Peer, e.Offer.Items, e.Offer.Bytes, e.Offer.Exact, []jsonOfferItem{}}
+		o := jsonOffer{"offer", e.Offer.Peer, e.Offer.Items, e.Offer.Bytes, e.Offer.Exact, e.Offer.DryRun, []jsonOfferItem{}}
 		for _, it := range e.Offer.Listed {
 			o.Listed = append(o.Listed, jsonOfferItem{kindText(it.Kind), pathOf(it.Name), sizeOf(it.Size)})
 		}
@@ -190,7 +240,10 @@ func jsonEvent(e transfer.Event) any {
 	case transfer.ItemStarted:
 		return jsonStarted{"started", pathOf(e.Path), sizeOf(e.Size), e.Reuse}
 	case transfer.ItemDone:
-		it := jsonItem{Type: "item", jsonPath: pathOf(e.Path), Kind: kindText(e.Kind), Status: e.Status.String()}
+		it := jsonItem{Type: "item", jsonPath: pathOf(e.Path), Kind: kindText(e.Kind), Status: e.Status.String(), Cause: skipCause(e.Cause)}
+		if e.DryRun {
+			it.Status = wouldStatus(e.Status)
+		}
 		if e.Kind == tree.File || e.Kind == tree.Stream {
 			it.Size = sizeOf(e.Size)
 		}
@@ -202,12 +255,26 @@ func jsonEvent(e transfer.Event) any {
 			it.NewName, it.NewB64 = n.Path, n.Base64
 		}
 		return it
+	case transfer.ItemDeleted:
+		d := jsonDeleted{"deleted", pathOf(e.Path), kindText(e.Kind), sizeOf(e.Size)}
+		if e.DryRun {
+			d.Type = "would_delete"
+		}
+		return d
 	case transfer.ItemFailed:
 		f := jsonFailed{Type: "failed", jsonPath: pathOf(e.Path), Code: uint8(e.Err.Code), Cause: e.Err.Code.String(), Remote: e.Err.Remote}
 		if e.Err.Err != nil {
 			f.Message = show(bare(e.Err.Err))
 		}
 		return f
+	case transfer.ItemWarned:
+		w := jsonWarned{Type: "warned", jsonPath: pathOf(e.Path), What: e.What.String(), Code: uint8(e.Code), Cause: e.Code.String(), Remote: e.Remote}
+		if e.Err != nil {
+			w.Message = show(bare(e.Err))
+		}
+		return w
+	case transfer.ItemExcluded:
+		return jsonExcluded{"excluded", pathOf(e.Path), show(e.Exclusion.String())}
 	case transfer.Notice:
 		return jsonNotice{"notice", pathOf(e.Path), show(bare(e.Err))}
 	}

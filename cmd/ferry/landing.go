@@ -22,6 +22,7 @@ type landing struct {
 	file    string // of --manifest, or ""
 
 	folder transfer.Destination // nil for a stream, and until it is opened
+	dry    transfer.Rehearsal   // nil unless the delivery is a dry run
 	list   *manifest            // nil until started, and without --manifest
 	made   []string             // folders that open made, the innermost first
 }
@@ -95,6 +96,16 @@ func (l *landing) makeFolder() error {
 	return l.openFolder()
 }
 
+// rehearse looks at the folder for a dry run.
+func (l *landing) rehearse() (transfer.Rehearsal, error) {
+	r, err := transfer.NewRehearsal(l.path)
+	if err != nil {
+		return nil, &exitError{exit: exitDestination, err: err}
+	}
+	l.dry = r
+	return r, nil
+}
+
 func (l *landing) openFolder() error {
 	folder, err := transfer.NewFolder(l.path, l.options)
 	if err != nil {
@@ -121,12 +132,16 @@ func (l *landing) end(err error) error {
 
 // close releases the folder; closing again does nothing.
 func (l *landing) close() error {
-	if l.folder == nil {
-		return nil
+	var err error
+	if l.dry != nil {
+		err = closeFolder(l.dry)
+		l.dry = nil
 	}
-	folder := l.folder
-	l.folder = nil
-	return closeFolder(folder)
+	if l.folder != nil {
+		err = errors.Join(err, closeFolder(l.folder))
+		l.folder = nil
+	}
+	return err
 }
 
 // closeFolder closes a destination. What a close tells is the disk's, though the

@@ -73,7 +73,7 @@ func (m *manifest) Observe(e transfer.Event) {
 	if m.err == nil && name != "" && (name == m.reserved[0] || name == m.reserved[1]) {
 		m.err = fmt.Errorf("an item of the delivery has the name of the manifest, %s: name another FILE", show(name))
 	}
-	if m.err != nil || !done.Hashed || done.Status == transfer.StatusSkipped {
+	if m.err != nil || done.DryRun || !done.Hashed || done.Status == transfer.StatusSkipped {
 		return
 	}
 	m.add(done.Digest, name)

@@ -35,6 +35,7 @@ type pairing struct {
 	timeout     time.Duration
 	retry       time.Duration
 	codeFile    string
+	offers      uint64 // framing.Cap bits
 	stdinIsData bool
 }
 
@@ -88,7 +89,7 @@ func (c *connection) close() error {
 // other side.
 func (p pairing) connect(ctx context.Context, code link.Code, made bool, r renderer) (*connection, error) {
 	c := &connection{pairing: p}
-	c.config = link.Config{Role: p.role, Code: code, Timeout: p.timeout, RetryFor: p.retry, Notify: r.linkEvent}
+	c.config = link.Config{Role: p.role, Code: code, Timeout: p.timeout, RetryFor: p.retry, Capabilities: p.offers, Notify: r.linkEvent}
 	if p.dial != "" {
 		return c, c.meet(ctx, p.wait)
 	}

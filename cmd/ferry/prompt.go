@@ -29,7 +29,11 @@ func accept(env *Env, c *console, place string) func(context.Context, transfer.O
 		for _, line := range offerLines(o) {
 			c.say(line)
 		}
-		answer, err := c.question(ctx, env, "take it into "+show(place)+"? [y/N] ")
+		text := "take it into " + show(place) + "? [y/N] "
+		if o.DryRun {
+			text = "it is a dry run: say what would become of it in " + show(place) + ", and change nothing? [y/N] "
+		}
+		answer, err := c.question(ctx, env, text)
 		if err == io.EOF {
 			return errDeclined
 		}

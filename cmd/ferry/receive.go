@@ -18,7 +18,7 @@ func receiveCommand(env *Env) *cli.Command {
 		Flags: join([]cli.Flag{
 			&cli.StringFlag{Name: "out", Usage: "put what comes into the folder `DIR`, made if absent; - for standard output", Value: "."},
 			boolFlag("yes", "accept the offer, and ask nothing at all", "y"),
-		}, placeFlags("safe", "ask on a terminal, else fail"), pairingFlags("from"), outputFlagList()),
+		}, placeFlags("safe", "ask on a terminal, else fail"), metadataFlags(true), pairingFlags("from"), throttleFlags(), outputFlagList()),
 		Action: func(c *cli.Context) error { return receive(c, env) },
 	}
 }
@@ -40,6 +40,14 @@ func receive(c *cli.Context, env *Env) error {
 	if err != nil {
 		return err
 	}
+	if opt.Metadata, err = metadataOf(c); err != nil {
+		return err
+	}
+	throttle, err := throttleOf(c)
+	if err != nil {
+		return err
+	}
+	pair.offers, opt.Limit = throttle.compress.Capabilities(), throttle.limit
 	if err := checkReceive(c, env, out); err != nil {
 		return err
 	}
@@ -54,7 +62,7 @@ func receive(c *cli.Context, env *Env) error {
 	if err := place.startList(false); err != nil {
 		return errors.Join(err, place.close())
 	}
-	d := &delivery{ctx: ctx, env: env, render: newRenderer(env, out, place.stream), stream: place.stream, madeCode: made}
+	d := &delivery{ctx: ctx, env: env, render: newRenderer(env, out, place.stream), stream: place.stream, madeCode: made, strict: c.Bool("strict")}
 	d.manifest.Store(place.list)
 	if console, people := d.render.(*console); people && !c.Bool("yes") {
 		opt.Accept = accept(env, console, place.name())
@@ -62,6 +70,7 @@ func receive(c *cli.Context, env *Env) error {
 			opt.OnConflict, opt.Resolve = transfer.ConflictAsk, resolve(env, console)
 		}
 	}
+	defer throttle.follow(ctx, d.render)()
 	conn, err := pair.connect(ctx, code, made, d.render)
 	if err != nil {
 		return d.abandon(errors.Join(err, place.close()))
@@ -74,6 +83,8 @@ func receive(c *cli.Context, env *Env) error {
 	}
 	if place.stream {
 		opt.Output = env.Stdout
+	} else {
+		opt.Rehearse = place.rehearse
 	}
 	result, err := d.run(conn,
 		func(l *link.Link) (transfer.Result, error) { return transfer.Receive(ctx, l, opt) },

@@ -22,6 +22,9 @@ type renderer interface {
 	// "" when both sides were given it.
 	listening(addresses []string, other, code string)
 	linkEvent(link.Event)
+	// limited tells of the limit in bytes a second, 0 for none, and with err why it
+	// could not be changed.
+	limited(rate int64, err error)
 	// linked tells of the link that a delivery runs over.
 	linked(*link.Link)
 	// finish shows how it ended. The error is that of the output itself.

@@ -99,6 +99,14 @@ func (r *jsonRenderer) standstill(now time.Time) {
 	r.stalled = d > 0
 }
 
+func (r *jsonRenderer) limited(rate int64, err error) {
+	v := jsonLimit{Type: "limit", Rate: rate}
+	if err != nil {
+		v.Message = show(err.Error())
+	}
+	r.send(v)
+}
+
 func (r *jsonRenderer) linked(l *link.Link) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

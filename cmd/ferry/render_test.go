@@ -41,9 +41,15 @@ func scene(r renderer) {
 		transfer.ItemDone{Path: "a\x1b[1m", Kind: tree.File, Size: 10, Status: transfer.StatusDelivered, Hashed: true, Digest: checksum.Sum(nil)},
 		transfer.ItemDone{Path: "caf\xe9", Kind: tree.File, Size: 3, Status: transfer.StatusRenamed, NewName: "caf\xe9 (1)"},
 		transfer.ItemDone{Path: "d", Kind: tree.Folder, Status: transfer.StatusSame},
+		transfer.ItemDone{Path: "k\r", Kind: tree.File, Size: 1, Status: transfer.StatusSkipped, Cause: framing.CodeConflict},
+		transfer.ItemDeleted{Path: "old\n", Kind: tree.File, Size: 7},
 		transfer.ItemFailed{Path: "d/\u202egnp.exe", Err: &transfer.Error{Op: "reading", Path: "d/x", Code: framing.CodeUnreadable,
 			Err: &fs.PathError{Op: "open", Path: "d/x", Err: fs.ErrPermission}}},
 		transfer.ItemFailed{Path: "d/\u009b2J", Err: &transfer.Error{Code: framing.CodeConflict, Remote: true}},
+		transfer.ItemWarned{Path: "d/\x1bw", What: tree.AttrOwner, Code: framing.CodePermission, Err: errors.New("not \x1b[1mroot"), Remote: true},
+		transfer.ItemWarned{What: tree.AttrXattrs, Code: framing.CodeDeclined, Remote: true},
+		transfer.ItemExcluded{Path: "d/\x1bo", Exclusion: tree.Exclusion{Flag: "--max-size"}},
+		transfer.ItemExcluded{Path: "d/mnt\r", Exclusion: tree.Exclusion{Flag: tree.FlagOneFileSystem, Folder: true}},
 		transfer.Notice{Path: "pipe\n", Err: tree.ErrSpecial},
 		transfer.Progress{Bytes: 10, Moved: 6, Total: 13, Done: 3, Items: 4, Exact: true},
 	} {
@@ -54,7 +60,8 @@ func scene(r renderer) {
 func sceneEnd() outcome {
 	return outcome{
 		began: true, exit: exitIncomplete, err: transfer.ErrIncomplete, hint: "run again: ferry send 'a b'", manifest: "sums",
-		result: transfer.Result{Delivered: 2, Same: 1, Failed: 2, Files: 2, Bytes: 13, Moved: 6, Reused: 4, Durable: true, Acknowledged: true, Elapsed: 1500 * time.Millisecond},
+		result: transfer.Result{Delivered: 2, Replaced: 1, Same: 1, Skipped: 1, Excluded: 2, Deleted: 1, Failed: 2, Files: 2, Bytes: 13, Moved: 6, Wire: 5000, Reused: 4, Durable: true, Acknowledged: true, Elapsed: 1500 * time.Millisecond,
+			Lost: []transfer.Loss{{What: tree.AttrOwner, Items: 1, Code: framing.CodePermission, Path: "d/\x1bw", Remote: true}, {What: tree.AttrXattrs, Code: framing.CodeDeclined, Remote: true}}},
 	}
 }
 
@@ -81,15 +88,79 @@ the link is back after 2.5 s, going on where it was
 delivered: a\x1b[1m (10 B)
 renamed: caf\xe9 to caf\xe9 (1)
 unchanged: d
+skipped: k\x0d
+deleted: old\x0a
 not delivered: d/\u{202e}gnp.exe: unreadable: permission denied
 not delivered: d/\u{9b}2J: a different item exists (at the other side)
+owner not applied: d/\x1bw: permission denied (at the other side)
+excluded: d/\x1bo: --max-size
+left out: d/mnt\x0d: on another file system
 left out: pipe\x0a: ` + tree.ErrSpecial.Error() + `
-2 items delivered (13 B), 1 unchanged, 2 not delivered in 1.5 s, 4 B/s, 4 B of it were there before
+2 items delivered (1 new, 1 replaced), 1 unchanged, 1 skipped, 2 excluded, 1 deleted, 2 failed; 13 B (4 B there before) in 1.5 s, 4 B/s, 4.88 KiB over the network
+owner: not applied to 1 item: permission denied; the first is d/\x1bw
+extended attribute: not applied: the other side was not given --xattrs or --archive
 ferry: some items were not delivered
 ferry: run again: ferry send 'a b'
 `
 	if got := out.String(); got != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
+}
+
+// rehearsal is what a dry run shows.
+func rehearsal(r renderer) error {
+	for _, e := range []transfer.Event{
+		transfer.Offered{Offer: transfer.Offer{Items: 1, Peer: "192.0.2.9:33779", DryRun: true}},
+		transfer.ItemDone{DryRun: true, Path: "n\r", Kind: tree.File, Size: 10, Status: transfer.StatusDelivered},
+		transfer.ItemDone{DryRun: true, Path: "d", Kind: tree.Folder, Status: transfer.StatusDelivered},
+		transfer.ItemDone{DryRun: true, Path: "r", Kind: tree.File, Size: 10, Status: transfer.StatusReplaced},
+		transfer.ItemDone{DryRun: true, Path: "f", Kind: tree.File, Size: 10, Status: transfer.StatusRenamed, NewName: "f (1)"},
+		transfer.ItemDone{DryRun: true, Path: "s", Kind: tree.File, Size: 10, Status: transfer.StatusSkipped, Cause: framing.CodeConflict},
+		transfer.ItemDone{DryRun: true, Path: "u", Kind: tree.File, Size: 10, Status: transfer.StatusSame},
+		transfer.ItemFailed{Path: "x", Err: &transfer.Error{Code: framing.CodeNoSpace, Remote: true}},
+		transfer.ItemDeleted{DryRun: true, Path: "o\x1b", Kind: tree.Folder, Size: -1},
+	} {
+		r.Observe(e)
+	}
+	result := transfer.Result{DryRun: true, Delivered: 4, Replaced: 1, Same: 1, Skipped: 1, Deleted: 1, Failed: 1, Bytes: 30, Acknowledged: true}
+	return r.finish(outcome{began: true, exit: exitIncomplete, err: rehearsedError(result, transfer.ErrIncomplete), result: result})
+}
+
+func TestDryRunIsTold(t *testing.T) {
+	var people, programs bytes.Buffer
+	if err := rehearsal(newConsole(&people, outputFlags{}, nil, nil)); err != nil {
+		t.Error(err)
+	}
+	if err := rehearsal(newJSONRenderer(&programs, &time.Ticker{C: make(chan time.Time)})); err != nil {
+		t.Error(err)
+	}
+	for _, c := range []struct{ got, want string }{
+		{people.String(), `would send: n\x0d (10 B)
+would make: d
+would replace: r (10 B)
+would rename: f to f (1) (10 B)
+would skip: s: a different item exists
+would fail: x: no space left (at the other side)
+would delete: o\x1b
+would deliver 4 items (3 new, 1 replaced), leave 1 unchanged, skip 1, delete 1, fail for 1; needs 30 B of space there
+a dry run: nothing was changed
+ferry: 1 item would not be delivered
+`},
+		{programs.String(), `{"type":"offer","peer":"192.0.2.9:33779","items":1,"bytes":0,"exact":false,"dry_run":true,"listed":[]}
+{"type":"item","path":"n\r","kind":"file","status":"would_send","size":10}
+{"type":"item","path":"d","kind":"folder","status":"would_send"}
+{"type":"item","path":"r","kind":"file","status":"would_replace","size":10}
+{"type":"item","path":"f","kind":"file","status":"would_rename","size":10,"new_name":"f (1)"}
+{"type":"item","path":"s","kind":"file","status":"would_skip","cause":"a different item exists","size":10}
+{"type":"item","path":"u","kind":"file","status":"unchanged","size":10}
+{"type":"failed","path":"x","code":16,"cause":"no space left","remote":true}
+{"type":"would_delete","path":"o\u001b","kind":"folder"}
+{"type":"result","ok":false,"exit":1,"dry_run":true,"delivered":4,"replaced":1,"same":1,"skipped":1,"excluded":0,"deleted":1,"failed":1,"files":0,"bytes":30,"moved":0,"wire_bytes":0,"resent":0,"reused":0,"durable":false,"acknowledged":true,"elapsed_ms":0,"error":{"message":"1 item would not be delivered"}}
+`},
+	} {
+		if c.got != c.want {
+			t.Errorf("got:\n%s\nwant:\n%s", c.got, c.want)
+		}
 	}
 }
 
@@ -139,11 +210,17 @@ func TestJSON(t *testing.T) {
 {"type":"item","path":"a\u001b[1m","kind":"file","status":"delivered","size":10,"digest":"af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262"}
 {"type":"item","path":"caf\\xe9","path_b64":"Y2Fm6Q==","kind":"file","status":"renamed","size":3,"new_name":"caf\\xe9 (1)","new_name_b64":"Y2Fm6SAoMSk="}
 {"type":"item","path":"d","kind":"folder","status":"unchanged"}
+{"type":"item","path":"k\r","kind":"file","status":"skipped","cause":"a different item exists","size":1}
+{"type":"deleted","path":"old\n","kind":"file","size":7}
 {"type":"failed","path":"d/\u202egnp.exe","code":1,"cause":"unreadable","message":"permission denied","remote":false}
 {"type":"failed","path":"d/\u009b2J","code":3,"cause":"a different item exists","remote":true}
+{"type":"warned","path":"d/\u001bw","what":"owner","code":17,"cause":"permission denied","message":"not \\x1b[1mroot","remote":true}
+{"type":"warned","path":"","what":"extended attribute","code":48,"cause":"declined","remote":true}
+{"type":"excluded","path":"d/\u001bo","by":"--max-size"}
+{"type":"excluded","path":"d/mnt\r","by":"--one-file-system"}
 {"type":"notice","path":"pipe\n","message":"` + tree.ErrSpecial.Error() + `"}
 {"type":"progress","bytes":10,"moved":6,"total":13,"done":3,"items":4,"exact":true}
-{"type":"result","ok":false,"exit":1,"delivered":2,"same":1,"skipped":0,"failed":2,"files":2,"bytes":13,"moved":6,"resent":0,"reused":4,"durable":true,"acknowledged":true,"elapsed_ms":1500,"manifest":"sums","error":{"message":"some items were not delivered","hint":"run again: ferry send 'a b'"}}
+{"type":"result","ok":false,"exit":1,"delivered":2,"replaced":1,"same":1,"skipped":1,"excluded":2,"deleted":1,"failed":2,"files":2,"bytes":13,"moved":6,"wire_bytes":5000,"resent":0,"reused":4,"durable":true,"acknowledged":true,"elapsed_ms":1500,"manifest":"sums","lost":[{"what":"owner","items":1,"cause":"permission denied"},{"what":"extended attribute","items":0,"cause":"declined"}],"error":{"message":"some items were not delivered","hint":"run again: ferry send 'a b'"}}
 `
 	if got := out.String(); got != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)
@@ -160,6 +237,7 @@ func TestJSONIsDocumented(t *testing.T) {
 	r := newJSONRenderer(&out, &time.Ticker{C: make(chan time.Time)})
 	scene(r)
 	_ = r.finish(sceneEnd())
+	_ = rehearsal(newJSONRenderer(&out, &time.Ticker{C: make(chan time.Time)}))
 	out.Write(jsonLine(jsonSum{Type: "file", Digest: "d", Size: new(int64), OK: new(bool), Message: "m"}))
 	out.Write(jsonLine(jsonWarning{"warning", "m"}))
 	out.Write(jsonLine(jsonSumResult{Type: "result"}))
@@ -244,7 +322,7 @@ func TestBarOnATerminal(t *testing.T) {
 		"\rsending   0% [                            ]  0 B of 100 MiB" + eraseRest,
 		"\rsending  10%  10.0 MiB of 100 MiB  10.0 MiB/s  0:09 left" + eraseRest,
 		"\r" + eraseRest + "not delivered: x: not there\n",
-		"1 item delivered (0 B) in 0 ms\n",
+		"1 item delivered; 0 B in 0 ms, 0 B over the network\n",
 	} {
 		at := strings.Index(got, want)
 		if at < 0 {

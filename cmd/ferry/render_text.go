@@ -11,6 +11,7 @@ import (
 
 	"ferry/transfer"
 	"ferry/transfer/link"
+	"ferry/transfer/tree"
 )
 
 // queuedLines is how many lines may wait for standard error. Observe waits for
@@ -33,6 +34,7 @@ type console struct {
 
 	mu    sync.Mutex
 	state view   // rate and left are loop's
+	dry   bool   // it is a dry run
 	known bool   // a delivery began, so there is something to show
 	last  string // link text said last, not to be repeated
 	lost  *outage
@@ -186,6 +188,12 @@ func (c *console) linkEvent(e link.Event) {
 	}
 }
 
+func (c *console) limited(rate int64, err error) {
+	if !c.flags.quiet || err != nil {
+		c.say(limitText(rate, err))
+	}
+}
+
 func (c *console) linked(l *link.Link) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -204,10 +212,36 @@ func (c *console) Observe(e transfer.Event) {
 		c.state.progress = e
 		c.mu.Unlock()
 	case transfer.ItemFailed:
-		c.say("not delivered: " + show(e.Path) + ": " + causeText(e.Err))
+		c.mu.Lock()
+		what := "not delivered: "
+		if c.dry {
+			what = "would fail: "
+		} else if c.state.phase == transfer.PhaseDeleting {
+			what = "not deleted: "
+		}
+		c.mu.Unlock()
+		c.say(what + show(e.Path) + ": " + causeText(e.Err))
+	case transfer.ItemDeleted:
+		if e.DryRun && !c.flags.quiet {
+			c.say("would delete: " + show(e.Path))
+		} else if c.flags.verbose {
+			c.say("deleted: " + show(e.Path))
+		}
+	case transfer.Offered:
+		c.mu.Lock()
+		c.dry = e.Offer.DryRun
+		c.mu.Unlock()
 	case transfer.Notice:
 		if !c.flags.quiet {
 			c.say("left out: " + show(e.Path) + ": " + cutMiddle(escape(bare(e.Err)), maxShown))
+		}
+	case transfer.ItemWarned:
+		if c.flags.verbose && e.Path != "" {
+			c.say(warnedText(e))
+		}
+	case transfer.ItemExcluded:
+		if text := excludedText(e, c.flags.verbose); text != "" && !c.flags.quiet {
+			c.say(text)
 		}
 	case transfer.ItemDone:
 		if text := doneText(e, c.flags.verbose); text != "" && !c.flags.quiet {
@@ -220,6 +254,8 @@ func (c *console) Observe(e transfer.Event) {
 // another name, unless all are asked for.
 func doneText(e transfer.ItemDone, verbose bool) string {
 	switch {
+	case e.DryRun:
+		return wouldText(e, verbose)
 	case e.Status == transfer.StatusRenamed:
 		return "renamed: " + show(e.Path) + " to " + show(e.NewName)
 	case !verbose:
@@ -228,6 +264,18 @@ func doneText(e transfer.ItemDone, verbose bool) string {
 		return fmt.Sprintf("%s: %s (%s)", e.Status, show(e.Path), sizeText(e.Size))
 	}
 	return fmt.Sprintf("%s: %s", e.Status, show(e.Path))
+}
+
+// excludedText is what is said of an item that the selection left out. A mount
+// point is told always: rules name what they leave out, and that flag does not.
+func excludedText(e transfer.ItemExcluded, verbose bool) string {
+	switch {
+	case e.Rule == nil && e.Flag == tree.FlagOneFileSystem:
+		return "left out: " + show(e.Path) + ": on another file system"
+	case verbose:
+		return "excluded: " + show(e.Path) + ": " + show(e.Exclusion.String())
+	}
+	return ""
 }
 
 // causeText is the cause of a failed item, without the path, which stands

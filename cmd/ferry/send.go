@@ -14,22 +14,23 @@ import (
 const stdinName = "stdin"
 
 func sendCommand(env *Env) *cli.Command {
+	chosen := &selectionArgs{}
 	return &cli.Command{
 		Name:      "send",
 		Usage:     "offer files and folders, or standard input",
 		ArgsUsage: "PATH... | -",
 		Description: "A folder DIR lands as DIR in the folder that the other side chose. Without --to this\n" +
-			"side listens, and prints its addresses, the code and the command for the other side.",
-		Flags: join(pairingFlags("to"), sourceFlags(), []cli.Flag{
+			"side listens, and prints its addresses, the code and the command for the other side.\n\n" + selectionHelp,
+		Flags: join(pairingFlags("to"), throttleFlags(), sourceFlags(), metadataFlags(false), chosen.flags(), []cli.Flag{
 			&cli.StringFlag{Name: "name", Usage: "store standard input under `NAME` (default: " + stdinName + ")"},
 		}, outputFlagList()),
-		Action: func(c *cli.Context) error { return send(c, env) },
+		Action: func(c *cli.Context) error { return send(c, env, chosen) },
 	}
 }
 
 // send offers what the arguments name. Sources are looked at before the other
 // side is waited for, so that a typing error is not found out an hour later.
-func send(c *cli.Context, env *Env) error {
+func send(c *cli.Context, env *Env, chosen *selectionArgs) error {
 	ctx := c.Context
 	out, err := outputOf(c)
 	if err != nil {
@@ -39,12 +40,45 @@ func send(c *cli.Context, env *Env) error {
 	if err != nil {
 		return err
 	}
-	list, err := sendSources(c, env)
+	throttle, err := throttleOf(c)
 	if err != nil {
 		return err
 	}
-	if pair.stdinIsData = list.sources[0].Reader != nil; pair.stdinIsData && pair.codeFile == "-" && !env.StdinTTY {
+	pair.offers = throttle.compress.Capabilities()
+	selection, err := chosen.selection(c, env)
+	if err != nil {
+		return err
+	}
+	list, err := sendSources(c, env, &selection)
+	if err != nil {
+		return err
+	}
+	stream := list.sources[0].Reader != nil
+	if pair.stdinIsData = stream || c.String("files-from") == "-"; pair.stdinIsData && pair.codeFile == "-" && !env.StdinTTY {
 		return usagef("send", "standard input is what is sent and cannot hold the code too: use %s or --code-file FILE", codeVariable)
+	}
+	metadata, err := metadataOf(c)
+	if err != nil {
+		return err
+	}
+	options := transfer.SendOptions{
+		Sources:      list.sources,
+		Checksum:     c.Bool("checksum"),
+		AllowChanged: c.Bool("allow-changed"),
+		Follow:       c.Bool("follow"),
+		Select:       selection,
+		DryRun:       c.Bool("dry-run"),
+		Metadata:     metadata,
+		Compress:     throttle.compress,
+		Limit:        throttle.limit,
+	}
+	if options.DryRun {
+		if err := dryRunWithout("send", c.IsSet("manifest")); err != nil {
+			return err
+		}
+	}
+	if err := list.selects(ctx, "send", options); err != nil {
+		return err
 	}
 	code, made, err := pair.findCode(ctx, env)
 	if err != nil {
@@ -54,20 +88,15 @@ func send(c *cli.Context, env *Env) error {
 	if err != nil {
 		return err
 	}
-	d := &delivery{ctx: ctx, env: env, render: newRenderer(env, out, false), madeCode: made, fed: pair.stdinIsData}
+	d := &delivery{ctx: ctx, env: env, render: newRenderer(env, out, false), madeCode: made, fed: stream, strict: c.Bool("strict")}
 	d.manifest.Store(sums)
 	d.missing(list.missing)
+	defer throttle.follow(ctx, d.render)()
 	conn, err := pair.connect(ctx, code, made, d.render)
 	if err != nil {
 		return d.abandon(err)
 	}
-	options := transfer.SendOptions{
-		Sources:      list.sources,
-		Checksum:     c.Bool("checksum"),
-		AllowChanged: c.Bool("allow-changed"),
-		Follow:       c.Bool("follow"),
-		Observer:     d,
-	}
+	options.Observer = d
 	result, err := d.run(conn,
 		func(l *link.Link) (transfer.Result, error) { return transfer.Send(ctx, l, options) },
 		func() error { return nil })
@@ -79,12 +108,14 @@ func send(c *cli.Context, env *Env) error {
 }
 
 // sendSources looks at what the arguments of send name.
-func sendSources(c *cli.Context, env *Env) (*sourceList, error) {
+func sendSources(c *cli.Context, env *Env, selection *tree.Selection) (*sourceList, error) {
 	paths := c.Args().Slice()
 	list := &sourceList{}
 	switch {
 	case len(paths) == 0:
 		return nil, usagef("send", "nothing to send: name files or folders, or - for standard input")
+	case len(paths) == 1 && paths[0] == "-" && !selection.IsZero():
+		return nil, usagef("send", "standard input is sent whole: flags that select files do not go with -")
 	case len(paths) == 1 && paths[0] == "-":
 		name := stdinName
 		if c.IsSet("name") {
@@ -105,5 +136,5 @@ func sendSources(c *cli.Context, env *Env) (*sourceList, error) {
 			return nil, err
 		}
 	}
-	return list, list.check("send")
+	return list, list.check("send", selection.Filter)
 }

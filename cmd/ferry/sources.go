@@ -61,8 +61,9 @@ func (l *sourceList) add(verb, path string, follow, contents bool) error {
 
 // check refuses a command line of which nothing is there, or of which two items
 // would land on one name: one of them would be lost, and which one would depend
-// on chance. Names below the top collide only if those above them do.
-func (l *sourceList) check(verb string) error {
+// on chance. Names below the top collide only if those above them do, and what
+// the filter leaves out does not.
+func (l *sourceList) check(verb string, filter *tree.Filter) error {
 	if len(l.sources) == 0 {
 		var list []string
 		for _, m := range l.missing {
@@ -93,6 +94,9 @@ func (l *sourceList) check(verb string) error {
 			continue // the delivery reports it
 		}
 		for _, e := range entries {
+			if excluded, _ := filter.Match(e.Name(), e.IsDir()); excluded {
+				continue
+			}
 			if err := take(e.Name(), filepath.Join(s.Path, e.Name())); err != nil {
 				return err
 			}
@@ -102,8 +106,9 @@ func (l *sourceList) check(verb string) error {
 }
 
 // checkInside refuses a destination that lies in a folder which is copied: the
-// walk would come to what the copy makes, and that has no end.
-func (l *sourceList) checkInside(dest string, follow bool) error {
+// walk would come to what the copy makes, and that has no end. It does not if the
+// filter leaves that out.
+func (l *sourceList) checkInside(dest string, follow bool, filter *tree.Filter) error {
 	for _, s := range l.sources {
 		look := os.Lstat
 		if follow || s.Contents {
@@ -113,7 +118,8 @@ func (l *sourceList) checkInside(dest string, follow bool) error {
 		if err != nil || !info.IsDir() {
 			continue
 		}
-		if _, inside := within(s.Path, dest); inside {
+		rel, inside := within(s.Path, dest)
+		if excluded, _ := filter.MatchPath(rel, true); inside && (!excluded || rel == ".") {
 			return usagef("copy", "%s lies in %s, which would be copied into itself", dest, s.Path)
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"ferry/transfer/tree"
 )
 
 // lay makes files (and folders, whose names end in a slash) in a new folder,
@@ -60,7 +62,7 @@ func TestPlanCopy(t *testing.T) {
 		lay(t, "f", "g", "dir/x", "dir/other/y", "src/f", "src/sub/f")
 		symlink(t, "f", "link")
 		symlink(t, "dir", "dirlink")
-		list, folder, err := planCopy(strings.Fields(c.args), false)
+		list, folder, err := planCopy(strings.Fields(c.args), false, nil)
 		if err != nil {
 			t.Errorf("copy %s: %v", c.args, err)
 			continue
@@ -100,10 +102,41 @@ func TestPlanCopyRefuses(t *testing.T) {
 		"f g/":          "g/ is no folder",
 		"f -":           "copy knows no standard input or output",
 	} {
-		_, _, err := planCopy(strings.Fields(args), false)
+		_, _, err := planCopy(strings.Fields(args), false, nil)
 		var usage *usageError
 		if !errors.As(err, &usage) || !strings.HasPrefix(usage.text, want) {
 			t.Errorf("copy %s gives %v, want %q", args, err, want)
+		}
+	}
+}
+
+// What a rule leaves out neither collides nor holds the destination.
+func TestPlanCopyWithRules(t *testing.T) {
+	for _, c := range []struct{ args, rule, want string }{
+		{"src/ dir/ new", "f", ""},
+		{"src/ dir/ new", "sub", "src/f and dir/f would both land as f"},
+		{"src/ dir/ new", "f/", "src/f and dir/f would both land as f"},
+		{"src src/sub/new", "sub/", ""},
+		{"src src/sub", "/sub", ""},
+		{"src src/sub/new", "/new", "src/sub/new lies in src, which would be copied into itself"},
+		{"src/ src", "*", "src lies in src/, which would be copied into itself"},
+		{"src/ src", ".*", "src lies in src/, which would be copied into itself"},
+	} {
+		lay(t, "dir/f", "src/f", "src/sub/g")
+		rule, err := tree.ExcludeRule(c.rule)
+		if err != nil {
+			t.Fatal(err)
+		}
+		filter, err := tree.NewFilter([]tree.Rule{rule})
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := ""
+		if _, _, err := planCopy(strings.Fields(c.args), false, filter); err != nil {
+			text = err.Error()
+		}
+		if text != c.want {
+			t.Errorf("copy %s without %s: %q, want %q", c.args, c.rule, text, c.want)
 		}
 	}
 }
@@ -116,7 +149,7 @@ func TestMissingSources(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := list.check("send"); err != nil {
+	if err := list.check("send", nil); err != nil {
 		t.Fatal(err)
 	}
 	if len(list.sources) != 2 || len(list.missing) != 3 {

@@ -13,6 +13,7 @@ type outcome struct {
 	result   transfer.Result
 	began    bool // a delivery ran, so that its counts mean something
 	toStream bool // delivered to standard output
+	local    bool // both sides were here
 	manifest string
 	err      error
 	exit     int
@@ -23,9 +24,12 @@ type outcome struct {
 func (o outcome) lines(quiet bool) []string {
 	var lines []string
 	r := o.result
-	if settled := r.Delivered + r.Same + r.Skipped + r.Failed; o.began && !quiet && (o.err == nil || settled > 0) {
+	if settled := r.Delivered + r.Same + r.Skipped + r.Deleted + r.Failed; o.began && !quiet && (o.err == nil || settled > 0) {
 		lines = append(lines, o.counts())
-		if s := o.caveat(); s != "" && o.err == nil {
+		for _, l := range r.Lost {
+			lines = append(lines, lossText(l))
+		}
+		if s := o.caveat(); s != "" && (o.err == nil || r.DryRun) {
 			lines = append(lines, s)
 		}
 	}
@@ -42,29 +46,49 @@ func (o outcome) lines(quiet bool) []string {
 // counts is one line about what became of the items.
 func (o outcome) counts() string {
 	r := o.result
-	parts := []string{fmt.Sprintf("%s delivered (%s)", items(r.Delivered), sizeText(r.Bytes))}
+	if r.DryRun {
+		return wouldCounts(r)
+	}
+	parts := []string{items(r.Delivered) + " delivered" + newAndReplaced(r)}
 	for _, n := range []struct {
 		count int64
 		what  string
-	}{{r.Same, "unchanged"}, {r.Skipped, "skipped"}, {r.Failed, "not delivered"}} {
+	}{{r.Same, "unchanged"}, {r.Skipped, "skipped"}, {r.Excluded, "excluded"}, {r.Deleted, "deleted"}, {r.Failed, "failed"}} {
 		if n.count > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n.count, n.what))
 		}
 	}
-	line := strings.Join(parts, ", ") + " in " + elapsed(r.Elapsed)
+	line := strings.Join(parts, ", ") + "; " + sizeText(r.Bytes)
+	if r.Reused > 0 && r.Reused <= r.Bytes {
+		line += fmt.Sprintf(" (%s there before)", sizeText(r.Reused))
+	}
+	line += " in " + elapsed(r.Elapsed)
 	if s := r.Elapsed.Seconds(); r.Moved > 0 && s > 0 {
 		line += fmt.Sprintf(", %s/s", sizeText(int64(float64(r.Moved)/s)))
 	}
-	if r.Reused > 0 {
-		line += fmt.Sprintf(", %s of it were there before", sizeText(r.Reused))
+	if o.local {
+		return line
 	}
-	return line
+	return line + ", " + sizeText(r.Wire) + " over the network"
+}
+
+// newAndReplaced tells the two apart where there are both.
+func newAndReplaced(r transfer.Result) string {
+	switch r.Replaced {
+	case 0:
+		return ""
+	case r.Delivered:
+		return " (all replaced)"
+	}
+	return fmt.Sprintf(" (%d new, %d replaced)", r.Delivered-r.Replaced, r.Replaced)
 }
 
 // caveat is the part of the promise that holds, or does not, after success.
 func (o outcome) caveat() string {
 	verified := "what was delivered is verified"
 	switch {
+	case o.result.DryRun:
+		return "a dry run: nothing was changed"
 	case o.toStream:
 		return verified + "; what became of it behind standard output is not known"
 	case !o.result.Durable:
@@ -82,10 +106,13 @@ func (o outcome) object() jsonResult {
 	r := o.result
 	j := jsonResult{
 		Type: "result", OK: o.exit == exitOK, Exit: o.exit,
-		Delivered: r.Delivered, Same: r.Same, Skipped: r.Skipped, Failed: r.Failed,
-		Files: r.Files, Bytes: r.Bytes, Moved: r.Moved, Resent: r.Resent, Reused: r.Reused,
+		DryRun: r.DryRun, Delivered: r.Delivered, Replaced: r.Replaced, Deleted: r.Deleted, Same: r.Same, Skipped: r.Skipped, Excluded: r.Excluded, Failed: r.Failed,
+		Files: r.Files, Bytes: r.Bytes, Moved: r.Moved, Wire: r.Wire, Resent: r.Resent, Reused: r.Reused,
 		Durable: r.Durable, Acknowledged: r.Acknowledged, ElapsedMS: r.Elapsed.Milliseconds(),
 		Manifest: o.manifest,
+	}
+	for _, l := range r.Lost {
+		j.Lost = append(j.Lost, jsonLoss{l.What.String(), l.Items, l.Code.String()})
 	}
 	if o.err != nil {
 		j.Error = &jsonError{Message: errorText(o.err), Hint: escape(o.hint)}

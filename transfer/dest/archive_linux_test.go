@@ -50,12 +50,13 @@ func run(t testing.TB, name string, args ...string) string {
 func carry(t testing.TB, src, dst string, m tree.Metadata) map[tree.Attr]int {
 	t.Helper()
 	lost := map[tree.Attr]int{}
-	f := open(t, dst, Options{NoSync: true, Metadata: m, Lost: func(_ uint64, all []tree.Loss) {
+	f := open(t, dst, Options{NoSync: true})
+	f.Grant(m, func(_ uint64, all []tree.Loss) {
 		for _, l := range all {
 			lost[l.What]++
 			t.Logf("lost %v: %v", l.What, l.Err)
 		}
-	}})
+	})
 	dirs := tree.NewDirs(8)
 	defer dirs.Close()
 	w := tree.Walk{
@@ -241,7 +242,8 @@ func TestNothingGrantedNothingApplied(t *testing.T) {
 	odd(t, src)
 	run(t, "setfacl", "-d", "-m", "u:12345:rwx,g::rwx,o::rwx", dst)
 	lost := map[tree.Attr]int{}
-	f := open(t, dst, Options{NoSync: true, Lost: func(_ uint64, all []tree.Loss) { lost[all[0].What]++ }})
+	f := open(t, dst, Options{NoSync: true})
+	f.Grant(tree.Metadata{}, func(_ uint64, all []tree.Loss) { lost[all[0].What]++ })
 	dirs := tree.NewDirs(8)
 	defer dirs.Close()
 	w := tree.Walk{Sources: []tree.Source{{Path: src, Contents: true}}, Dirs: dirs, Metadata: tree.Metadata{Owner: true, Xattrs: true},

@@ -43,7 +43,11 @@ func (p *Partial) WriteChunk(index uint64, b []byte, cv checksum.CV) error {
 	}
 	p.wrote.Store(true)
 	p.writing.Lock()
-	_, err = file.WriteAt(b, at)
+	if p.sparse {
+		err = writeSparse(file, b, at)
+	} else {
+		_, err = file.WriteAt(b, at)
+	}
 	p.writing.Unlock()
 	if err != nil {
 		return p.broke("writing", err)
@@ -157,9 +161,12 @@ func (p *Partial) CopyChunk(from *os.File, index uint64, n int) error {
 		return p.broke("copying", err)
 	}
 	p.wrote.Store(true)
-	if isHole(from, at, int64(n)) {
-		// Copying would fill it.
+	// Copying in the kernel would fill holes.
+	switch coverOf(from, at, int64(n)) {
+	case tree.AllHole:
 		return p.broke("copying", zero(file, at, int64(n)))
+	case tree.Mixed:
+		return p.fail("copying", p.copySparse(file, from, at, n))
 	}
 	done, err := copyRange(file, from, at, int64(n))
 	if errors.Is(err, errors.ErrUnsupported) {
@@ -169,10 +176,26 @@ func (p *Partial) CopyChunk(from *os.File, index uint64, n int) error {
 	return p.fail("copying", err)
 }
 
-// isHole reports that n bytes at offset at of from are stored as a hole.
-func isHole(from *os.File, at, n int64) bool {
+// coverOf tells what n bytes at offset at of from are stored as.
+func coverOf(from *os.File, at, n int64) tree.Cover {
 	info, err := tree.Fstat(from)
-	return err == nil && at+n <= info.Size && tree.NewExtents(from, info).Cover(at, n) == tree.AllHole
+	if err != nil || at+n > info.Size {
+		return tree.AllData // copying says what is wrong
+	}
+	return tree.NewExtents(from, info).Cover(at, n)
+}
+
+// copySparse copies n bytes that are data in part.
+func (p *Partial) copySparse(to, from *os.File, at int64, n int) error {
+	b := make([]byte, n)
+	if _, err := from.ReadAt(b, at); err != nil {
+		if err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
+		return err
+	}
+	p.dirtied(to, n)
+	return p.broke("copying", writeSparse(to, b, at))
 }
 
 // copyBytes is copyRange through memory.

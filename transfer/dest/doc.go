@@ -1,8 +1,9 @@
 // Package dest is the folder in which a delivery lands.
 //
-// Order of calls: Open; for each entry MakeFolder, MakeLink, MakeNode,
+// Order of calls: Open; Grant; for each entry MakeFolder, MakeLink, MakeNode,
 // MakeHardLink, or Begin, writes, Seal and Publish; FinishFolder once a folder's
-// children are done; Finish before the receipt; Close.
+// children are done; Finish before the receipt; Prune, if what is not in the
+// source is to go; Close. A Rehearsal stands for a Folder in a dry run.
 //
 // Guaranteed:
 //   - A final name holds the whole old or the whole new content at every
@@ -17,11 +18,11 @@
 //     lies from then on.
 //   - After Finish returned nil, all that was published, kept or made, and each
 //     folder on the way, is on stable storage (unless Options.NoSync).
-//   - Metadata beyond mode & 0777 and mtime is applied as far as
-//     Options.Metadata grants it: to files and folders by their handle, to links
-//     and special files in the state folder before they get their name. What
-//     cannot be applied goes to Options.Lost and keeps nothing from being
-//     delivered. Items made here inherit no access ACL.
+//   - Metadata beyond mode & 0777 and mtime is applied as far as Grant allows: to
+//     files and folders by their handle, to links and special files in the state
+//     folder before they get their name. What cannot be applied is told to whom
+//     Grant names, and keeps nothing from being delivered. Items made here inherit
+//     no access ACL.
 //   - A chunk that is a hole, or a hole in the basis it is copied from, takes no
 //     space where the file system can have holes.
 //

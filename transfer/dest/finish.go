@@ -114,8 +114,11 @@ func (f *Folder) Close() error {
 		errs = append(errs, p.Discard(true))
 	}
 	for _, v := range f.eachVolume() {
-		// On a file system that fails, the delivery has said so already.
-		_ = v.removeState()
+		// On a file system that fails, the delivery has said so already. What nobody
+		// came to write to stays as it is, to its mtime.
+		if v.usesState() {
+			_ = v.removeState()
+		}
 		errs = append(errs, ignoreClosed(v.handle.Close()))
 	}
 	errs = append(errs, f.dirs.Close())

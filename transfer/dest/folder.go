@@ -19,13 +19,6 @@ import (
 type Options struct {
 	NoSync     bool // nothing is synced: a power cut may lose what Finish said
 	VerifyDisk bool // Publish reads back from the disk, past the page cache where the system can
-
-	// Metadata is what of an entry's Extra, and of mode bits 07000, is applied.
-	Metadata tree.Metadata
-	// Lost, if not nil, is told what of an entry that is made otherwise could not
-	// be applied: when it has its name, of folders when they are finished, of the
-	// destination in Finish. It may be called from several goroutines.
-	Lost func(id uint64, lost []tree.Loss)
 }
 
 // Most handles held at a time, of folders and of files without a name that
@@ -40,6 +33,8 @@ type Folder struct {
 	path string // absolute
 	self os.FileInfo
 	opts Options
+	meta tree.Metadata                     // granted
+	lost func(id uint64, lost []tree.Loss) // nil: nobody asks
 	dirs *tree.Dirs
 	root *node
 	made []string // folders that Open made

@@ -49,7 +49,7 @@ func (f *Folder) Remember(e *tree.Entry, name string) error {
 // remember notes nothing beyond the table's limit, which is the protocol's: a
 // link to such an item then fails.
 func (f *Folder) remember(e *tree.Entry, n *node, name string, info tree.Info) {
-	if !e.Linked || !f.opts.Metadata.HardLinks || info.Kind == tree.Folder {
+	if !e.Linked || !f.meta.HardLinks || info.Kind == tree.Folder {
 		return
 	}
 	f.mu.Lock()

@@ -13,7 +13,9 @@ import (
 )
 
 func linked(t testing.TB, dir string) *Folder {
-	return open(t, dir, Options{Metadata: tree.Metadata{HardLinks: true}})
+	f := open(t, dir, Options{})
+	f.Grant(tree.Metadata{HardLinks: true}, nil)
+	return f
 }
 
 func linkEntry(id, to uint64, name string) *tree.Entry {

@@ -14,7 +14,7 @@ func (f *Folder) Keep(e *tree.Entry) error {
 	if err != nil {
 		return fail("keeping", e.Name, err)
 	}
-	if e.Linked && f.opts.Metadata.HardLinks {
+	if e.Linked && f.meta.HardLinks {
 		if err := f.Remember(e, ""); err != nil {
 			return err
 		}
@@ -65,6 +65,17 @@ func (f *Folder) Touch(e *tree.Entry) error {
 	if err == nil {
 		lost, err = tree.ApplyFile(file, f.apply(e, false))
 		err = errors.Join(err, file.Close())
+	}
+	if errors.Is(err, fs.ErrPermission) && file == nil {
+		// Not to be opened, even by its owner: there is another way to all but
+		// the bytes.
+		var seen tree.Info
+		if seen, err = n.dir.Lstat(e.Name); err == nil && seen.Kind != tree.File {
+			err = tree.ErrNotRegular
+		}
+		if err == nil {
+			lost, err = n.dir.ApplyTo(e.Name, seen, f.apply(e, false))
+		}
 	}
 	if err != nil {
 		return f.fail("touching", e, err)

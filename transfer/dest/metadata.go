@@ -6,10 +6,19 @@ import (
 	"ferry/transfer/tree"
 )
 
+// Grant says what of entries' Extra, and of their mode bits 07000, is applied;
+// without it nothing is. It comes before anything else. Lost, if not nil, is told
+// what of an entry that is made otherwise could not be applied: when it has its
+// name, of folders when they are finished, of the destination in Finish. It may
+// be called from several goroutines.
+func (f *Folder) Grant(m tree.Metadata, lost func(id uint64, lost []tree.Loss)) {
+	f.meta, f.lost = m, lost
+}
+
 // apply is the metadata of e as it is to be applied here. Fresh says that this
 // delivery made the item.
 func (f *Folder) apply(e *tree.Entry, fresh bool) *tree.Apply {
-	return &tree.Apply{Mode: e.Mode, MTime: e.MTime, Extra: e.Extra, Granted: f.opts.Metadata, Accounts: f.accounts, Fresh: fresh}
+	return &tree.Apply{Mode: e.Mode, MTime: e.MTime, Extra: e.Extra, Granted: f.meta, Accounts: f.accounts, Fresh: fresh}
 }
 
 // withoutXattrs turns a so that the item has no attributes at all afterwards:
@@ -28,8 +37,8 @@ func withoutXattrs(a *tree.Apply) {
 
 // lose tells what of an entry could not be applied.
 func (f *Folder) lose(id uint64, lost []tree.Loss) {
-	if len(lost) > 0 && f.opts.Lost != nil {
-		f.opts.Lost(id, lost)
+	if len(lost) > 0 && f.lost != nil {
+		f.lost(id, lost)
 	}
 }
 

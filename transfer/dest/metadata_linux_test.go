@@ -126,7 +126,8 @@ func TestReusedPartHasNoAttributesLeft(t *testing.T) {
 
 func TestNodesInTheWayOfOthers(t *testing.T) {
 	dir := t.TempDir()
-	f := open(t, dir, Options{Metadata: tree.Metadata{Devices: true}})
+	f := open(t, dir, Options{})
+	f.Grant(tree.Metadata{Devices: true}, nil)
 	must(t, os.WriteFile(filepath.Join(dir, "file"), []byte("mine"), 0o600))
 	must(t, os.Mkdir(filepath.Join(dir, "folder"), 0o700))
 	node := func(name string) *tree.Entry {
@@ -156,14 +157,15 @@ func TestNodesInTheWayOfOthers(t *testing.T) {
 // childMeta delivers, as a user without privileges, what takes one, and prints
 // what was lost of each entry.
 func childMeta(dir string) error {
-	f, err := Open(dir, Options{Metadata: everything, Lost: func(id uint64, all []tree.Loss) {
-		for _, l := range all {
-			fmt.Println(id, l.What)
-		}
-	}})
+	f, err := Open(dir, Options{})
 	if err != nil {
 		return err
 	}
+	f.Grant(everything, func(id uint64, all []tree.Loss) {
+		for _, l := range all {
+			fmt.Println(id, l.What)
+		}
+	})
 	defer f.Close()
 	self := uint32(os.Geteuid())
 	mine, root := &tree.Owner{UID: self, GID: self}, &tree.Owner{UID: 0, GID: 0, User: "root"}
@@ -250,7 +252,8 @@ func TestPartWithItsFinalOwnerIsTakenUp(t *testing.T) {
 	b := content(2*chunk, 1)
 	e := fileEntry("f", len(b))
 	e.Extra = &tree.Extra{Owner: &tree.Owner{UID: 4711, GID: 4712}}
-	f := open(t, dir, Options{Metadata: tree.Metadata{Owner: true, Numeric: true}})
+	f := open(t, dir, Options{})
+	f.Grant(tree.Metadata{Owner: true, Numeric: true}, nil)
 	p, err := f.Begin(e)
 	must(t, err)
 	fill(t, p, b, all)

@@ -45,6 +45,7 @@ type Partial struct {
 	wrote   atomic.Bool           // this run wrote to it
 	dirty   atomic.Int64          // bytes written since startWriteBack, about
 	whole   bool                  // written by Write
+	sparse  bool                  // see KeepHoles
 	spilled bool                  // synced and closed at Seal, for want of handles
 	sealed  bool
 	ended   bool // published, discarded or poisoned

@@ -15,8 +15,8 @@ var (
 	ErrTooMany = errors.New("too many items would be deleted")
 	// ErrSourceChanged: by now a source folder may not have what it had.
 	ErrSourceChanged = errors.New("the folder it was copied from has changed since, so nothing is deleted in it")
-	// errMounted keeps a removal inside of one file system.
-	errMounted = errors.New("another file system is mounted there")
+	// ErrMounted keeps a removal inside of one file system.
+	ErrMounted = errors.New("another file system is mounted there")
 )
 
 // Prune says what is to be removed from a destination after a delivery: what

@@ -164,7 +164,7 @@ func (r *pruneRun) remove(d *tree.Dir, twins []twin, rel, name string, how remov
 	case err == nil && (r.kept(twins, rel, folder) || r.isSource(info) || slices.ContainsFunc(how.spared, info.SameFile)):
 		return false, nil
 	case err == nil && folder && info.Dev != how.dev:
-		err = errMounted
+		err = ErrMounted
 	case err == nil && how.depth > tree.MaxDepth:
 		err = tree.ErrTooDeep
 	}

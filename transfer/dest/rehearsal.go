@@ -23,6 +23,9 @@ type Rehearsal struct {
 
 	mu    sync.Mutex
 	nodes map[uint64]*tree.Dir // by entry id; nil is a folder that would be made
+	// names are what is there of items that hard links may come to; at most
+	// tree.MaxHardLinks.
+	names map[uint64]tree.Info
 }
 
 // Rehearse looks at the folder at path, links in path followed. What would keep
@@ -32,7 +35,7 @@ func Rehearse(path string) (*Rehearsal, error) {
 	if err != nil {
 		return nil, fail("opening", "", err)
 	}
-	r := &Rehearsal{dirs: tree.NewDirs(maxFolderHandles), nodes: make(map[uint64]*tree.Dir)}
+	r := &Rehearsal{dirs: tree.NewDirs(maxFolderHandles), nodes: make(map[uint64]*tree.Dir), names: make(map[uint64]tree.Info)}
 	for p := abs; ; p = filepath.Dir(p) {
 		info, err := os.Stat(p)
 		if err == nil && !info.IsDir() {

@@ -115,6 +115,13 @@ func (v *volume) forgetState(dir *tree.Dir) {
 	v.mu.Unlock()
 }
 
+// usesState reports whether the state folder was opened, and not removed since.
+func (v *volume) usesState() bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.state != nil
+}
+
 // removeState removes the state folder if it is there and empty.
 func (v *volume) removeState() error {
 	v.mu.Lock()

@@ -21,7 +21,7 @@ func (f *Folder) MakeLink(e *tree.Entry, replace bool) (same bool, err error) {
 	if err != nil {
 		return false, fail("linking", e.Name, err)
 	}
-	if m := f.opts.Metadata; m.Owner || m.Xattrs || m.HardLinks {
+	if m := f.meta; m.Owner || m.Xattrs || m.HardLinks {
 		// Whoever may write to the folder could put another item in the place of
 		// the new link, which would then get the owner, or be linked to.
 		same, err = f.stageLink(n, e, replace)
@@ -89,7 +89,7 @@ func (f *Folder) sameLink(n *node, e *tree.Entry, info tree.Info) (bool, error) 
 	if err != nil || target != e.Target {
 		return false, err
 	}
-	if m := f.opts.Metadata; m.Owner || m.Xattrs || info.MTime != e.MTime {
+	if m := f.meta; m.Owner || m.Xattrs || info.MTime != e.MTime {
 		err = f.metadataOnly(n, e, info)
 	} else {
 		f.remember(e, n, e.Name, info)

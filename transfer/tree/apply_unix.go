@@ -3,7 +3,9 @@
 package tree
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"runtime"
 
@@ -105,7 +107,7 @@ func (a *Apply) to(item held, kind Kind) (lost losses, err error) {
 			return lost, err
 		}
 		if special&0o6000 != 0 && (extra.Owner == nil || lost.has(AttrOwner)) {
-			lost.add(AttrSpecial, errors.New("the owner could not be set"))
+			lost.add(AttrSpecial, fmt.Errorf("the owner could not be set: %w", unix.EPERM))
 			special &^= 0o6000
 		}
 	}
@@ -119,6 +121,9 @@ func (a *Apply) to(item held, kind Kind) (lost losses, err error) {
 		}
 	}
 	for _, x := range acls {
+		if now, err := item.getXattr(x.Name); err == nil && bytes.Equal(now, x.Value) {
+			continue
+		}
 		if err := item.setXattr(x.Name, x.Value); err != nil {
 			if !losable(err) {
 				return lost, err
@@ -128,6 +133,10 @@ func (a *Apply) to(item held, kind Kind) (lost losses, err error) {
 	}
 	if err := a.checkSpecial(item, special, &lost); err != nil {
 		return lost, err
+	}
+	now, err := item.stat()
+	if err != nil || now.MTime == a.MTime {
+		return lost, err // an item that has it all keeps its ctime too
 	}
 	err = item.setTime(a.MTime)
 	if err != nil && kind != File && kind != Folder && losable(err) {
@@ -167,19 +176,17 @@ func (a *Apply) owner(item held, o *Owner, lost *losses) error {
 // mode sets the permission bits, and of 07000 those in special.
 func (a *Apply) mode(item held, kind Kind, special uint32, lost *losses) error {
 	want := a.Mode&0o777 | special
-	if kind == Folder {
-		now, err := item.stat()
-		if err != nil {
-			return err
-		}
-		if !a.Granted.Owner {
-			want |= now.Mode & 0o7000
-		}
-		if want == now.Mode {
-			return nil
-		}
+	now, err := item.stat()
+	if err != nil {
+		return err
 	}
-	err := item.chmod(want)
+	if kind == Folder && !a.Granted.Owner {
+		want |= now.Mode & 0o7000
+	}
+	if want == now.Mode {
+		return nil
+	}
+	err = item.chmod(want)
 	if err == unix.EPERM && special != 0 {
 		// Some file systems and sandboxes refuse these bits.
 		if err = item.chmod(want &^ special); err == nil {

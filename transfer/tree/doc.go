@@ -23,5 +23,5 @@
 //
 // The package starts no goroutine. A Walk runs in its caller's; a Dirs and its
 // folders may be used from many. One walk holds the names of one folder per
-// level of the current path, about 50 bytes each.
+// level of the current path, about 50 bytes each; a List is in memory whole.
 package tree

@@ -17,14 +17,14 @@ type Metadata struct {
 // Limits of the extended attributes of one item, those of the wire
 // (framing/PROTOCOL.md section 5.1). What is beyond is left out and reported.
 const (
-	maxXattrs     = 4096
-	maxXattrName  = 255       // bytes
-	maxXattrValue = 64 << 10  // bytes
-	maxXattrBytes = 128 << 10 // names and values together
+	MaxXattrs     = 4096
+	MaxXattrName  = 255       // bytes
+	MaxXattrValue = 64 << 10  // bytes
+	MaxXattrBytes = 128 << 10 // names and values together
 )
 
-// maxOwnerID is the highest uid or gid; the next means "leave it" to chown(2).
-const maxOwnerID = 1<<32 - 2
+// MaxOwnerID is the highest uid or gid; the next means "leave it" to chown(2).
+const MaxOwnerID = 1<<32 - 2
 
 // Extra is what an entry has beyond mode and mtime. Nobody changes one that
 // others may see.
@@ -47,16 +47,19 @@ type Xattr struct {
 	Value []byte
 }
 
-// Attr is a kind of metadata. The values are those of the wire.
+// Attr is a kind of metadata. The values up to AttrTime are those of the wire;
+// the two after it say what became of an item as a whole, and never cross it.
 type Attr uint8
 
 // The kinds.
 const (
-	AttrOwner   Attr = 1 << iota // user or group
-	AttrSpecial                  // set-user-id, set-group-id and sticky bits
-	AttrXattrs                   // extended attributes but ACLs
-	AttrACL                      // POSIX ACLs
-	AttrTime                     // mtime, of a symbolic link or special file
+	AttrOwner       Attr = 1 << iota // user or group
+	AttrSpecial                      // set-user-id, set-group-id and sticky bits
+	AttrXattrs                       // extended attributes but ACLs
+	AttrACL                          // POSIX ACLs
+	AttrTime                         // mtime, of a symbolic link or special file
+	AttrHardLink                     // a further name, sent as an item of its own
+	AttrSpecialFile                  // a device, FIFO or socket, left out
 )
 
 func (a Attr) String() string {
@@ -71,6 +74,10 @@ func (a Attr) String() string {
 		return "ACL"
 	case AttrTime:
 		return "mtime"
+	case AttrHardLink:
+		return "hard link"
+	case AttrSpecialFile:
+		return "special file"
 	}
 	return "metadata"
 }
@@ -123,7 +130,7 @@ var errXattrs = errors.New("too many or too large extended attributes to be sent
 // checkXattr returns an error that wraps ErrName unless the name can be given to
 // the system.
 func checkXattr(name string) error {
-	if name == "" || len(name) > maxXattrName || strings.IndexByte(name, 0) >= 0 {
+	if name == "" || len(name) > MaxXattrName || strings.IndexByte(name, 0) >= 0 {
 		return ErrName
 	}
 	return nil

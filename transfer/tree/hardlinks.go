@@ -8,9 +8,12 @@ const MaxHardLinks = 1 << 17
 // that is met when it is full are sent as items of their own, and counted. It
 // belongs to one goroutine at a time.
 type HardLinks struct {
-	max    int
-	seen   map[inode]*linkedItem
-	copies uint64
+	max  int
+	seen map[inode]*linkedItem
+	// dropped are items that were forgotten before all their names were met. The
+	// receiver does not know that, and goes on remembering them.
+	dropped int
+	copies  uint64
 }
 
 type inode struct{ dev, ino uint64 }
@@ -42,10 +45,11 @@ func (h *HardLinks) meet(id uint64, info Info) (first uint64, more bool) {
 	// The number of an item that was removed may be another one's by now.
 	if it != nil && (it.kind != info.Kind || it.size != info.Size || it.mtime != info.MTime) {
 		delete(h.seen, key)
+		h.dropped++
 		it = nil
 	}
 	if it == nil {
-		if len(h.seen) >= h.max {
+		if len(h.seen)+h.dropped >= h.max {
 			h.copies++
 			return 0, false
 		}

@@ -198,6 +198,20 @@ func TestNothingIsTakenWhereRulesCannotBeRead(t *testing.T) {
 	}
 }
 
+// The limit on rules is for one place: what a folder has is forgotten after it.
+func TestRulesOfSiblingsDoNotAddUp(t *testing.T) {
+	dir := t.TempDir()
+	for i := range 3 {
+		sub := mkdir(t, dir, fmt.Sprint(i))
+		file(t, strings.Repeat("x\n", MaxRules/2-1), sub, IgnoreFile)
+		file(t, "", sub, "x")
+		file(t, "", sub, "y")
+	}
+	taken, _, problems := choose(t, dir, Selection{IgnoreFile: IgnoreFile})
+	same(t, "taken", taken, []string{"0/", "0/.ferryignore", "0/y", "1/", "1/.ferryignore", "1/y", "2/", "2/.ferryignore", "2/y"})
+	same(t, "problems", problems, nil)
+}
+
 func TestWalkObeysSizes(t *testing.T) {
 	dir := t.TempDir()
 	mkdir(t, dir, "sub")

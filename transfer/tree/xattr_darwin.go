@@ -69,7 +69,7 @@ func (h heldFile) getXattr(name string) ([]byte, error) {
 	if err != nil || n == 0 {
 		return nil, err
 	}
-	if n > maxXattrValue {
+	if n > MaxXattrValue {
 		return nil, errXattrs // a resource fork has any size
 	}
 	b := make([]byte, n)

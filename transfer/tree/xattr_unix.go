@@ -88,7 +88,7 @@ func readXattrs(item held, lost *losses) (all []Xattr, missing bool) {
 	}
 	slices.Sort(names)
 	root := os.Geteuid() == 0
-	room := maxXattrBytes
+	room := MaxXattrBytes
 	for _, name := range slices.Compact(names) {
 		if !transferable(name, root) {
 			continue
@@ -97,7 +97,7 @@ func readXattrs(item held, lost *losses) (all []Xattr, missing bool) {
 		if absentXattr(err) {
 			continue // gone since
 		}
-		if err == nil && (len(all) == maxXattrs || len(value) > maxXattrValue || len(name)+len(value) > room) {
+		if err == nil && (len(all) == MaxXattrs || len(value) > MaxXattrValue || len(name)+len(value) > room) {
 			err = errXattrs
 		}
 		if err == nil {

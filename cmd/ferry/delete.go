@@ -1,0 +1,77 @@
+package main
+
+import (
+	"errors"
+	"os"
+
+	"github.com/urfave/cli/v2"
+
+	"ferry/transfer"
+)
+
+// defaultMaxDelete is how many items --delete removes unless told otherwise:
+// more than most days bring, and less than a wrong SRC would cost.
+const defaultMaxDelete = 1000
+
+const deleteHelp = "With --delete, what DEST has in the folders that were copied and SRC has not is removed,\n" +
+	"once everything was copied and nothing failed. What --exclude and its like leave out is\n" +
+	"left alone, and no link is followed. If a folder of SRC has changed meanwhile, nothing is\n" +
+	"removed in it, and copy ends with 1."
+
+func deleteFlags() []cli.Flag {
+	return []cli.Flag{
+		boolFlag("delete", "remove from the folders that were copied what SRC has not, after everything else succeeded"),
+		&cli.Int64Flag{Name: "max-delete", Usage: "with --delete: remove nothing at all if more than `N` items would go", Value: defaultMaxDelete},
+	}
+}
+
+// deleteOf reads the flags about deleting; nil without --delete.
+func deleteOf(c *cli.Context, list *sourceList) (*transfer.Delete, error) {
+	limit := c.Int64("max-delete")
+	switch {
+	case !c.Bool("delete") && c.IsSet("max-delete"):
+		return nil, usagef("copy", "--max-delete goes with --delete")
+	case !c.Bool("delete"):
+		return nil, nil
+	case limit < 0:
+		return nil, usagef("copy", "--max-delete is a number of items, and not %d", limit)
+	case c.IsSet("files-from"):
+		return nil, usagef("copy", "--delete compares whole folders, and does not go with --files-from")
+	case c.String("on-conflict") == "rename":
+		return nil, usagef("copy", "--delete would remove what --on-conflict rename makes: they exclude each other")
+	case !list.hasFolder(c.Bool("follow")):
+		return nil, usagef("copy", "--delete needs a folder to copy: with what should DEST be compared?")
+	}
+	return &transfer.Delete{Max: limit}, nil
+}
+
+// hasFolder reports whether one of the sources is a folder.
+func (l *sourceList) hasFolder(follow bool) bool {
+	for _, s := range l.sources {
+		look := os.Lstat
+		if follow || s.Contents {
+			look = os.Stat
+		}
+		if info, err := look(s.Path); err == nil && info.IsDir() {
+			return true
+		}
+	}
+	return false
+}
+
+// keeps reports whether path, relative to the destination, is the manifest's own,
+// which no source has.
+func (m *manifest) keeps(path string) bool {
+	return m != nil && (path == m.reserved[0] || path == m.reserved[1])
+}
+
+// tooMany gives the refusal to delete its next step.
+func tooMany(err error) error {
+	if !errors.Is(err, transfer.ErrTooManyDeletions) {
+		return err
+	}
+	return &exitError{exit: exitIncomplete, err: err, hint: "look at it with --dry-run; --max-delete N allows more"}
+}
+
+// errNothingDeleted: a source is missing, so that its copy would look like extra.
+var errNothingDeleted = errors.New("nothing is deleted in it, since not everything is there to be copied")

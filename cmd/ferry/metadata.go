@@ -1,0 +1,100 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/urfave/cli/v2"
+
+	"ferry/framing"
+	"ferry/transfer"
+	"ferry/transfer/tree"
+)
+
+// metadataFlags say what of an item is kept beyond mode and time. On receive they
+// permit what the sender wishes for.
+func metadataFlags(receive bool) []cli.Flag {
+	verb, all := "keep ", "all of these: --owner --xattrs --hard-links --devices"
+	if receive {
+		verb, all = "let the sender set ", "permit all of these: --owner --xattrs --hard-links --devices"
+	}
+	flags := []cli.Flag{
+		boolFlag("archive", all, "a"),
+		boolFlag("owner", verb+"user and group, by name where that is known, and the set-id and sticky bits"),
+		boolFlag("xattrs", verb+"extended attributes, and with them POSIX ACLs"),
+		boolFlag("hard-links", verb+"names of one file as such; without it each becomes a file of its own"),
+		boolFlag("devices", verb+"devices, FIFOs and sockets, as what they are; without it they are left out"),
+		boolFlag("strict", "end with 1 if some of that could not be applied"),
+	}
+	if !receive {
+		flags = append(flags, boolFlag("numeric-ids", "with --owner: keep the numbers, whatever their names"))
+	}
+	return flags
+}
+
+// metadataOf reads them.
+func metadataOf(c *cli.Context) (tree.Metadata, error) {
+	all := c.Bool("archive")
+	m := tree.Metadata{
+		Owner:     all || c.Bool("owner"),
+		Numeric:   c.Bool("numeric-ids"),
+		Xattrs:    all || c.Bool("xattrs"),
+		HardLinks: all || c.Bool("hard-links"),
+		Devices:   all || c.Bool("devices"),
+	}
+	if m.Numeric && !m.Owner {
+		return m, usagef(c.Command.Name, "--numeric-ids goes with --owner or --archive")
+	}
+	return m, nil
+}
+
+// errLost is why --strict is not content.
+var errLost = errors.New("delivered, but not with all the metadata that was asked for")
+
+// strictError is errLost for a delivery that lost metadata.
+func strictError(r transfer.Result) error {
+	if len(r.Lost) == 0 {
+		return nil
+	}
+	return &exitError{exit: exitIncomplete, err: errLost}
+}
+
+// lossText says for people what kind of metadata some items do not have.
+func lossText(l transfer.Loss) string {
+	what := l.What.String()
+	switch {
+	case l.Items == 0 && l.Code != framing.CodeDeclined:
+		return fmt.Sprintf("%s: not applied: %v", what, l.Code)
+	case l.Items == 0 && l.Remote:
+		return fmt.Sprintf("%s: not applied: the other side was not given %s or --archive", what, permission(l.What))
+	case l.Items == 0:
+		return fmt.Sprintf("%s: offered, and not taken without %s or --archive", what, permission(l.What))
+	}
+	text := fmt.Sprintf("%s: not applied to %s: %v", what, items(l.Items), l.Code)
+	if l.Path != "" {
+		text += "; the first is " + show(l.Path)
+	}
+	return text
+}
+
+// permission is the flag that a kind of metadata needs on both sides.
+func permission(what tree.Attr) string {
+	switch what {
+	case tree.AttrXattrs, tree.AttrACL:
+		return "--xattrs"
+	case tree.AttrHardLink:
+		return "--hard-links"
+	case tree.AttrSpecialFile:
+		return "--devices"
+	}
+	return "--owner"
+}
+
+// warnedText is what is said of one item with --verbose; the end sums them up.
+func warnedText(e transfer.ItemWarned) string {
+	text := fmt.Sprintf("%v not applied: %s: %v", e.What, show(e.Path), e.Code)
+	if e.Remote {
+		text += " (at the other side)"
+	}
+	return text
+}

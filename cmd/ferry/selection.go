@@ -1,0 +1,221 @@
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"runtime"
+
+	"github.com/urfave/cli/v2"
+
+	"ferry/transfer"
+	"ferry/transfer/tree"
+)
+
+// selectionArgs are the flags about what is sent. Those with rules share one list,
+// since their order on the command line decides across them.
+type selectionArgs struct {
+	rules []ruleArg
+}
+
+// ruleArg is one --exclude, --include or --exclude-from.
+type ruleArg struct {
+	flag, value string
+}
+
+// ruleFlag adds the values of one flag to the shared list.
+type ruleFlag struct {
+	args *selectionArgs
+	flag string
+}
+
+func (f ruleFlag) Set(value string) error {
+	f.args.rules = append(f.args.rules, ruleArg{f.flag, value})
+	return nil
+}
+
+// String is the default that help shows: none.
+func (f ruleFlag) String() string { return "" }
+
+const (
+	excludeFlag     = "exclude"
+	includeFlag     = "include"
+	excludeFromFlag = "exclude-from"
+)
+
+const selectionHelp = `Rules are those of gitignore, relative to each PATH and with / at the start anchored
+there; a PATH that is a file is matched by its name. The last rule that matches decides,
+in the order of the command line, and nothing below a folder that is left out comes back.`
+
+func (a *selectionArgs) flags() []cli.Flag {
+	rule := func(name, usage string) cli.Flag {
+		return &cli.GenericFlag{Name: name, Usage: usage, Value: ruleFlag{a, name}}
+	}
+	return []cli.Flag{
+		rule(excludeFlag, "leave out what matches `PATTERN`; may be repeated, as the next two"),
+		rule(includeFlag, "take what matches `PATTERN` though an earlier rule leaves it out, as --exclude '!PATTERN'"),
+		rule(excludeFromFlag, "take rules from `FILE`, one a line as in .gitignore"),
+		boolFlag("ferryignore", "obey the rules of "+tree.IgnoreFile+" files in the folders; those of the flags have the last word"),
+		&cli.StringFlag{Name: "files-from", Usage: "send only the paths that `FILE` lists, one a line, relative to the one PATH; a listed folder is taken whole; - is standard input"},
+		boolFlag("from0", "the paths of --files-from end in a zero byte, as those of find -print0"),
+		&cli.StringFlag{Name: "max-size", Usage: "leave out files larger than `SIZE`, such as 4096, 64K or 1.5GiB"},
+		&cli.StringFlag{Name: "min-size", Usage: "leave out files smaller than `SIZE`"},
+		boolFlag("one-file-system", "leave out folders on other file systems than their PATH"),
+	}
+}
+
+// selection reads the flags and the files that they name.
+func (a *selectionArgs) selection(c *cli.Context, env *Env) (tree.Selection, error) {
+	verb := c.Command.Name
+	var s tree.Selection
+	var err error
+	if s.Filter, err = a.filter(c.Context, verb); err != nil {
+		return s, err
+	}
+	if s.Sizes, err = sizesOf(c); err != nil {
+		return s, err
+	}
+	if c.Bool("ferryignore") {
+		s.IgnoreFile = tree.IgnoreFile
+	}
+	s.OneFileSystem = c.Bool("one-file-system")
+	switch {
+	case s.OneFileSystem && runtime.GOOS == "windows":
+		return s, usagef(verb, "--one-file-system is not known on Windows")
+	case c.Bool("from0") && !c.IsSet("files-from"):
+		return s, usagef(verb, "--from0 goes with --files-from")
+	case c.IsSet("files-from"):
+		s.List, err = listOf(c, env)
+	}
+	return s, err
+}
+
+// filter compiles the rules, nil if there are none.
+func (a *selectionArgs) filter(ctx context.Context, verb string) (*tree.Filter, error) {
+	var rules []tree.Rule
+	for _, arg := range a.rules {
+		more, err := arg.read(ctx)
+		if err != nil {
+			return nil, usagef(verb, "%v", err)
+		}
+		rules = append(rules, more...)
+	}
+	if len(rules) == 0 {
+		return nil, nil
+	}
+	for i := range rules {
+		// To git such a line is no error; here what it was to keep back would be sent.
+		if rules[i].Dead() {
+			return nil, usagef(verb, "the pattern %s can match nothing: it is empty, ends in a lone backslash, or has a [ without its ] or an unknown class", &rules[i])
+		}
+	}
+	f, err := tree.NewFilter(rules)
+	if err != nil {
+		return nil, usagef(verb, "%v", err)
+	}
+	return f, nil
+}
+
+func (a ruleArg) read(ctx context.Context) ([]tree.Rule, error) {
+	one := tree.ExcludeRule
+	switch a.flag {
+	case excludeFromFlag:
+		return readFile(ctx, a.value, func(f io.Reader) ([]tree.Rule, error) { return tree.ReadRules(f, a.value) })
+	case includeFlag:
+		one = tree.IncludeRule
+	}
+	r, err := one(a.value)
+	return []tree.Rule{r}, err
+}
+
+func sizesOf(c *cli.Context) (tree.SizeRange, error) {
+	var r tree.SizeRange
+	for _, flag := range []string{"min-size", "max-size"} {
+		if !c.IsSet(flag) {
+			continue
+		}
+		size, err := tree.ParseSize(c.String(flag))
+		if err != nil {
+			return r, usagef(c.Command.Name, "--%s: %v", flag, err)
+		}
+		if flag == "min-size" {
+			r.Min = size
+		} else {
+			r.Max = &size
+		}
+	}
+	if r.Max != nil && r.Min > *r.Max {
+		return r, usagef(c.Command.Name, "--min-size is above --max-size, which leaves out every file")
+	}
+	return r, nil
+}
+
+// listOf reads --files-from, all of it before the other side is waited for: a
+// path that could never be sent is a mistake in the command.
+func listOf(c *cli.Context, env *Env) (*tree.List, error) {
+	verb, path, from0 := c.Command.Name, c.String("files-from"), c.Bool("from0")
+	var list *tree.List
+	var err error
+	if path == "-" {
+		list, err = readWhile(c.Context, func() (*tree.List, error) { return tree.ReadList(env.Stdin, "standard input", from0) })
+	} else {
+		list, err = readFile(c.Context, path, func(f io.Reader) (*tree.List, error) { return tree.ReadList(f, path, from0) })
+	}
+	if err != nil {
+		return nil, usagef(verb, "--files-from: %v", err)
+	}
+	if list.Empty() {
+		return nil, usagef(verb, "nothing to send: the list of --files-from is empty")
+	}
+	return list, nil
+}
+
+func readFile[T any](ctx context.Context, path string, read func(io.Reader) (T, error)) (T, error) {
+	return readWhile(ctx, func() (none T, err error) {
+		f, err := os.Open(path)
+		if err != nil {
+			return none, err
+		}
+		defer f.Close() // only read: nothing to lose
+		return read(f)
+	})
+}
+
+// readWhile gives up waiting for read when ctx ends, since it may stand still on a
+// pipe. It is left behind then, and ends with the process.
+func readWhile[T any](ctx context.Context, read func() (T, error)) (T, error) {
+	type result struct {
+		value T
+		err   error
+	}
+	got := make(chan result, 1) // so that the reader left behind can end
+	go func() {
+		v, err := read()
+		got <- result{v, err}
+	}()
+	select {
+	case r := <-got:
+		return r.value, r.err
+	case <-ctx.Done():
+		var none T
+		return none, context.Cause(ctx)
+	}
+}
+
+// selects refuses a selection that cannot be meant: a list for something else than
+// one folder, and one that leaves out everything.
+func (l *sourceList) selects(ctx context.Context, verb string, o transfer.SendOptions) error {
+	if o.Select.List != nil && (len(l.sources)+len(l.missing) != 1 || !l.folder) {
+		return usagef(verb, "--files-from goes with one PATH, the folder that the list is relative to")
+	}
+	nothing, err := transfer.NothingSelected(ctx, o)
+	switch {
+	case err != nil:
+		return err
+	case nothing && o.Select.List != nil:
+		return usagef(verb, "nothing to send: nothing that --files-from lists is there, or all of it is left out")
+	case nothing:
+		return usagef(verb, "nothing to send: the rules and limits given leave out everything")
+	}
+	return nil
+}

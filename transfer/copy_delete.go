@@ -1,0 +1,142 @@
+package transfer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"ferry/framing"
+	"ferry/transfer/dest"
+	"ferry/transfer/tree"
+)
+
+// pruner is a destination that Delete works on.
+type pruner interface {
+	Prune(context.Context, *dest.Prune) error
+}
+
+// deletion is what Copy does about ReceiveOptions.Delete. The folders to be
+// compared with are opened before the delivery, and stay open: a source that is
+// taken away meanwhile must not look like an empty one.
+type deletion struct {
+	Delete
+	dirs    *tree.Dirs
+	sources []dest.PruneSource
+	send    SendOptions
+	unsure  error // a source that could not be opened: nothing may be deleted
+}
+
+// ErrTooManyDeletions is returned by Copy, wrapped, when Delete.Max is not enough.
+var ErrTooManyDeletions = dest.ErrTooMany
+
+// newDeletion looks at the sources. One that cannot be opened most likely fails
+// in the delivery too.
+func newDeletion(s SendOptions, d Delete) (*deletion, error) {
+	if s.Select.List != nil {
+		return nil, &Error{Op: "deleting:", Code: framing.CodeUnsupported, Err: errors.New("of a list of paths, what the source has beside them is not known")}
+	}
+	del := &deletion{Delete: d, dirs: tree.NewDirs(openFolders), send: s}
+	for _, src := range s.Sources {
+		p := dest.PruneSource{Name: src.Name}
+		if src.Contents {
+			p.Name = ""
+		}
+		if src.Reader == nil {
+			folder, err := wholeFolder(src.Source, s.Follow)
+			if err == nil && folder {
+				if p.Dir, err = del.dirs.Open(src.Path); err == nil {
+					p.Before, err = p.Dir.Stat()
+				}
+			}
+			if err != nil && del.unsure == nil {
+				del.unsure = sourceError("looking for", src.Path, err)
+			}
+		}
+		del.sources = append(del.sources, p)
+	}
+	return del, nil
+}
+
+// wholeFolder tells whether a source is a folder, and not a link that is sent
+// as one.
+func wholeFolder(src tree.Source, follow bool) (bool, error) {
+	look := os.Lstat
+	if follow || src.Contents {
+		look = os.Stat
+	}
+	info, err := look(src.Path)
+	return err == nil && info.IsDir(), err
+}
+
+// run deletes after a delivery that succeeded, and counts in result.
+func (d *deletion) run(ctx context.Context, dst Destination, result *Result) error {
+	if d.unsure != nil {
+		return d.unsure
+	}
+	p, ok := dst.(pruner)
+	if !ok {
+		return &Error{Op: "deleting:", Code: framing.CodeUnsupported, Err: errors.New("this destination does not know how")}
+	}
+	t := newTracker(d.send.Observer)
+	t.result = *result
+	t.enter(PhaseDeleting)
+	err := p.Prune(ctx, &dest.Prune{
+		Sources: d.sources, Select: d.send.Select, Follow: d.send.Follow, Max: d.Max, Keep: d.Keep,
+		Removed: t.deleted,
+		Failed: func(path string, err error) {
+			t.failed(deletionError(path, err))
+		},
+		Left: func(path string) { t.tell(Notice{Path: path, Err: errLeft}) },
+	})
+	elapsed := result.Elapsed
+	*result = t.final()
+	result.Elapsed += elapsed
+	switch {
+	case errors.Is(err, dest.ErrTooMany):
+		return fmt.Errorf("%w, so none is", err)
+	case err != nil:
+		return destinationError("deleting", "", err)
+	case result.Failed > 0:
+		return fmt.Errorf("%w: %d were not deleted", ErrIncomplete, result.Failed)
+	}
+	return nil
+}
+
+// deletionError classifies what keeps an item from being deleted.
+func deletionError(path string, err error) *Error {
+	failed := destinationError("deleting", path, err)
+	switch {
+	case errors.Is(err, dest.ErrSourceChanged):
+		failed.Code = framing.CodeChanged
+	case errors.Is(err, dest.ErrMounted):
+		failed.Code = framing.CodeUnsupported
+	}
+	var inner *dest.Error
+	if errors.As(failed.Err, &inner) {
+		failed.Err = inner.Err // it says step and path again
+	}
+	return failed
+}
+
+// errLeft is told of a folder that the source has not.
+var errLeft = errors.New("not deleted, since something in it is to stay")
+
+// deleted counts an item that Delete removed, or would remove.
+func (t *tracker) deleted(path string, info tree.Info) {
+	t.mu.Lock()
+	t.result.Deleted++
+	dry := t.result.DryRun
+	t.mu.Unlock()
+	e := ItemDeleted{DryRun: dry, Path: path, Kind: info.Kind, Size: -1}
+	if info.Kind == tree.File {
+		e.Size = info.Size
+	}
+	t.tell(e)
+}
+
+// close lets go of the sources.
+func (d *deletion) close() {
+	// Only read handles: nothing is lost if one does not close.
+	_ = d.dirs.Close()
+}

@@ -1,0 +1,128 @@
+package transfer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"ferry/framing"
+	"ferry/transfer/dest"
+	"ferry/transfer/tree"
+)
+
+// admitSymlink applies the rules for symbolic links. ok is false when it settled
+// the entry.
+func (r *receiver) admitSymlink(e *inEntry) (ok bool, err error) {
+	if err := tree.CheckTarget(e.entry.Target); err != nil {
+		return false, r.fail(e, "receiving", &Error{Code: framing.CodeLink, Err: err})
+	}
+	switch r.opt.Links {
+	case LinksSkip:
+		return false, r.skip(e, framing.CodeLink)
+	case LinksSafe:
+		parent := ""
+		if e.parent != nil {
+			parent = e.parent.path()
+		}
+		if tree.TargetEscapes(parent, e.entry.Target) {
+			return false, r.fail(e, "receiving", &Error{Code: framing.CodeLink,
+				Err: errors.New("the link leads out of the tree; --links all keeps such links")})
+		}
+	}
+	return true, nil
+}
+
+func (r *receiver) planSymlink(ctx context.Context, e *inEntry) error {
+	if ok, err := r.admitSymlink(e); err != nil || !ok {
+		return err
+	}
+	return r.planMade(ctx, e, func(found *tree.Info) bool { return found.Kind == tree.Symlink }, r.dst.MakeLink)
+}
+
+// planNode makes a device, FIFO or socket.
+func (r *receiver) planNode(ctx context.Context, e *inEntry) error {
+	return r.planMade(ctx, e, func(found *tree.Info) bool { return found.Special == e.kind }, r.meta.MakeNode)
+}
+
+// maker makes an item that has no content. same says that it is there already.
+type maker func(e *tree.Entry, replace bool) (same bool, err error)
+
+// planMade decides about an item that has no content, and makes it. Alike tells
+// of what stands there whether it can be the same; only make knows.
+func (r *receiver) planMade(ctx context.Context, e *inEntry, alike func(found *tree.Info) bool, put maker) error {
+	t := e.entry
+	found, err := r.lookUp(t)
+	if err != nil {
+		return r.fail(e, "looking up", err)
+	}
+	d := takeNew
+	known := r.replaceable(found)
+	if found != nil && alike(found) && known.Kind != tree.KindOther {
+		same, err := put(t, r.opt.OnConflict == ConflictOverwrite)
+		switch {
+		case err == nil && same:
+			return r.settle(e, StatusSame, "")
+		case err == nil:
+			return r.settle(e, StatusReplaced, "")
+		case destinationError("", "", err).Code != framing.CodeConflict:
+			return r.fail(e, "making", err)
+		}
+	}
+	if found != nil {
+		if d, err = r.ask(ctx, e, found, resolve(known, r.opt.OnConflict)); err != nil {
+			return err
+		}
+	}
+	switch d {
+	case takeNew, takeReplace:
+		same, err := put(t, d == takeReplace)
+		switch {
+		case err != nil:
+			return r.fail(e, "making", err)
+		case same:
+			return r.settle(e, StatusSame, "")
+		case d == takeReplace:
+			return r.settle(e, StatusReplaced, "")
+		}
+		return r.settle(e, StatusDelivered, "")
+	case takeRename:
+		return r.renameMade(e, put)
+	}
+	return r.refuse(e, d)
+}
+
+// replaceable is what the plan takes found for. Where special files are
+// delivered, one that is in the way is an item like others.
+func (r *receiver) replaceable(found *tree.Info) *tree.Info {
+	if found == nil || found.Kind != tree.KindOther || !r.granted.Devices {
+		return found
+	}
+	like := *found
+	like.Kind, like.Size = tree.File, -1
+	return &like
+}
+
+// renameMade makes an item under the first name of the form `name (1)` that is
+// free, unless the same item has one of those before it.
+func (r *receiver) renameMade(e *inEntry, put maker) error {
+	renamed := *e.entry
+	for i := 1; i <= maxRenames; i++ {
+		renamed.Name = dest.Alternative(e.entry.Name, i)
+		same, err := put(&renamed, false)
+		if err == nil && same {
+			return r.settle(e, StatusSame, "")
+		}
+		if err == nil {
+			return r.settle(e, StatusRenamed, renamed.Name)
+		}
+		if code := destinationError("", "", err).Code; code != framing.CodeConflict && code != framing.CodeOtherKind {
+			return r.fail(e, "making", err)
+		}
+	}
+	return r.fail(e, "finding a free name", noFreeName())
+}
+
+// noFreeName: as many names as are tried are taken.
+func noFreeName() error {
+	return &Error{Code: framing.CodeConflict, Err: fmt.Errorf("%d names like it are taken", maxRenames)}
+}

@@ -1,0 +1,54 @@
+package transfer
+
+import (
+	"ferry/framing"
+	"ferry/transfer/tree"
+)
+
+// grantMetadata settles what of the offered metadata is taken: what was permitted
+// and the destination can keep. An archive can keep all.
+func (r *receiver) grantMetadata() {
+	permitted := r.opt.Metadata
+	permitted.Numeric = true // a wish about owners, which needs no permission
+	wish := metadataOf(r.offer.Flags)
+	r.granted = metadataOf(r.offer.Flags & metadataFlags(permitted))
+	r.track.declined(wish, r.granted, framing.CodeDeclined, false)
+	if r.opt.Output != nil {
+		return
+	}
+	d, ok := r.dst.(MetadataDestination)
+	if !ok {
+		r.track.declined(r.granted, tree.Metadata{}, framing.CodeUnsupported, false)
+		r.granted = tree.Metadata{}
+		return
+	}
+	r.meta = d
+	d.Grant(r.granted, r.lose)
+}
+
+// lose takes what could not be applied to an entry. The first word on an entry
+// counts; WARN leaves with the next verdicts, and before that on the entry, so
+// that the sender still knows it. Only that on the destination itself comes later.
+func (r *receiver) lose(id uint64, lost []tree.Loss) {
+	if len(lost) == 0 {
+		return
+	}
+	w := framing.Warn{ID: id, Code: lossCode(lost[0].Err)}
+	for _, l := range lost {
+		w.Attrs |= framing.Attributes(l.What)
+	}
+	r.mu.Lock()
+	e := r.entries[id]
+	path := "."
+	if e != nil {
+		if e.warned {
+			r.mu.Unlock()
+			return
+		}
+		e.warned = true
+		path = e.path()
+	}
+	r.warnings = w.Append(r.warnings)
+	r.mu.Unlock()
+	r.track.lost(path, lost)
+}

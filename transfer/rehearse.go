@@ -1,0 +1,82 @@
+package transfer
+
+import (
+	"errors"
+	"fmt"
+
+	"ferry/framing"
+	"ferry/transfer/dest"
+	"ferry/transfer/tree"
+)
+
+// NewRehearsal looks at the folder at path, which need not be there, as a
+// destination for dry runs.
+func NewRehearsal(path string) (Rehearsal, error) {
+	r, err := dest.Rehearse(path)
+	if err != nil {
+		return nil, destinationError("opening the destination", path, err)
+	}
+	return rehearsal{r}, nil
+}
+
+// rehearsal completes dest.Rehearsal with what a dry run has no use for.
+type rehearsal struct{ *dest.Rehearsal }
+
+func (r rehearsal) Keep(e *tree.Entry) error {
+	if !e.Linked {
+		return nil
+	}
+	return r.Remember(e, "")
+}
+
+func (r rehearsal) Touch(e *tree.Entry) error { return r.Keep(e) }
+
+func (rehearsal) Leftovers() ([]string, error) { return nil, nil }
+func (rehearsal) Finish() error                { return nil }
+
+func (rehearsal) Begin(*tree.Entry) (Partial, error) { return nil, errRehearsed }
+func (rehearsal) Publish([]*Publication) error       { return errRehearsed }
+
+// errRehearsed: a dry run that came to write.
+var errRehearsed = errors.New("a dry run writes nothing")
+
+// rehearse settles a file or stream that a delivery would take. Its plan is made.
+func (r *receiver) rehearse(e *inEntry) error {
+	if err := r.rehearseSpace(e); err != nil {
+		return r.fail(e, "finding room", err)
+	}
+	switch {
+	case e.expect != nil:
+		return r.settle(e, StatusReplaced, "")
+	case !e.rename:
+		return r.settle(e, StatusDelivered, "")
+	}
+	probe := *e.entry
+	for i := 1; i <= maxRenames; i++ {
+		probe.Name = dest.Alternative(e.name, i)
+		found, err := r.lookUp(&probe)
+		if err != nil {
+			return r.fail(e, "looking up", err)
+		}
+		if found == nil {
+			return r.settle(e, StatusRenamed, probe.Name)
+		}
+	}
+	return r.fail(e, "finding a free name", noFreeName())
+}
+
+// rehearseSpace adds an entry to what would be needed. What an unfinished
+// delivery left of it takes no space again.
+func (r *receiver) rehearseSpace(e *inEntry) error {
+	n := max(e.stored()-r.dry.Allocated(e.entry), 0)
+	free, err := r.dst.Free()
+	if err != nil {
+		return destinationError("looking for space", "", err)
+	}
+	if n > free-r.wanted {
+		return &Error{Op: "finding room:", Code: framing.CodeNoSpace, Path: e.path(),
+			Err: fmt.Errorf("it needs %d bytes, and %d are free beside what comes before it", n, max(free-r.wanted, 0))}
+	}
+	r.wanted += n
+	return nil
+}

@@ -1,0 +1,56 @@
+package transfer
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+
+	"ferry/framing"
+	"ferry/transfer/tree"
+)
+
+// ErrNothingSelected is returned by Send, wrapped and before anything is offered,
+// when SendOptions.Select leaves out all there is: a delivery of nothing that
+// succeeds would hide a wrong pattern.
+var ErrNothingSelected = errors.New("the selection leaves out everything")
+
+// NothingSelected reports that Send would fail with ErrNothingSelected, for a
+// caller that wants to know before there is a link. It looks no further than the
+// first item that is selected. A folder that is empty without the selection's
+// doing is sent, and so is one that cannot be read, as a failure.
+func NothingSelected(ctx context.Context, o SendOptions) (bool, error) {
+	if o.Select.IsZero() {
+		return false, nil
+	}
+	dirs := tree.NewDirs(openFolders)
+	defer dirs.Close() // only read handles: nothing is lost if one does not close
+	w := tree.Walk{Dirs: dirs, Follow: o.Follow, Select: o.Select}
+	for _, src := range o.Sources {
+		if src.Reader != nil {
+			return false, nil
+		}
+		w.Sources = append(w.Sources, src.Source)
+	}
+	return w.SelectsNothing(ctx)
+}
+
+// checkSelection keeps an empty selection from being offered.
+func (s *sender) checkSelection(ctx context.Context) error {
+	nothing, err := NothingSelected(ctx, s.opt)
+	if err == nil && nothing {
+		err = &Error{Op: "selecting", Code: framing.CodeGaveUp, Err: ErrNothingSelected}
+	}
+	return err
+}
+
+// namedInfo is what the selection asks about a source.
+func namedInfo(info fs.FileInfo) tree.Info {
+	named := tree.Info{Kind: tree.KindOther, Size: info.Size()}
+	switch {
+	case info.Mode().IsRegular():
+		named.Kind = tree.File
+	case info.IsDir():
+		named.Kind = tree.Folder
+	}
+	return named
+}

@@ -1,0 +1,99 @@
+package transfer
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"ferry/framing"
+	"ferry/transfer/link"
+)
+
+// stallTick is how often a delivery is looked at. Looks are counted, and not the
+// time between them: a process that was stopped has not waited.
+const stallTick = 5 * time.Second
+
+// stallLimit is how long a delivery may stand still while one of its sides is in
+// state s.
+func stallLimit(s framing.State) time.Duration {
+	switch s {
+	case framing.StateUser:
+		return time.Hour
+	case framing.StateSource:
+		return 24 * time.Hour // a pipe that nobody fills is nobody's fault
+	case framing.StateDisk:
+		return 30 * time.Minute // one sync of a slow disk cannot tell how far it is
+	}
+	return 2 * time.Minute
+}
+
+// atDisk notes that a goroutine is in one call to a disk, until done is called.
+func (t *tracker) atDisk() (done func()) {
+	t.busy.Add(1)
+	return func() {
+		t.busy.Add(-1)
+		t.calls.Add(1)
+	}
+}
+
+// trickle is how many bytes that come are progress by themselves before something
+// has to be done with them: more than a chunk and what goes beside it, since over
+// the slowest links one takes longer than any limit. What is sent for nothing
+// stops to count.
+const trickle = 4 << 20
+
+// heartbeat is what this side says of itself while it is in state own, and
+// received so many bytes.
+func (t *tracker) heartbeat(own uint32, received uint64) (state uint8, progress uint64) {
+	t.said.Lock()
+	work := t.work.Load()
+	if work != t.before {
+		t.before, t.mark = work, received
+	}
+	// Each work counts for more than all that can trickle in between.
+	progress = work<<13 + min(received-t.mark, trickle)>>10
+	t.said.Unlock()
+	if t.stuck.Load() && (framing.State(own) == framing.StateIdle || framing.State(own) == framing.StateSending) {
+		return uint8(framing.StateDisk), progress
+	}
+	return uint8(own), progress
+}
+
+// watchStall ends a delivery in which neither side gets anything done for longer
+// than either may need: a peer that only heartbeats is not served for ever.
+// While the link is lost its own limit holds. It returns nil when over is
+// closed.
+func watchStall(ctx context.Context, l *link.Link, t *tracker, own func() (state uint8, progress uint64), over <-chan struct{}) error {
+	type look struct {
+		own, peer framing.Heartbeat
+	}
+	var seen look
+	var calls uint64
+	var still time.Duration
+	tick := time.NewTicker(stallTick)
+	defer tick.Stop()
+	for {
+		select {
+		case <-over:
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-tick.C:
+		}
+		n := t.calls.Load()
+		t.stuck.Store(t.busy.Load() > 0 && n == calls)
+		calls = n
+		state, progress := own()
+		peer, _ := l.PeerState()
+		now := look{framing.Heartbeat{State: framing.State(state), Progress: progress}, peer}
+		if _, _, lost := l.Lost(); lost || now != seen {
+			seen, still = now, 0
+			continue
+		}
+		still += stallTick
+		if limit := max(stallLimit(now.own.State), stallLimit(peer.State)); still >= limit {
+			return &Error{Op: "waiting for the other side:", Code: framing.CodeGaveUp,
+				Err: fmt.Errorf("the link is up, and nothing was done for %v", limit)}
+		}
+	}
+}
