@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 
-	"ferry/checksum"
 	"ferry/framing"
 	"ferry/transfer/tree"
 )

@@ -26,6 +26,7 @@ type conduit struct {
 	changed  chan struct{} // closed and replaced when in is set
 	received uint64
 	told     uint64 // of received, what the peer knows
+	says     bool   // what is read is for whoever reads the frames; that one's
 
 	wmu  sync.Mutex    // held for one frame, so heartbeats wait for one at most
 	out  *channel      // under wmu; nil while there is none
@@ -87,6 +88,9 @@ func (c *conduit) count(ch *channel, n int) (current bool) {
 		return false
 	}
 	c.received += uint64(n)
+	if c.says {
+		c.link.heard.Add(uint64(n))
+	}
 	if c.received-c.told >= ackStep {
 		c.link.ackSoon()
 	}

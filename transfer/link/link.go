@@ -22,10 +22,10 @@ type Link struct {
 	version uint16
 	caps    uint64
 	pulse   *pulse
-	retry   atomic.Int64 // nanoseconds that a lost link is waited for
-	resent  atomic.Int64 // bytes
-	beats   atomic.Int64 // heartbeats that came
-	after   func() error // the last step of Close; may be nil
+	retry   atomic.Int64  // nanoseconds that a lost link is waited for
+	resent  atomic.Int64  // bytes
+	heard   atomic.Uint64 // bytes of frames that say something, see Received
+	after   func() error  // the last step of Close; may be nil
 
 	// At the dialler only.
 	conf        *tls.Config

@@ -194,12 +194,10 @@ func (l *Link) rest(o *outage, d time.Duration) bool {
 	}
 }
 
-// beatBytes is how much a HEARTBEAT takes of a stream.
-const beatBytes = 14
-
-// Received is how many bytes have come on all streams together, heartbeats and
-// what is below frames left out: it grows only while something is said.
-func (l *Link) Received() uint64 { return l.received() - beatBytes*uint64(l.beats.Load()) }
+// Received is how many bytes have come in the bodies of frames, on all streams
+// together, those left out that are for the link itself: it grows only while
+// something is said.
+func (l *Link) Received() uint64 { return l.heard.Load() }
 
 // received is how many bytes have come on all streams together.
 func (l *Link) received() (n uint64) {

@@ -38,10 +38,12 @@ func newStream(l *Link, number int, c *channel) *Stream {
 // the caller may still tell the peer before it does.
 func (s *Stream) Next() (framing.Type, int, error) {
 	for s.rerr == nil {
+		s.bytes.says = false
 		t, n, err := s.r.Next()
 		if err != nil {
 			return 0, 0, s.readFailed(err)
 		}
+		s.bytes.says = t != framing.TypeHeartbeat && t != framing.TypeAck
 		switch t {
 		case framing.TypeHeartbeat:
 			if err := s.heartbeat(); err != nil {
@@ -70,7 +72,6 @@ func (s *Stream) heartbeat() error {
 		return err
 	}
 	s.link.peerState.Store(&m)
-	s.link.beats.Add(1)
 	return nil
 }
 
