@@ -139,14 +139,8 @@ func (n *simNet) kill(o *owner, power bool) {
 	n.tidy()
 }
 
-// sever resets connections: all of them, or one. With one side only, the other
-// hears nothing any more.
-func (n *simNet) sever(f *simFault) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.severLocked(f)
-}
-
+// severLocked resets connections: all of them, or one. With one side only, the
+// other hears nothing any more.
 func (n *simNet) severLocked(f *simFault) {
 	var hit []*simConn
 	for _, c := range n.conns {

@@ -24,11 +24,10 @@ func (w *simWorld) prepare() {
 		return
 	}
 	for _, at := range sortedKeys(w.tree.want) {
-		l, dir := w.tree.want[at], w.disk.root
-		if parent, ok := w.parentOf(at); !ok {
+		l := w.tree.want[at]
+		dir, ok := w.parentOf(at)
+		if !ok {
 			continue
-		} else {
-			dir = parent
 		}
 		if l.kind != tree.Folder && w.rng.IntN(3) == 0 {
 			continue

@@ -6,9 +6,9 @@ import (
 )
 
 // spaceError says that n bytes do not fit where free are left beside what is on
-// its way there already.
+// its way there already. It names no path: the other side is told too.
 func spaceError(n, free int64) error {
-	return fmt.Errorf("needs %s, and %s are free beside what is on its way; free some and run the same command again", SizeText(n), SizeText(free))
+	return fmt.Errorf("needs %s, %s free at the destination beside what is on its way; free some and run the same command again", SizeText(n), SizeText(free))
 }
 
 // SizeText is a number of bytes for people: three digits and an IEC unit.
