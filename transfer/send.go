@@ -34,7 +34,7 @@ type sender struct {
 	track *tracker
 	dirs  *tree.Dirs
 
-	offered  uint32        // the flags of OFFER
+	offered  atomic.Uint32 // the flags of OFFER
 	wish     tree.Metadata // offered
 	accept   framing.Accept
 	accepted chan struct{} // closed by control when ACCEPT came
@@ -90,6 +90,8 @@ func Send(ctx context.Context, l *link.Link, o SendOptions) (Result, error) {
 		work: make(chan *job, readAhead), order: make(chan *job, readAhead),
 		receipt: make(chan framing.Receipt, 1),
 	}
+	s.wish = o.Metadata
+	s.wish.HardLinks = s.wish.HardLinks && !o.Follow
 	s.entryCost.Store(entryBytes)
 	s.state.Store(uint32(framing.StateUser))
 	own := func() (uint8, uint64) { return s.track.heartbeat(s.state.Load(), l.Received()) }

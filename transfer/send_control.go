@@ -170,7 +170,7 @@ func (s *sender) onAccept(body []byte) error {
 	if a.EntryWindow < firstEntries || a.EntryBytes < 1 || a.Streams < 1 {
 		return violation("ACCEPT with a window of %d entries and %d streams", a.EntryWindow, a.Streams)
 	}
-	if extra := a.Flags &^ s.offered; extra != 0 {
+	if extra := a.Flags &^ s.offered.Load(); extra != 0 {
 		return violation("ACCEPT grants flags %#x, which were not offered", extra)
 	}
 	if s.opt.DryRun && a.Flags&framing.FlagDryRun == 0 {

@@ -46,10 +46,8 @@ func (s *sender) offer() error {
 		o.Flags |= framing.FlagDryRun
 		s.track.update(func(_ *Progress, r *Result) { r.DryRun = true })
 	}
-	s.wish = s.opt.Metadata
-	s.wish.HardLinks = s.wish.HardLinks && !s.opt.Follow
 	o.Flags |= metadataFlags(s.wish)
-	s.offered = o.Flags
+	s.offered.Store(o.Flags)
 	event := Offer{DryRun: s.opt.DryRun}
 	for _, src := range s.opt.Sources {
 		item := framing.OfferItem{Name: []byte(src.Name), Kind: framing.KindStream}
