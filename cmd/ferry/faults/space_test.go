@@ -54,14 +54,13 @@ func (r *round) memory(options string) string {
 func refusedEarly(r *round) {
 	out := r.memory("size=5m")
 	big := filepath.Join(r.folder("from"), "big")
-	must(r, os.WriteFile(big, nil, 0o600))
-	must(r, os.Truncate(big, 13<<30))
+	write(r, big, content(r.Rand, 13*mib), 0o600)
 	d := &delivery{r: r, source: big, out: out, retry: mendNot}
 	recv, send := d.run()
 	r.hit()
 	for _, e := range []ending{recv, send} {
 		text := e.result.Error.Message + e.failures()
-		if e.exit != 6 || !strings.Contains(text, "13.0 GiB") || !strings.Contains(text, "free") {
+		if e.exit != 6 || !strings.Contains(text, "13.0 MiB") || !strings.Contains(text, "free") {
 			r.Errorf("want exit code 6, the bytes needed and those free: %v\n%s", e, e.failures())
 		}
 	}
