@@ -116,39 +116,55 @@ const maxAnswer = 1024
 
 var errLongLine = errors.New("line is too long")
 
-// readLine reads one line, byte by byte so that nothing behind it is taken. The
-// end of input after some text ends a line too. When ctx ends first, the read
-// under way is left behind: a read of a terminal cannot be interrupted.
-func readLine(ctx context.Context, r io.Reader) (string, error) {
-	type result struct {
-		line string
-		err  error
+// typed reads lines, byte by byte so that nothing behind one is taken. The end of
+// input after some text ends a line too. It belongs to one goroutine at a time.
+type typed struct {
+	from    io.Reader
+	pending chan typedLine // a read that was left behind; nil if there is none
+}
+
+type typedLine struct {
+	text string
+	err  error
+}
+
+// line returns the next line. When ctx ends first, the read under way is left
+// behind, since a read of a terminal cannot be interrupted; the next call has
+// what comes of it.
+func (t *typed) line(ctx context.Context) (string, error) {
+	if t.pending == nil {
+		got := make(chan typedLine, 1) // so that the reader left behind can end
+		t.pending = got
+		go func() { got <- scanLine(t.from) }()
 	}
-	got := make(chan result, 1) // so that the reader left behind can end
-	go func() {
-		var line []byte
-		var b [1]byte
-		for {
-			n, err := r.Read(b[:])
-			switch {
-			case n == 1 && b[0] == '\n', n == 0 && err == io.EOF && len(line) > 0:
-				got <- result{line: string(line)}
-				return
-			case n == 1 && len(line) == maxAnswer:
-				got <- result{err: errLongLine}
-				return
-			case n == 1:
-				line = append(line, b[0])
-			case err != nil:
-				got <- result{err: err}
-				return
-			}
-		}
-	}()
 	select {
-	case r := <-got:
-		return r.line, r.err
+	case l := <-t.pending:
+		t.pending = nil
+		return l.text, l.err
 	case <-ctx.Done():
 		return "", context.Cause(ctx)
 	}
+}
+
+func scanLine(r io.Reader) typedLine {
+	var line []byte
+	var b [1]byte
+	for {
+		n, err := r.Read(b[:])
+		switch {
+		case n == 1 && b[0] == '\n', n == 0 && err == io.EOF && len(line) > 0:
+			return typedLine{text: string(line)}
+		case n == 1 && len(line) == maxAnswer:
+			return typedLine{err: errLongLine}
+		case n == 1:
+			line = append(line, b[0])
+		case err != nil:
+			return typedLine{err: err}
+		}
+	}
+}
+
+// readLine reads one line, and leaves a read under way behind when ctx ends.
+func readLine(ctx context.Context, r io.Reader) (string, error) {
+	return (&typed{from: r}).line(ctx)
 }

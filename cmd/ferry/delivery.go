@@ -51,7 +51,7 @@ func (d *delivery) run(conn *connection, once func(*link.Link) (transfer.Result,
 			return result, err
 		}
 		if merr := conn.meetAgain(d.ctx); merr != nil {
-			return result, errors.Join(merr, err)
+			return result, merr
 		}
 		d.tally.restore(before)
 	}

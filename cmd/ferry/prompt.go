@@ -12,12 +12,18 @@ import (
 )
 
 // question shows a question and returns the line that is typed, without spaces
-// around it. Nothing is drawn in between, nor after a question without answer.
+// around it. Nothing is drawn in between. One that nobody waits for any more is
+// withdrawn; what is typed then answers the next.
 func (c *console) question(ctx context.Context, env *Env, text string) (string, error) {
+	if c.typed == nil {
+		c.typed = &typed{from: env.Stdin}
+	}
 	c.ask(text)
-	line, err := readLine(ctx, env.Stdin)
+	line, err := c.typed.line(ctx)
 	if err == nil {
 		c.answered()
+	} else {
+		c.withdraw()
 	}
 	return strings.TrimSpace(line), err
 }

@@ -39,6 +39,7 @@ type console struct {
 	last  string // link text said last, not to be repeated
 	lost  *outage
 	link  *link.Link
+	typed *typed // of whoever asks, one at a time
 
 	// Of loop alone.
 	meter  meter
@@ -48,7 +49,8 @@ type console struct {
 }
 
 // entry is one line to show, or a question (no newline follows, nothing is
-// drawn until it is answered), or the news that the question was answered.
+// drawn until it is answered), or the news that the question was answered or,
+// with a newline as text, withdrawn.
 type entry struct {
 	text     string
 	question bool
@@ -97,6 +99,7 @@ func (c *console) put(e entry) {
 	switch {
 	case e.answered:
 		c.asking = ""
+		c.write(e.text)
 	case e.question:
 		c.asking = e.text
 		c.write(e.text)
@@ -158,6 +161,7 @@ func (c *console) send(e entry) {
 // answered.
 func (c *console) ask(question string) { c.send(entry{text: escape(question), question: true}) }
 func (c *console) answered()           { c.send(entry{answered: true}) }
+func (c *console) withdraw()           { c.send(entry{answered: true, text: "\n"}) }
 
 func (c *console) listening(addresses []string, other, code string) {
 	// Without the code nobody can connect, so even --quiet shows one made up.

@@ -15,8 +15,8 @@ var (
 	ErrTooMany = errors.New("too many items would be deleted")
 	// ErrSourceChanged: by now a source folder may not have what it had.
 	ErrSourceChanged = errors.New("the folder it was copied from has changed since, so nothing is deleted in it")
-	// ErrMounted keeps a removal inside of one file system.
-	ErrMounted = errors.New("another file system is mounted there")
+	// ErrMounted keeps a removal inside of one mount.
+	ErrMounted = errors.New("something else is mounted there")
 )
 
 // Prune says what is to be removed from a destination after a delivery: what
@@ -25,7 +25,7 @@ var (
 // A name that a source folder has by now is left alone, whatever it is, and so
 // is what Select leaves out, tree.PartialName at any depth, and a folder with
 // something in it that stays. No link is followed on the way to what is removed,
-// and no other file system entered.
+// and nothing removed that is mounted there.
 type Prune struct {
 	Sources []PruneSource
 	Select  tree.Selection // of the delivery, without a List

@@ -51,10 +51,15 @@ func (r *pruneRun) folder(d *tree.Dir, twins []twin, rel string, reserved map[st
 	if len(extra) == 0 {
 		return nil
 	}
+	mount, err := mountOfDir(d)
+	if err != nil {
+		r.failed(r.at(rel), err)
+		return nil
+	}
 	aliases := otherSpellings(d, names, twins)
 	changed := false
 	for _, name := range extra {
-		gone, err := r.remove(d, twins, join(rel, name), name, removal{dev: before.Dev, spared: aliases})
+		gone, err := r.remove(d, twins, join(rel, name), name, removal{dev: before.Dev, mount: mount, spared: aliases})
 		if changed = changed || gone; err != nil {
 			r.settle(d, before, rel, changed)
 			return err
@@ -146,6 +151,7 @@ func (r *pruneRun) descend(d *tree.Dir, t *twin, rel, name string) error {
 // removal is what holds for an item to be removed and all that is in it.
 type removal struct {
 	dev    uint64      // of the folder that it is in
+	mount  uint64      // of it too: a folder bound in from elsewhere may have the same dev
 	depth  int         // folders between that and the item
 	spared []tree.Info // items that have another name there
 }
@@ -167,6 +173,12 @@ func (r *pruneRun) remove(d *tree.Dir, twins []twin, rel, name string, how remov
 		err = ErrMounted
 	case err == nil && how.depth > tree.MaxDepth:
 		err = tree.ErrTooDeep
+	}
+	if err == nil && folder {
+		var mount uint64
+		if mount, err = mountOfDir(d.Child(name)); err == nil && mount != how.mount {
+			err = ErrMounted
+		}
 	}
 	if err != nil {
 		r.failed(r.at(rel), err)
@@ -215,6 +227,15 @@ func (r *pruneRun) removeAll(d *tree.Dir, twins []twin, rel string, how removal)
 		r.Left(r.at(rel))
 	}
 	return empty, nil
+}
+
+// mountOfDir returns the mount that d is on, 0 where the system does not tell.
+func mountOfDir(d *tree.Dir) (uint64, error) {
+	handle, err := d.Handle()
+	if err != nil {
+		return 0, err
+	}
+	return mountOf(handle), handle.Close()
 }
 
 // otherSpellings returns what d has under names of its twins that it does not

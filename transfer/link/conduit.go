@@ -33,6 +33,7 @@ type conduit struct {
 	kept replay        // empty if the link is not to be joined again
 	lent []byte        // what Write need not copy, under wmu
 	done func()        // for lent, under wmu; nil once it is kept
+	sent uint64        // up to where kept was written to some connection, under wmu
 	room chan struct{} // capacity 1: kept got smaller
 }
 
@@ -125,6 +126,7 @@ func (c *conduit) Write(p []byte) (int, error) {
 	if _, err := c.out.tls.Write(p); err != nil {
 		return len(p), c.writeFailed(err)
 	}
+	c.sent = c.kept.position()
 	return len(p), nil
 }
 
@@ -160,8 +162,8 @@ func (c *conduit) awaitRoom() error {
 		case <-c.link.done:
 		}
 		c.wmu.Lock()
-		if err := c.link.Err(); err != nil {
-			return err
+		if err := c.link.Err(); err != nil || c.link.closing.Load() {
+			return err // closing: the caller sees to it
 		}
 	}
 	return nil
@@ -223,8 +225,10 @@ func (c *conduit) resend(ch *channel, peer uint64) error {
 	}
 	c.signal()
 	c.out = ch
-	c.link.resent.Add(int64(c.kept.held()))
-	err := c.kept.writeTo(ch.tls)
+	again := max(c.sent, peer) - peer // the rest of what is kept goes for the first time
+	n, err := c.kept.writeTo(ch.tls)
+	c.link.resent.Add(int64(min(again, n)))
+	c.sent = max(c.sent, peer+n)
 	if err == nil {
 		err = ch.raw.Flush()
 	}

@@ -129,7 +129,6 @@ func (l *Listener) Close() error {
 	l.ready = nil
 	l.mu.Unlock()
 	if ready != nil {
-		ready.Abort(net.ErrClosed)
 		_ = ready.Close() // nobody had it
 	}
 	if err != nil {

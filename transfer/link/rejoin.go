@@ -166,7 +166,7 @@ func (l *Link) redial(o *outage) {
 			return
 		}
 		l.pause = longer(l.pause)
-		err := l.rejoin(tries)
+		err := l.rejoin(o, tries)
 		switch {
 		case err == nil:
 			return
@@ -212,13 +212,17 @@ func (l *Link) received() (n uint64) {
 }
 
 // rejoin is the dialler's one try: stream 0, and then the others.
-func (l *Link) rejoin(tries int) error {
-	ctx, cancel := context.WithTimeout(l.ctx, connectLimit+proofLimit)
+func (l *Link) rejoin(o *outage, tries int) error {
+	left := max(shortestTry, l.RetryFor()-time.Since(o.since))
+	ctx, cancel := context.WithTimeout(l.ctx, min(left, connectLimit+proofLimit))
 	defer cancel()
 	conn, err := l.connect(ctx, l.addrDialled)
 	if err != nil {
 		return err
 	}
+	// What is closed when the time is over answers no RESUME either.
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	defer stop()
 	l.tried++ // not used twice: the listener may have taken it without our knowing
 	hello := l.joinHello(framing.PurposeRejoin, l.tried, 0)
 	c, err := l.proveStream(ctx, conn, hello)
@@ -233,6 +237,7 @@ func (l *Link) rejoin(tries int) error {
 		}
 		return err
 	}
+	stop() // it is the link's from here
 	return l.reopen(c)
 }
 
@@ -264,14 +269,17 @@ func (l *Link) resume(c *channel, epoch uint32, tries int) error {
 		return &Error{Code: framing.CodeLost, Op: "join", Err: errStale}
 	}
 	o := l.down
+	if err := l.carryOn(first, c, peer); err != nil {
+		l.mu.Unlock()
+		return err
+	}
 	l.down = nil
 	close(o.over)
 	l.addr = addrOf(c.raw)
 	l.pulse.touch()
-	err = l.carryOn(first, c, peer)
 	l.mu.Unlock()
 	l.cfg.notify(Event{Kind: EventRejoined, Addr: addrOf(c.raw), Attempts: tries, Elapsed: time.Since(o.since)})
-	return err
+	return nil
 }
 
 // exchange says how much of a stream came here, and hears how much came there.

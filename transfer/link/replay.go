@@ -110,6 +110,13 @@ func (r *replay) held() int {
 	return int(r.end - r.acked)
 }
 
+// position is where the next byte goes.
+func (r *replay) position() uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.end
+}
+
 // drop forgets what comes before position. It is an error if that was never
 // sent, and errBehind if it lies before what was acknowledged already.
 func (r *replay) drop(position uint64) error {
@@ -145,17 +152,20 @@ func (r *replay) forget(position uint64) (done []func(), err error) {
 	return done, nil
 }
 
-// writeTo writes all that is kept. What an honest peer acknowledges meanwhile
-// was written before, so that nothing under the hand is used again.
-func (r *replay) writeTo(w io.Writer) error {
+// writeTo writes all that is kept, and returns how many bytes that was. What an
+// honest peer acknowledges meanwhile was written before, so that nothing under
+// the hand is used again.
+func (r *replay) writeTo(w io.Writer) (written uint64, err error) {
 	r.mu.Lock()
 	skip, pieces := r.skip, slices.Clone(r.pieces)
 	r.mu.Unlock()
 	for _, p := range pieces {
-		if _, err := w.Write(p.b[skip:]); err != nil {
-			return err
+		n, err := w.Write(p.b[skip:])
+		written += uint64(n)
+		if err != nil {
+			return written, err
 		}
 		skip = 0
 	}
-	return nil
+	return written, nil
 }

@@ -47,7 +47,7 @@ func TestReplayKeepsWhatIsNotAcknowledged(t *testing.T) {
 			}
 		case 2:
 			var got bytes.Buffer
-			if err := r.writeTo(&got); err != nil {
+			if _, err := r.writeTo(&got); err != nil {
 				t.Fatal(err)
 			}
 			if !bytes.Equal(got.Bytes(), all[acked:]) || r.held() != len(all)-acked {

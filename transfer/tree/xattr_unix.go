@@ -83,7 +83,7 @@ func readXattrs(item held, lost *losses) (all []Xattr, missing bool) {
 		return nil, false
 	}
 	if err != nil {
-		lost.add(AttrXattrs, err)
+		lost.add(AttrXattrs, notReadable(err))
 		return nil, true
 	}
 	slices.Sort(names)
