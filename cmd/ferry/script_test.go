@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -119,13 +120,23 @@ func signalled(ts *testscript.TestScript, neg bool, args []string) {
 	stdin, err := cmd.StdinPipe()
 	ts.Check(err)
 	defer stdin.Close()
+	// A signal that this process was started to ignore, as under nohup, would be
+	// ignored by the command too.
+	caught := make(chan os.Signal, 1)
+	signal.Notify(caught, sig)
+	defer signal.Stop(caught)
 	ts.Check(cmd.Start())
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 	select {
 	case <-seen.found:
 		ts.Check(cmd.Process.Signal(sig))
-		err = <-ended
+		select {
+		case err = <-ended:
+		case <-time.After(scriptLimit):
+			ts.Check(cmd.Process.Kill())
+			ts.Fatalf("went on after the signal\n%s", seen)
+		}
 	case err = <-ended:
 		ts.Fatalf("ended before it said %q: %v\n%s", args[2], err, seen)
 	case <-time.After(scriptLimit):

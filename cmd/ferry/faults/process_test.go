@@ -19,7 +19,7 @@ import (
 
 // patience is far beyond what any delivery here takes: a process that takes
 // longer hangs. It is a bound on a test, not a promise of ferry.
-const patience = 100 * time.Second
+const patience = 4 * time.Minute
 
 // side says how one ferry is run.
 type side struct {

@@ -41,8 +41,9 @@ func slow(f *family) {
 const (
 	// silenceLimit is the least that ferry takes for --timeout.
 	silenceLimit = 10 * time.Second
-	// longStall is beyond that. In microseconds it is what strace delays.
-	longStall = 20 * time.Second
+	// longStall is beyond that. strace counts by thread: each that makes the call
+	// stalls once, and they may do so one after the other.
+	longStall = 13 * time.Second
 	// soonEnough is how long after the limit a side may still run: it says
 	// goodbye, closes what it has open, and this machine may be busy.
 	soonEnough = silenceLimit + 20*time.Second
