@@ -121,7 +121,7 @@ func childDeliver(dir string, o Options) error {
 	defer discard()
 	for i := range childFiles {
 		e := fileEntry(fmt.Sprint(i), 100+i)
-		e.Parent = 1
+		e.Parent, e.Mode = 1, 0o666 // which the umask cuts
 		p, err := f.Begin(e)
 		if err != nil {
 			return err

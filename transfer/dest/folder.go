@@ -65,6 +65,9 @@ type node struct {
 	// fresh: made by this delivery and holding nothing but what it put there.
 	fresh   atomic.Bool
 	existed bool
+
+	askACL sync.Once
+	acl    bool // see givesACL
 }
 
 // Open opens the folder at path, links in path followed, and makes it and its
@@ -177,6 +180,13 @@ func (f *Folder) parent(e *tree.Entry) (*node, error) {
 		return nil, err
 	}
 	return f.node(e.Parent)
+}
+
+// givesACL tells whether files made in n may inherit an ACL from it. It is asked
+// once: who gives the folder one later means it for what comes later.
+func (n *node) givesACL() bool {
+	n.askACL.Do(func() { n.acl = n.dir.GivesACL() })
+	return n.acl
 }
 
 func (n *node) path(name string) string {

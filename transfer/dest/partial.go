@@ -25,6 +25,7 @@ type Partial struct {
 	vol    *volume
 	parent *node
 	item   string // its name
+	mode   uint32 // at birth, of a file without a name
 	size   int64  // bytes, -1 unknown
 
 	key  string // of part and tree, "" unless they are kept
@@ -62,7 +63,7 @@ func (f *Folder) Begin(e *tree.Entry) (*Partial, error) {
 	if err != nil {
 		return nil, fail("starting", e.Name, err)
 	}
-	p := &Partial{f: f, vol: parent.vol, parent: parent, item: e.Name, size: e.Size}
+	p := &Partial{f: f, vol: parent.vol, parent: parent, item: e.Name, mode: birthMode(e), size: e.Size}
 	if e.Kind == tree.Stream || e.Size < 0 {
 		p.size = -1
 	}
@@ -83,6 +84,15 @@ func (f *Folder) Begin(e *tree.Entry) (*Partial, error) {
 	return p, nil
 }
 
+// birthMode is the mode that a file without a name is made with: most often the
+// one it is to have, which then need not be set. Nobody can open it yet.
+func birthMode(e *tree.Entry) uint32 {
+	if e.Mode&0o600 != 0o600 {
+		return 0o600 // its owner may have to set attributes first
+	}
+	return e.Mode & 0o777
+}
+
 // open returns the file to write to, made if this is the first byte.
 func (p *Partial) open() (*os.File, error) {
 	if err := p.failed.Load(); err != nil {
@@ -99,7 +109,7 @@ func (p *Partial) open() (*os.File, error) {
 	p.counted = true
 	crowded := p.f.fileHandles.Add(1) > p.f.fileBudget
 	if !crowded && !p.vol.noUnnamed.Load() {
-		file, err := p.parent.dir.CreateUnnamed(0o600)
+		file, err := p.parent.dir.CreateUnnamed(p.mode)
 		if err == nil {
 			p.file = file
 			return file, nil
@@ -167,7 +177,7 @@ func (p *Partial) Seal(e *tree.Entry, size int64) error {
 	} else if err := setSize(file, size); err != nil {
 		return p.broke("completing", err)
 	}
-	a := p.f.apply(e, true)
+	a := p.f.apply(e, p.name != "" || p.parent.givesACL())
 	if p.reused {
 		withoutXattrs(a)
 	}

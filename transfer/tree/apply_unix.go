@@ -21,7 +21,8 @@ type Apply struct {
 	// others than those afterwards.
 	Granted  Metadata
 	Accounts *Accounts // with Granted.Owner
-	// Fresh: this delivery made the item. An ACL that it inherited goes.
+	// Fresh: this delivery made the item. An ACL that it may have inherited goes
+	// (Dir.GivesACL tells that it has none).
 	Fresh bool
 }
 
@@ -115,8 +116,13 @@ func (a *Apply) to(item held, kind Kind) (lost losses, err error) {
 	if err != nil {
 		return lost, err
 	}
+	// Nothing from here on but setTime changes the mtime.
+	now, err := item.stat()
+	if err != nil {
+		return lost, err
+	}
 	if kind != Symlink {
-		if err := a.mode(item, kind, special, &lost); err != nil {
+		if err := a.mode(item, now, special, &lost); err != nil {
 			return lost, err
 		}
 	}
@@ -134,9 +140,8 @@ func (a *Apply) to(item held, kind Kind) (lost losses, err error) {
 	if err := a.checkSpecial(item, special, &lost); err != nil {
 		return lost, err
 	}
-	now, err := item.stat()
-	if err != nil || now.MTime == a.MTime {
-		return lost, err // an item that has it all keeps its ctime too
+	if now.MTime == a.MTime {
+		return lost, nil // an item that has it all keeps its ctime too
 	}
 	err = item.setTime(a.MTime)
 	if err != nil && kind != File && kind != Folder && losable(err) {
@@ -173,20 +178,17 @@ func (a *Apply) owner(item held, o *Owner, lost *losses) error {
 	return err
 }
 
-// mode sets the permission bits, and of 07000 those in special.
-func (a *Apply) mode(item held, kind Kind, special uint32, lost *losses) error {
+// mode sets the permission bits, and of 07000 those in special, of an item that
+// now tells of.
+func (a *Apply) mode(item held, now Info, special uint32, lost *losses) error {
 	want := a.Mode&0o777 | special
-	now, err := item.stat()
-	if err != nil {
-		return err
-	}
-	if kind == Folder && !a.Granted.Owner {
+	if now.Kind == Folder && !a.Granted.Owner {
 		want |= now.Mode & 0o7000
 	}
 	if want == now.Mode {
 		return nil
 	}
-	err = item.chmod(want)
+	err := item.chmod(want)
 	if err == unix.EPERM && special != 0 {
 		// Some file systems and sandboxes refuse these bits.
 		if err = item.chmod(want &^ special); err == nil {

@@ -35,6 +35,9 @@ func (a *Apply) lost() (lost losses) {
 	return lost
 }
 
+// GivesACL: ACLs are of another kind here, and are inherited as Windows does.
+func (d *Dir) GivesACL() bool { return false }
+
 // ApplyFile gives an open file its metadata by its handle. What Windows does not
 // have is returned: one Loss of a kind at most, and no error.
 func ApplyFile(f *os.File, a *Apply) ([]Loss, error) {

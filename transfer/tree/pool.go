@@ -3,6 +3,7 @@ package tree
 import (
 	"fmt"
 	"sync"
+	"sync/atomic"
 )
 
 // Dirs is a pool of open folders. It keeps at most its limit of them open, and
@@ -10,7 +11,8 @@ import (
 // the middle of a call, stay open: each concurrent call may exceed the limit by
 // two. Safe for concurrent use.
 type Dirs struct {
-	limit int
+	limit   int
+	viaProc atomic.Bool // see Dir.LinkUnnamed
 
 	mu     sync.Mutex
 	closed bool

@@ -18,6 +18,9 @@ func absentXattr(err error) bool { return err == unix.ENOATTR }
 // one.
 func dropACL(held) error { return nil }
 
+// GivesACL: see dropACL.
+func (d *Dir) GivesACL() bool { return false }
+
 // heldFile is an open file or folder.
 type heldFile int
 

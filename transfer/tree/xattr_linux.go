@@ -2,6 +2,7 @@ package tree
 
 import (
 	"bytes"
+	"errors"
 	"strconv"
 	"strings"
 
@@ -35,6 +36,16 @@ func dropACL(item held) error {
 		return err
 	}
 	return nil
+}
+
+// GivesACL tells whether what is made in the folder may inherit an ACL from it,
+// now: also if that cannot be found out.
+func (d *Dir) GivesACL() bool {
+	err := d.at("reading the ACL of", "", func(fd int) error {
+		_, err := heldFile(fd).getXattr(aclDefault)
+		return err
+	})
+	return !errors.Is(err, unix.ENODATA) && !errors.Is(err, unix.ENOTSUP)
 }
 
 // heldFile is an open file or folder.
