@@ -2,6 +2,8 @@ package checksum
 
 import (
 	"fmt"
+	"math"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -67,4 +69,32 @@ func BenchmarkFiles(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// Many small files at once, as of a source tree: bytes of content a second.
+func BenchmarkSums(b *testing.B) {
+	random := rand.New(rand.NewPCG(1, 2))
+	var data [][]byte
+	var total int64
+	for total < 192<<10 {
+		n := min(int(3<<10*math.Exp(1.2*random.NormFloat64())), 64<<10)
+		data = append(data, randomBytes(byte(n), n))
+		total += int64(n)
+	}
+	out := make([]Digest, len(data))
+	b.Run("together", func(b *testing.B) {
+		b.SetBytes(total)
+		var g Group
+		for b.Loop() {
+			g.Sums(out, data)
+		}
+	})
+	b.Run("alone", func(b *testing.B) {
+		b.SetBytes(total)
+		for b.Loop() {
+			for i, p := range data {
+				out[i] = Sum(p)
+			}
+		}
+	})
 }

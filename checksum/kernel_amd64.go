@@ -13,3 +13,12 @@ var haveWide = cpu.X86.HasAVX512F
 //
 //go:noescape
 func compress16(out *[wideWidth]CV, in *byte, stride, blocks, counter, step uint64, flags *uint32)
+
+// compressEach hashes wideWidth inputs that lie anywhere, each of its own number
+// of blocks and with a counter of 32 bits. start is the flag of the first block of
+// each. The last block of input i counts last[i] bytes and has the flags end[i].
+// most is the largest of blocks; so many blocks of every input are read. Word w of
+// the chaining value of input i comes to out[w][i].
+//
+//go:noescape
+func compressEach(out *[8][wideWidth]uint32, in *[wideWidth]*byte, counter, blocks, last, end *[wideWidth]uint32, start, most uint64)

@@ -12,6 +12,7 @@ import (
 // workLoop hashes, compares and writes what came. There are as many loops as
 // processors.
 func (r *receiver) workLoop(ctx context.Context) error {
+	var hash checksum.Group
 	for {
 		j, ok, err := r.jobs.take(ctx)
 		if err != nil || !ok {
@@ -23,7 +24,7 @@ func (r *receiver) workLoop(ctx context.Context) error {
 		done := r.track.atDisk()
 		switch {
 		case j.pack != nil:
-			err = r.unpack(j)
+			err = r.unpack(j, &hash)
 			r.pool.put(j.pack)
 		case j.entry == nil: // only its credit counts
 		case j.data == nil && j.zeros == 0:
@@ -44,10 +45,11 @@ func (r *receiver) workLoop(ctx context.Context) error {
 	}
 }
 
-// unpack verifies and writes the small files of a pack.
-func (r *receiver) unpack(j *inJob) error {
-	var moved int64
-	var last *inEntry
+// unpack verifies the small files of a pack together and writes them.
+func (r *receiver) unpack(j *inJob, hash *checksum.Group) error {
+	var packed []framing.Packed
+	var entries []*inEntry
+	var contents [][]byte
 	for p, err := range framing.ParsePack(*j.pack) {
 		if err != nil {
 			return malformed(err)
@@ -60,17 +62,27 @@ func (r *receiver) unpack(j *inJob) error {
 			continue
 		}
 		e.mu.Lock()
-		given := e.sealed
 		fits := e.asked && e.packed && e.attempt == 0 && e.entry.Kind == tree.File && int64(len(p.Data)) == e.entry.Size
-		good := fits && !given && checksum.Sum(p.Data) == p.Root
+		e.mu.Unlock()
+		if !fits {
+			return violation("PACK with entry %d of %d bytes", p.ID, len(p.Data))
+		}
+		packed, entries, contents = append(packed, p), append(entries, e), append(contents, p.Data)
+	}
+	roots := make([]checksum.Digest, len(contents))
+	hash.Sums(roots, contents)
+	var moved int64
+	var last *inEntry
+	for i, e := range entries {
+		p := &packed[i]
+		e.mu.Lock()
+		given := e.sealed
+		good := !given && roots[i] == p.Root
 		if good {
 			e.sealed = true
 			e.root, e.size, e.hashed = p.Root, e.entry.Size, true
 		}
 		e.mu.Unlock()
-		if !fits {
-			return violation("PACK with entry %d of %d bytes", p.ID, len(p.Data))
-		}
 		if given {
 			continue // up by its sender, or it came twice
 		}

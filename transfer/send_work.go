@@ -13,6 +13,7 @@ import (
 
 // workLoop reads and hashes jobs. There are as many loops as processors.
 func (s *sender) workLoop(ctx context.Context) error {
+	var hash checksum.Group
 	for {
 		select {
 		case j, ok := <-s.work:
@@ -22,7 +23,7 @@ func (s *sender) workLoop(ctx context.Context) error {
 			done := s.track.atDisk()
 			var err error
 			if j.pack != nil {
-				err = s.packFiles(j)
+				err = s.packFiles(j, &hash)
 			} else {
 				err = s.readChunk(j)
 			}
@@ -112,16 +113,16 @@ func (s *sender) readChunk(j *job) error {
 	return nil
 }
 
-// packFiles reads the files of a pack and writes the body of its frame. A file
-// that cannot be read, or is not what was announced, is left out.
-func (s *sender) packFiles(j *job) error {
-	j.body = s.pool.get(framing.Limit(framing.TypePack))
-	body := (*j.body)[:0]
-	kept := j.pack[:0]
-	scratch := s.pool.get(packLimit + 1)
+// packFiles reads the files of a pack, hashes them together, and writes the body
+// of its frame. A file that cannot be read, or is not what was announced, is left
+// out.
+func (s *sender) packFiles(j *job, hash *checksum.Group) error {
+	scratch := s.pool.get(packBytes + packLimit)
 	defer s.pool.put(scratch)
+	room := *scratch
+	kept, contents := j.pack[:0], make([][]byte, 0, len(j.pack))
 	for _, e := range j.pack {
-		data, err := s.readSmall(e.item, *scratch)
+		content, err := s.readSmall(e.item, room)
 		switch {
 		case errors.Is(err, errNotAsAnnounced) && !s.accept.Ordered:
 			s.wants.put(want{entry: e, kind: framing.WantAll, changed: true})
@@ -141,16 +142,25 @@ func (s *sender) packFiles(j *job) error {
 			}
 			continue
 		}
-		root := checksum.Sum(data)
-		p := framing.Packed{ID: e.item.ID, Root: root, Data: data}
-		body = p.Append(body)
-		kept = append(kept, e)
-		j.size += int64(len(data))
-		s.mu.Lock()
-		e.root, e.size, e.hashed = root, int64(len(data)), true
-		s.mu.Unlock()
+		room = room[len(content):]
+		kept, contents = append(kept, e), append(contents, content)
+		j.size += int64(len(content))
 	}
-	*j.body, j.pack = body, kept
+	j.pack = kept
+	roots := make([]checksum.Digest, len(kept))
+	hash.Sums(roots, contents)
+	j.body = s.pool.get(framing.Limit(framing.TypePack))
+	body := (*j.body)[:0]
+	for i, e := range kept {
+		p := framing.Packed{ID: e.item.ID, Root: roots[i], Data: contents[i]}
+		body = p.Append(body)
+	}
+	*j.body = body
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, e := range kept {
+		e.root, e.size, e.hashed = roots[i], int64(len(contents[i])), true
+	}
 	return nil
 }
 
@@ -165,7 +175,7 @@ func (s *sender) giveUpLying(e *outEntry) error {
 	return s.giveUp(e, &Error{Op: "reading", Path: e.item.Display, Code: framing.CodeUnsupported, Err: errSizeLies})
 }
 
-// readSmall reads a whole file of at most packLimit bytes.
+// readSmall reads a whole file of at most packLimit bytes, for which buf has room.
 func (s *sender) readSmall(it *tree.Item, buf []byte) ([]byte, error) {
 	asRead := s.opt.AllowChanged && s.accept.Ordered // what was written cannot be sent again
 	for try := 0; ; try++ {
