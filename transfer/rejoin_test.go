@@ -23,6 +23,7 @@ type wire struct {
 	mu      sync.Mutex
 	conns   []net.Conn
 	refused bool
+	lost    bool
 	losses  int
 }
 
@@ -43,15 +44,20 @@ func (w *wire) connect(ctx context.Context, addr string) (net.Conn, error) {
 	return c, nil
 }
 
-// cut resets all connections: what is under way is lost.
-func (w *wire) cut() {
+// cut resets all connections, which loses what is under way, unless they are lost
+// already: then it returns false.
+func (w *wire) cut() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.lost {
+		return false
+	}
 	for _, c := range w.conns {
 		_ = c.(*net.TCPConn).SetLinger(0)
 		_ = c.Close()
 	}
 	w.conns = nil
+	return true
 }
 
 func (w *wire) refuse() {
@@ -63,8 +69,12 @@ func (w *wire) refuse() {
 func (w *wire) notify(e link.Event) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if e.Kind == link.EventLost {
+	switch e.Kind {
+	case link.EventLost:
+		w.lost = true
 		w.losses++
+	case link.EventRejoined:
+		w.lost = false
 	}
 }
 
@@ -116,14 +126,10 @@ func (c *cutter) Observe(e transfer.Event) {
 		return
 	}
 	c.mu.Lock()
-	cut := p.Moved >= c.next+c.step
-	if cut {
+	defer c.mu.Unlock()
+	if p.Moved >= c.next+c.step && c.wire.cut() {
 		c.next = p.Moved
 		c.cuts++
-	}
-	c.mu.Unlock()
-	if cut {
-		c.wire.cut()
 	}
 }
 
