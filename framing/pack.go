@@ -14,10 +14,19 @@ type Packed struct {
 
 // Append appends one record of a PACK.
 func (m *Packed) Append(b []byte) []byte {
-	b = binary.AppendUvarint(b, m.ID)
-	b = binary.AppendUvarint(b, uint64(len(m.Data)))
-	b = append(b, m.Root[:]...)
+	b, root := AppendPackedHeader(b, m.ID, len(m.Data))
+	copy(b[root:], m.Root[:])
 	return append(b, m.Data...)
+}
+
+// AppendPackedHeader appends a record of a PACK up to its content, of n bytes,
+// which is to follow. The DigestSize bytes from root on are those of its root, to be
+// filled in.
+func AppendPackedHeader(b []byte, id uint64, n int) (_ []byte, root int) {
+	b = binary.AppendUvarint(b, id)
+	b = binary.AppendUvarint(b, uint64(n))
+	root = len(b)
+	return append(b, make([]byte, DigestSize)...), root
 }
 
 // ParsePack iterates over the body of a PACK. Data aliases body. The iteration

@@ -113,16 +113,17 @@ func (s *sender) readChunk(j *job) error {
 	return nil
 }
 
-// packFiles reads the files of a pack, hashes them together, and writes the body
-// of its frame. A file that cannot be read, or is not what was announced, is left
-// out.
+// packFiles reads the files of a pack into the body of its frame and hashes them
+// together. A file that cannot be read, or is not what was announced, is left out.
 func (s *sender) packFiles(j *job, hash *checksum.Group) error {
-	scratch := s.pool.get(packBytes + packLimit)
-	defer s.pool.put(scratch)
-	room := *scratch
+	j.body = s.pool.get(framing.Limit(framing.TypePack))
+	body := (*j.body)[:0]
 	kept, contents := j.pack[:0], make([][]byte, 0, len(j.pack))
+	at := make([]int, 0, len(j.pack)) // of the roots, in body
 	for _, e := range j.pack {
-		content, err := s.readSmall(e.item, room)
+		record, root := framing.AppendPackedHeader(body, e.item.ID, int(e.item.Size))
+		// One byte more tells of a file that is longer.
+		content, err := s.readSmall(e.item, record[len(record):len(record)+int(e.item.Size)+1])
 		switch {
 		case errors.Is(err, errNotAsAnnounced) && !s.accept.Ordered:
 			s.wants.put(want{entry: e, kind: framing.WantAll, changed: true})
@@ -142,20 +143,16 @@ func (s *sender) packFiles(j *job, hash *checksum.Group) error {
 			}
 			continue
 		}
-		room = room[len(content):]
-		kept, contents = append(kept, e), append(contents, content)
+		body = record[:len(record)+len(content)]
+		kept, contents, at = append(kept, e), append(contents, content), append(at, root)
 		j.size += int64(len(content))
 	}
-	j.pack = kept
 	roots := make([]checksum.Digest, len(kept))
 	hash.Sums(roots, contents)
-	j.body = s.pool.get(framing.Limit(framing.TypePack))
-	body := (*j.body)[:0]
-	for i, e := range kept {
-		p := framing.Packed{ID: e.item.ID, Root: roots[i], Data: contents[i]}
-		body = p.Append(body)
+	for i, root := range roots {
+		copy(body[at[i]:], root[:])
 	}
-	*j.body = body
+	*j.body, j.pack = body, kept
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i, e := range kept {
@@ -175,7 +172,7 @@ func (s *sender) giveUpLying(e *outEntry) error {
 	return s.giveUp(e, &Error{Op: "reading", Path: e.item.Display, Code: framing.CodeUnsupported, Err: errSizeLies})
 }
 
-// readSmall reads a whole file of at most packLimit bytes, for which buf has room.
+// readSmall reads a whole file of at most packLimit bytes; buf has room for one more.
 func (s *sender) readSmall(it *tree.Item, buf []byte) ([]byte, error) {
 	asRead := s.opt.AllowChanged && s.accept.Ordered // what was written cannot be sent again
 	for try := 0; ; try++ {
