@@ -27,6 +27,7 @@ var codecs = map[Type]codec{
 	TypePack:      batch(ParsePack, (*Packed).Append),
 	TypePackZ:     packZCodec,
 	TypeLimit:     single(ParseLimited, (*Limited).Append),
+	TypeStreams:   single(ParseStreams, (*Streams).Append),
 	TypeFileEnd:   batch(ParseFileEnds, (*FileEnd).Append),
 	TypeChanged:   single(ParseChanged, (*Changed).Append),
 	TypeResume:    single(ParseResume, (*Resume).Append),

@@ -15,6 +15,9 @@ const (
 	DoneRenamed   DoneStatus = 4 // verified, under another name
 	DoneEqual     DoneStatus = 5 // stood there already, by the digests of both ends
 	DoneReplaced  DoneStatus = 6 // verified, in the place of an older item
+	// DoneSame and DoneEqual of an item whose metadata this delivery changed.
+	DoneSameAdjusted  DoneStatus = 7
+	DoneEqualAdjusted DoneStatus = 8
 )
 
 // Done settles one entry. It is verified and not yet durable: RECEIPT says that.
@@ -44,7 +47,7 @@ func ParseDones(body []byte) iter.Seq2[Done, error] {
 	return records(decoder{t: TypeDone, b: body}, func(d *decoder) Done {
 		m := Done{ID: d.uv("id", 1, MaxSize), Status: DoneStatus(d.u8("status"))}
 		switch m.Status {
-		case DoneDelivered, DoneSame, DoneEqual, DoneReplaced:
+		case DoneDelivered, DoneSame, DoneEqual, DoneReplaced, DoneSameAdjusted, DoneEqualAdjusted:
 		case DoneSkipped:
 			m.Code = d.cause("code")
 		case DoneRenamed:

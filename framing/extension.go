@@ -14,6 +14,9 @@ const (
 	MaxXattrBytes = 128 << 10 // names and values of one entry together
 	MaxAccount    = 255       // bytes of a user's or group's name
 	MaxID         = 1<<32 - 2 // uid, gid; 2^32-1 means "leave it" to chown(2)
+
+	MaxACLNames     = 1024     // users and groups of one entry's ACLs that are named
+	MaxACLNameBytes = 32 << 10 // their names together
 )
 
 // The parts of an extension block.
@@ -21,8 +24,9 @@ const (
 	partOwner   = 1 << iota
 	partXattrs  // at least one
 	partMissing // no fields
+	partNames   // at least one; with partXattrs only
 
-	partsKnown = partMissing<<1 - 1
+	partsKnown = partNames<<1 - 1
 )
 
 // Extension is what an entry has beyond mode and time. One without any part has
@@ -31,7 +35,26 @@ type Extension struct {
 	Owner   *Owner
 	Xattrs  []Xattr // in the bytewise order of their names, each once
 	Missing bool    // the item has further attributes, which are not here
+	// Names of users and groups in the ACLs among Xattrs, ascending by kind and
+	// number, each once. Not all need have one.
+	Names []ACLName
 }
+
+// ACLName is what a number in an ACL is called at the sender.
+type ACLName struct {
+	Kind ACLKind
+	ID   uint32 // at most MaxID
+	Name []byte // 1 to MaxAccount bytes; not checked further here
+}
+
+// ACLKind is whom an ACLName is of.
+type ACLKind uint8
+
+// The kinds.
+const (
+	ACLUser  ACLKind = 1
+	ACLGroup ACLKind = 2
+)
 
 // Owner is whom an item belongs to at the sender. A name is empty if there is
 // none, or if the numbers are to be used.
@@ -58,6 +81,9 @@ func (x *Extension) append(b []byte) []byte {
 	if x.Missing {
 		parts |= partMissing
 	}
+	if len(x.Names) > 0 {
+		parts |= partNames
+	}
 	b = append(b, parts)
 	if o := x.Owner; o != nil {
 		b = binary.AppendUvarint(b, uint64(o.UID))
@@ -72,6 +98,14 @@ func (x *Extension) append(b []byte) []byte {
 			b = appendBytes(b, a.Value)
 		}
 	}
+	if len(x.Names) > 0 {
+		b = binary.AppendUvarint(b, uint64(len(x.Names)))
+		for _, n := range x.Names {
+			b = append(b, byte(n.Kind))
+			b = binary.AppendUvarint(b, uint64(n.ID))
+			b = appendBytes(b, n.Name)
+		}
+	}
 	return b
 }
 
@@ -83,6 +117,8 @@ func (d *decoder) extension() *Extension {
 		d.fail("extension", errRange)
 	case parts&^partsKnown != 0:
 		d.fail("extension", errNotZero)
+	case parts&partNames != 0 && parts&partXattrs == 0:
+		d.fail("extension", errMismatch)
 	}
 	if d.err != nil {
 		return nil
@@ -99,7 +135,40 @@ func (d *decoder) extension() *Extension {
 	if parts&partXattrs != 0 {
 		x.Xattrs = d.xattrs()
 	}
+	if parts&partNames != 0 {
+		x.Names = d.aclNames()
+	}
 	return x
+}
+
+// aclNames takes the list of names, which grows with the records that are there.
+func (d *decoder) aclNames() []ACLName {
+	var all []ACLName
+	n := d.uv("names in ACLs", 1, MaxACLNames)
+	room := MaxACLNameBytes
+	for range n {
+		a := ACLName{Kind: ACLKind(d.u8("kind of name"))}
+		if d.err == nil && a.Kind != ACLUser && a.Kind != ACLGroup {
+			d.fail("kind of name", errUnknown)
+		}
+		a.ID = uint32(d.uv("number of name", 0, MaxID))
+		a.Name = d.bytes("name in an ACL", 1, MaxAccount)
+		if d.err != nil {
+			return nil
+		}
+		if room -= len(a.Name); room < 0 {
+			d.fail("names in ACLs", errRange)
+			return nil
+		}
+		if len(all) > 0 {
+			if last := all[len(all)-1]; last.Kind > a.Kind || last.Kind == a.Kind && last.ID >= a.ID {
+				d.fail("name in an ACL", errMismatch)
+				return nil
+			}
+		}
+		all = append(all, a)
+	}
+	return all
 }
 
 // xattrs takes the list of attributes. It grows with the records that are

@@ -23,6 +23,9 @@ func fullExtension() *Extension {
 		x.Xattrs[i].Value = make([]byte, n)
 		room -= n
 	}
+	for i := range MaxACLNames {
+		x.Names = append(x.Names, ACLName{Kind: ACLGroup, ID: MaxID - MaxACLNames + uint32(i), Name: make([]byte, MaxACLNameBytes/MaxACLNames)})
+	}
 	return x
 }
 
@@ -30,11 +33,11 @@ func TestLargestExtensionFitsAnEntry(t *testing.T) {
 	e := Entry{ID: 1, Kind: KindSymlink, Name: make([]byte, MaxName), Target: make([]byte, MaxTarget), Ext: fullExtension()}
 	body := e.Append(AppendEntryHeader(nil, 1))
 	all, err := collect(ParseEntries(body))
-	if err != nil || len(all) != 1 || len(all[0].Ext.Xattrs) != MaxXattrs {
+	if err != nil || len(all) != 1 || len(all[0].Ext.Xattrs) != MaxXattrs || len(all[0].Ext.Names) != MaxACLNames {
 		t.Fatal(err)
 	}
 	// PROTOCOL.md names this bound; what sends entries in batches relies on it.
-	if len(body) > 144<<10 || len(body) > Limit(TypeEntry) {
+	if len(body) > 184<<10 || len(body) > Limit(TypeEntry) {
 		t.Errorf("a record of %d bytes", len(body))
 	}
 }
@@ -42,6 +45,16 @@ func TestLargestExtensionFitsAnEntry(t *testing.T) {
 func TestAttributesAboveTheirTotal(t *testing.T) {
 	x := fullExtension()
 	x.Xattrs[9].Value = []byte{0}
+	e := Entry{ID: 1, Kind: KindFile, Name: []byte("f"), Ext: x}
+	_, err := collect(ParseEntries(e.Append(AppendEntryHeader(nil, 1))))
+	if !errors.Is(err, errRange) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestACLNamesAboveTheirTotal(t *testing.T) {
+	x := fullExtension()
+	x.Names[9].Name = append(x.Names[9].Name, 'x')
 	e := Entry{ID: 1, Kind: KindFile, Name: []byte("f"), Ext: x}
 	_, err := collect(ParseEntries(e.Append(AppendEntryHeader(nil, 1))))
 	if !errors.Is(err, errRange) {

@@ -57,6 +57,7 @@ const (
 	TypeWarn      Type = 0x22 // * (uv id | u8 attributes | u8 code)
 	TypePackZ     Type = 0x23 // zstd frame of a PACK's body
 	TypeLimit     Type = 0x24 // u64 bytes a second
+	TypeStreams   Type = 0x25 // u16 streams
 )
 
 // Limit returns the largest body of type t in bytes, and 0 for a type that does
@@ -83,6 +84,8 @@ func Limit(t Type) int {
 		return maxBody
 	case TypeCredit:
 		return 4
+	case TypeStreams:
+		return 2
 	case TypeFault:
 		return 1200
 	case TypeReceipt:
@@ -148,6 +151,8 @@ func (t Type) String() string {
 		return "PACKZ"
 	case TypeLimit:
 		return "LIMIT"
+	case TypeStreams:
+		return "STREAMS"
 	}
 	return fmt.Sprintf("type 0x%02x", uint8(t))
 }

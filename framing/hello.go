@@ -38,7 +38,7 @@ const (
 // ignored.
 const (
 	CapZstd   uint64 = 1 << 0 // DATA may use EncodingZstd, and PACKZ may come
-	CapSealed uint64 = 1 << 1 // bulk streams sealed frame by frame; reserved
+	CapSealed uint64 = 1 << 1 // records sealed with keys from the TLS exporter once both sides are proven
 	CapCopy   uint64 = 1 << 2 // COPY from a basis; reserved
 )
 

@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"time"
 
 	"ferry/framing"
 )
@@ -48,7 +49,7 @@ func (l *Listener) greet(s *slot) (*channel, error) {
 	if err := s.conn.SetDeadline(s.born.Add(tlsLimit)); err != nil {
 		return nil, err
 	}
-	c, err := openChannel(raw, l.conf, serverSide)
+	c, err := openChannel(raw, l.conf, listening)
 	if err != nil {
 		return nil, err
 	}
@@ -135,10 +136,12 @@ func (l *Listener) admitPeer(s *slot, c *channel, peer framing.Hello, theirs hel
 		c.refuse(wrap("handshake", err).Code)
 		return err
 	}
+	answered := time.Now()
 	got, err := readProof(c)
 	if err != nil {
 		return err
 	}
+	c.rtt = time.Since(answered)
 	if err := l.judge(got, m); err != nil {
 		c.refuse(wrap("handshake", err).Code)
 		var wrong *wrongGuess
@@ -238,6 +241,9 @@ func (l *Listener) admitJoin(s *slot, c *channel, peer framing.Hello, theirs hel
 	}
 	if peer.Stream >= MaxStreams || again && peer.Stream != 0 {
 		return l.turnAway(c, framing.CodeProtocol, errTooMany)
+	}
+	if !link.allows(int(peer.Stream)) {
+		return l.turnAway(c, framing.CodeDeclined, errNotAllowed)
 	}
 	l.slots.exempt(s)
 	p, err := newSessionProver(link.secret, c.exporter)

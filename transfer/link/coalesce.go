@@ -1,6 +1,7 @@
 package link
 
 import (
+	"encoding/binary"
 	"fmt"
 	"io"
 	"net"
@@ -10,9 +11,11 @@ import (
 )
 
 const (
-	// writeBuffer holds the largest frame with the overhead of its TLS records.
+	// writeBuffer holds the largest frame with the overhead of its records.
 	writeBuffer = 272 << 10
-	readBuffer  = 256 << 10
+	readBuffer  = sealedHead + maxSealed + sealedTag + readSlack
+	// tlsHead is the length of a TLS record's header, which ends in that of the rest.
+	tlsHead = 5
 	// strangerBuffer is all that a connection without proof gets.
 	strangerBuffer = 4 << 10
 )
@@ -47,6 +50,13 @@ type coalescer struct {
 
 	in         []byte
 	start, end int // unread part of in
+	// left is how much of a TLS record is still to be handed out. Before the proof
+	// TLS gets no more than the record that it is at: what comes after the last of
+	// them may not be for TLS. It is -1 once TLS may have all.
+	left int
+	// bulky: what is read belongs to a long sealed record, of which none is handed
+	// on before all of it is there.
+	bulky bool
 }
 
 func newCoalescer(c net.Conn) *coalescer {
@@ -62,6 +72,7 @@ func (c *coalescer) promote(p *pulse) {
 	c.end = copy(in, c.in[c.start:c.end])
 	c.start = 0
 	c.in = in
+	c.left = -1
 	c.pulse = p
 	p.traffic.Add(c.traffic.Swap(&p.traffic).Load())
 }
@@ -75,13 +86,42 @@ func (c *coalescer) awaitByte() error {
 }
 
 func (c *coalescer) fill() error {
-	n, err := c.Conn.Read(c.in)
-	c.start, c.end = 0, n
+	c.start, c.end = 0, 0
+	return c.more(len(c.in))
+}
+
+// more reads behind what is there, up to limit in the buffer.
+func (c *coalescer) more(limit int) error {
+	if c.handshake.Load() {
+		if err := c.Flush(); err != nil {
+			return err
+		}
+	}
+	n, err := c.Conn.Read(c.in[c.end:limit])
+	c.end += n
 	if n > 0 {
 		c.heard(n)
+		if c.bulky {
+			c.pulse.bulk.Add(uint64(n))
+		}
 		return nil
 	}
 	return cut(err)
+}
+
+// want returns the next n bytes, at most those of a sealed record, without
+// taking them.
+func (c *coalescer) want(n int) ([]byte, error) {
+	for c.end-c.start < n {
+		if c.start+n > len(c.in) || c.start == c.end {
+			c.end = copy(c.in, c.in[c.start:c.end])
+			c.start = 0
+		}
+		if err := c.more(min(len(c.in), c.start+n+readSlack)); err != nil {
+			return nil, err
+		}
+	}
+	return c.in[c.start : c.start+n], nil
 }
 
 func cut(err error) error {
@@ -99,25 +139,26 @@ func (c *coalescer) heard(n int) {
 }
 
 func (c *coalescer) Read(p []byte) (int, error) {
+	if c.left == 0 {
+		head, err := c.want(tlsHead)
+		if err != nil {
+			return 0, err
+		}
+		c.left = tlsHead + int(binary.BigEndian.Uint16(head[tlsHead-2:]))
+	}
 	if c.start == c.end {
-		if c.handshake.Load() {
-			if err := c.Flush(); err != nil {
-				return 0, err
-			}
-		}
-		if len(p) >= len(c.in) {
-			n, err := c.Conn.Read(p)
-			if n > 0 {
-				c.heard(n)
-			}
-			return n, cut(err)
-		}
 		if err := c.fill(); err != nil {
 			return 0, err
 		}
 	}
+	if c.left > 0 {
+		p = p[:min(len(p), c.left)]
+	}
 	n := copy(p, c.in[c.start:c.end])
 	c.start += n
+	if c.left > 0 {
+		c.left -= n
+	}
 	return n, nil
 }
 
@@ -132,6 +173,19 @@ func (c *coalescer) Write(p []byte) (int, error) {
 	}
 	c.out = append(c.out, p...)
 	return len(p), nil
+}
+
+// appendRecord has make append a record of n bytes to what is to be written.
+func (c *coalescer) appendRecord(n int, make func([]byte) ([]byte, error)) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.out)+n > writeBuffer {
+		c.flushLocked()
+	}
+	if c.err == nil {
+		c.out, c.err = make(c.out)
+	}
+	return c.err
 }
 
 // Flush hands everything written so far to the kernel. Its error sticks.
@@ -169,8 +223,9 @@ func (c *coalescer) CloseWrite() error {
 // how much went over its connections.
 type pulse struct {
 	base    time.Time
-	last    atomic.Int64 // nanoseconds after base
-	traffic atomic.Int64 // bytes, TLS included, in both directions
+	last    atomic.Int64  // nanoseconds after base
+	traffic atomic.Int64  // bytes, TLS included, in both directions
+	bulk    atomic.Uint64 // bytes of long sealed records
 }
 
 func newPulse() *pulse { return &pulse{base: time.Now()} }

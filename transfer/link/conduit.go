@@ -59,8 +59,28 @@ func (c *conduit) Read(p []byte) (int, error) {
 			c.link.leaving.Store(true)
 			return 0, io.EOF
 		case err != nil:
-			c.link.lost(ch, wrap("read", fmt.Errorf("stream %d: %w", c.number, err)))
+			c.readFailed(ch, wrap("read", fmt.Errorf("stream %d: %w", c.number, err)))
 		}
+	}
+}
+
+// readFailed gives up ch, on which nothing comes any more. Of a further stream
+// that is not the link's end yet: the other side may be closing, and its reason
+// on the way on stream 0.
+func (c *conduit) readFailed(ch *channel, err error) {
+	if c.number == 0 {
+		c.link.lost(ch, err)
+		return
+	}
+	c.mu.Lock()
+	current := c.in == ch
+	if current {
+		_ = ch.raw.Close()
+		c.in = nil
+	}
+	c.mu.Unlock()
+	if current {
+		c.link.lostSoon(ch, err)
 	}
 }
 
@@ -123,7 +143,7 @@ func (c *conduit) Write(p []byte) (int, error) {
 	if c.out == nil {
 		return len(p), nil
 	}
-	if _, err := c.out.tls.Write(p); err != nil {
+	if _, err := c.out.Write(p); err != nil {
 		return len(p), c.writeFailed(err)
 	}
 	c.sent = c.kept.position()
@@ -135,7 +155,7 @@ func (c *conduit) flush() error {
 	if c.out == nil {
 		return nil
 	}
-	if err := c.out.raw.Flush(); err != nil {
+	if err := c.out.Flush(); err != nil {
 		return c.writeFailed(err)
 	}
 	return nil
@@ -226,11 +246,11 @@ func (c *conduit) resend(ch *channel, peer uint64) error {
 	c.signal()
 	c.out = ch
 	again := max(c.sent, peer) - peer // the rest of what is kept goes for the first time
-	n, err := c.kept.writeTo(ch.tls)
+	n, err := c.kept.writeTo(ch)
 	c.link.resent.Add(int64(min(again, n)))
 	c.sent = max(c.sent, peer+n)
 	if err == nil {
-		err = ch.raw.Flush()
+		err = ch.Flush()
 	}
 	if err != nil {
 		return c.writeFailed(err)

@@ -33,8 +33,8 @@ const (
 
 // Limits on a proven link.
 const (
-	MaxStreams     = 16               // connections of a link
-	DefaultTimeout = 30 * time.Second // silence after which a link is given up
+	MaxStreams     = framing.MaxStreams // connections of a link
+	DefaultTimeout = 30 * time.Second   // silence after which a link is given up
 	// MinTimeout leaves the other side two heartbeats, one of which may be late.
 	MinTimeout    = 10 * time.Second
 	heartbeat     = 5 * time.Second

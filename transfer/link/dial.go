@@ -140,7 +140,7 @@ func (d *dialler) prove(conn net.Conn) (l *Link, confirmed bool, err error) {
 	if err := conn.SetDeadline(time.Now().Add(proofLimit)); err != nil {
 		return nil, false, err
 	}
-	c, err := openChannel(newCoalescer(conn), d.conf, clientSide)
+	c, err := openChannel(newCoalescer(conn), d.conf, dialling)
 	if err != nil {
 		return nil, false, err
 	}

@@ -64,7 +64,7 @@ func shake(c net.Conn) (*channel, error) {
 	if err != nil {
 		return nil, err
 	}
-	ch, err := openChannel(newCoalescer(c), conf, clientSide)
+	ch, err := openChannel(newCoalescer(c), conf, dialling)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"errors"
 	"fmt"
+	"time"
 
 	"ferry/framing"
 )
@@ -21,7 +22,7 @@ import (
 func newHello(c *Config, share []byte) framing.Hello {
 	return framing.Hello{
 		MinVersion: framing.Version, MaxVersion: framing.Version,
-		Role: c.Role, Capabilities: c.Capabilities, Share: share,
+		Role: c.Role, Capabilities: c.Capabilities | framing.CapSealed, Share: share,
 	}
 }
 
@@ -47,6 +48,7 @@ func readHello(c *channel, own Role) (framing.Hello, helloBody, error) {
 func dialHandshake(c *channel, hello framing.Hello, p prover) (peer framing.Hello, confirmed bool, err error) {
 	hello.Share = p.share()
 	own := helloBody{body: hello.Append(nil), share: hello.Share}
+	sent := time.Now()
 	if err := c.send(framing.TypeHello, own.body); err != nil {
 		return peer, false, err
 	}
@@ -54,6 +56,7 @@ func dialHandshake(c *channel, hello framing.Hello, p prover) (peer framing.Hell
 	if err != nil {
 		return peer, false, err
 	}
+	c.rtt = time.Since(sent)
 	if peer.Purpose != hello.Purpose || peer.Method != hello.Method || peer.Session != hello.Session ||
 		peer.Epoch != hello.Epoch || peer.Stream != hello.Stream {
 		return peer, false, protocolError("handshake", errMismatch)
@@ -125,9 +128,9 @@ func newSession(c *channel, cfg *Config, peer framing.Hello, p *codeProver) (*Li
 	}
 	l := &Link{
 		cfg: *cfg, addr: addrOf(c.raw), session: id, secret: secret,
-		version: min(framing.Version, peer.MaxVersion), caps: cfg.Capabilities & peer.Capabilities,
+		version: min(framing.Version, peer.MaxVersion), caps: cfg.Capabilities & peer.Capabilities, seal: peer.Capabilities&framing.CapSealed != 0,
 		pulse: newPulse(), acks: make(chan struct{}, 1), done: make(chan struct{}), closed: make(chan struct{}),
-		grown: make(chan struct{}), parked: map[int]*Stream{}, pause: firstPause,
+		grown: make(chan struct{}), parked: map[int]*Stream{}, pause: firstPause, allowed: MaxStreams, rtt: c.rtt,
 	}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	l.retry.Store(int64(max(0, cfg.RetryFor)))

@@ -40,7 +40,7 @@ func stranger(t *testing.T, dial func(context.Context) (net.Conn, error)) *chann
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := openChannel(newCoalescer(conn), conf, clientSide)
+	c, err := openChannel(newCoalescer(conn), conf, dialling)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -189,7 +189,7 @@ func scripted(t *testing.T, script func(*channel)) *memoryListener {
 			if err != nil {
 				return
 			}
-			c, err := openChannel(newCoalescer(conn), conf, serverSide)
+			c, err := openChannel(newCoalescer(conn), conf, listening)
 			if err == nil {
 				script(c)
 			}

@@ -44,10 +44,10 @@ func TestLengthsAfterProof(t *testing.T) {
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
 			c := a.Stream(0).bytes.conn()
-			if _, err := c.tls.Write(frame); err != nil {
+			if _, err := c.Write(frame); err != nil {
 				t.Fatal(err)
 			}
-			if err := c.raw.Flush(); err != nil {
+			if err := c.Flush(); err != nil {
 				t.Fatal(err)
 			}
 			_, n, err := b.Stream(0).Next()

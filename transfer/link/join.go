@@ -2,6 +2,7 @@ package link
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"sync"
@@ -12,6 +13,34 @@ import (
 
 // joinTries: a join competes with strangers for the listener's slots.
 const joinTries = 3
+
+var errNotAllowed = errors.New("a stream beyond those that are allowed")
+
+// Dialled tells whether this side opens the streams; the other cannot.
+func (l *Link) Dialled() bool { return l.connect != nil }
+
+// AllowStreams says how many streams the dialler may open, stream 0 included;
+// MaxStreams at first. Those that are there already stay.
+func (l *Link) AllowStreams(n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.allowed = n
+}
+
+// allows tells whether a stream may be opened, or opened again.
+func (l *Link) allows(number int) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return number < max(l.allowed, len(l.streams))
+}
+
+// Growth returns how many streams the link has, and what is closed when there
+// are more.
+func (l *Link) Growth() (n int, more <-chan struct{}) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.streams), l.grown
+}
 
 // Grow brings the link to n streams: the dialler opens them, all at once, the
 // listener waits for them. After an error the link has the streams that it has.
@@ -41,9 +70,7 @@ func (l *Link) Grow(ctx context.Context, n int) error {
 // awaitStreams is the listener's Grow: streams come when the dialler opens them.
 func (l *Link) awaitStreams(ctx context.Context, n int) error {
 	for {
-		l.mu.Lock()
-		have, grown := len(l.streams), l.grown
-		l.mu.Unlock()
+		have, grown := l.Growth()
 		if have >= n {
 			return nil
 		}
@@ -122,7 +149,7 @@ func (l *Link) proveStream(ctx context.Context, conn net.Conn, hello framing.Hel
 	if err := conn.SetDeadline(time.Now().Add(proofLimit)); err != nil {
 		return nil, err
 	}
-	c, err := openChannel(newCoalescer(conn), l.conf, clientSide)
+	c, err := openChannel(newCoalescer(conn), l.conf, dialling)
 	if err != nil {
 		return nil, err
 	}

@@ -90,7 +90,7 @@ func TestTLSDowngradesRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := openChannel(newCoalescer(a), own, clientSide); !errors.Is(err, errNotFerry) {
+	if _, err := openChannel(newCoalescer(a), own, dialling); !errors.Is(err, errNotFerry) {
 		t.Errorf("a server without ALPN: %v", err)
 	}
 	_ = a.Close()

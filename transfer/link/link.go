@@ -21,11 +21,14 @@ type Link struct {
 	secret  []byte
 	version uint16
 	caps    uint64
+	seal    bool // the other side seals records too
 	pulse   *pulse
 	retry   atomic.Int64  // nanoseconds that a lost link is waited for
 	resent  atomic.Int64  // bytes
 	heard   atomic.Uint64 // bytes of frames that say something, see Received
 	after   func() error  // the last step of Close; may be nil
+	rtt     time.Duration // round trip of the handshake
+	resist  atomic.Bool   // connections are to use lossControl, see ResistLoss
 
 	// At the dialler only.
 	conf        *tls.Config
@@ -54,6 +57,7 @@ type Link struct {
 	streams  []*Stream
 	parked   map[int]*Stream // streams that came before a lower number
 	grown    chan struct{}   // closed and replaced when streams grows
+	allowed  int             // streams that the dialler may open
 	err      error           // what ended the link; an *Error
 	over     bool
 	writeErr error // a failed write, see writeBroken
@@ -259,7 +263,13 @@ func (l *Link) adopt(c *channel) error {
 		return fmt.Errorf("clearing the deadline: %w", err)
 	}
 	tune(c.raw.Conn, l.cfg.timeout()+userTimeLimit)
+	if l.resist.Load() {
+		resistLoss(c.raw.Conn) // it may have come to be forbidden
+	}
 	c.raw.promote(l.pulse)
+	if l.seal {
+		return c.seal()
+	}
 	return nil
 }
 
@@ -275,7 +285,7 @@ func (l *Link) add(number int, c *channel) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
-	case l.over, l.closing.Load(), l.down != nil:
+	case l.over, l.closing.Load(), l.down != nil, l.epoch != c.epoch:
 		return &Error{Code: framing.CodeLost, Op: "join", Err: net.ErrClosed}
 	case number < len(l.streams):
 		return protocolError("join", fmt.Errorf("stream %d exists", number))

@@ -147,10 +147,10 @@ func TestSlowFrameIsAlive(t *testing.T) {
 		c := a.Stream(1).bytes.conn()
 		head := []byte{0, 0, 0, 21, byte(framing.TypeData)}
 		for _, x := range append(head, make([]byte, 20)...) {
-			if _, err := c.tls.Write([]byte{x}); err != nil {
+			if _, err := c.Write([]byte{x}); err != nil {
 				t.Fatal(err)
 			}
-			if err := c.raw.Flush(); err != nil {
+			if err := c.Flush(); err != nil {
 				t.Fatal(err)
 			}
 			time.Sleep(20 * time.Second)

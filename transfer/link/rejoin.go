@@ -195,9 +195,9 @@ func (l *Link) rest(o *outage, d time.Duration) bool {
 }
 
 // Received is how many bytes have come in the bodies of frames, on all streams
-// together, those left out that are for the link itself: it grows only while
-// something is said.
-func (l *Link) Received() uint64 { return l.heard.Load() }
+// together, those left out that are for the link itself, and of long records as they
+// come: it grows only while something is said.
+func (l *Link) Received() uint64 { return l.heard.Load() + l.pulse.bulk.Load() }
 
 // received is how many bytes have come on all streams together.
 func (l *Link) received() (n uint64) {

@@ -81,7 +81,7 @@ func handshakeOnly(t *testing.T, conn net.Conn) *channel {
 		t.Error(err)
 		return nil
 	}
-	c, err := openChannel(newCoalescer(conn), conf, clientSide)
+	c, err := openChannel(newCoalescer(conn), conf, dialling)
 	if err == nil {
 		err = c.raw.Flush() // else our last flight waits for the HELLO
 	}
@@ -128,7 +128,7 @@ func TestHonestPeerAmongAThousand(t *testing.T) {
 			defer func() { _ = c.Close() }()
 			// Those beyond the limit of one source are turned away.
 			_ = c.SetDeadline(time.Now().Add(tlsLimit))
-			if ch, err := openChannel(newCoalescer(c), conf, clientSide); err == nil {
+			if ch, err := openChannel(newCoalescer(c), conf, dialling); err == nil {
 				_ = ch.raw.Flush()
 			}
 		}

@@ -237,18 +237,12 @@ func (s *Stream) finish() error {
 	return nil
 }
 
-// finishWriting sends close_notify, which tells the end from a cut, and FIN.
+// finishWriting sends what tells the end from a cut.
 func (s *Stream) finishWriting(c *channel) error {
 	s.bytes.wmu.Lock()
 	defer s.bytes.wmu.Unlock()
-	if err := c.tls.CloseWrite(); err != nil {
-		return fmt.Errorf("stream %d: ending TLS: %w", s.number, err)
-	}
-	if err := c.raw.Flush(); err != nil {
-		return fmt.Errorf("stream %d: flushing: %w", s.number, err)
-	}
-	if err := c.raw.CloseWrite(); err != nil {
-		return fmt.Errorf("stream %d: closing: %w", s.number, err)
+	if err := c.CloseWrite(); err != nil {
+		return fmt.Errorf("stream %d: %w", s.number, err)
 	}
 	return nil
 }

@@ -59,12 +59,18 @@ type channel struct {
 	// reading is held by who reads from tls. That has a lock of its own, but who
 	// waits for a mutex is not seen to wait, and stops the clock of a simulation.
 	reading chan struct{}
-	epoch   uint32 // of the link that it belongs to
+	side    side
+	sealed  *sealedConn   // in the place of tls once it is proven; nil: TLS stays
+	epoch   uint32        // of the link that it belongs to
+	rtt     time.Duration // of the proof, this side's work for it left out
 }
 
 // openChannel runs the TLS handshake on raw, whose deadline the caller has set.
-func openChannel(raw *coalescer, conf *tls.Config, side func(*coalescer, *tls.Config) *tls.Conn) (*channel, error) {
-	conn := side(raw, conf)
+func openChannel(raw *coalescer, conf *tls.Config, own side) (*channel, error) {
+	conn := tls.Client(raw, conf)
+	if own == listening {
+		conn = tls.Server(raw, conf)
+	}
 	raw.handshake.Store(true)
 	err := conn.Handshake()
 	raw.handshake.Store(false)
@@ -82,7 +88,7 @@ func openChannel(raw *coalescer, conf *tls.Config, side func(*coalescer, *tls.Co
 	if err != nil {
 		return nil, fmt.Errorf("TLS exporter: %w", err)
 	}
-	c := &channel{raw: raw, tls: conn, r: framing.NewReader(conn), w: framing.NewWriter(conn), exporter: exporter, reading: make(chan struct{}, 1)}
+	c := &channel{raw: raw, tls: conn, r: framing.NewReader(conn), w: framing.NewWriter(conn), exporter: exporter, side: own, reading: make(chan struct{}, 1)}
 	c.r.Restrict(framing.TypeHello, framing.TypeProof, framing.TypeRefuse)
 	return c, nil
 }
@@ -92,11 +98,46 @@ func openChannel(raw *coalescer, conf *tls.Config, side func(*coalescer, *tls.Co
 func (c *channel) Read(p []byte) (int, error) {
 	c.reading <- struct{}{}
 	defer func() { <-c.reading }()
+	if c.sealed != nil {
+		return c.sealed.Read(p)
+	}
 	return c.tls.Read(p)
 }
 
-func clientSide(c *coalescer, conf *tls.Config) *tls.Conn { return tls.Client(c, conf) }
-func serverSide(c *coalescer, conf *tls.Config) *tls.Conn { return tls.Server(c, conf) }
+// Write may keep p in a buffer until Flush. One at a time may call it, Flush or
+// CloseWrite.
+func (c *channel) Write(p []byte) (int, error) {
+	if c.sealed != nil {
+		return c.sealed.Write(p)
+	}
+	return c.tls.Write(p)
+}
+
+// Flush hands everything written so far to the kernel.
+func (c *channel) Flush() error {
+	if c.sealed != nil {
+		return c.sealed.flush()
+	}
+	return c.raw.Flush()
+}
+
+// CloseWrite sends what tells an orderly end from a cut, and FIN.
+func (c *channel) CloseWrite() error {
+	end := c.tls.CloseWrite
+	if c.sealed != nil {
+		end = c.sealed.CloseWrite
+	}
+	if err := end(); err != nil {
+		return fmt.Errorf("ending the channel: %w", err)
+	}
+	if err := c.raw.Flush(); err != nil {
+		return fmt.Errorf("flushing: %w", err)
+	}
+	if err := c.raw.CloseWrite(); err != nil {
+		return fmt.Errorf("closing: %w", err)
+	}
+	return nil
+}
 
 // send writes one frame and flushes.
 func (c *channel) send(t framing.Type, body []byte) error {

@@ -1,0 +1,48 @@
+package link
+
+import "time"
+
+// Path is what is known of the way that a stream's bytes take. Counters begin
+// again with each connection.
+type Path struct {
+	// MinRTT is the shortest round trip seen, of the system or else of the
+	// handshake of the link's first connection.
+	MinRTT time.Duration
+
+	// Known says that the system tells the rest.
+	Known   bool
+	RTT     time.Duration // at present; what it has beyond MinRTT, packets wait in queues
+	Resent  uint64        // segments sent again
+	Arrived uint64        // bytes that the other side's system has
+	// Held is for how long not the network but the buffer of either side's socket
+	// limited what is under way.
+	Held time.Duration
+}
+
+// Path asks the system about the connection of the stream.
+func (s *Stream) Path() Path {
+	p := Path{MinRTT: s.link.rtt}
+	if c := s.bytes.conn(); c != nil {
+		readPath(c.raw.Conn, &p)
+	}
+	return p
+}
+
+// ResistLoss has the link's connections, and those to come, take losses for what
+// they are on a path that loses packets though nothing waits on it, in place of
+// sending less after each. It tells whether this system can and allows it.
+func (l *Link) ResistLoss() bool {
+	l.mu.Lock()
+	streams := l.all()
+	l.mu.Unlock()
+	if !mayResistLoss() {
+		return false
+	}
+	l.resist.Store(true)
+	for _, s := range streams {
+		if c := s.bytes.conn(); c != nil && !resistLoss(c.raw.Conn) {
+			return false
+		}
+	}
+	return true
+}

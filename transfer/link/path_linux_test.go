@@ -1,0 +1,77 @@
+package link
+
+import (
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// overTCP makes both ends of a link over the loopback interface.
+func overTCP(t *testing.T) (a, b *Link, l *Listener) {
+	t.Helper()
+	l, err := Listen(t.Context(), "127.0.0.1:0", Config{Role: Receiver, Code: code(t, "7-right")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, err = Dial(t.Context(), l.Addr().String(), Config{Role: Sender, Code: code(t, "7-right")}, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	if b, err = l.Accept(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return a, b, l
+}
+
+func control(t *testing.T, s *Stream) (name string) {
+	t.Helper()
+	onSocket(s.bytes.conn().raw.Conn, func(fd int) {
+		var err error
+		if name, err = unix.GetsockoptString(fd, unix.IPPROTO_TCP, unix.TCP_CONGESTION); err != nil {
+			t.Error(err)
+		}
+	})
+	return name
+}
+
+// What the system tells of a connection is passed on, and losses are resisted on
+// the connections that there are and on those to come, if that is allowed.
+func TestPath(t *testing.T) {
+	a, b, l := overTCP(t)
+	if p := a.Stream(0).Path(); !p.Known || p.MinRTT <= 0 || p.MinRTT > time.Second || p.RTT < p.MinRTT || p.Arrived == 0 {
+		t.Errorf("%+v", p)
+	}
+	before := control(t, a.Stream(0))
+	ok := a.ResistLoss()
+	if err := a.Grow(t.Context(), 2); err != nil {
+		t.Fatal(err)
+	}
+	want := before
+	if ok {
+		want = lossControl
+	}
+	for i := range 2 {
+		if got := control(t, a.Stream(i)); got != want && i == 0 || ok && got != want {
+			t.Errorf("stream %d uses %s, want %s (resisting: %v)", i, got, want, ok)
+		}
+	}
+	if ok != mayResistLoss() {
+		t.Errorf("resisting: %v, allowed: %v", ok, mayResistLoss())
+	}
+	closeBoth(t, a, b)
+	_ = l.Close()
+}
+
+// Connections in memory have no system to ask: then the handshake has to do.
+func TestPathInMemory(t *testing.T) {
+	a, b, err := Pipe(Config{Role: Sender}, Config{Role: Receiver})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range []*Link{a, b} {
+		if p := l.Stream(0).Path(); p.Known || p.MinRTT <= 0 {
+			t.Errorf("%+v", p)
+		}
+	}
+	closeBoth(t, a, b)
+}

@@ -1,0 +1,12 @@
+//go:build !linux
+
+package link
+
+import "net"
+
+// readPath knows nothing here.
+func readPath(net.Conn, *Path) {}
+
+func mayResistLoss() bool { return false }
+
+func resistLoss(net.Conn) bool { return false }
