@@ -23,7 +23,11 @@ func (p *Partial) Write(b []byte) error {
 		return p.broke("writing", fmt.Errorf("%d bytes instead of %d", len(b), p.size))
 	}
 	file, err := p.open()
-	if err == nil && len(b) > 0 {
+	switch {
+	case err != nil || len(b) == 0:
+	case p.sparse:
+		err = writeSparse(file, b, 0)
+	default:
 		_, err = file.WriteAt(b, 0)
 	}
 	p.whole = err == nil && p.size >= 0

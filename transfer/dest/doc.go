@@ -1,9 +1,9 @@
 // Package dest is the folder in which a delivery lands.
 //
-// Order of calls: Open; Grant; for each entry MakeFolder, MakeLink, MakeNode,
-// MakeHardLink, or Begin, writes, Seal and Publish; FinishFolder once a folder's
-// children are done; Finish before the receipt; Prune, if what is not in the
-// source is to go; Close. A Rehearsal stands for a Folder in a dry run.
+// Order of calls: Open; Grant, OnAdjusted, MakeWay; for each entry MakeFolder,
+// MakeLink, MakeNode, MakeHardLink, or Begin, writes, Seal and Publish; FinishFolder
+// once a folder's children are done; Finish before the receipt; Prune, if what is
+// not in the source is to go; Close. A Rehearsal stands for a Folder in a dry run.
 //
 // Guaranteed:
 //   - A final name holds the whole old or the whole new content at every
@@ -23,6 +23,8 @@
 //     folder before they get their name. What cannot be applied is told to whom
 //     Grant names, and keeps nothing from being delivered. Items made here inherit
 //     no access ACL.
+//   - What stands where an item of another kind is to be is kept in the state folder
+//     until Prune, if MakeWay gave leave to move it there.
 //   - A chunk that is a hole, or a hole in the basis it is copied from, takes no
 //     space where the file system can have holes.
 //

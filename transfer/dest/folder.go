@@ -35,10 +35,13 @@ type Folder struct {
 	opts Options
 	meta tree.Metadata                     // granted
 	lost func(id uint64, lost []tree.Loss) // nil: nobody asks
-	dirs *tree.Dirs
-	root *node
-	made []string // folders that Open made
-	now  func() time.Time
+	// adjusted, likewise, is told of items found the same.
+	adjusted func(id uint64)
+	way      *way // nil: nothing makes way for an item of another kind
+	dirs     *tree.Dirs
+	root     *node
+	made     []string // folders that Open made
+	now      func() time.Time
 
 	accounts *tree.Accounts
 
@@ -52,6 +55,7 @@ type Folder struct {
 	volumes  map[volumeID]*volume
 	partials map[*Partial]struct{} // open ones
 	targets  map[uint64]*target    // of hard links, by entry id; at most tree.MaxHardLinks
+	asides   []aside               // at most way.Max
 }
 
 // node is a folder that has items coming.
@@ -65,6 +69,7 @@ type node struct {
 	// fresh: made by this delivery and holding nothing but what it put there.
 	fresh   atomic.Bool
 	existed bool
+	before  *tree.State // of one that existed, as it was found
 
 	askACL sync.Once
 	acl    bool // see givesACL

@@ -94,7 +94,7 @@ func (f *Folder) MakeHardLink(e *tree.Entry, replace bool) (same bool, err error
 	case err != nil:
 	case knownInode(there) && t.is(there):
 		return true, nil
-	case there.Kind == tree.Folder:
+	case there.Kind == tree.Folder && !f.replacesFolder(there, replace):
 		err = fmt.Errorf("a folder has that name: %w", syscall.EISDIR)
 	case !replace:
 		n.fresh.Store(false)

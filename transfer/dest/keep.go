@@ -60,26 +60,24 @@ func (f *Folder) Touch(e *tree.Entry) error {
 	if err != nil {
 		return fail("touching", e.Name, err)
 	}
-	file, _, err := n.dir.OpenFile(e.Name)
-	var lost []tree.Loss
-	if err == nil {
-		lost, err = tree.ApplyFile(file, f.apply(e, false))
-		err = errors.Join(err, file.Close())
-	}
-	if errors.Is(err, fs.ErrPermission) && file == nil {
-		// Not to be opened, even by its owner: there is another way to all but
-		// the bytes.
-		var seen tree.Info
-		if seen, err = n.dir.Lstat(e.Name); err == nil && seen.Kind != tree.File {
-			err = tree.ErrNotRegular
+	err = f.adjust(n, e, func(seen tree.Info, a *tree.Apply) ([]tree.Loss, error) {
+		if seen.Kind != tree.File {
+			return nil, tree.ErrNotRegular
 		}
-		if err == nil {
-			lost, err = n.dir.ApplyTo(e.Name, seen, f.apply(e, false))
+		file, _, err := n.dir.OpenFile(e.Name)
+		if errors.Is(err, fs.ErrPermission) {
+			// Not to be opened, even by its owner: there is another way to all but
+			// the bytes.
+			return n.dir.ApplyTo(e.Name, seen, a)
 		}
-	}
+		if err != nil {
+			return nil, err
+		}
+		lost, err := tree.ApplyFile(file, a)
+		return lost, errors.Join(err, file.Close())
+	})
 	if err != nil {
 		return f.fail("touching", e, err)
 	}
-	f.lose(e.ID, lost)
 	return f.Keep(e)
 }

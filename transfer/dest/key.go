@@ -10,7 +10,7 @@ import (
 )
 
 // Names in the state folder: "<path hash>-<version hash>.part" and ".tree", and
-// "<random>.tmp". Hashes are BLAKE3 cut to the lengths below, in hexadecimal
+// "<random>.tmp"; "<random>.aside" is of aside.go. Hashes are BLAKE3 cut to the lengths below, in hexadecimal
 // digits: 128 bits of the path, since two paths must not meet, 64 of the version.
 const (
 	pathHashLen    = 32

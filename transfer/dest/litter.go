@@ -34,7 +34,11 @@ func (f *Folder) Leftovers() ([]string, error) {
 		if err != nil {
 			return nil, fail("looking for leftovers in", path.Join(v.base.Path(), tree.PartialName), err)
 		}
-		left = append(left, names...)
+		for _, at := range names {
+			if f.way == nil || !IsAside(at) { // which Prune is about to remove
+				left = append(left, at)
+			}
+		}
 	}
 	slices.Sort(left)
 	return left, nil

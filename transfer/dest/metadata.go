@@ -44,14 +44,14 @@ func (f *Folder) lose(id uint64, lost []tree.Loss) {
 
 // stage makes an item in the state folder, where nobody else can put another
 // one under its name, and then moves it to e's. Without replace it fails with
-// fs.ErrExist if that is taken. A folder is never replaced. What was lost is told
-// once it stands there.
+// fs.ErrExist if that is taken. A folder is replaced only if it may make way. What
+// was lost is told once it stands there.
 func (f *Folder) stage(n *node, e *tree.Entry, replace bool, build func(dir *tree.Dir, temp string) ([]tree.Loss, error)) error {
 	temp := tempName()
 	var lost []tree.Loss
 	err := n.vol.inState(func(dir *tree.Dir) (err error) {
 		if lost, err = build(dir, temp); err == nil {
-			err = dir.Rename(temp, n.dir, e.Name, replace)
+			err = f.putStaged(dir, temp, n, e.Name, replace)
 		}
 		if err != nil || replace {
 			// A rename between two names of one item does nothing, rename(2).
@@ -63,6 +63,17 @@ func (f *Folder) stage(n *node, e *tree.Entry, replace bool, build func(dir *tre
 		f.lose(e.ID, lost)
 	}
 	return err
+}
+
+// putStaged moves temp to name in n.
+func (f *Folder) putStaged(dir *tree.Dir, temp string, n *node, name string, replace bool) error {
+	if f.way != nil && replace {
+		there, err := n.dir.Lstat(name)
+		if err == nil && there.Kind == tree.Folder {
+			return f.trade(dir, temp, n, name)
+		}
+	}
+	return dir.Rename(temp, n.dir, name, replace)
 }
 
 // applyStaged gives the item that was made as temp e's metadata, and returns
@@ -78,13 +89,44 @@ func (f *Folder) applyStaged(dir *tree.Dir, temp string, e *tree.Entry) (made tr
 	return made, lost, err
 }
 
-// metadataOnly gives what stands at e's name, and seen is of, e's metadata.
-func (f *Folder) metadataOnly(n *node, e *tree.Entry, seen tree.Info) error {
-	lost, err := n.dir.ApplyTo(e.Name, seen, f.apply(e, false))
+// OnAdjusted has tell called, from any goroutine, for each entry that was found
+// the same and whose metadata the call that settles it changed. It comes before
+// anything else.
+func (f *Folder) OnAdjusted(tell func(id uint64)) { f.adjusted = tell }
+
+func (f *Folder) adjustedIf(changed bool, e *tree.Entry) {
+	if changed && f.adjusted != nil {
+		f.adjusted(e.ID)
+	}
+}
+
+// adjust gives what stands at e's name, which is the same as e, e's metadata, by
+// apply. What has it all already is left alone.
+func (f *Folder) adjust(n *node, e *tree.Entry, apply func(seen tree.Info, a *tree.Apply) ([]tree.Loss, error)) error {
+	before, err := n.dir.State(e.Name, f.meta)
+	if err != nil {
+		return err
+	}
+	a := f.apply(e, false)
+	if then, whole := a.Outcome(&before); whole && then.SameMetadata(&before) && (e.Kind != tree.File || before.Kind == tree.File) {
+		return nil
+	}
+	lost, err := apply(before.Info, a)
 	if err != nil {
 		return err
 	}
 	f.lose(e.ID, lost)
+	after, err := n.dir.State(e.Name, f.meta)
+	f.adjustedIf(err == nil && !after.SameMetadata(&before), e)
+	return err
+}
+
+// metadataOnly gives what stands at e's name, and seen is of, e's metadata.
+func (f *Folder) metadataOnly(n *node, e *tree.Entry, seen tree.Info) error {
+	err := f.adjust(n, e, func(_ tree.Info, a *tree.Apply) ([]tree.Loss, error) { return n.dir.ApplyTo(e.Name, seen, a) })
+	if err != nil {
+		return err
+	}
 	if !e.Linked {
 		return nil
 	}

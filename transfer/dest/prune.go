@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 
 	"ferry/transfer/tree"
 )
@@ -49,7 +50,8 @@ type PruneSource struct {
 	Before tree.Info
 }
 
-// Prune removes what p says, after the delivery and before Close. All of it is
+// Prune removes what p says, after the delivery and before Close, and with it what
+// MakeWay had moved aside. All of it is
 // counted first. Folders in which something was removed keep their mtime and are
 // synced. Errors: ErrTooMany, ErrGone, or the cause of ctx; what is about one item
 // goes to p.Failed.
@@ -57,12 +59,16 @@ func (f *Folder) Prune(ctx context.Context, p *Prune) error {
 	if err := f.present(); err != nil {
 		return err
 	}
-	count := pruneRun{Prune: p, ctx: ctx, mode: pruneCount}
-	if err := count.run(f.root.dir); err != nil {
-		return err
+	for _, mode := range []pruneMode{pruneCount, pruneRemove} {
+		run := pruneRun{Prune: p, ctx: ctx, mode: mode, noSync: f.opts.NoSync}
+		if err := run.asides(f); err != nil {
+			return err
+		}
+		if err := run.run(f.root.dir); err != nil {
+			return err
+		}
 	}
-	remove := pruneRun{Prune: p, ctx: ctx, mode: pruneRemove, noSync: f.opts.NoSync}
-	return remove.run(f.root.dir)
+	return nil
 }
 
 // Prune tells p.Removed what Folder.Prune would remove, and then ErrTooMany if it
@@ -72,6 +78,9 @@ func (r *Rehearsal) Prune(ctx context.Context, p *Prune) error {
 		return nil
 	}
 	run := pruneRun{Prune: p, ctx: ctx, mode: pruneRehearse}
+	if err := run.wouldClear(r.root, slices.Clone(r.cleared)); err != nil {
+		return err
+	}
 	if err := run.run(r.root); err != nil {
 		return err
 	}

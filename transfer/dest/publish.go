@@ -21,7 +21,7 @@ type Publication struct {
 	P *Partial
 	E *tree.Entry // the entry that P was begun for
 
-	// Replace takes the place of what is there, but never of a folder. Expect,
+	// Replace takes the place of what is there, of a folder only after MakeWay. Expect,
 	// if not nil, is what the caller saw there: if it has changed since, the
 	// result is a Conflict.
 	Replace bool
@@ -215,6 +215,9 @@ func (pub *Publication) replace(name string) error {
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
+		if err == nil && p.f.replacesFolder(now, true) {
+			return p.trade(name)
+		}
 	}
 	if p.name != "" {
 		return p.rename(name, true)
@@ -238,12 +241,18 @@ func (pub *Publication) replace(name string) error {
 }
 
 func (p *Partial) rename(name string, replace bool) error {
-	if unlockToRename && p.file != nil {
-		file := p.file
-		p.file = nil
-		if err := file.Close(); err != nil {
-			return err
-		}
+	if err := p.unlock(); err != nil {
+		return err
 	}
 	return p.dir.Rename(p.name, p.parent.dir, name, replace)
+}
+
+// unlock closes the file where the system would not rename it open.
+func (p *Partial) unlock() error {
+	if !unlockToRename || p.file == nil {
+		return nil
+	}
+	file := p.file
+	p.file = nil
+	return file.Close()
 }

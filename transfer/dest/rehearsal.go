@@ -21,11 +21,17 @@ type Rehearsal struct {
 	root  *tree.Dir // nil: the destination would be made
 	space *os.File  // the destination, or the folder that it would be made in
 
+	meta     tree.Metadata // granted
+	accounts *tree.Accounts
+	adjusted func(id uint64) // nil: nobody asks
+	way      *way            // as Folder.way
+
 	mu    sync.Mutex
 	nodes map[uint64]*tree.Dir // by entry id; nil is a folder that would be made
 	// names are what is there of items that hard links may come to; at most
 	// tree.MaxHardLinks.
-	names map[uint64]tree.Info
+	names   map[uint64]tree.Info
+	cleared []cleared // at most way.Max
 }
 
 // Rehearse looks at the folder at path, links in path followed. What would keep
@@ -35,7 +41,7 @@ func Rehearse(path string) (*Rehearsal, error) {
 	if err != nil {
 		return nil, fail("opening", "", err)
 	}
-	r := &Rehearsal{dirs: tree.NewDirs(maxFolderHandles), nodes: make(map[uint64]*tree.Dir), names: make(map[uint64]tree.Info)}
+	r := &Rehearsal{accounts: tree.NewAccounts(), dirs: tree.NewDirs(maxFolderHandles), nodes: make(map[uint64]*tree.Dir), names: make(map[uint64]tree.Info)}
 	for p := abs; ; p = filepath.Dir(p) {
 		info, err := os.Stat(p)
 		if err == nil && !info.IsDir() {
@@ -106,6 +112,10 @@ func (r *Rehearsal) MakeFolder(e *tree.Entry) (existed bool, err error) {
 		case errors.Is(err, fs.ErrNotExist):
 		case err != nil:
 			return false, err
+		case info.Kind != tree.Folder && r.way != nil:
+			if err := r.Clear(e); err != nil {
+				return false, err
+			}
 		case info.Kind != tree.Folder:
 			return false, fail("making", e.Name, fmt.Errorf("a %v has that name: %w", info.Kind, syscall.ENOTDIR))
 		default:
@@ -114,6 +124,11 @@ func (r *Rehearsal) MakeFolder(e *tree.Entry) (existed bool, err error) {
 				return false, fail("making", e.Name, err)
 			}
 			d = parent.Child(e.Name)
+		}
+	}
+	if d != nil {
+		if err := r.foresee(d, "", e); err != nil {
+			return false, fail("making", e.Name, err)
 		}
 	}
 	r.mu.Lock()
@@ -151,12 +166,16 @@ func (r *Rehearsal) MakeLink(e *tree.Entry, replace bool) (same bool, err error)
 			return false, fail("linking", e.Name, err)
 		}
 		target, err := d.Readlink(e.Name)
-		if err != nil || target == e.Target {
-			return err == nil, fail("linking", e.Name, err)
+		if err == nil && target == e.Target {
+			err = r.Touch(e)
+			return err == nil, err
+		}
+		if err != nil {
+			return false, fail("linking", e.Name, err)
 		}
 	}
 	switch {
-	case info.Kind == tree.Folder:
+	case info.Kind == tree.Folder && !(r.way != nil && replace):
 		return false, fail("linking", e.Name, fmt.Errorf("a folder has that name: %w", syscall.EISDIR))
 	case !replace:
 		return false, fail("linking", e.Name, fs.ErrExist)

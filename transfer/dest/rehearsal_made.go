@@ -9,15 +9,50 @@ import (
 	"ferry/transfer/tree"
 )
 
-// Grant is Folder.Grant, of which nothing is seen here: metadata is applied to
-// what is found the same, and that is what the answer is then.
-func (r *Rehearsal) Grant(tree.Metadata, func(id uint64, lost []tree.Loss)) {}
+// Grant is Folder.Grant. What would be lost is not foreseen.
+func (r *Rehearsal) Grant(m tree.Metadata, _ func(id uint64, lost []tree.Loss)) { r.meta = m }
+
+// OnAdjusted is Folder.OnAdjusted: tell is called for what would be changed.
+func (r *Rehearsal) OnAdjusted(tell func(id uint64)) { r.adjusted = tell }
+
+// foresee tells whether name in d, or d itself if name is empty, which is found
+// the same as e, would get other metadata.
+func (r *Rehearsal) foresee(d *tree.Dir, name string, e *tree.Entry) error {
+	now, err := d.State(name, r.meta)
+	if err != nil {
+		return err
+	}
+	a := tree.Apply{Mode: e.Mode, MTime: e.MTime, Extra: e.Extra, Granted: r.meta, Accounts: r.accounts}
+	if then, _ := a.Outcome(&now); r.adjusted != nil && !then.SameMetadata(&now) {
+		r.adjusted(e.ID)
+	}
+	return nil
+}
+
+// Touch foresees what Folder.Touch would change, and remembers what it does.
+func (r *Rehearsal) Touch(e *tree.Entry) error {
+	d, err := r.parent(e)
+	if err == nil && d == nil {
+		err = fs.ErrNotExist
+	}
+	if err == nil {
+		err = r.foresee(d, e.Name, e)
+	}
+	if err == nil && e.Linked {
+		err = r.Remember(e, "")
+	}
+	return fail("touching", e.Name, err)
+}
 
 // MakeNode returns what Folder.MakeNode would, but for a missing privilege.
 func (r *Rehearsal) MakeNode(e *tree.Entry, replace bool) (same bool, err error) {
-	return r.make("making", e, replace, func(there tree.Info) bool {
+	same, err = r.make("making", e, replace, func(there tree.Info) bool {
 		return there.Special == e.Kind && there.Major == e.Major && there.Minor == e.Minor
 	})
+	if same {
+		err = r.Touch(e)
+	}
+	return same && err == nil, err
 }
 
 // MakeHardLink returns what Folder.MakeHardLink would. Two names are one item if
@@ -41,7 +76,7 @@ func (r *Rehearsal) make(op string, e *tree.Entry, replace bool, same func(there
 		return false, err
 	case same(there):
 		return true, nil
-	case there.Kind == tree.Folder:
+	case there.Kind == tree.Folder && !(r.way != nil && replace):
 		return false, fail(op, e.Name, fmt.Errorf("a folder has that name: %w", syscall.EISDIR))
 	case !replace:
 		return false, fail(op, e.Name, fs.ErrExist)

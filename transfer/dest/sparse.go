@@ -13,8 +13,8 @@ const holeBlock = 4 << 10
 var zeroBlock [holeBlock]byte
 
 // KeepHoles says that the content has holes at the sender, so that blocks of
-// zeros in the chunks that are data in part become holes here too. It comes
-// before the first WriteChunk.
+// zeros in what is data in part become holes here too. It comes before the first
+// Write or WriteChunk.
 func (p *Partial) KeepHoles() { p.sparse = true }
 
 // writeSparse writes b, a chunk at offset at, but for its blocks of zeros. What

@@ -27,7 +27,7 @@ func (f *Folder) MakeNode(e *tree.Entry, replace bool) (same bool, err error) {
 		if err = f.metadataOnly(n, e, there); err == nil {
 			return true, nil
 		}
-	case there.Kind == tree.Folder:
+	case there.Kind == tree.Folder && !f.replacesFolder(there, replace):
 		err = fmt.Errorf("a folder has that name: %w", syscall.EISDIR)
 	case !replace:
 		n.fresh.Store(false)

@@ -19,10 +19,14 @@ var errDuplicate = errors.New("the id of another folder")
 // change.
 func (f *Folder) MakeFolder(e *tree.Entry) (existed bool, err error) {
 	if e.Kind == tree.Root {
+		err := f.found(f.root, f.root.dir, "")
 		f.mu.Lock()
 		f.root.entry = e
 		f.mu.Unlock()
-		return f.root.existed, f.fail("making", e, f.register(e.ID, f.root))
+		if err == nil {
+			err = f.register(e.ID, f.root)
+		}
+		return f.root.existed, f.fail("making", e, err)
 	}
 	parent, err := f.parent(e)
 	if err != nil {
@@ -37,13 +41,22 @@ func (f *Folder) MakeFolder(e *tree.Entry) (existed bool, err error) {
 		_, err = n.dir.Stat()
 	case errors.Is(err, fs.ErrExist):
 		n.existed = true
-		err = f.adoptFolder(parent, n, e.Name)
+		if err = f.adoptFolder(parent, n, e.Name); errors.Is(err, errNoFolder) && f.way != nil {
+			if err = f.replaceByFolder(parent, e); err == nil {
+				n.existed = false
+				n.fresh.Store(true)
+				_, err = n.dir.Stat()
+			}
+		}
 	}
 	if err == nil {
 		err = f.register(e.ID, n)
 	}
 	return n.existed, f.fail("making", e, err)
 }
+
+// errNoFolder: something else stands where a folder is to be.
+var errNoFolder = fmt.Errorf("has that name: %w", syscall.ENOTDIR)
 
 // adoptFolder checks that n, which is there already, is a folder, and finds its
 // volume.
@@ -53,12 +66,16 @@ func (f *Folder) adoptFolder(parent, n *node, name string) error {
 		return err
 	}
 	if info.Kind != tree.Folder {
-		return fmt.Errorf("a %v has that name: %w", info.Kind, syscall.ENOTDIR)
+		return fmt.Errorf("a %v %w", info.Kind, errNoFolder)
 	}
 	if parent.fresh.Load() {
 		if err := f.checkSpelling(parent, name); err != nil {
 			return err
 		}
+	}
+	// By name: a handle of a folder that cannot be read yet would stay one.
+	if err := f.found(n, parent.dir, name); err != nil {
+		return err
 	}
 	if info.Mode&0o700 != 0o700 {
 		// An earlier run gave it its final mode. If it cannot be changed, what
@@ -66,6 +83,17 @@ func (f *Folder) adoptFolder(parent, n *node, name string) error {
 		_ = chmodOwn(parent.dir, name, info.Mode&0o777|0o700)
 	}
 	n.vol, err = f.volumeAt(n.dir)
+	return err
+}
+
+// found notes the metadata that n, which is name in d, had before this delivery
+// came to it.
+func (f *Folder) found(n *node, d *tree.Dir, name string) error {
+	if !n.existed || n.before != nil {
+		return nil
+	}
+	s, err := d.State(name, f.meta)
+	n.before = &s
 	return err
 }
 
@@ -107,6 +135,7 @@ func (f *Folder) FinishFolder(e *tree.Entry) error {
 		return fail("finishing", e.Name, fmt.Errorf("folder %d is not open here", e.ID))
 	}
 	if n == f.root {
+		f.foreseeRoot(e)
 		return nil
 	}
 	path := n.dir.Path()
@@ -119,10 +148,25 @@ func (f *Folder) FinishFolder(e *tree.Entry) error {
 		lost, err = n.dir.Apply(f.apply(n.entry, !n.existed))
 		f.lose(n.entry.ID, lost)
 	}
+	if err == nil && n.before != nil {
+		var now tree.State
+		now, err = n.dir.State("", f.meta)
+		f.adjustedIf(err == nil && !now.SameMetadata(n.before), n.entry)
+	}
 	if !f.opts.NoSync {
 		err = errors.Join(err, n.vol.owe(n.dir))
 	}
 	return fail("finishing", path, err)
+}
+
+// foreseeRoot tells whether Finish will change the metadata of the destination: by
+// then its entry is settled.
+func (f *Folder) foreseeRoot(e *tree.Entry) {
+	if f.root.before == nil {
+		return
+	}
+	then, _ := f.apply(f.root.entry, false).Outcome(f.root.before)
+	f.adjustedIf(!then.SameMetadata(f.root.before), e)
 }
 
 // stillThere checks that the folder's name leads to it.

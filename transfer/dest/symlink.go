@@ -12,7 +12,7 @@ import (
 // MakeLink makes the symbolic link e, with its metadata. same says that a link
 // with that target is there already; it has e's metadata then too. Anything else
 // there is a Conflict, unless replace, or OtherKind if it is a folder, which is
-// never replaced.
+// replaced only after MakeWay.
 func (f *Folder) MakeLink(e *tree.Entry, replace bool) (same bool, err error) {
 	n, err := f.parent(e)
 	if err == nil {
@@ -57,7 +57,7 @@ func (f *Folder) stageLink(n *node, e *tree.Entry, replace bool) (same bool, err
 		if same, err = f.sameLink(n, e, info); same || err != nil {
 			return same, err
 		}
-		if info.Kind == tree.Folder {
+		if info.Kind == tree.Folder && !f.replacesFolder(info, replace) {
 			return false, fmt.Errorf("a folder has that name: %w", syscall.EISDIR)
 		}
 		if !replace {

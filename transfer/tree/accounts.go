@@ -43,10 +43,7 @@ func (a *Accounts) Of(info Info, numeric bool) *Owner {
 	if numeric {
 		return o
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	o.User = a.users.name(info.UID, userName)
-	o.Group = a.groups.name(info.GID, groupName)
+	o.User, o.Group = a.nameOf(info.UID, false), a.nameOf(info.GID, true)
 	return o
 }
 
@@ -56,9 +53,27 @@ func (a *Accounts) Resolve(o *Owner, numeric bool) (uid, gid uint32) {
 	if numeric {
 		return o.UID, o.GID
 	}
+	return a.idOf(o.User, o.UID, false), a.idOf(o.Group, o.GID, true)
+}
+
+// nameOf is what a user or group is called here; empty if that is not known.
+func (a *Accounts) nameOf(id uint32, group bool) string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.users.id(o.User, o.UID, userID), a.groups.id(o.Group, o.GID, groupID)
+	if group {
+		return a.groups.name(id, groupName)
+	}
+	return a.users.name(id, userName)
+}
+
+// idOf is the number of a user or group here, or the one that it had elsewhere.
+func (a *Accounts) idOf(name string, number uint32, group bool) uint32 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if group {
+		return a.groups.id(name, number, groupID)
+	}
+	return a.users.id(name, number, userID)
 }
 
 func (t *accountTable) name(id uint32, look func(string) string) string {

@@ -20,7 +20,7 @@ type Apply struct {
 	// Granted says what of Extra is to be applied. With Xattrs, the item has no
 	// others than those afterwards.
 	Granted  Metadata
-	Accounts *Accounts // with Granted.Owner
+	Accounts *Accounts // with Granted.Owner or Granted.Xattrs
 	// Fresh: this delivery made the item. An ACL that it may have inherited goes
 	// (Dir.GivesACL tells that it has none).
 	Fresh bool

@@ -198,6 +198,19 @@ func (d *Dir) Rename(name string, to *Dir, newName string, replace bool) error {
 	})
 }
 
+// Exchange puts name in the place of newName in to, and that in the place of name,
+// in one step, whatever they are. It fails with errors.ErrUnsupported where the
+// system or the file system cannot.
+func (d *Dir) Exchange(name string, to *Dir, newName string) error {
+	return d.at2("exchange", name, to, newName, func(fd, tofd int) error {
+		err := exchange(fd, name, tofd, newName)
+		if err == unix.EINVAL || err == unix.ENOSYS || err == unix.ENOTSUP {
+			err = errors.ErrUnsupported
+		}
+		return err
+	})
+}
+
 // renameNew renames unless newName is taken, by the call that the system has for
 // it or, on file systems that do not know that call, by looking.
 func renameNew(fd int, name string, tofd int, newName string) error {

@@ -340,6 +340,26 @@ func TestOpenRWAndLink(t *testing.T) {
 	}
 }
 
+func TestExchange(t *testing.T) {
+	top, d := open(t, 1)
+	create(t, d, "file", "content")
+	mkdir(t, top, "folder", "sub")
+	err := d.Exchange("file", d, "folder")
+	if errors.Is(err, errors.ErrUnsupported) {
+		t.Skip("the file system cannot")
+	}
+	check(t, err)
+	if info, err := d.Lstat("file"); err != nil || info.Kind != Folder {
+		t.Errorf("%+v, %v", info, err)
+	}
+	if info, err := d.Lstat("folder"); err != nil || info.Kind != File {
+		t.Errorf("%+v, %v", info, err)
+	}
+	if err := d.Exchange("file", d, "absent"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("with nothing: %v", err)
+	}
+}
+
 func TestReadNamesBeside(t *testing.T) {
 	_, d := open(t, 1)
 	const count = 3000 // several reads of the kernel

@@ -229,6 +229,11 @@ func (d *Dir) Handle() (f *os.File, err error) {
 // Sync does nothing: NTFS journals names, and has no call to wait for them.
 func (d *Dir) Sync() error { return nil }
 
+// Exchange is not to be had here.
+func (d *Dir) Exchange(name string, _ *Dir, _ string) error {
+	return d.fail("exchange", name, errors.ErrUnsupported)
+}
+
 // SetMode does nothing: a folder's mode has no meaning on Windows.
 func (d *Dir) SetMode(uint32) error { return nil }
 

@@ -8,7 +8,7 @@ import (
 // Metadata says what a delivery carries beyond mode & 0777 and mtime.
 type Metadata struct {
 	Owner     bool // user, group, and mode bits 07000
-	Numeric   bool // owners by number, whatever their names
+	Numeric   bool // owners, and users and groups in ACLs, by number, whatever their names
 	Xattrs    bool // extended attributes, POSIX ACLs among them
 	HardLinks bool
 	Devices   bool // devices, FIFOs and sockets
@@ -33,6 +33,9 @@ type Extra struct {
 	Xattrs []Xattr // in the bytewise order of their names
 	// Missing: the item has further attributes, which are not here.
 	Missing bool
+	// Names are those of users and groups in the ACLs among Xattrs: users first,
+	// then ascending by number, each once.
+	Names []ACLName
 }
 
 // Owner is whom an item belongs to at the sender. Names may be empty.

@@ -26,6 +26,10 @@ func renameExclusive(fd int, name string, tofd int, newName string) error {
 	return unix.RenameatxNp(fd, name, tofd, newName, unix.RENAME_EXCL)
 }
 
+func exchange(fd int, name string, tofd int, newName string) error {
+	return unix.RenameatxNp(fd, name, tofd, newName, unix.RENAME_SWAP)
+}
+
 // syncFolder asks for the drive's cache to be flushed too, which fsync does not
 // do here (fsync(2)), where the file system can.
 func syncFolder(fd int) error {

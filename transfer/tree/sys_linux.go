@@ -50,6 +50,10 @@ func renameExclusive(fd int, name string, tofd int, newName string) error {
 	return unix.Renameat2(fd, name, tofd, newName, unix.RENAME_NOREPLACE)
 }
 
+func exchange(fd int, name string, tofd int, newName string) error {
+	return unix.Renameat2(fd, name, tofd, newName, unix.RENAME_EXCHANGE)
+}
+
 func syncFolder(fd int) error { return unix.Fsync(fd) }
 
 func omitTime() unix.Timespec { return unix.Timespec{Nsec: unix.UTIME_OMIT} }

@@ -27,9 +27,10 @@ type Walk struct {
 	// it leaves out; may be nil.
 	Select   Selection
 	Excluded func(display string, why *Exclusion)
-	// Problem is told of each item that is left out, with its children, or whose
-	// children are: unreadable, or with ErrSpecial, ErrOwnState, ErrName,
-	// ErrTooDeep, ErrLoop. If nil, the first problem ends the walk.
+	// Problem is told of each item that is left out, a folder with all that is in
+	// it: unreadable, or with ErrSpecial, ErrOwnState, ErrName, ErrTooDeep,
+	// ErrLoop. A file's content is not looked at. If nil, the first problem ends
+	// the walk.
 	Problem func(display string, err error)
 
 	// Metadata is what entries are to carry beyond mode & 0777 and mtime; with
@@ -174,7 +175,9 @@ func (r *walkRun) sourceFolder(at place, path string, info Info) error {
 	return r.folder(at, Folder, d)
 }
 
-// folder emits d, what is in it, and its end.
+// folder emits d, what is in it, and its end. One of which the names or the rule
+// file cannot be read is a problem and nothing else: to be delivered it would
+// have to be empty.
 func (r *walkRun) folder(at place, kind Kind, d *Dir) error {
 	info, err := d.Stat()
 	if err == nil && d.insideItself() {
@@ -186,32 +189,36 @@ func (r *walkRun) folder(at place, kind Kind, d *Dir) error {
 	if r.otherFileSystem(at, info) {
 		return nil
 	}
+	outer := r.filter
+	defer func() { r.filter = outer }()
+	if err := r.enterRules(at, d); err != nil {
+		return r.problem(withSlash(at.display)+r.Select.IgnoreFile, err)
+	}
+	var names []DirName
+	if at.only == nil {
+		if names, err = d.ReadNames(); err != nil {
+			return r.problem(at.display, err)
+		}
+	}
 	e := r.entry(at, kind, info)
 	e.Extra = r.extra(at, d, "", info)
 	passage := at.parent == 0 || at.only != nil
 	if err := r.emit(&Item{Entry: e, Dir: d, Info: info, Display: at.display, passage: passage}); err != nil {
 		return err
 	}
-	if err := r.children(at, e.ID, d); err != nil {
+	if at.only != nil {
+		err = r.listed(at, e.ID, d)
+	} else {
+		err = r.children(at, e.ID, d, names)
+	}
+	if err != nil {
 		return err
 	}
 	end := Entry{ID: e.ID, Parent: e.Parent, Kind: FolderEnd}
 	return r.emit(&Item{Entry: end, Dir: d, Info: info, Display: at.display})
 }
 
-func (r *walkRun) children(at place, id uint64, d *Dir) error {
-	outer := r.filter
-	defer func() { r.filter = outer }()
-	if err := r.enterRules(at, d); err != nil {
-		return r.problem(withSlash(at.display)+r.Select.IgnoreFile, err)
-	}
-	if at.only != nil {
-		return r.listed(at, id, d)
-	}
-	names, err := d.ReadNames()
-	if err != nil {
-		return r.problem(at.display, err)
-	}
+func (r *walkRun) children(at place, id uint64, d *Dir, names []DirName) error {
 	for _, n := range names {
 		if r.ctx.Err() != nil {
 			return context.Cause(r.ctx)

@@ -57,7 +57,7 @@ func (a *Apply) xattrs(item held, extra *Extra, lost *losses) (acls []Xattr, err
 			continue
 		}
 		if what == AttrACL { // after the mode, which rewrites its mask
-			acls = append(acls, x)
+			acls = append(acls, a.localXattr(x))
 			continue
 		}
 		if slices.Contains(have, x.Name) {
@@ -73,6 +73,15 @@ func (a *Apply) xattrs(item held, extra *Extra, lost *losses) (acls []Xattr, err
 		}
 	}
 	return acls, nil
+}
+
+// localXattr is an attribute as it is to be here: an ACL with this machine's
+// numbers.
+func (a *Apply) localXattr(x Xattr) Xattr {
+	if attrOf(x.Name) == AttrACL && !a.Granted.Numeric && a.Accounts != nil {
+		x.Value = a.Accounts.localACL(x.Value, a.Extra.Names)
+	}
+	return x
 }
 
 // readXattrs returns the attributes of item that a delivery carries, in the
@@ -133,6 +142,9 @@ func (d *Dir) readExtra(base string, info Info, follow bool, m Metadata, account
 		if err != nil {
 			x.Missing = true
 			lost.add(AttrXattrs, err)
+		}
+		if !m.Numeric {
+			x.Names = accounts.aclNames(x.Xattrs)
 		}
 	}
 	if x.Owner == nil && len(x.Xattrs) == 0 && !x.Missing {

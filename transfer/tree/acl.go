@@ -1,0 +1,151 @@
+package tree
+
+import (
+	"cmp"
+	"encoding/binary"
+	"slices"
+	"sort"
+)
+
+// Limits of the names that go with the ACLs of one item, those of the wire
+// (framing/PROTOCOL.md section 5.1). What is beyond goes by number alone.
+const (
+	MaxACLNames     = 1024
+	MaxACLNameBytes = 32 << 10 // together
+)
+
+// ACLName is what a user or group, of which an ACL has the number, is called at
+// the sender.
+type ACLName struct {
+	Group bool
+	ID    uint32
+	Name  string // 1 to MaxAccountName bytes
+}
+
+func (n ACLName) compare(o ACLName) int {
+	if n.Group != o.Group {
+		if o.Group {
+			return -1
+		}
+		return 1
+	}
+	return cmp.Compare(n.ID, o.ID)
+}
+
+// aclEntry is one of an ACL's: linux/posix_acl_xattr.h, all little-endian.
+type aclEntry struct {
+	tag, perm uint16
+	id        uint32 // of aclUser and aclGroup
+}
+
+const (
+	aclVersion = 2
+	aclUser    = 0x02 // a named user
+	aclGroup   = 0x08 // a named group
+)
+
+func (e aclEntry) named() bool { return e.tag == aclUser || e.tag == aclGroup }
+
+// parseACL takes an ACL in the form of system.posix_acl_access. It has at most
+// MaxXattrValue/8 entries, of which the system checks the rest. ok is false for
+// anything else.
+func parseACL(value []byte) (all []aclEntry, ok bool) {
+	if len(value) < 4 || len(value) > MaxXattrValue || len(value)%8 != 4 || binary.LittleEndian.Uint32(value) != aclVersion {
+		return nil, false
+	}
+	for b := value[4:]; len(b) > 0; b = b[8:] {
+		all = append(all, aclEntry{
+			tag: binary.LittleEndian.Uint16(b), perm: binary.LittleEndian.Uint16(b[2:]), id: binary.LittleEndian.Uint32(b[4:]),
+		})
+	}
+	return all, true
+}
+
+func formatACL(all []aclEntry) []byte {
+	b := binary.LittleEndian.AppendUint32(make([]byte, 0, 4+8*len(all)), aclVersion)
+	for _, e := range all {
+		b = binary.LittleEndian.AppendUint16(b, e.tag)
+		b = binary.LittleEndian.AppendUint16(b, e.perm)
+		b = binary.LittleEndian.AppendUint32(b, e.id)
+	}
+	return b
+}
+
+// aclNames returns what the users and groups in the ACLs of attrs are called
+// here, in the order of the wire. Those without a name are left out, and root,
+// who is 0 everywhere.
+func (a *Accounts) aclNames(attrs []Xattr) []ACLName {
+	var all []ACLName
+	for _, x := range attrs {
+		if attrOf(x.Name) != AttrACL {
+			continue
+		}
+		entries, _ := parseACL(x.Value)
+		for _, e := range entries {
+			if e.named() && e.id != 0 && e.id <= MaxOwnerID {
+				all = append(all, ACLName{Group: e.tag == aclGroup, ID: e.id})
+			}
+		}
+	}
+	slices.SortFunc(all, ACLName.compare)
+	all = slices.CompactFunc(all, func(x, y ACLName) bool { return x.compare(y) == 0 })
+	named := all[:0]
+	room := MaxACLNameBytes
+	for _, n := range all {
+		if n.Name = a.nameOf(n.ID, n.Group); n.Name == "" || len(n.Name) > room {
+			continue
+		}
+		if room -= len(n.Name); len(named) < MaxACLNames {
+			named = append(named, n)
+		}
+	}
+	if len(named) == 0 {
+		return nil
+	}
+	return named
+}
+
+// localACL returns an ACL with the numbers that its users and groups have here,
+// if names has their names and they are known. Two that become one keep what both
+// were allowed. What is no ACL stays as it is, for the system to refuse.
+func (a *Accounts) localACL(value []byte, names []ACLName) []byte {
+	if len(names) == 0 {
+		return value
+	}
+	all, ok := parseACL(value)
+	changed := false
+	for i, e := range all {
+		if !e.named() {
+			continue
+		}
+		group := e.tag == aclGroup
+		at, found := sort.Find(len(names), func(i int) int { return ACLName{Group: group, ID: e.id}.compare(names[i]) })
+		if !found {
+			continue
+		}
+		all[i].id = a.idOf(names[at].Name, e.id, group)
+		changed = changed || all[i].id != e.id
+	}
+	if !ok || !changed {
+		return value
+	}
+	var out []aclEntry
+	for len(all) > 0 {
+		n := 1
+		for n < len(all) && all[0].named() && all[n].tag == all[0].tag {
+			n++
+		}
+		run := all[:n]
+		all = all[n:]
+		// As acl(5) orders them; the system does not ask for it.
+		slices.SortStableFunc(run, func(x, y aclEntry) int { return cmp.Compare(x.id, y.id) })
+		for i, e := range run {
+			if i > 0 && e.id == run[i-1].id {
+				out[len(out)-1].perm &= e.perm
+				continue
+			}
+			out = append(out, e)
+		}
+	}
+	return formatACL(out)
+}

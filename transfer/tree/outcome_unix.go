@@ -1,0 +1,120 @@
+//go:build linux || darwin
+
+package tree
+
+import (
+	"errors"
+	"os"
+	"slices"
+	"strings"
+)
+
+// readState reads the attributes of name in d, or of d itself.
+func (d *Dir) readState(name string, s *State) {
+	read := func(item held) {
+		names, err := item.listXattrs()
+		if s.without = errors.Is(err, errors.ErrUnsupported); s.without || err == nil && len(names) == 0 {
+			return // most have none
+		}
+		var lost losses
+		s.Xattrs, s.unread = readXattrs(item, &lost)
+	}
+	var err error
+	if name == "" {
+		err = d.at("reading attributes of", "", func(fd int) error { read(heldFile(fd)); return nil })
+	} else {
+		err = d.withXattrs(name, s.Info, false, read)
+	}
+	s.unread = s.unread || err != nil
+}
+
+// Outcome foresees what Apply, ApplyFile and ApplyTo make of an item that is
+// there already and as now says; whole, that it then has all that a tells, so
+// that one without a difference needs no call. What the file system cannot keep,
+// and what only the attempt shows to be forbidden, is not foreseen.
+func (a *Apply) Outcome(now *State) (then State, whole bool) {
+	then, whole = *now, true
+	extra := a.Extra
+	if extra == nil {
+		extra = &Extra{}
+	}
+	special := uint32(0)
+	if a.Granted.Owner {
+		special = a.Mode & 0o7000
+		owned := extra.Owner != nil
+		if owned {
+			then.UID, then.GID, owned = a.outcomeOwner(now, extra.Owner)
+			whole = owned
+		}
+		if special&0o6000 != 0 && !owned {
+			special, whole = special&^0o6000, false
+		}
+	}
+	if now.Kind == Symlink {
+		whole = whole && special == 0
+	} else {
+		then.Mode = a.Mode&0o777 | special
+		if now.Kind == Folder && !a.Granted.Owner {
+			then.Mode |= now.Mode & 0o7000
+		}
+	}
+	then.MTime = a.MTime
+	if a.Granted.Xattrs {
+		all := a.outcomeXattrs(now, extra)
+		then.Xattrs, whole = all, whole && all.whole(extra) && !now.unread
+	}
+	return then, whole
+}
+
+// outcomeOwner is what becomes of user and group, and whether that is what o says.
+// Only root gives an item away; to its owner's other groups anybody may.
+func (a *Apply) outcomeOwner(now *State, o *Owner) (uid, gid uint32, whole bool) {
+	uid, gid = a.Accounts.Resolve(o, a.Granted.Numeric)
+	self := os.Geteuid()
+	if self == 0 || uid == now.UID && gid == now.GID {
+		return uid, gid, true
+	}
+	groups, err := os.Getgroups()
+	mine := err == nil && (gid == uint32(os.Getegid()) || slices.Contains(groups, int(gid)))
+	if now.UID != uint32(self) || !mine {
+		return now.UID, now.GID, false
+	}
+	return now.UID, gid, now.UID == uid
+}
+
+// attributes are an item's, in the order of their names.
+type attributes []Xattr
+
+// whole reports whether they are all that extra tells.
+func (all attributes) whole(extra *Extra) bool {
+	for _, x := range extra.Xattrs {
+		if !slices.ContainsFunc(all, func(y Xattr) bool { return x.Name == y.Name }) {
+			return false
+		}
+	}
+	return true
+}
+
+// outcomeXattrs are the attributes that xattrs leaves an item with.
+func (a *Apply) outcomeXattrs(now *State, extra *Extra) attributes {
+	if now.without {
+		return nil
+	}
+	root := os.Geteuid() == 0
+	var all attributes
+	told := func(name string) bool {
+		return slices.ContainsFunc(extra.Xattrs, func(x Xattr) bool { return x.Name == name })
+	}
+	for _, x := range now.Xattrs {
+		if (extra.Missing || !removable(x.Name, root)) && !told(x.Name) {
+			all = append(all, x)
+		}
+	}
+	for _, x := range extra.Xattrs {
+		if checkXattr(x.Name) == nil && transferable(x.Name, root) {
+			all = append(all, a.localXattr(x))
+		}
+	}
+	slices.SortFunc(all, func(x, y Xattr) int { return strings.Compare(x.Name, y.Name) })
+	return all
+}
