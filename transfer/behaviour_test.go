@@ -48,8 +48,8 @@ func TestConflicts(t *testing.T) {
 		{"overwrite replaces", transfer.ConflictOverwrite, old, offered, false, transfer.StatusReplaced, 0},
 		{"rename keeps both", transfer.ConflictRename, old, old, true, transfer.StatusRenamed, 0},
 		{"rename keeps both of one size", transfer.ConflictRename, "old, longer content", "old, longer content", true, transfer.StatusRenamed, 0},
-		{"fail takes equal content", transfer.ConflictFail, offered, offered, false, transfer.StatusSame, 0},
-		{"rename takes equal content", transfer.ConflictRename, offered, offered, false, transfer.StatusSame, 0},
+		{"fail takes equal content", transfer.ConflictFail, offered, offered, false, transfer.StatusAdjusted, 0},
+		{"rename takes equal content", transfer.ConflictRename, offered, offered, false, transfer.StatusAdjusted, 0},
 		{"a folder is never replaced", transfer.ConflictOverwrite, "", "", false, 0, framing.CodeOtherKind},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -42,7 +42,7 @@ type compressor struct {
 
 // newCompressor returns nil if nothing is to be compressed on this link. local
 // says that it is fast if it leads to this machine: nothing else limits the rate.
-func newCompressor(l *link.Link, choice Compression, local bool, streams int) (*compressor, error) {
+func newCompressor(l *link.Link, choice Compression, local bool) (*compressor, error) {
 	addr, caps, _ := l.Peer()
 	if choice == CompressNever || caps&framing.CapZstd == 0 {
 		return nil, nil
@@ -51,7 +51,7 @@ func newCompressor(l *link.Link, choice Compression, local bool, streams int) (*
 	if err != nil {
 		return nil, err
 	}
-	c := &compressor{enc: enc, policy: newPolicy(choice == CompressAlways, local && isLoopback(addr), streams)}
+	c := &compressor{enc: enc, policy: newPolicy(choice == CompressAlways, local && isLoopback(addr), 1)}
 	c.scratch.New = func() any {
 		b := make([]byte, 0, scratchBytes)
 		return &b
@@ -64,6 +64,16 @@ func newCompressor(l *link.Link, choice Compression, local bool, streams int) (*
 func isLoopback(addr string) bool {
 	host, _, err := net.SplitHostPort(addr)
 	return err == nil && net.ParseIP(host).IsLoopback()
+}
+
+// widen tells the policy how many streams are written to at once.
+func (c *compressor) widen(streams int) {
+	if c == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.policy.lines = float64(streams)
 }
 
 // next tells whether the next chunk or pack should be given to shrink, and the

@@ -27,9 +27,13 @@ func Copy(ctx context.Context, s SendOptions, r ReceiveOptions) (Result, error) 
 	if rehearse := r.Rehearse; s.DryRun && rehearse != nil {
 		r.Rehearse = func() (Rehearsal, error) {
 			h, err := rehearse()
-			dst = h
+			if dst = h; err == nil {
+				del.makeWay(h, r.OnConflict)
+			}
 			return h, err
 		}
+	} else {
+		del.makeWay(dst, r.OnConflict)
 	}
 	code, err := link.GenerateCode()
 	if err != nil {
@@ -67,5 +71,6 @@ func Copy(ctx context.Context, s SendOptions, r ReceiveOptions) (Result, error) 
 	if err == nil && del != nil {
 		err = del.run(ctx, dst, &result)
 	}
+	del.tellKept(dst)
 	return result, err
 }

@@ -69,6 +69,34 @@ func wholeFolder(src tree.Source, follow bool) (bool, error) {
 	return err == nil && info.IsDir(), err
 }
 
+// prune is what the destination is asked for.
+func (d *deletion) prune() *dest.Prune {
+	return &dest.Prune{Sources: d.sources, Select: d.send.Select, Follow: d.send.Follow, Max: d.Max, Keep: d.Keep}
+}
+
+// makeWay lets what is delivered take the place of items of another kind: what is
+// in the way is what the source has not, and goes with the rest.
+func (d *deletion) makeWay(dst Destination, policy ConflictPolicy) {
+	if c, ok := dst.(clearer); ok && d != nil && d.unsure == nil && policy == ConflictOverwrite {
+		c.MakeWay(d.prune())
+	}
+}
+
+// errAside is told of what stood in the way of an item of another kind, when the
+// delivery did not come to the point of deleting it.
+var errAside = errors.New("it stood in the way of a delivered item; the next copy --delete that delivers everything removes it")
+
+// tellKept names what was moved out of the way and not deleted.
+func (d *deletion) tellKept(dst Destination) {
+	keeper, ok := dst.(interface{ Asides() map[string]string })
+	if !ok || d == nil || d.send.Observer == nil {
+		return
+	}
+	for path, stood := range keeper.Asides() {
+		d.send.Observer.Observe(Notice{Path: path, Err: fmt.Errorf("was %s: %w", stood, errAside)})
+	}
+}
+
 // run deletes after a delivery that succeeded, and counts in result.
 func (d *deletion) run(ctx context.Context, dst Destination, result *Result) error {
 	if d.unsure != nil {
@@ -81,14 +109,11 @@ func (d *deletion) run(ctx context.Context, dst Destination, result *Result) err
 	t := newTracker(d.send.Observer)
 	t.result = *result
 	t.enter(PhaseDeleting)
-	err := p.Prune(ctx, &dest.Prune{
-		Sources: d.sources, Select: d.send.Select, Follow: d.send.Follow, Max: d.Max, Keep: d.Keep,
-		Removed: t.deleted,
-		Failed: func(path string, err error) {
-			t.failed(deletionError(path, err))
-		},
-		Left: func(path string) { t.tell(Notice{Path: path, Err: errLeft}) },
-	})
+	what := d.prune()
+	what.Removed = t.deleted
+	what.Failed = func(path string, err error) { t.failed(deletionError(path, err)) }
+	what.Left = func(path string) { t.tell(Notice{Path: path, Err: errLeft}) }
+	err := p.Prune(ctx, what)
 	elapsed := result.Elapsed
 	*result = t.final()
 	result.Elapsed += elapsed

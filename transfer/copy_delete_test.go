@@ -233,10 +233,10 @@ func TestDeleteSeesWhatCameSince(t *testing.T) {
 // Nothing is deleted unless everything was delivered.
 func TestDeleteComesAfterSuccessOnly(t *testing.T) {
 	src, dst := layMirror(t)
-	must(t, os.Mkdir(filepath.Join(dst, "f"), 0o755))
-	write(t, filepath.Join(src, "f"), 10, 1)
+	write(t, filepath.Join(src, "f/g"), 10, 1)
+	must(t, os.Symlink("g", filepath.Join(src, "f", tree.IgnoreFile))) // no rules can be read there
 	before := snapshot(t, dst)
-	_, deleted, r, err := mirror(t, dst, contents(src), nil)
+	_, deleted, r, err := mirror(t, dst, contents(src), func(s *transfer.SendOptions, _ *transfer.ReceiveOptions) { s.Select.IgnoreFile = tree.IgnoreFile })
 	if !errors.Is(err, transfer.ErrIncomplete) || deleted != nil || r.Failed != 1 {
 		t.Errorf("%v: it deleted %q; %+v", err, deleted, r)
 	}

@@ -62,6 +62,21 @@ type MetadataDestination interface {
 	Forget(id uint64)
 }
 
+// adjuster is a Destination that tells, before the call that settles an entry
+// returns, that this found it the same and changed its metadata.
+type adjuster interface {
+	OnAdjusted(tell func(id uint64))
+}
+
+// clearer is a Destination in which items may take the place of those of another
+// kind. Folders that do so, MakeFolder sees to.
+type clearer interface {
+	MakeWay(*dest.Prune)
+	MakesWay() bool // MakeWay was called
+	// Clear fails if the folder that has e's name may not make way.
+	Clear(e *tree.Entry) error
+}
+
 // Rehearsal is a Destination that changes nothing and says what would happen.
 // Begin and Publish are not called.
 type Rehearsal interface {
@@ -102,6 +117,13 @@ type Partial interface {
 type sparsePartial interface {
 	Partial
 	KeepHoles()
+}
+
+// keepHoles tells p if e's content has holes.
+func keepHoles(p Partial, e *inEntry) {
+	if sparse, ok := p.(sparsePartial); ok && e.holes > 0 {
+		sparse.KeepHoles()
+	}
 }
 
 // Publication asks for one sealed file to get its final name.

@@ -10,9 +10,14 @@
 // are missing. Any other error means that it did not end; running it again
 // goes on from what the destination kept. A cancelled context is never success.
 //
+// An item found unchanged whose metadata differs gets the sender's, and is told as
+// adjusted (StatusAdjusted), by a dry run as by the delivery.
+//
 // A dry run (SendOptions.DryRun) goes through the same phases with a Rehearsal as
 // destination, and changes nothing on either side. Delete works after the receipt,
 // by a pass of its own over the destination, which is synced before Copy returns.
+// With it, under ConflictOverwrite, a folder and an item of another kind can take
+// each other's place: what makes way is kept until that pass.
 //
 // Not guaranteed: a snapshot of a folder that changes while it is walked; and
 // changes to a file through a shared mapping that touch none of its times.

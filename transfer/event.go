@@ -90,6 +90,7 @@ const (
 	StatusSkipped   Status = 3 // left alone at the user's word
 	StatusRenamed   Status = 4 // delivered under another name, see NewName
 	StatusReplaced  Status = 6 // delivered in the place of an older item
+	StatusAdjusted  Status = 7 // as StatusSame, but its metadata was changed
 )
 
 func (s Status) String() string {
@@ -104,6 +105,8 @@ func (s Status) String() string {
 		return "renamed"
 	case StatusReplaced:
 		return "replaced"
+	case StatusAdjusted:
+		return "adjusted"
 	}
 	return "unknown"
 }

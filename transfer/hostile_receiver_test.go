@@ -91,6 +91,7 @@ func TestHostileReceiverBreaksRules(t *testing.T) {
 		}},
 		{"H17 DONE before the data", func(p *peer) { accepted(p); p.done(framing.Done{ID: 1, Status: framing.DoneDelivered}) }},
 		{"H17 DONE equal before the data", func(p *peer) { accepted(p); p.done(framing.Done{ID: 1, Status: framing.DoneEqual}) }},
+		{"H17 DONE equal with new metadata before the data", func(p *peer) { accepted(p); p.done(framing.Done{ID: 1, Status: framing.DoneEqualAdjusted}) }},
 		{"H17 DONE for an unknown entry", func(p *peer) { accepted(p); p.done(framing.Done{ID: 99, Status: framing.DoneSame}) }},
 		{"H17 DONE twice", func(p *peer) { accepted(p); p.done(same); p.done(same) }},
 		{"H17 RECEIPT at once", func(p *peer) { accepted(p); p.receipt(framing.Receipt{Delivered: 1}) }},

@@ -20,7 +20,9 @@ type inEntry struct {
 	holes  uint64    // bytes of the content announced that take no space at the sender, about
 	// linked is set if hard links may come to it, target if it is one; by plan.
 	linked, target *linkTarget
-	warned         bool // guarded by receiver.mu
+	// Guarded by receiver.mu.
+	warned   bool
+	adjusted bool // found the same, and its metadata changed
 
 	stream assembly // of a stream's chunk; used by read of stream 0 alone
 

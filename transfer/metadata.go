@@ -1,7 +1,6 @@
 package transfer
 
 import (
-	"ferry/checksum"
 	"ferry/framing"
 	"ferry/transfer/tree"
 )
@@ -13,7 +12,7 @@ func metadataFlags(m tree.Metadata) (flags uint32) {
 		flag uint32
 	}{
 		{m.Owner, framing.FlagOwner},
-		{m.Owner && m.Numeric, framing.FlagNumeric},
+		{(m.Owner || m.Xattrs) && m.Numeric, framing.FlagNumeric},
 		{m.Xattrs, framing.FlagXattrs},
 		{m.HardLinks, framing.FlagHardLinks},
 		{m.Devices, framing.FlagDevices},
@@ -29,7 +28,7 @@ func metadataFlags(m tree.Metadata) (flags uint32) {
 func metadataOf(flags uint32) tree.Metadata {
 	return tree.Metadata{
 		Owner:     flags&framing.FlagOwner != 0,
-		Numeric:   flags&framing.FlagOwner != 0 && flags&framing.FlagNumeric != 0,
+		Numeric:   flags&(framing.FlagOwner|framing.FlagXattrs) != 0 && flags&framing.FlagNumeric != 0,
 		Xattrs:    flags&framing.FlagXattrs != 0,
 		HardLinks: flags&framing.FlagHardLinks != 0,
 		Devices:   flags&framing.FlagDevices != 0,
@@ -45,10 +44,9 @@ func modeBits(e *tree.Entry) uint32 {
 	return 0o777
 }
 
-// holes are the bytes of an item that take no space, about: 0 for what is stored
-// in one chunk anyway.
+// holes are the bytes of an item that take no space, about.
 func holes(it *tree.Item) uint64 {
-	if it.Kind != tree.File || it.Size <= checksum.ChunkSize || it.Info.Allocated < 0 {
+	if it.Kind != tree.File || it.Info.Allocated < 0 {
 		return 0
 	}
 	return uint64(max(it.Size-it.Info.Allocated, 0))
@@ -67,6 +65,13 @@ func wireExtra(x *tree.Extra, m tree.Metadata) *framing.Extension {
 		w.Missing = x.Missing
 		for _, a := range x.Xattrs {
 			w.Xattrs = append(w.Xattrs, framing.Xattr{Name: []byte(a.Name), Value: a.Value})
+		}
+		for _, n := range x.Names {
+			name := framing.ACLName{Kind: framing.ACLUser, ID: n.ID, Name: []byte(n.Name)}
+			if n.Group {
+				name.Kind = framing.ACLGroup
+			}
+			w.Names = append(w.Names, name)
 		}
 	}
 	if w.Owner == nil && len(w.Xattrs) == 0 && !w.Missing {
@@ -90,6 +95,9 @@ func treeExtra(w *framing.Extension) *tree.Extra {
 			x.Xattrs[i] = tree.Xattr{Name: string(a.Name), Value: append([]byte(nil), a.Value...)}
 		}
 	}
+	for _, n := range w.Names {
+		x.Names = append(x.Names, tree.ACLName{Group: n.Kind == framing.ACLGroup, ID: n.ID, Name: string(n.Name)})
+	}
 	return x
 }
 
@@ -104,6 +112,9 @@ func weight(e *framing.Entry) int64 {
 		}
 		for _, a := range x.Xattrs {
 			n += len(a.Name) + len(a.Value)
+		}
+		for _, a := range x.Names {
+			n += len(a.Name)
 		}
 	}
 	return int64(n)
@@ -122,7 +133,7 @@ func narrow(e *tree.Entry, m tree.Metadata) {
 		x.Owner = nil
 	}
 	if !m.Xattrs {
-		x.Xattrs, x.Missing = nil, false
+		x.Xattrs, x.Missing, x.Names = nil, false, nil
 	}
 	if x.Owner == nil && x.Xattrs == nil && !x.Missing {
 		e.Extra = nil

@@ -215,6 +215,33 @@ func TestHolesStayHoles(t *testing.T) {
 	}
 }
 
+// A file of one chunk or less comes as a whole, and keeps its holes just as well.
+func TestHolesOfSmallFilesStayHoles(t *testing.T) {
+	src, dst := t.TempDir(), t.TempDir()
+	for _, f := range []struct {
+		name       string
+		size, data int64
+	}{{"middle", 300 << 10, 100 << 10}, {"chunk", mib, mib - 4}, {"begin", 200<<10 + 1, 0}} {
+		sparse(t, filepath.Join(src, f.name), f.size, f.data)
+	}
+	hollow := filepath.Join(src, "hollow")
+	must(t, os.WriteFile(hollow, nil, 0o644))
+	must(t, os.Truncate(hollow, 500<<10+7))
+	write(t, filepath.Join(src, "dense"), 300<<10, 1)
+	must(t, os.WriteFile(filepath.Join(src, "zeros"), make([]byte, 300<<10), 0o644))
+	s := deliver(t, t.Context(), dst, contents(src)).ok(t)
+	for _, name := range []string{"middle", "chunk", "begin", "hollow", "dense", "zeros"} {
+		a, b := filepath.Join(src, name), filepath.Join(dst, name)
+		sameFile(t, a, b)
+		if is, was := stored(t, b), stored(t, a); is > was+8<<10 || is < was-8<<10 {
+			t.Errorf("%s takes %d bytes, at its source %d", name, is, was)
+		}
+	}
+	if s.sent.Bytes != s.received.Bytes {
+		t.Errorf("%+v", s.sent)
+	}
+}
+
 // cramped is a destination with little room.
 type cramped struct {
 	transfer.Destination

@@ -32,6 +32,9 @@ type SendOptions struct {
 	Metadata tree.Metadata
 	Compress Compression // takes effect if both links offer framing.CapZstd
 	Limit    *Limit      // of what is sent; nil is none
+	// Streams is how many streams the link shall have, at most link.MaxStreams; 0
+	// finds it out. Of both sides' numbers the smaller holds.
+	Streams  int
 	Observer Observer
 }
 
@@ -61,12 +64,14 @@ type ReceiveOptions struct {
 	// permission.
 	Metadata tree.Metadata
 	Limit    *Limit  // that the sender is asked to keep to; nil is none
+	Streams  int     // as in SendOptions
 	Delete   *Delete // of Copy alone; Receive does not look at it
 	Observer Observer
 }
 
 // Delete asks Copy to remove what stands in folders that it delivered whole and
-// is not in those folders, once everything is delivered and nothing failed. What
+// is not in those folders, once everything is delivered and nothing failed; with it
+// what stood in the place of an item of another kind. What
 // the selection leaves out is left alone, and so is whatever has a name that the
 // source has by now.
 type Delete struct {
@@ -132,6 +137,7 @@ type Result struct {
 	Delivered int64    // items verified under their final names
 	Replaced  int64    // those of Delivered that took the place of an older item
 	Same      int64    // items that stood there already
+	Adjusted  int64    // those of Same whose metadata was changed
 	Skipped   int64    // items left alone at the user's word
 	Excluded  int64    // items that SendOptions.Select left out, a folder with all in it as one; at the sender only
 	Deleted   int64    // items removed by Delete
@@ -140,6 +146,7 @@ type Result struct {
 	Bytes     int64    // content of the files among Delivered
 	Moved     int64    // content that crossed the network, before compression
 	Wire      int64    // bytes that crossed the network, in both directions and with all that protects them
+	Streams   int      // of the link at the end
 	Resent    int64    // bytes, of frames, sent again by this side because the link was lost
 	Reused    int64    // content taken from a partial or an older file
 	Digest    [32]byte // receipt digest, see framing/PROTOCOL.md

@@ -86,6 +86,9 @@ func (t *tracker) done(d ItemDone, isFile bool) {
 			t.result.Files++
 			t.result.Bytes += max(d.Size, 0) // a rehearsed stream has none
 		}
+	case StatusAdjusted:
+		t.result.Adjusted++
+		fallthrough
 	case StatusSame:
 		t.result.Same++
 	case StatusSkipped:

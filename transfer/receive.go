@@ -22,7 +22,7 @@ import (
 // The receiver's pipeline. Readers wait for nothing: what they hand on is
 // bounded by the credit and the entry window that this side granted.
 //
-//  1. read      one a stream    frames → entries, chunks, packs        receive_read.go
+//  1. read      one a stream    frames → entries, chunks, packs        receive_read.go, streams.go
 //  2. plan      sequential      entry → WANT, DONE or FAULT            receive_plan.go
 //  3. basis     parallel        hash what is here already              receive_basis.go
 //  4. work      parallel        hash, compare, write, seal             receive_work.go
@@ -40,6 +40,7 @@ type receiver struct {
 	offer framing.Offer
 	dry   Rehearsal           // dst, of a dry run; else nil
 	meta  MetadataDestination // dst, if it keeps more than mode and mtime; else nil
+	way   clearer             // dst, if items of another kind make way; else nil
 
 	granted tree.Metadata // what of it was offered and is taken; set before ACCEPT
 
@@ -72,11 +73,16 @@ type receiver struct {
 	pages   *gauge           // WANT pages under way
 	pool    chunkPool
 	decoder *zstd.Decoder // nil: compression was not agreed on
-	owed    atomic.Int64  // credit that the sender used and was not granted again
-	freed   atomic.Int64  // the part of it that can be granted again
-	budget  int64         // bytes that may be asked for before the space is looked at again; plan's
-	wanted  int64         // bytes that a dry run has found to be needed; plan's
-	due     atomic.Int64  // bytes asked for and not written
+	streams atomic.Int32  // that the sender may have; 0 before ACCEPT
+	opened  int           // of them, those that it asked for; read's of stream 0
+	opener  *opener
+	readers sync.WaitGroup // of the streams beyond stream 0
+	window  atomic.Int64   // credit granted beyond creditWindow
+	owed    atomic.Int64   // credit that the sender used and was not granted again
+	freed   atomic.Int64   // the part of it that can be granted again
+	budget  int64          // bytes that may be asked for before the space is looked at again; plan's
+	wanted  int64          // bytes that a dry run has found to be needed; plan's
+	due     atomic.Int64   // bytes asked for and not written
 
 	heard        chan struct{} // closed when stream 0 is read no more
 	complete     chan struct{} // closed when every entry is settled
@@ -92,6 +98,7 @@ type receiver struct {
 // destination stays the caller's to close.
 func Receive(ctx context.Context, l *link.Link, o ReceiveOptions) (Result, error) {
 	r := &receiver{link: l, opt: o, track: newTracker(o.Observer), dst: o.Destination}
+	l.AllowStreams(1) // until ACCEPT
 	r.state.Store(uint32(framing.StateUser))
 	l.SetState(r.heartbeat)
 	err := r.readOffer(ctx)
@@ -102,7 +109,7 @@ func Receive(ctx context.Context, l *link.Link, o ReceiveOptions) (Result, error
 		leave(l, err)
 	}
 	res := r.track.final()
-	res.Resent, res.Wire = l.Resent(), l.Traffic()
+	res.Resent, res.Wire, res.Streams = l.Resent(), l.Traffic(), l.NumStreams()
 	if err == nil {
 		res.Acknowledged = r.acknowledged.Load()
 		r.track.enter(PhaseComplete)
@@ -155,7 +162,9 @@ func (r *receiver) readOffer(ctx context.Context) error {
 
 // run is the delivery from the offer to RECEIPT. The link is read from the
 // start, also while a person thinks about the offer: an unread one looks dead.
-func (r *receiver) run(ctx context.Context) error {
+func (r *receiver) run(parent context.Context) error {
+	ctx, cancel := context.WithCancelCause(parent)
+	defer cancel(nil)
 	group, gctx := errgroup.WithContext(ctx)
 	r.entries, r.folders = make(map[uint64]*inEntry), make(map[uint64]*inFolder)
 	r.open, r.links = make(map[uint64]bool), make(map[uint64]*linkTarget)
@@ -179,8 +188,19 @@ func (r *receiver) run(ctx context.Context) error {
 	})
 	defer unwatch()
 
-	for i := range r.link.NumStreams() {
-		group.Go(func() error { return r.read(gctx, i) })
+	group.Go(func() error { return r.read(gctx, 0) })
+	group.Go(func() error {
+		return eachStream(gctx, r.link, 1, r.heard, func(i int) error {
+			r.readers.Go(func() {
+				if err := r.readMore(gctx, i); err != nil {
+					cancel(err)
+				}
+			})
+			return nil
+		})
+	})
+	if r.opener = newOpener(r.link); r.link.Dialled() {
+		group.Go(func() error { return r.opener.run(gctx, r.heard) })
 	}
 	group.Go(func() error { return watchStall(gctx, r.link, r.track, r.heartbeat, r.heard) })
 	start := func(run func(context.Context) error) {
@@ -188,10 +208,17 @@ func (r *receiver) run(ctx context.Context) error {
 	}
 	start(func(ctx context.Context) error { return r.accept(ctx, start) })
 	err := group.Wait()
-	r.keepPartials()
 	if err == nil && ctx.Err() != nil && !r.receipt.Load() {
 		err = context.Cause(ctx)
 	}
+	// The other readers end with the link.
+	if err == nil {
+		_ = r.link.Close() // RECEIPT is out
+	} else {
+		leave(r.link, err)
+	}
+	r.readers.Wait()
+	r.keepPartials()
 	if err == nil && !r.receipt.Load() {
 		err = &Error{Op: "receiving", Code: framing.CodeInternal, Err: errors.New("ended without a receipt")}
 	}
@@ -228,7 +255,7 @@ func (r *receiver) accept(ctx context.Context, start starter) error {
 	r.state.Store(uint32(framing.StateIdle))
 	a := framing.Accept{
 		Flags: r.offer.Flags&(framing.FlagChecksum|framing.FlagAllowChanged|framing.FlagDryRun) | metadataFlags(r.granted), RetrySeconds: retrySeconds(r.link),
-		EntryWindow: entryWindow, EntryBytes: entryBytes, Ordered: r.opt.Output != nil, Streams: uint16(r.link.NumStreams()),
+		EntryWindow: entryWindow, EntryBytes: entryBytes, Ordered: r.opt.Output != nil, Streams: r.allowStreams(),
 	}
 	c := framing.Credit{Bytes: creditWindow}
 	if err := out.Send(false, framing.TypeAccept, a.Append(nil)); err != nil {
@@ -247,6 +274,7 @@ func (r *receiver) accept(ctx context.Context, start starter) error {
 	if r.opt.Limit != nil {
 		start(func(ctx context.Context) error { return r.opt.Limit.follow(ctx, rate, r.heard, r.sendLimit) })
 	}
+	start(r.widen)
 	if r.opt.Output != nil {
 		start(r.ordered)
 		return nil

@@ -6,8 +6,8 @@ import (
 
 // used counts what a frame takes of the credit.
 func (r *receiver) used(cost int64) error {
-	if r.owed.Add(cost) > creditWindow {
-		return violation("more than the %d bytes of credit granted", creditWindow)
+	if window := creditWindow + r.window.Load(); r.owed.Add(cost) > window {
+		return violation("more than the %d bytes of credit granted", window)
 	}
 	return nil
 }

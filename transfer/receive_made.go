@@ -75,6 +75,9 @@ func (r *receiver) planMade(ctx context.Context, e *inEntry, alike func(found *t
 	}
 	switch d {
 	case takeNew, takeReplace:
+		if err := r.clear(t, found); err != nil {
+			return r.fail(e, "making way", err)
+		}
 		same, err := put(t, d == takeReplace)
 		switch {
 		case err != nil:
@@ -92,14 +95,27 @@ func (r *receiver) planMade(ctx context.Context, e *inEntry, alike func(found *t
 }
 
 // replaceable is what the plan takes found for. Where special files are
-// delivered, one that is in the way is an item like others.
+// delivered, one that is in the way is an item like others; where items of another
+// kind make way, it and a folder are.
 func (r *receiver) replaceable(found *tree.Info) *tree.Info {
-	if found == nil || found.Kind != tree.KindOther || !r.granted.Devices {
+	switch {
+	case found == nil:
+		return nil
+	case found.Kind == tree.KindOther && (r.granted.Devices || r.way != nil), found.Kind == tree.Folder && r.way != nil:
+	default:
 		return found
 	}
 	like := *found
 	like.Kind, like.Size = tree.File, -1
 	return &like
+}
+
+// clear checks that a folder which is found may make way for t.
+func (r *receiver) clear(t *tree.Entry, found *tree.Info) error {
+	if found == nil || found.Kind != tree.Folder || r.way == nil {
+		return nil
+	}
+	return r.way.Clear(t)
 }
 
 // renameMade makes an item under the first name of the form `name (1)` that is

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"ferry/framing"
+	"ferry/transfer/dest"
 	"ferry/transfer/tree"
 )
 
@@ -139,11 +140,17 @@ func (r *receiver) settle(e *inEntry, status Status, name string) error {
 		return nil
 	}
 	t := e.entry
-	done := framing.Done{ID: t.ID, Status: framing.DoneStatus(status), Name: []byte(name), Code: e.skipped}
-	if status == StatusSame && e.hashed {
-		done.Status = framing.DoneEqual
-	}
 	r.mu.Lock()
+	if status == StatusSame && e.adjusted {
+		status = StatusAdjusted
+	}
+	done := framing.Done{ID: t.ID, Status: framing.DoneStatus(status), Name: []byte(name), Code: e.skipped}
+	switch {
+	case status == StatusSame && e.hashed:
+		done.Status = framing.DoneEqual
+	case status == StatusAdjusted && e.hashed:
+		done.Status = framing.DoneEqualAdjusted
+	}
 	r.verdict = done.Append(r.verdict)
 	full := max(len(r.verdict), len(r.warnings)) >= verdictBatch
 	if e.hashed && status != StatusSkipped {
@@ -334,7 +341,11 @@ func (r *receiver) finish(ctx context.Context) error {
 		r.track.tell(Notice{Path: tree.PartialName, Err: err})
 	}
 	for _, path := range left {
-		r.track.tell(Notice{Path: path, Err: errLeftover})
+		why := errLeftover
+		if dest.IsAside(path) {
+			why = errAside
+		}
+		r.track.tell(Notice{Path: path, Err: why})
 	}
 	if err := r.dst.Finish(); err != nil {
 		return destinationError("syncing", "", err)

@@ -76,7 +76,7 @@ func (r *receiver) read(ctx context.Context, stream int) error {
 			continue
 		}
 		if r.receipt.Load() { // whatever ends the link now changes nothing
-			if errors.Is(err, io.EOF) {
+			if stream == 0 && errors.Is(err, io.EOF) {
 				r.acknowledged.Store(true)
 			}
 			return nil
@@ -143,6 +143,8 @@ func (r *receiver) dispatch(t framing.Type, body []byte) (end bool, err error) {
 			return false, malformed(err)
 		}
 		return false, r.onEnd(m)
+	case framing.TypeStreams:
+		return false, r.onStreams(body)
 	case framing.TypeBye:
 		b, err := framing.ParseBye(body)
 		if err != nil {

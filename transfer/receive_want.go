@@ -41,6 +41,9 @@ func (r *receiver) planFile(ctx context.Context, e *inEntry, differs bool) error
 		e.rename = true
 		return r.wantContent(ctx, e, nil)
 	case takeReplace:
+		if err := r.clear(t, found); err != nil {
+			return r.fail(e, "making way", err)
+		}
 		e.expect = found
 		return r.wantContent(ctx, e, found)
 	case takeNew:
@@ -182,9 +185,7 @@ func (r *receiver) wantLarge(e *inEntry, old *tree.Info) error {
 	if err != nil {
 		return r.fail(e, "beginning", err)
 	}
-	if sparse, ok := p.(sparsePartial); ok && e.holes > 0 {
-		sparse.KeepHoles()
-	}
+	keepHoles(p, e)
 	// What an interrupted delivery left takes no space again.
 	if err := r.reserve(e, e.stored()-p.Allocated()); err != nil {
 		return errors.Join(err, p.Discard(true))

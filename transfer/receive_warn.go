@@ -16,6 +16,12 @@ func (r *receiver) grantMetadata() {
 	if r.opt.Output != nil {
 		return
 	}
+	if a, ok := r.dst.(adjuster); ok {
+		a.OnAdjusted(r.adjust)
+	}
+	if c, ok := r.dst.(clearer); ok && c.MakesWay() && r.opt.OnConflict == ConflictOverwrite {
+		r.way = c
+	}
 	d, ok := r.dst.(MetadataDestination)
 	if !ok {
 		r.track.declined(r.granted, tree.Metadata{}, framing.CodeUnsupported, false)
@@ -24,6 +30,15 @@ func (r *receiver) grantMetadata() {
 	}
 	r.meta = d
 	d.Grant(r.granted, r.lose)
+}
+
+// adjust notes that the metadata of an entry, which is found the same, is changed.
+func (r *receiver) adjust(id uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if e := r.entries[id]; e != nil {
+		e.adjusted = true
+	}
 }
 
 // lose takes what could not be applied to an entry. The first word on an entry

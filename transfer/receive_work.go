@@ -118,6 +118,7 @@ func (r *receiver) storeSmall(e *inEntry, data []byte) error {
 	e.mu.Lock()
 	e.partial = p
 	e.mu.Unlock()
+	keepHoles(p, e)
 	if err := p.Write(data); err != nil {
 		return r.fail(e, "writing", err)
 	}

@@ -29,8 +29,6 @@ func (r rehearsal) Keep(e *tree.Entry) error {
 	return r.Remember(e, "")
 }
 
-func (r rehearsal) Touch(e *tree.Entry) error { return r.Keep(e) }
-
 func (rehearsal) Leftovers() ([]string, error) { return nil, nil }
 func (rehearsal) Finish() error                { return nil }
 

@@ -37,6 +37,26 @@ func names(t *testing.T, dir string) string {
 	return strings.Join(all, " ")
 }
 
+// A folder that cannot be read counts once, as failed: nothing is made of it.
+func TestUnreadableFolderCountsOnce(t *testing.T) {
+	src, dst := t.TempDir(), t.TempDir()
+	write(t, filepath.Join(src, "a"), 10, 1)
+	write(t, filepath.Join(src, "sub/b"), 10, 1)
+	must(t, os.Symlink("b", filepath.Join(src, "sub", tree.IgnoreFile))) // whoever runs this cannot read rules there
+	s := deliver(t, t.Context(), dst, contents(src), selecting(t, tree.Selection{IgnoreFile: tree.IgnoreFile}))
+	if !errors.Is(s.sendErr, transfer.ErrIncomplete) || !errors.Is(s.receiveErr, transfer.ErrIncomplete) {
+		t.Errorf("ended with %v and %v", s.sendErr, s.receiveErr)
+	}
+	if got := names(t, dst); got != "a" {
+		t.Errorf("the receiver has %q", got)
+	}
+	for _, r := range []transfer.Result{s.sent, s.received} {
+		if r.Delivered != 1 || r.Same != 1 || r.Failed != 1 { // a; the destination; sub
+			t.Errorf("%+v", r)
+		}
+	}
+}
+
 func TestSelection(t *testing.T) {
 	src, dst := t.TempDir(), t.TempDir()
 	for _, p := range []string{"a.o", "a.c", "build/x", "build/y", "sub/b.o", "sub/b.c", "sub/big"} {

@@ -61,6 +61,10 @@ type sender struct {
 	limit     *Limit       // the smaller of both sides'
 	peerRate  atomic.Int64 // the receiver's limit, 0 for none
 	press     *compressor  // set before the workers start; nil: nothing is compressed
+	opener    *opener
+	sending   atomic.Int32   // writers whose bytes the system is to take
+	silent    sync.WaitGroup // the readers of streams beyond stream 0
+	turn      chan struct{}  // capacity 1: held by who waits for credit
 
 	wants  *queue[want]     // control → feed; bounded by entries in flight and pages
 	checks *queue[checkJob] // feed → check; likewise
@@ -77,7 +81,10 @@ type sender struct {
 // Send delivers the sources to the receiver at the other end of l, and closes l.
 // It returns nil only with the receiver's receipt in hand; see ErrIncomplete.
 func Send(ctx context.Context, l *link.Link, o SendOptions) (Result, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	group, gctx := errgroup.WithContext(ctx)
+	l.AllowStreams(1) // until ACCEPT
 	s := &sender{
 		link: l, opt: o, limit: newLimit(o.Limit.Rate()), track: newTracker(o.Observer),
 		dirs:     tree.NewDirs(openFolders),
@@ -89,6 +96,7 @@ func Send(ctx context.Context, l *link.Link, o SendOptions) (Result, error) {
 		wants: newQueue[want](), checks: newQueue[checkJob](),
 		work: make(chan *job, readAhead), order: make(chan *job, readAhead),
 		receipt: make(chan framing.Receipt, 1),
+		opener:  newOpener(l), turn: make(chan struct{}, 1),
 	}
 	s.wish = o.Metadata
 	s.wish.HardLinks = s.wish.HardLinks && !o.Follow
@@ -112,6 +120,19 @@ func Send(ctx context.Context, l *link.Link, o SendOptions) (Result, error) {
 		return s.control(gctx)
 	})
 	group.Go(func() error { return watchStall(gctx, l, s.track, own, heard) })
+	group.Go(func() error {
+		return eachStream(gctx, l, 1, heard, func(i int) error {
+			s.silent.Go(func() {
+				if err := s.readMore(i); err != nil {
+					cancel(err)
+				}
+			})
+			return nil
+		})
+	})
+	if l.Dialled() {
+		group.Go(func() error { return s.opener.run(gctx, heard) })
+	}
 	if o.Limit != nil {
 		group.Go(func() error {
 			return o.Limit.follow(gctx, s.limit.Rate(), heard, func(int64) error { return s.setLimit() })
@@ -120,7 +141,7 @@ func Send(ctx context.Context, l *link.Link, o SendOptions) (Result, error) {
 	start := func(run func(context.Context) error) {
 		group.Go(patient(gctx, l, func() error { return run(gctx) }))
 	}
-	start(func(ctx context.Context) error { return s.deliver(ctx, start) })
+	start(func(ctx context.Context) error { return s.deliver(ctx, start, heard) })
 	err := group.Wait()
 	if !unwatch() {
 		<-left // the link is closed only when the other side was told why
@@ -128,11 +149,12 @@ func Send(ctx context.Context, l *link.Link, o SendOptions) (Result, error) {
 	s.closeAll()
 
 	r := s.track.final()
-	r.Resent = l.Resent()
+	r.Resent, r.Streams = l.Resent(), l.NumStreams()
 	err = s.verdict(&r, err)
 	if cerr := l.Close(); err == nil && cerr != nil && !r.Acknowledged {
 		err = linkError("closing the link", cerr)
 	}
+	s.silent.Wait()
 	r.Wire = l.Traffic()
 	return r, err
 }
@@ -141,7 +163,7 @@ func Send(ctx context.Context, l *link.Link, o SendOptions) (Result, error) {
 type starter func(run func(context.Context) error)
 
 // deliver runs the delivery from the offer to the receipt.
-func (s *sender) deliver(ctx context.Context, start starter) error {
+func (s *sender) deliver(ctx context.Context, start starter, heard <-chan struct{}) error {
 	if err := s.checkSelection(ctx); err != nil {
 		return err
 	}
@@ -158,12 +180,8 @@ func (s *sender) deliver(ctx context.Context, start starter) error {
 	s.track.begin()
 	s.track.enter(PhaseScanning)
 	s.state.Store(uint32(framing.StateSending))
-	streams := min(int(s.accept.Streams), s.link.NumStreams())
-	if s.accept.Ordered {
-		streams = 1
-	}
 	var err error
-	if s.press, err = newCompressor(s.link, s.opt.Compress, s.limit.Rate() == 0, streams); err != nil {
+	if s.press, err = newCompressor(s.link, s.opt.Compress, s.limit.Rate() == 0); err != nil {
 		return err
 	}
 	workers := max(2, runtime.GOMAXPROCS(0))
@@ -176,9 +194,9 @@ func (s *sender) deliver(ctx context.Context, start starter) error {
 	for range 2 {
 		start(s.checkLoop)
 	}
-	for i := range streams {
-		start(func(ctx context.Context) error { return s.write(ctx, s.link.Stream(i)) })
-	}
+	most, fixed := s.agreedStreams()
+	start(func(ctx context.Context) error { return s.writers(ctx, start, most, heard) })
+	start(func(ctx context.Context) error { return s.widen(ctx, most, fixed, heard) })
 	return nil
 }
 

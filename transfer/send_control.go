@@ -269,19 +269,23 @@ func (s *sender) onDone(d framing.Done) error {
 	content := e.item.Kind == tree.File || e.item.Kind == tree.Stream
 	delivered := d.Status == framing.DoneDelivered || d.Status == framing.DoneRenamed || d.Status == framing.DoneReplaced
 	sent := delivered && !s.opt.DryRun
-	verified := content && (sent || d.Status == framing.DoneEqual)
+	equal := d.Status == framing.DoneEqual || d.Status == framing.DoneEqualAdjusted
+	verified := content && (sent || equal)
 	hashed, root, size := e.hashed, e.root, e.size
 	s.mu.Unlock()
 	if d.Status == framing.DoneRenamed && tree.CheckName(string(d.Name)) != nil {
 		return violation("DONE with the name %q", d.Name)
 	}
-	if verified && !hashed || d.Status == framing.DoneEqual && !content {
+	if verified && !hashed || equal && !content {
 		return violation("DONE for entry %d before all of it was sent", d.ID)
 	}
 	s.settle(d.ID)
 	status := Status(d.Status)
-	if d.Status == framing.DoneEqual {
+	switch d.Status {
+	case framing.DoneEqual:
 		status = StatusSame
+	case framing.DoneEqualAdjusted:
+		status = StatusAdjusted
 	}
 	done := ItemDone{Path: e.item.Display, At: placeOf(e.at, string(d.Name)), Kind: e.item.Kind, Size: e.item.Size, Status: status, NewName: string(d.Name), Cause: d.Code}
 	if verified {

@@ -72,7 +72,7 @@ func (b *entryBatchWriter) encode(it *tree.Item) {
 	b.record = w.Append(b.record[:0])
 	folder := it.Kind == tree.Folder || it.Kind == tree.Root
 	if folder && w.Ext != nil && len(w.Ext.Xattrs) > 0 && b.openCost+int64(len(b.record)) > b.s.entryCost.Load()/2 {
-		w.Ext.Xattrs, w.Ext.Missing = nil, true
+		w.Ext.Xattrs, w.Ext.Missing, w.Ext.Names = nil, true, nil
 		b.record = w.Append(b.record[:0])
 		b.s.track.lost(it.Display, []tree.Loss{{What: tree.AttrXattrs, Err: errDeepAttributes}})
 	}

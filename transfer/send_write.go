@@ -37,10 +37,8 @@ func (s *sender) write(ctx context.Context, out *link.Stream) error {
 		if !ok {
 			return linkError("sending", out.Flush())
 		}
-		select {
-		case <-j.ready:
-		case <-ctx.Done():
-			return context.Cause(ctx)
+		if err := s.awaitJob(ctx, out, j); err != nil {
+			return err
 		}
 		var err error
 		var wire int
@@ -65,6 +63,24 @@ func (s *sender) write(ctx context.Context, out *link.Stream) error {
 	}
 }
 
+// awaitJob waits until j can be sent. What is in the buffer leaves meanwhile.
+func (s *sender) awaitJob(ctx context.Context, out *link.Stream, j *job) error {
+	select {
+	case <-j.ready:
+		return nil
+	default:
+	}
+	if err := out.Flush(); err != nil {
+		return linkError("sending", err)
+	}
+	select {
+	case <-j.ready:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
 // writePack sends a pack, and returns the bytes of its body.
 func (s *sender) writePack(ctx context.Context, out *link.Stream, j *job) (wire int, err error) {
 	defer func() {
@@ -83,7 +99,10 @@ func (s *sender) writePack(ctx context.Context, out *link.Stream, j *job) (wire 
 	if j.zstd {
 		t = framing.TypePackZ
 	}
-	if err := out.Send(false, t, *j.body); err != nil {
+	s.sending.Add(1)
+	err = out.Send(false, t, *j.body)
+	s.sending.Add(-1)
+	if err != nil {
 		return 0, linkError("sending files", err)
 	}
 	n := j.size
@@ -99,18 +118,20 @@ func (s *sender) setLimit() error {
 	return s.limit.Set(smaller(s.opt.Limit.Rate(), s.peerRate.Load()))
 }
 
-// spend takes credit for a frame's body, and then waits for its turn under the
-// limit of the rate. Before it waits for credit, what is in the buffer leaves,
-// since only that brings more; under a limit nothing gathers there.
+// spend takes credit for a frame's body that stands alone, and then waits for its
+// turn under the limit of the rate.
 func (s *sender) spend(ctx context.Context, out *link.Stream, n int) error {
-	if cost := frameCost(n); !s.bytes.try(cost) {
-		if err := out.Flush(); err != nil {
-			return linkError("sending", err)
-		}
-		if err := s.bytes.take(cost); err != nil {
-			return err
-		}
+	c, err := s.allot(ctx, out, frameCost(n))
+	if err != nil {
+		return err
 	}
+	defer c.end()
+	return c.spend(ctx, n)
+}
+
+// keepRate waits for the turn of a frame under the limit of the rate; under a
+// limit nothing gathers in the buffer.
+func (s *sender) keepRate(ctx context.Context, out *link.Stream, n int) error {
 	if s.limit.Rate() == 0 {
 		return nil
 	}
@@ -155,6 +176,11 @@ func (s *sender) writePieces(ctx context.Context, out *link.Stream, j *job, head
 	if j.skip {
 		return 0, header, nil
 	}
+	credit, err := s.allot(ctx, out, chunkCost(len(data)))
+	if err != nil {
+		return 0, header, err
+	}
+	defer credit.end()
 	base := j.index * checksum.ChunkSize
 	var moved int64
 	for from := 0; from < len(data); {
@@ -168,11 +194,14 @@ func (s *sender) writePieces(ctx context.Context, out *link.Stream, j *job, head
 		}
 		header = framing.AppendDataHeader(header[:0], &h)
 		wire += len(header) + len(piece)
-		if err := s.spend(ctx, out, len(header)+len(piece)); err != nil {
+		if err := credit.spend(ctx, len(header)+len(piece)); err != nil {
 			return 0, header, err
 		}
 		users.Add(1)
-		if err := out.Lend(framing.TypeData, header, piece, done); err != nil {
+		s.sending.Add(1)
+		err := out.Lend(framing.TypeData, header, piece, done)
+		s.sending.Add(-1)
+		if err != nil {
 			return 0, header, linkError("sending", err)
 		}
 		// Of a frame, the share of the content that it stands for.

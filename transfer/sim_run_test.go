@@ -170,11 +170,6 @@ func (w *simWorld) run(waiting context.Context, p *simProcess) (transfer.Result,
 		if err != nil {
 			return transfer.Result{}, err
 		}
-		if w.plan.streams > 1 {
-			limit, cancel := context.WithTimeout(ctx, 10*time.Second)
-			_ = l.Grow(limit, w.plan.streams) // it goes on with those that it has
-			cancel()
-		}
 		res, err := w.deliver(p, l)
 		if !errors.Is(err, link.ErrBegunAnew) {
 			return res, err
@@ -222,11 +217,11 @@ func (w *simWorld) deliver(p *simProcess, l *link.Link) (transfer.Result, error)
 	w.mu.Lock()
 	sources := w.tree.sources(w.rng, w.plan.named)
 	w.mu.Unlock()
-	return transfer.Send(p.ctx, l, transfer.SendOptions{Sources: sources, Checksum: w.plan.checksum, Compress: w.plan.compress})
+	return transfer.Send(p.ctx, l, transfer.SendOptions{Sources: sources, Checksum: w.plan.checksum, Compress: w.plan.compress, Streams: w.plan.streams})
 }
 
 func (w *simWorld) receive(p *simProcess, l *link.Link) (transfer.Result, error) {
-	o := transfer.ReceiveOptions{OnConflict: w.plan.policy, Links: transfer.LinksAll}
+	o := transfer.ReceiveOptions{OnConflict: w.plan.policy, Links: transfer.LinksAll, Streams: w.plan.streams}
 	o.Accept = func(context.Context, transfer.Offer) error {
 		w.mu.Lock()
 		defer w.mu.Unlock()

@@ -163,7 +163,11 @@ func creep(c net.Conn) creeping {
 			select {
 			case b := <-slow.queue:
 				for ; len(b) > 0; b = b[min(1000, len(b)):] {
-					time.Sleep(time.Second)
+					select {
+					case <-time.After(time.Second):
+					case <-slow.gone:
+						return
+					}
 					if _, err := c.Write(b[:min(1000, len(b))]); err != nil {
 						return
 					}

@@ -190,7 +190,7 @@ func TestArchiveIsWhatRsyncSees(t *testing.T) {
 		}
 		sameToRsync(t, 0, dir)
 	}
-	again("22 items delivered, 1 unchanged")
+	again("22 items delivered, 1 with new metadata")
 	var before, after unix.Stat_t
 	check(t, unix.Stat(dir+"/dst/plain", &before))
 	again("23 unchanged")
@@ -215,7 +215,12 @@ func TestArchiveIsWhatRsyncSees(t *testing.T) {
 	check(t, unix.Mkfifo(at("char"), 0o600))
 	check(t, os.Remove(at("large")))
 	check(t, unix.Mkfifo(at("large"), 0o600))
-	again("")
+	if out, exit := asUser(t, 0, ferry, "copy", "-an", dir+"/src/", dir+"/dst"); exit != 0 ||
+		!strings.Contains(out, "would deliver 3 items (all replaced), leave 12 unchanged, give 8 new metadata") {
+		t.Errorf("a dry run, exit %d:\n%s", exit, out)
+	}
+	again("3 items delivered (all replaced), 12 unchanged, 8 with new metadata")
+	again("23 unchanged")
 }
 
 // To a user the same command does what it can, says once a kind what it cannot,
@@ -233,6 +238,13 @@ func TestArchiveAsUser(t *testing.T) {
 	}
 	sameToRsync(t, nobody, dir)
 
+	// A folder that its owner may not even enter is opened for the copy.
+	check(t, os.Chmod(dir+"/dst/d", 0))
+	if out, exit := copyAs(nobody, "--strict"); exit != 0 || !strings.Contains(out, "1 with new metadata") {
+		t.Errorf("exit %d: %s", exit, out)
+	}
+	sameToRsync(t, nobody, dir)
+
 	for _, name := range []string{"one", "two"} {
 		check(t, os.WriteFile(dir+"/src/"+name, nil, 0o644)) // of root
 		check(t, syscall.Chmod(dir+"/src/"+name, 0o4644))
@@ -241,6 +253,12 @@ func TestArchiveAsUser(t *testing.T) {
 	if exit != 0 || strings.Count(out, "owner: not applied to 2 items: permission denied; the first is "+dir+"/src/one\n") != 1 ||
 		strings.Count(out, "set-id or sticky bit: not applied to 2 items") != 1 {
 		t.Errorf("exit %d: %s", exit, out)
+	}
+	// What a user cannot give is nothing that changed, and nothing that would.
+	for _, dry := range []string{"-n", "-v"} {
+		if out, exit := copyAs(nobody, dry); exit != 0 || strings.Contains(out, "new metadata") || !strings.Contains(out, "unchanged") {
+			t.Errorf("again with %s, exit %d: %s", dry, exit, out)
+		}
 	}
 	if out, exit = copyAs(nobody, "--strict"); exit != exitIncomplete || !strings.Contains(out, errLost.Error()) {
 		t.Errorf("with --strict exit %d: %s", exit, out)

@@ -16,7 +16,8 @@ const defaultMaxDelete = 1000
 const deleteHelp = "With --delete, what DEST has in the folders that were copied and SRC has not is removed,\n" +
 	"once everything was copied and nothing failed. What --exclude and its like leave out is\n" +
 	"left alone, and no link is followed. If a folder of SRC has changed meanwhile, nothing is\n" +
-	"removed in it, and copy ends with 1."
+	"removed in it, and copy ends with 1. A folder that is something else in SRC, or the\n" +
+	"reverse, makes way for it and is removed with the rest."
 
 func deleteFlags() []cli.Flag {
 	return []cli.Flag{

@@ -149,6 +149,7 @@ type jsonResult struct {
 	Delivered    int64      `json:"delivered"`
 	Replaced     int64      `json:"replaced"`
 	Same         int64      `json:"same"`
+	Adjusted     int64      `json:"adjusted"`
 	Skipped      int64      `json:"skipped"`
 	Excluded     int64      `json:"excluded"`
 	Deleted      int64      `json:"deleted"`
@@ -158,6 +159,7 @@ type jsonResult struct {
 	Moved        int64      `json:"moved"`
 	Wire         int64      `json:"wire_bytes"`
 	Resent       int64      `json:"resent"`
+	Streams      int        `json:"streams"`
 	Reused       int64      `json:"reused"`
 	Durable      bool       `json:"durable"`
 	Acknowledged bool       `json:"acknowledged"`

@@ -27,7 +27,7 @@ func metadataFlags(receive bool) []cli.Flag {
 		boolFlag("strict", "end with 1 if some of that could not be applied"),
 	}
 	if !receive {
-		flags = append(flags, boolFlag("numeric-ids", "with --owner: keep the numbers, whatever their names"))
+		flags = append(flags, boolFlag("numeric-ids", "with --owner or --xattrs: keep the numbers, whatever their names"))
 	}
 	return flags
 }
@@ -42,8 +42,8 @@ func metadataOf(c *cli.Context) (tree.Metadata, error) {
 		HardLinks: all || c.Bool("hard-links"),
 		Devices:   all || c.Bool("devices"),
 	}
-	if m.Numeric && !m.Owner {
-		return m, usagef(c.Command.Name, "--numeric-ids goes with --owner or --archive")
+	if m.Numeric && !m.Owner && !m.Xattrs {
+		return m, usagef(c.Command.Name, "--numeric-ids goes with --owner, --xattrs or --archive")
 	}
 	return m, nil
 }

@@ -7,6 +7,7 @@ import (
 	"math"
 	"net"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -35,6 +36,7 @@ type pairing struct {
 	timeout     time.Duration
 	retry       time.Duration
 	codeFile    string
+	streams     int    // 0 is auto
 	offers      uint64 // framing.Cap bits
 	stdinIsData bool
 }
@@ -44,6 +46,10 @@ func pairingOf(c *cli.Context, role link.Role, dial string) (pairing, error) {
 	p := pairing{
 		verb: c.Command.Name, role: role, dial: c.String(dial), listen: c.String("listen"),
 		wait: c.Duration("wait"), timeout: c.Duration("timeout"), retry: c.Duration("retry-for"), codeFile: c.String("code-file"),
+	}
+	var err error
+	if p.streams, err = parseStreams(c.String("streams")); err != nil {
+		return p, usagef(p.verb, "%v", err)
 	}
 	switch {
 	case c.IsSet(dial) && c.IsSet("listen"):
@@ -67,6 +73,18 @@ func pairingOf(c *cli.Context, role link.Role, dial string) (pairing, error) {
 		return p, usagef(p.verb, "--listen needs an address such as :33779, 192.0.2.7:0 or [::1]:33779, and not %q", p.listen)
 	}
 	return p, nil
+}
+
+// parseStreams reads the value of --streams; 0 is auto.
+func parseStreams(text string) (int, error) {
+	if text == "auto" {
+		return 0, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > link.MaxStreams {
+		return 0, fmt.Errorf("--streams is auto or a number from 1 to %d, and not %q", link.MaxStreams, text)
+	}
+	return n, nil
 }
 
 // connection is a link, and what it takes to make another.

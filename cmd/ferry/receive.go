@@ -47,7 +47,7 @@ func receive(c *cli.Context, env *Env) error {
 	if err != nil {
 		return err
 	}
-	pair.offers, opt.Limit = throttle.compress.Capabilities(), throttle.limit
+	pair.offers, opt.Limit, opt.Streams = throttle.compress.Capabilities(), throttle.limit, pair.streams
 	if err := checkReceive(c, env, out); err != nil {
 		return err
 	}

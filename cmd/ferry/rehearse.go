@@ -30,6 +30,8 @@ func wouldText(e transfer.ItemDone, verbose bool) string {
 		return "would rename: " + path + " to " + show(e.NewName) + size
 	case transfer.StatusSkipped:
 		return "would skip: " + path + ": " + e.Cause.String()
+	case transfer.StatusAdjusted:
+		return "would give new metadata: " + path
 	}
 	if verbose {
 		return "unchanged: " + path
@@ -48,6 +50,8 @@ func wouldStatus(s transfer.Status) string {
 		return "would_rename"
 	case transfer.StatusSkipped:
 		return "would_skip"
+	case transfer.StatusAdjusted:
+		return "would_adjust"
 	}
 	return s.String()
 }
@@ -58,7 +62,7 @@ func wouldCounts(r transfer.Result) string {
 	for _, n := range []struct {
 		count int64
 		what  string
-	}{{r.Same, "leave %d unchanged"}, {r.Skipped, "skip %d"}, {r.Excluded, "exclude %d"}, {r.Deleted, "delete %d"}, {r.Failed, "fail for %d"}} {
+	}{{r.Same - r.Adjusted, "leave %d unchanged"}, {r.Adjusted, "give %d new metadata"}, {r.Skipped, "skip %d"}, {r.Excluded, "exclude %d"}, {r.Deleted, "delete %d"}, {r.Failed, "fail for %d"}} {
 		if n.count > 0 {
 			parts = append(parts, fmt.Sprintf(n.what, n.count))
 		}

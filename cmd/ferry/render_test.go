@@ -41,6 +41,7 @@ func scene(r renderer) {
 		transfer.ItemDone{Path: "a\x1b[1m", Kind: tree.File, Size: 10, Status: transfer.StatusDelivered, Hashed: true, Digest: checksum.Sum(nil)},
 		transfer.ItemDone{Path: "caf\xe9", Kind: tree.File, Size: 3, Status: transfer.StatusRenamed, NewName: "caf\xe9 (1)"},
 		transfer.ItemDone{Path: "d", Kind: tree.Folder, Status: transfer.StatusSame},
+		transfer.ItemDone{Path: "p", Kind: tree.FIFO, Status: transfer.StatusAdjusted},
 		transfer.ItemDone{Path: "k\r", Kind: tree.File, Size: 1, Status: transfer.StatusSkipped, Cause: framing.CodeConflict},
 		transfer.ItemDeleted{Path: "old\n", Kind: tree.File, Size: 7},
 		transfer.ItemFailed{Path: "d/\u202egnp.exe", Err: &transfer.Error{Op: "reading", Path: "d/x", Code: framing.CodeUnreadable,
@@ -60,7 +61,7 @@ func scene(r renderer) {
 func sceneEnd() outcome {
 	return outcome{
 		began: true, exit: exitIncomplete, err: transfer.ErrIncomplete, hint: "run again: ferry send 'a b'", manifest: "sums",
-		result: transfer.Result{Delivered: 2, Replaced: 1, Same: 1, Skipped: 1, Excluded: 2, Deleted: 1, Failed: 2, Files: 2, Bytes: 13, Moved: 6, Wire: 5000, Reused: 4, Durable: true, Acknowledged: true, Elapsed: 1500 * time.Millisecond,
+		result: transfer.Result{Delivered: 2, Replaced: 1, Same: 2, Adjusted: 1, Skipped: 1, Excluded: 2, Deleted: 1, Failed: 2, Files: 2, Bytes: 13, Moved: 6, Wire: 5000, Reused: 4, Durable: true, Acknowledged: true, Elapsed: 1500 * time.Millisecond,
 			Lost: []transfer.Loss{{What: tree.AttrOwner, Items: 1, Code: framing.CodePermission, Path: "d/\x1bw", Remote: true}, {What: tree.AttrXattrs, Code: framing.CodeDeclined, Remote: true}}},
 	}
 }
@@ -88,6 +89,7 @@ the link is back after 2.5 s, going on where it was
 delivered: a\x1b[1m (10 B)
 renamed: caf\xe9 to caf\xe9 (1)
 unchanged: d
+new metadata: p
 skipped: k\x0d
 deleted: old\x0a
 not delivered: d/\u{202e}gnp.exe: unreadable: permission denied
@@ -96,7 +98,7 @@ owner not applied: d/\x1bw: permission denied (at the other side)
 excluded: d/\x1bo: --max-size
 left out: d/mnt\x0d: on another file system
 left out: pipe\x0a: ` + tree.ErrSpecial.Error() + `
-2 items delivered (1 new, 1 replaced), 1 unchanged, 1 skipped, 2 excluded, 1 deleted, 2 failed; 13 B (4 B there before) in 1.5 s, 4 B/s, 4.88 KiB over the network
+2 items delivered (1 new, 1 replaced), 1 unchanged, 1 with new metadata, 1 skipped, 2 excluded, 1 deleted, 2 failed; 13 B (4 B there before, 3 B in holes) in 1.5 s, 4 B/s, 4.88 KiB over the network
 owner: not applied to 1 item: permission denied; the first is d/\x1bw
 extended attribute: not applied: the other side was not given --xattrs or --archive
 ferry: some items were not delivered
@@ -117,12 +119,13 @@ func rehearsal(r renderer) error {
 		transfer.ItemDone{DryRun: true, Path: "f", Kind: tree.File, Size: 10, Status: transfer.StatusRenamed, NewName: "f (1)"},
 		transfer.ItemDone{DryRun: true, Path: "s", Kind: tree.File, Size: 10, Status: transfer.StatusSkipped, Cause: framing.CodeConflict},
 		transfer.ItemDone{DryRun: true, Path: "u", Kind: tree.File, Size: 10, Status: transfer.StatusSame},
+		transfer.ItemDone{DryRun: true, Path: "m", Kind: tree.File, Size: 10, Status: transfer.StatusAdjusted},
 		transfer.ItemFailed{Path: "x", Err: &transfer.Error{Code: framing.CodeNoSpace, Remote: true}},
 		transfer.ItemDeleted{DryRun: true, Path: "o\x1b", Kind: tree.Folder, Size: -1},
 	} {
 		r.Observe(e)
 	}
-	result := transfer.Result{DryRun: true, Delivered: 4, Replaced: 1, Same: 1, Skipped: 1, Deleted: 1, Failed: 1, Bytes: 30, Acknowledged: true}
+	result := transfer.Result{DryRun: true, Delivered: 4, Replaced: 1, Same: 2, Adjusted: 1, Skipped: 1, Deleted: 1, Failed: 1, Bytes: 30, Acknowledged: true}
 	return r.finish(outcome{began: true, exit: exitIncomplete, err: rehearsedError(result, transfer.ErrIncomplete), result: result})
 }
 
@@ -140,9 +143,10 @@ would make: d
 would replace: r (10 B)
 would rename: f to f (1) (10 B)
 would skip: s: a different item exists
+would give new metadata: m
 would fail: x: no space left (at the other side)
 would delete: o\x1b
-would deliver 4 items (3 new, 1 replaced), leave 1 unchanged, skip 1, delete 1, fail for 1; needs 30 B of space there
+would deliver 4 items (3 new, 1 replaced), leave 1 unchanged, give 1 new metadata, skip 1, delete 1, fail for 1; needs 30 B of space there
 a dry run: nothing was changed
 ferry: 1 item would not be delivered
 `},
@@ -153,9 +157,10 @@ ferry: 1 item would not be delivered
 {"type":"item","path":"f","kind":"file","status":"would_rename","size":10,"new_name":"f (1)"}
 {"type":"item","path":"s","kind":"file","status":"would_skip","cause":"a different item exists","size":10}
 {"type":"item","path":"u","kind":"file","status":"unchanged","size":10}
+{"type":"item","path":"m","kind":"file","status":"would_adjust","size":10}
 {"type":"failed","path":"x","code":16,"cause":"no space left","remote":true}
 {"type":"would_delete","path":"o\u001b","kind":"folder"}
-{"type":"result","ok":false,"exit":1,"dry_run":true,"delivered":4,"replaced":1,"same":1,"skipped":1,"excluded":0,"deleted":1,"failed":1,"files":0,"bytes":30,"moved":0,"wire_bytes":0,"resent":0,"reused":0,"durable":false,"acknowledged":true,"elapsed_ms":0,"error":{"message":"1 item would not be delivered"}}
+{"type":"result","ok":false,"exit":1,"dry_run":true,"delivered":4,"replaced":1,"same":2,"adjusted":1,"skipped":1,"excluded":0,"deleted":1,"failed":1,"files":0,"bytes":30,"moved":0,"wire_bytes":0,"resent":0,"streams":0,"reused":0,"durable":false,"acknowledged":true,"elapsed_ms":0,"error":{"message":"1 item would not be delivered"}}
 `},
 	} {
 		if c.got != c.want {
@@ -210,6 +215,7 @@ func TestJSON(t *testing.T) {
 {"type":"item","path":"a\u001b[1m","kind":"file","status":"delivered","size":10,"digest":"af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262"}
 {"type":"item","path":"caf\\xe9","path_b64":"Y2Fm6Q==","kind":"file","status":"renamed","size":3,"new_name":"caf\\xe9 (1)","new_name_b64":"Y2Fm6SAoMSk="}
 {"type":"item","path":"d","kind":"folder","status":"unchanged"}
+{"type":"item","path":"p","kind":"fifo","status":"adjusted"}
 {"type":"item","path":"k\r","kind":"file","status":"skipped","cause":"a different item exists","size":1}
 {"type":"deleted","path":"old\n","kind":"file","size":7}
 {"type":"failed","path":"d/\u202egnp.exe","code":1,"cause":"unreadable","message":"permission denied","remote":false}
@@ -220,7 +226,7 @@ func TestJSON(t *testing.T) {
 {"type":"excluded","path":"d/mnt\r","by":"--one-file-system"}
 {"type":"notice","path":"pipe\n","message":"` + tree.ErrSpecial.Error() + `"}
 {"type":"progress","bytes":10,"moved":6,"total":13,"done":3,"items":4,"exact":true}
-{"type":"result","ok":false,"exit":1,"delivered":2,"replaced":1,"same":1,"skipped":1,"excluded":2,"deleted":1,"failed":2,"files":2,"bytes":13,"moved":6,"wire_bytes":5000,"resent":0,"reused":4,"durable":true,"acknowledged":true,"elapsed_ms":1500,"manifest":"sums","lost":[{"what":"owner","items":1,"cause":"permission denied"},{"what":"extended attribute","items":0,"cause":"declined"}],"error":{"message":"some items were not delivered","hint":"run again: ferry send 'a b'"}}
+{"type":"result","ok":false,"exit":1,"delivered":2,"replaced":1,"same":2,"adjusted":1,"skipped":1,"excluded":2,"deleted":1,"failed":2,"files":2,"bytes":13,"moved":6,"wire_bytes":5000,"resent":0,"streams":0,"reused":4,"durable":true,"acknowledged":true,"elapsed_ms":1500,"manifest":"sums","lost":[{"what":"owner","items":1,"cause":"permission denied"},{"what":"extended attribute","items":0,"cause":"declined"}],"error":{"message":"some items were not delivered","hint":"run again: ferry send 'a b'"}}
 `
 	if got := out.String(); got != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)

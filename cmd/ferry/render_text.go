@@ -264,10 +264,15 @@ func doneText(e transfer.ItemDone, verbose bool) string {
 		return "renamed: " + show(e.Path) + " to " + show(e.NewName)
 	case !verbose:
 		return ""
-	case e.Hashed:
-		return fmt.Sprintf("%s: %s (%s)", e.Status, show(e.Path), sizeText(e.Size))
 	}
-	return fmt.Sprintf("%s: %s", e.Status, show(e.Path))
+	status := e.Status.String()
+	if e.Status == transfer.StatusAdjusted {
+		status = "new metadata"
+	}
+	if e.Hashed {
+		return fmt.Sprintf("%s: %s (%s)", status, show(e.Path), sizeText(e.Size))
+	}
+	return fmt.Sprintf("%s: %s", status, show(e.Path))
 }
 
 // excludedText is what is said of an item that the selection left out. A mount

@@ -71,6 +71,7 @@ func send(c *cli.Context, env *Env, chosen *selectionArgs) error {
 		Metadata:     metadata,
 		Compress:     throttle.compress,
 		Limit:        throttle.limit,
+		Streams:      pair.streams,
 	}
 	if options.DryRun {
 		if err := dryRunWithout("send", c.IsSet("manifest")); err != nil {

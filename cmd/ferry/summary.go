@@ -53,16 +53,12 @@ func (o outcome) counts() string {
 	for _, n := range []struct {
 		count int64
 		what  string
-	}{{r.Same, "unchanged"}, {r.Skipped, "skipped"}, {r.Excluded, "excluded"}, {r.Deleted, "deleted"}, {r.Failed, "failed"}} {
+	}{{r.Same - r.Adjusted, "unchanged"}, {r.Adjusted, "with new metadata"}, {r.Skipped, "skipped"}, {r.Excluded, "excluded"}, {r.Deleted, "deleted"}, {r.Failed, "failed"}} {
 		if n.count > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n.count, n.what))
 		}
 	}
-	line := strings.Join(parts, ", ") + "; " + sizeText(r.Bytes)
-	if r.Reused > 0 && r.Reused <= r.Bytes {
-		line += fmt.Sprintf(" (%s there before)", sizeText(r.Reused))
-	}
-	line += " in " + elapsed(r.Elapsed)
+	line := strings.Join(parts, ", ") + "; " + sizeText(r.Bytes) + notMoved(r) + " in " + elapsed(r.Elapsed)
 	if s := r.Elapsed.Seconds(); r.Moved > 0 && s > 0 {
 		line += fmt.Sprintf(", %s/s", sizeText(int64(float64(r.Moved)/s)))
 	}
@@ -70,6 +66,22 @@ func (o outcome) counts() string {
 		return line
 	}
 	return line + ", " + sizeText(r.Wire) + " over the network"
+}
+
+// notMoved is the content delivered that the rate is not about: what was there
+// before, and holes. What is sent twice, or of items that fail, hides some of it.
+func notMoved(r transfer.Result) string {
+	var parts []string
+	if r.Reused > 0 && r.Reused <= r.Bytes {
+		parts = append(parts, sizeText(r.Reused)+" there before")
+	}
+	if holes := r.Bytes - r.Reused - r.Moved; holes > 0 {
+		parts = append(parts, sizeText(holes)+" in holes")
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(parts, ", ") + ")"
 }
 
 // newAndReplaced tells the two apart where there are both.
@@ -106,8 +118,8 @@ func (o outcome) object() jsonResult {
 	r := o.result
 	j := jsonResult{
 		Type: "result", OK: o.exit == exitOK, Exit: o.exit,
-		DryRun: r.DryRun, Delivered: r.Delivered, Replaced: r.Replaced, Deleted: r.Deleted, Same: r.Same, Skipped: r.Skipped, Excluded: r.Excluded, Failed: r.Failed,
-		Files: r.Files, Bytes: r.Bytes, Moved: r.Moved, Wire: r.Wire, Resent: r.Resent, Reused: r.Reused,
+		DryRun: r.DryRun, Delivered: r.Delivered, Replaced: r.Replaced, Deleted: r.Deleted, Same: r.Same, Adjusted: r.Adjusted, Skipped: r.Skipped, Excluded: r.Excluded, Failed: r.Failed,
+		Files: r.Files, Bytes: r.Bytes, Moved: r.Moved, Wire: r.Wire, Resent: r.Resent, Streams: r.Streams, Reused: r.Reused,
 		Durable: r.Durable, Acknowledged: r.Acknowledged, ElapsedMS: r.Elapsed.Milliseconds(),
 		Manifest: o.manifest,
 	}

@@ -1,0 +1,115 @@
+package transfer
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"ferry/framing"
+	"ferry/transfer/link"
+)
+
+// agreedStreams is how many streams both sides allow, and whether one of them
+// gave that number.
+func (s *sender) agreedStreams() (most int, fixed bool) {
+	if s.accept.Ordered || s.opt.DryRun {
+		return 1, true
+	}
+	most, fixed = streamsOf(s.opt.Streams), s.opt.Streams > 0
+	if theirs := int(s.accept.Streams); theirs <= link.MaxStreams {
+		most, fixed = min(most, theirs), true
+	}
+	return most, fixed
+}
+
+// writers starts a writer for each of the first most streams, as they come.
+func (s *sender) writers(ctx context.Context, start starter, most int, over <-chan struct{}) error {
+	return eachStream(ctx, s.link, 0, over, func(i int) error {
+		if i >= most {
+			return nil
+		}
+		if i > 0 {
+			s.bufs.give(streamCredit)
+			s.press.widen(i + 1)
+		}
+		out := s.link.Stream(i)
+		start(func(ctx context.Context) error { return s.write(ctx, out) })
+		return nil
+	})
+}
+
+// askStreams has the link brought to n streams, by whichever side dialled.
+func (s *sender) askStreams(n int) error {
+	if s.link.Dialled() {
+		s.opener.ask(n)
+		return nil
+	}
+	s.link.AllowStreams(n)
+	m := framing.Streams{Count: uint16(n)}
+	return linkError("asking for streams", s.link.Stream(0).Send(true, framing.TypeStreams, m.Append(nil)))
+}
+
+// readMore reads a stream on which nothing may come, so that its loss is seen.
+func (s *sender) readMore(stream int) error {
+	t, _, err := s.link.Stream(stream).Next()
+	switch {
+	case err == nil:
+		return violation("%v on stream %d", t, stream)
+	case s.link.Err() != nil, errors.Is(err, io.EOF):
+		return nil
+	}
+	return linkError("sending", err)
+}
+
+// widen sees to it that there are as many streams as the path needs, until over is
+// closed.
+func (s *sender) widen(ctx context.Context, most int, fixed bool, over <-chan struct{}) error {
+	first := 1
+	if fixed {
+		first = most
+	}
+	if first > 1 {
+		if err := s.askStreams(first); err != nil {
+			return err
+		}
+	}
+	b := newBreadth(first, most)
+	tick := time.NewTicker(pathTick)
+	defer tick.Stop()
+	for began := time.Now(); ; {
+		look := pathLook{at: time.Since(began), left: s.left(), sending: int(s.sending.Load())}
+		for i := range s.link.NumStreams() {
+			look.paths = append(look.paths, s.link.Stream(i).Path())
+		}
+		want, resist := b.next(look)
+		if resist {
+			b.resisted(s.link.ResistLoss())
+		}
+		if want > 0 {
+			if err := s.askStreams(want); err != nil {
+				return err
+			}
+		}
+		if b.done {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-over:
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// left is how much content is still to be sent, in bytes; -1 while the walk goes on.
+func (s *sender) left() int64 {
+	s.track.mu.Lock()
+	defer s.track.mu.Unlock()
+	if p := &s.track.progress; p.Exact {
+		return p.Total - p.Bytes
+	}
+	return -1
+}

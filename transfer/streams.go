@@ -1,0 +1,147 @@
+package transfer
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"ferry/framing"
+	"ferry/transfer/link"
+)
+
+// anyStreams in ACCEPT leaves the number of streams to the sender.
+const anyStreams = 1<<16 - 1
+
+// The pauses between two tries to open streams that could not be opened: what
+// forbids them, as a firewall does, most often forbids them for good.
+const (
+	firstOpenPause   = time.Second
+	longestOpenPause = time.Minute
+)
+
+// streamsOf is how many streams a choice of --streams allows; 0 is auto.
+func streamsOf(choice int) int {
+	if choice == 0 {
+		return link.MaxStreams
+	}
+	return min(choice, link.MaxStreams)
+}
+
+// eachStream calls f for the link's streams from first on: those that are there,
+// and each that comes until over is closed.
+func eachStream(ctx context.Context, l *link.Link, first int, over <-chan struct{}, f func(i int) error) error {
+	for {
+		n, more := l.Growth()
+		for ; first < n; first++ {
+			if err := f(first); err != nil {
+				return err
+			}
+		}
+		select {
+		case <-more:
+		case <-over:
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// opener opens streams, at the side that dialled. A delivery goes on with those
+// that there are, so that no failure ends it.
+type opener struct {
+	link *link.Link
+	want chan int // capacity 1: how many there should be
+}
+
+func newOpener(l *link.Link) *opener { return &opener{link: l, want: make(chan int, 1)} }
+
+// ask has the opener bring the link to n streams; the last word counts. One
+// goroutine calls it.
+func (o *opener) ask(n int) {
+	select {
+	case <-o.want:
+	default:
+	}
+	o.want <- n
+}
+
+// run opens what is asked for until over is closed. A stream that could not be
+// opened may be there at the other side, which sends on it then: so it is tried
+// again for as long as the delivery lasts.
+func (o *opener) run(parent context.Context, over <-chan struct{}) error {
+	ctx, stop := context.WithCancel(parent)
+	defer stop()
+	go func() {
+		select {
+		case <-over:
+			stop()
+		case <-ctx.Done():
+		}
+	}()
+	n, pause := 0, firstOpenPause
+	retry := time.NewTimer(pause)
+	defer retry.Stop()
+	for {
+		select {
+		case n = <-o.want:
+			pause = firstOpenPause
+		case <-retry.C:
+		case <-ctx.Done():
+			return context.Cause(parent)
+		}
+		if o.link.NumStreams() < n && o.link.Grow(ctx, n) != nil {
+			retry.Reset(pause)
+			pause = min(2*pause, longestOpenPause)
+		}
+	}
+}
+
+// allowStreams lets the sender have streams, and returns what ACCEPT says of it.
+func (r *receiver) allowStreams() uint16 {
+	n := streamsOf(r.opt.Streams)
+	said := uint16(n)
+	switch {
+	case r.opt.Output != nil: // in order, so on one
+		n, said = 1, 1
+	case r.opt.Streams == 0:
+		said = anyStreams
+	}
+	r.link.AllowStreams(n)
+	r.streams.Store(int32(n))
+	return said
+}
+
+// onStreams takes STREAMS: a sender that listens asks for streams to be opened.
+func (r *receiver) onStreams(body []byte) error {
+	m, err := framing.ParseStreams(body)
+	if err != nil {
+		return malformed(err)
+	}
+	if most := int(r.streams.Load()); !r.link.Dialled() || int(m.Count) > most || int(m.Count) <= r.opened {
+		return violation("STREAMS for %d, after %d and of at most %d", m.Count, r.opened, most)
+	}
+	r.opened = int(m.Count)
+	r.opener.ask(r.opened)
+	return nil
+}
+
+// widen grants credit for each further stream, on which a chunk may be under way.
+func (r *receiver) widen(ctx context.Context) error {
+	return eachStream(ctx, r.link, 1, r.heard, func(int) error {
+		r.window.Add(streamCredit)
+		c := framing.Credit{Bytes: streamCredit}
+		return linkError("granting credit", r.link.Stream(0).Send(true, framing.TypeCredit, c.Append(nil)))
+	})
+}
+
+// readMore reads a stream beyond stream 0, which tells how the delivery ends: so
+// that only a broken rule is an error here.
+func (r *receiver) readMore(ctx context.Context, stream int) error {
+	err := r.read(ctx, stream)
+	if r.link.Err() != nil || errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}

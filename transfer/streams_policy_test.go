@@ -1,0 +1,136 @@
+package transfer
+
+import (
+	"testing"
+	"time"
+
+	"ferry/transfer/link"
+)
+
+// road is a path as the policy sees it: what each stream gets of it, and how long
+// its packets wait.
+type road struct {
+	trip, queue time.Duration
+	blind       bool    // the system tells nothing
+	lossy       bool    // packets are lost all the time
+	held        float64 // share of the time that buffers limit a stream
+	idle        bool    // the writers wait for the source
+	bounded     int64   // bytes to be sent in all; 0 is no bound
+	resists     bool    // the system lets losses be resisted
+	rate        func(streams int) float64
+}
+
+// drive runs the policy for limit over r, and returns how many streams it asked
+// for, in order, and whether it wanted to resist losses.
+func drive(r road, most int, limit time.Duration) (asked []int, resisted bool) {
+	b := newBreadth(1, most)
+	streams, sent := 1, 0.0
+	var paths []link.Path
+	for at := time.Duration(0); at < limit && !b.done; at += pathTick {
+		for len(paths) < streams {
+			paths = append(paths, link.Path{})
+		}
+		rate := r.rate(streams)
+		sent += rate * pathTick.Seconds()
+		for i := range paths {
+			p := &paths[i]
+			p.MinRTT = r.trip
+			if r.blind {
+				continue
+			}
+			p.Known, p.RTT = true, r.trip+r.queue
+			p.Arrived += uint64(rate * pathTick.Seconds() / float64(streams))
+			p.Held += time.Duration(r.held * float64(pathTick))
+			if r.lossy && at > 0 {
+				p.Resent++
+			}
+		}
+		look := pathLook{at: at, paths: paths, left: -1, sending: streams}
+		if r.idle {
+			look.sending = 0
+		}
+		if r.bounded > 0 {
+			look.left = max(0, r.bounded-int64(sent))
+		}
+		want, resist := b.next(look)
+		if resist {
+			resisted = true
+			b.resisted(r.resists)
+		}
+		if want > 0 {
+			asked = append(asked, want)
+			streams = want
+		}
+	}
+	return asked, resisted
+}
+
+func TestBreadth(t *testing.T) {
+	const ms = time.Millisecond
+	fixed := func(rate float64) func(int) float64 { return func(int) float64 { return rate } }
+	each := func(rate float64) func(int) float64 {
+		return func(n int) float64 { return float64(n) * rate }
+	}
+	for name, c := range map[string]struct {
+		road   road
+		most   int
+		want   []int
+		resist bool
+	}{
+		"loopback":                                 {road{trip: ms / 20, rate: fixed(1e9), lossy: true, held: 1}, 16, nil, false},
+		"a path that is full":                      {road{trip: 80 * ms, queue: 40 * ms, rate: fixed(25e6), held: 1}, 16, nil, false},
+		"full, and packets are lost":               {road{trip: 80 * ms, queue: 40 * ms, rate: fixed(25e6), lossy: true}, 16, nil, true},
+		"a source that is slower":                  {road{trip: 80 * ms, rate: fixed(1e6), idle: true, held: 1}, 16, nil, false},
+		"a long path":                              {road{trip: 200 * ms, queue: 30 * ms, rate: fixed(25e6)}, 16, []int{2}, false},
+		"a long path for one stream":               {road{trip: 200 * ms, queue: 30 * ms, rate: fixed(25e6)}, 1, nil, false},
+		"a long path, and little to send":          {road{trip: 200 * ms, rate: fixed(25e6), bounded: 1 << 20}, 16, nil, false},
+		"buffers too small":                        {road{trip: 80 * ms, rate: each(1e6), held: 0.6}, 16, []int{2, 4, 8, 16}, false},
+		"buffers too small, of 3":                  {road{trip: 80 * ms, rate: each(1e6), held: 0.6}, 3, []int{2, 3}, false},
+		"losses that nobody resists":               {road{trip: 80 * ms, rate: each(1e6), lossy: true}, 16, []int{4, 16}, true},
+		"losses, and more streams bring nothing":   {road{trip: 80 * ms, rate: fixed(1e6), lossy: true}, 16, []int{4, 8}, true},
+		"losses, and little to send":               {road{trip: 80 * ms, rate: each(1e6), lossy: true, bounded: 1 << 20}, 16, nil, true},
+		"losses that are resisted":                 {road{trip: 80 * ms, rate: each(6e6), lossy: true, resists: true}, 16, []int{2, 4, 8, 16}, true},
+		"losses that are resisted, and it is full": {road{trip: 80 * ms, queue: 20 * ms, rate: fixed(25e6), lossy: true, resists: true}, 16, nil, true},
+		"a system that tells nothing":              {road{trip: 80 * ms, blind: true, rate: fixed(1e6)}, 16, []int{blindStreams}, false},
+		"the same, and little to send":             {road{trip: 80 * ms, blind: true, rate: fixed(1e6), bounded: 1 << 20}, 16, nil, false},
+		"the same, near":                           {road{trip: 5 * ms, blind: true, rate: fixed(1e6)}, 16, nil, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			asked, resisted := drive(c.road, c.most, time.Minute)
+			if len(asked) != len(c.want) || resisted != c.resist {
+				t.Fatalf("asked for %v, resisting %v; want %v, %v", asked, resisted, c.want, c.resist)
+			}
+			for i := range asked {
+				if asked[i] != c.want[i] {
+					t.Errorf("asked for %v, want %v", asked, c.want)
+				}
+			}
+		})
+	}
+}
+
+// Streams that were asked for and do not come are no reason for more, and a new
+// connection, whose counters begin again, is none either.
+func TestBreadthWaitsForItsStreams(t *testing.T) {
+	b := newBreadth(1, 16)
+	path := link.Path{Known: true, MinRTT: 80 * time.Millisecond, RTT: 80 * time.Millisecond}
+	var asked int
+	for at := time.Duration(0); at < time.Minute; at += pathTick {
+		path.Arrived += 50e3
+		path.Held += pathTick
+		if at == 30*time.Second {
+			path.Arrived, path.Held = 0, 0
+		}
+		want, _ := b.next(pathLook{at: at, paths: []link.Path{path}, left: -1, sending: 1})
+		if want > 0 {
+			asked++
+		}
+		lost := link.Path{MinRTT: 80 * time.Millisecond} // for a moment, the link is
+		if want, _ := b.next(pathLook{at: at, paths: []link.Path{lost}, left: -1}); want > 0 || b.done {
+			t.Fatalf("a lost link: asked for %d, done: %v", want, b.done)
+		}
+	}
+	if asked != 1 {
+		t.Errorf("asked %d times, want once", asked)
+	}
+}
