@@ -35,7 +35,8 @@
 // # Goroutines
 //
 // Each Send and each Receive runs one errgroup, whose goroutines are listed at
-// the head of send.go and receive.go, and returns after all of them ended. The
+// the head of send.go and receive.go, and one reader for each stream beyond
+// stream 0, which ends with the link. It returns after all of them ended. The
 // one exception: a Read in progress on Source.Reader cannot be interrupted, so
 // that its goroutine ends with that Read.
 //

@@ -27,8 +27,8 @@ const (
 	// creditWindow is what the receiver lets be under way: 8 MiB keep a path of
 	// 200 ms busy at 330 Mbit/s, and stay in the cache on a short one.
 	creditWindow = 8 << 20
-	// streamCredit comes on top for each further stream: the chunk that is begun
-	// on it may take long.
+	// streamCredit comes on top for each further stream, in buffers at the sender
+	// too: the chunk that is begun on it may take long. 16 streams have 23 MiB.
 	streamCredit = 1 << 20
 	// minFrameCost is what the smallest frame counts for; part of the protocol.
 	minFrameCost = 4 << 10

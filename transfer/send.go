@@ -24,7 +24,8 @@ import (
 //  3. feed      sequential       wants → jobs: a pack of small files, or one chunk   send_feed.go
 //  4. work      parallel         read, hash and compress a job   send_work.go
 //  5. check     parallel         hash what the receiver holds already, beside the sending   send_check.go
-//  6. write     one a stream     jobs in the order of feed → DATA, PACK under credit   send_write.go
+//  6. write     one a stream     jobs in the order of feed → DATA, PACK under credit   send_write.go, send_credit.go
+//  7. widen     sequential       looks at the path, asks for more streams   send_streams.go, streams_policy.go
 //
 // A stream source has a goroutine of its own in place of 3 and 4 (send_stream.go).
 // All run in one errgroup that Send waits for. The first error cancels the rest.

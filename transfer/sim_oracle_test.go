@@ -106,12 +106,13 @@ func (w *simWorld) checkMoved(p *simProcess, res transfer.Result) {
 	if quiet && res.Moved > missed && w.plan.class != classOutput {
 		w.t.Errorf("%d bytes were moved, and no more than %d were missing", res.Moved, missed)
 	}
-	if limit := int64(w.plan.happened()) * simUnderWay; res.Resent > limit {
+	underWay := simUnderWay(w.plan.streams)
+	if limit := int64(w.plan.happened()) * underWay; res.Resent > limit {
 		w.t.Errorf("%d bytes were sent again after %d faults", res.Resent, w.plan.happened())
 	}
 	w.net.mu.Lock()
 	defer w.net.mu.Unlock()
-	if w.net.most > simUnderWay {
+	if w.net.most > underWay {
 		w.t.Errorf("%d bytes were under way at a time", w.net.most)
 	}
 }

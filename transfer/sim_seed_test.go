@@ -31,8 +31,9 @@ var (
 const simLimit = 2 * time.Minute
 
 // simUnderWay is the most that may be under way at a time, in bytes: the credit of
-// a delivery, with the overhead of TLS and the frames that cost none.
-const simUnderWay = 10 << 20
+// a delivery over so many streams, with the overhead of TLS and the frames that cost
+// none.
+func simUnderWay(streams int) int64 { return 10<<20 + int64(streams-1)<<20 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 

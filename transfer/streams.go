@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"sync"
 	"time"
 
 	"ferry/framing"
@@ -72,14 +73,16 @@ func (o *opener) ask(n int) {
 // again for as long as the delivery lasts.
 func (o *opener) run(parent context.Context, over <-chan struct{}) error {
 	ctx, stop := context.WithCancel(parent)
-	defer stop()
-	go func() {
+	var watch sync.WaitGroup
+	watch.Go(func() {
 		select {
 		case <-over:
-			stop()
+			stop() // and with it a Grow under way
 		case <-ctx.Done():
 		}
-	}()
+	})
+	defer watch.Wait()
+	defer stop()
 	n, pause := 0, firstOpenPause
 	retry := time.NewTimer(pause)
 	defer retry.Stop()

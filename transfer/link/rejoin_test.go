@@ -310,8 +310,11 @@ func TestFlappingBacksOff(t *testing.T) {
 			r.cut()
 			time.Sleep(100 * time.Millisecond)
 		}
-		if r.dials > 60 {
-			t.Errorf("%d dials in a minute", r.dials)
+		r.mu.Lock()
+		dials := r.dials
+		r.mu.Unlock()
+		if dials > 60 {
+			t.Errorf("%d dials in a minute", dials)
 		}
 		r.close()
 		<-aEnd
