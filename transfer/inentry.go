@@ -42,6 +42,7 @@ type inEntry struct {
 	expect  *tree.Info // the file to be replaced, as it was when that was decided
 	rename  bool
 	large   bool // holds one of receiver.large
+	sourced bool // counts among receiver.sources
 	temp    bool // holds one of receiver.temps
 
 	partial Partial

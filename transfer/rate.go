@@ -177,8 +177,8 @@ func smaller(a, b int64) int64 {
 	return a
 }
 
-// onWire is what a frame with a body of n bytes takes: its header, and for each
-// TLS record of 16 KiB a header, a type and a tag.
+// onWire is what a frame with a body of n bytes takes at the most: its header, and
+// for each TLS record of 16 KiB a header, a type and a tag. Sealed records take less.
 func onWire(n int) int {
 	n += 5
 	return n + (n+16<<10-1)/(16<<10)*22

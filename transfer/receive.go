@@ -78,6 +78,8 @@ type receiver struct {
 	opener  *opener
 	readers sync.WaitGroup // of the streams beyond stream 0
 	window  atomic.Int64   // credit granted beyond creditWindow
+	sources atomic.Int32   // entries of unknown length that were asked for and are not settled
+	widest  int32          // the most of them at a time; plan's
 	owed    atomic.Int64   // credit that the sender used and was not granted again
 	freed   atomic.Int64   // the part of it that can be granted again
 	budget  int64          // bytes that may be asked for before the space is looked at again; plan's

@@ -32,3 +32,22 @@ func (r *receiver) sendLimit(rate int64) error {
 	m := framing.Limited{Rate: uint64(rate)}
 	return linkError("limiting the rate", r.link.Stream(0).Send(true, framing.TypeLimit, m.Append(nil)))
 }
+
+// sourceAsked grants credit for one more entry of unknown length at a time: each
+// has a chunk that grows by pieces, and keeps their credit until it is whole. They
+// would wait for each other. Called by plan.
+func (r *receiver) sourceAsked() error {
+	n := r.sources.Add(1)
+	if n <= r.widest {
+		return nil
+	}
+	r.widest = n
+	return r.grantMore()
+}
+
+// grantMore widens the window by the chunk that may be under way.
+func (r *receiver) grantMore() error {
+	r.window.Add(streamCredit)
+	c := framing.Credit{Bytes: streamCredit}
+	return linkError("granting credit", r.link.Stream(0).Send(true, framing.TypeCredit, c.Append(nil)))
+}

@@ -221,6 +221,9 @@ func (r *receiver) fail(e *inEntry, op string, cause error) error {
 // was the last in it.
 func (r *receiver) release(e *inEntry) error {
 	r.linkDone(e)
+	if e.sourced {
+		r.sources.Add(-1)
+	}
 	if e.large {
 		r.large.give(1)
 		r.plans.put(planItem{}) // another may wait for it

@@ -181,6 +181,12 @@ func (r *receiver) unpark() error {
 // wantLarge begins a file of more than one chunk and asks for what is missing.
 func (r *receiver) wantLarge(e *inEntry, old *tree.Info) error {
 	t := e.entry
+	if t.Kind == tree.Stream && !e.sourced {
+		e.sourced = true
+		if err := r.sourceAsked(); err != nil {
+			return err
+		}
+	}
 	p, err := r.dst.Begin(t)
 	if err != nil {
 		return r.fail(e, "beginning", err)

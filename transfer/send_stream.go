@@ -86,6 +86,9 @@ func (s *sender) stream(parent context.Context, e *outEntry) error {
 			s.state.Store(uint32(framing.StateSending))
 			end, err = r.take(b, fresh)
 		}
+		if err != nil && ctx.Err() != nil {
+			return context.Cause(parent) // the same, while it waited to send
+		}
 		if end || err != nil {
 			return err
 		}

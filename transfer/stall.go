@@ -37,10 +37,10 @@ func (t *tracker) atDisk() (done func()) {
 }
 
 // trickle is how many bytes that come are progress by themselves before something
-// has to be done with them: more than a chunk and what goes beside it, since over
-// the slowest links one takes longer than any limit. What is sent for nothing
-// stops to count.
-const trickle = 4 << 20
+// has to be done with them: more than a chunk on every stream and what goes beside
+// them, counted twice as long records are, since over the slowest links that takes
+// longer than any limit. What is sent for nothing stops to count.
+const trickle = 2 * (link.MaxStreams + 1) << 20
 
 // heartbeat is what this side says of itself while it is in state own, and
 // received so many bytes.
@@ -51,7 +51,7 @@ func (t *tracker) heartbeat(own uint32, received uint64) (state uint8, progress 
 		t.before, t.mark = work, received
 	}
 	// Each work counts for more than all that can trickle in between.
-	progress = work<<13 + min(received-t.mark, trickle)>>10
+	progress = work<<16 + min(received-t.mark, trickle)>>10
 	t.said.Unlock()
 	if t.stuck.Load() && (framing.State(own) == framing.StateIdle || framing.State(own) == framing.StateSending) {
 		return uint8(framing.StateDisk), progress

@@ -50,7 +50,8 @@ func eachStream(ctx context.Context, l *link.Link, first int, over <-chan struct
 }
 
 // opener opens streams, at the side that dialled. A delivery goes on with those
-// that there are, so that no failure ends it.
+// that there are. One that breaks just after its proof is a loss of the link, which
+// is joined again.
 type opener struct {
 	link *link.Link
 	want chan int // capacity 1: how many there should be
@@ -133,9 +134,7 @@ func (r *receiver) onStreams(body []byte) error {
 // widen grants credit for each further stream, on which a chunk may be under way.
 func (r *receiver) widen(ctx context.Context) error {
 	return eachStream(ctx, r.link, 1, r.heard, func(int) error {
-		r.window.Add(streamCredit)
-		c := framing.Credit{Bytes: streamCredit}
-		return linkError("granting credit", r.link.Stream(0).Send(true, framing.TypeCredit, c.Append(nil)))
+		return r.grantMore()
 	})
 }
 

@@ -1,9 +1,12 @@
 package transfer_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -364,5 +367,27 @@ func TestStreamsAskedFor(t *testing.T) {
 			}
 			wantCode(t, err, p.told, framing.CodeProtocol)
 		})
+	}
+}
+
+// Each source of unknown length has a chunk that keeps its credit until it is
+// whole: a dozen of them do not wait for each other.
+func TestManySourcesAtOnce(t *testing.T) {
+	dst := t.TempDir()
+	var sources []transfer.Source
+	var contents [][]byte
+	for i := range 24 {
+		b := bytes.Repeat([]byte{byte(i), 1, 2}, 1<<20)
+		contents = append(contents, b)
+		sources = append(sources, transfer.Source{Source: tree.Source{Name: fmt.Sprint("s", i)}, Reader: bytes.NewReader(b)})
+	}
+	s := deliver(t, t.Context(), dst, sources)
+	if err := errors.Join(s.sendErr, s.receiveErr); err != nil {
+		t.Fatal(err)
+	}
+	for i, b := range contents {
+		if got, err := os.ReadFile(filepath.Join(dst, fmt.Sprint("s", i))); err != nil || !bytes.Equal(got, b) {
+			t.Errorf("source %d: %d bytes, %v", i, len(got), err)
+		}
 	}
 }

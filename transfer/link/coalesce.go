@@ -29,7 +29,7 @@ var errCut = fmt.Errorf("the connection was cut: %w", io.ErrUnexpectedEOF)
 // by itself; here records gather until Flush or until writeBuffer is full, and
 // one read takes what the kernel has.
 //
-// Read belongs to one goroutine at a time, which TLS's own lock sees to. Write
+// Read belongs to one goroutine at a time, which channel.reading sees to. Write
 // and Flush may come from any: TLS answers some messages from Read's goroutine.
 type coalescer struct {
 	net.Conn

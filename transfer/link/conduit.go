@@ -56,7 +56,9 @@ func (c *conduit) Read(p []byte) (int, error) {
 		case n > 0:
 			return n, nil // an error comes again too
 		case err == io.EOF:
-			c.link.leaving.Store(true)
+			if c.number == 0 {
+				c.link.leaving.Store(true)
+			}
 			return 0, io.EOF
 		case err != nil:
 			c.readFailed(ch, wrap("read", fmt.Errorf("stream %d: %w", c.number, err)))

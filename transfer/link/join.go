@@ -115,7 +115,7 @@ func (l *Link) open(ctx context.Context, number int, epoch uint32) error {
 }
 
 func (l *Link) openOnce(ctx context.Context, number int, epoch uint32) error {
-	ctx, cancel := context.WithTimeout(ctx, connectLimit)
+	ctx, cancel := context.WithTimeout(ctx, connectLimit+proofLimit)
 	defer cancel()
 	// Where stream 0 went, whatever the name says by now.
 	conn, err := l.connect(ctx, l.address())

@@ -27,7 +27,7 @@ const (
 	// maxSealed bounds the bytes in a record.
 	maxSealed = 256 << 10
 	// sealedKey is how many bytes a key seals at the most, before the next
-	// generation of it: far below what RFC 8446, section 5.5, has for AES-GCM.
+	// generation of it: below what RFC 8446, section 5.5, has for AES-GCM.
 	sealedKey = 64 << 30
 	// sealWhole is the length from which bytes get a record of their own; fewer
 	// gather in one.
