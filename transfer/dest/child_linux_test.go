@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -104,6 +105,9 @@ func childContent(i int) []byte { return content(100+i, uint64(i)) }
 
 // childDeliver delivers a folder with small files and a large one beside it.
 func childDeliver(dir string, o Options) error {
+	// The steps are counted in each thread.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	f, err := Open(dir, o)
 	if err != nil {
 		return err
