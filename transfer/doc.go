@@ -29,8 +29,8 @@
 //	                       <-     ACCEPT, CREDIT, WANT for what is missing
 //	ENTRYs run ahead, DATA and PACK follow the WANTs, END closes the walk
 //	                       <-     DONE or FAULT, exactly one for each entry
-//	                       <-     all durable: RECEIPT
-//	BYE                    ->     close
+//	                       <-     all durable: RECEIPT, and nothing more
+//	BYE, close             ->     close
 //
 // # Goroutines
 //

@@ -377,6 +377,7 @@ func (r *receiver) sendReceipt(ctx context.Context, durable bool) error {
 	// From here on the delivery is true whatever becomes of the link: the sender
 	// that does not get this says that it does not know, and asks again.
 	_ = r.link.Stream(0).Send(true, framing.TypeReceipt, receipt.Append(nil))
+	r.link.EndWriting() // the sender's last wait is for nothing then
 	r.awaitGoodbye(ctx)
 	return nil
 }

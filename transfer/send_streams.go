@@ -82,12 +82,15 @@ func (s *sender) widen(ctx context.Context, most int, fixed bool, over <-chan st
 		for i := range s.link.NumStreams() {
 			look.paths = append(look.paths, s.link.Stream(i).Path())
 		}
-		want, resist := b.next(look)
-		if resist {
+		c := b.next(look)
+		if c.resist {
 			b.resisted(s.link.ResistLoss())
 		}
-		if want > 0 {
-			if err := s.askStreams(want); err != nil {
+		if c.deepen {
+			s.link.Deepen()
+		}
+		if c.streams > 0 {
+			if err := s.askStreams(c.streams); err != nil {
 				return err
 			}
 		}

@@ -20,17 +20,28 @@ const (
 	blindStreams = 4
 
 	// settleTrips is how many round trips new streams are given to get up to speed,
+	// recoverTrips how many the first loss is given to be made good, and
 	// stretchTrips how many are then judged together, stretchLeast at least.
 	settleTrips  = 8
+	recoverTrips = 4
 	stretchTrips = 6
 	stretchLeast = 300 * time.Millisecond
+	// lossTrips and lossLeast take the place of these where losses are not resisted:
+	// they end every start soon.
+	lossTrips = 4
+	lossLeast = 200 * time.Millisecond
 	// mostly is the share of the looks of a stretch that makes it so.
 	mostly = 0.8
 	// steady is how many times the rate of the stretch before one may have that is
 	// not on its way up.
 	steady = 1.5
-	// heldShare of the time is enough to say that buffers limit a stream.
+	// heldShare of the time is enough to say that buffers limit a stream whose rate
+	// does not rise any more.
 	heldShare = 0.25
+	// heldTrips is how many round trips the average of how much buffers of this side
+	// limit the streams goes back, and heldAverage what it has to be for them to be
+	// too small for certain.
+	heldTrips, heldAverage = 2, 0.4
 	// lossyShare of the looks, with nothing in the queues at lossyCalm of them, means
 	// that the path itself loses packets, all the time: then what waits to be sent
 	// again fills the buffer of a stream that resists losses.
@@ -39,9 +50,10 @@ const (
 	proportion = 0.6
 	// doubtStretches one after another say that an empty path is no accident.
 	doubtStretches = 3
-	// heldFactor and lossFactor are how many times as many streams are tried where
-	// buffers are too small, and where each stream sends less after every loss.
-	heldFactor, lossFactor = 2, 4
+	// heldFactor is how many times as many streams are tried where buffers are too
+	// small, lossFactor where losses go on that make each stream send less, and
+	// slowFactor where the streams have not got over one yet.
+	heldFactor, lossFactor, slowFactor = 2, 8, 4
 	// worthwhileTrips is for how long a delivery must go on to gain by more streams:
 	// opening one takes four round trips.
 	worthwhileTrips = 12
@@ -58,19 +70,23 @@ const (
 // to send, then the buffers of the streams are too small, or losses that have
 // nothing to do with the load keep the streams slow. Losses are first countered by
 // a congestion control that takes them for what they are; only where that cannot
-// be had by more streams. What more streams did not bring is not tried again.
+// be had by more streams. Likewise buffers of this side are first made deeper. What
+// more streams did not bring is not tried again.
 type breadth struct {
 	most    int
 	streams int // asked for
 	done    bool
 
+	seen     time.Duration // when the last look was
 	least    time.Duration // the shortest round trip
 	arrived  []uint64      // of each stream, at the last look
 	held     []time.Duration
+	heldHere []time.Duration
 	resent   []uint64
 	lost     bool // anything, ever
 	refused  bool // loss cannot be resisted
 	resists  bool
+	deepened bool          // or it cannot be
 	from     time.Duration // when the stretch began; in the future while streams settle
 	looks    int           // in it
 	calm     int           // looks at which nothing waited in queues
@@ -78,6 +94,8 @@ type breadth struct {
 	lossy    int           // looks before which something was lost
 	bytes    uint64        // arrived in it
 	waited   time.Duration // held in it
+	here     float64       // average share of the time that buffers of this side limit a stream on an empty path
+	rate     float64       // average rate, bytes/s
 	last     float64       // rate of the stretch before, bytes/s; 0 if there is none
 	before   float64       // rate, bytes/s, when streams was raised last; 0 if never
 	factor   float64       // by which it was
@@ -99,114 +117,160 @@ type pathLook struct {
 // never asks for more than most. Losses are resisted in any case.
 func newBreadth(streams, most int) *breadth { return &breadth{most: most, streams: streams} }
 
-// next takes a look. want is how many streams to ask for, 0 for no change; resist
-// says to try to resist losses, and to tell resisted of it.
-func (b *breadth) next(l pathLook) (want int, resist bool) {
+// change is what the policy asks for.
+type change struct {
+	streams int  // how many there should be; 0 for no change
+	resist  bool // to try to resist losses, and to tell resisted of it
+	deepen  bool // to try to have deeper buffers
+}
+
+// next takes a look.
+func (b *breadth) next(l pathLook) change {
 	first := l.paths[0]
 	switch {
 	case !first.Known && b.least > 0:
-		return 0, false // it has no connection at present
+		return change{} // it has no connection at present
 	case first.MinRTT < localPath:
 		b.done = true
-		return 0, false
+		return change{}
 	case !first.Known:
 		b.done = true
 		if first.MinRTT >= blindPath && b.streams < b.most && l.enough() {
-			return min(blindStreams, b.most), false
+			return change{streams: min(blindStreams, b.most)}
 		}
-		return 0, false
+		return change{}
 	}
 	queue := b.take(l)
 	if b.lost && !b.resists && !b.refused {
 		b.begin(l.at)
-		return 0, true
+		if !b.isCalm(queue) { // it may be that the start was too fast
+			b.begin(l.at + recoverTrips*b.least)
+		}
+		return change{resist: true}
 	}
 	if b.before == 0 && b.streams == 1 && b.most > 1 && b.least >= longPath && l.enough() {
-		return b.raise(l.at, 2, 0), false
+		return b.raise(l.at, 2, 0)
 	}
 	if b.awaiting {
 		if len(l.paths) < b.streams {
-			return 0, false
+			return change{}
 		}
 		b.awaiting = false
-		b.begin(l.at + settleTrips*b.least)
+		settle := settleTrips * b.least
+		if b.refused {
+			settle = lossTrips * b.least
+		}
+		b.begin(l.at + settle)
 	}
 	if l.at < b.from {
 		b.begin(b.from)
-		return 0, false
+		return change{}
+	}
+	if b.here >= heldAverage && l.enough() {
+		b.here = 0
+		if !b.deepened || b.streams < b.most && !b.inVain(b.rate) {
+			return b.outgrow(l, b.rate)
+		}
 	}
 	b.looks++
-	if queue <= b.least/16+4*time.Millisecond {
+	if b.isCalm(queue) {
 		b.calm++
 	}
 	if 2*l.sending >= len(l.paths) {
 		b.backed++
 	}
 	took := l.at - b.from
-	if took < max(stretchLeast, stretchTrips*b.least) {
-		return 0, false
+	if took < b.stretch() {
+		return change{}
 	}
-	want = b.judge(l, took)
-	if want == 0 {
+	c := b.judge(l, took)
+	if c.streams == 0 {
 		b.begin(l.at)
 	}
-	return want, false
+	return c
+}
+
+// stretch is for how long looks are judged together.
+func (b *breadth) stretch() time.Duration {
+	if b.refused {
+		return max(lossLeast, lossTrips*b.least)
+	}
+	return max(stretchLeast, stretchTrips*b.least)
 }
 
 // enough tells whether there is so much left that more streams may be worth it.
 func (l *pathLook) enough() bool { return l.left < 0 || l.left >= worthwhileBytes }
 
 // judge looks back on a stretch.
-func (b *breadth) judge(l pathLook, took time.Duration) (want int) {
+func (b *breadth) judge(l pathLook, took time.Duration) change {
 	rate := float64(b.bytes) / took.Seconds()
 	last := b.last
 	b.last = rate
 	switch {
 	case b.streams == b.most, b.share(b.backed) < mostly:
-		return 0
+		return change{}
 	case l.left >= 0 && float64(l.left) < rate*worthwhileTrips*b.least.Seconds():
-		return 0
-	case b.before > 0 && rate < b.before*b.factor*proportion:
+		return change{}
+	case b.inVain(rate):
 		return b.doubt(l, rate)
 	case b.resists && b.share(b.lossy) >= lossyShare && b.share(b.calm) >= lossyCalm:
-		return b.raise(l.at, b.streams*heldFactor, rate)
-	case b.share(b.calm) < mostly, rate > steady*last:
-		return 0
+		return b.outgrow(l, rate)
+	case b.share(b.calm) < mostly:
+		return change{}
+	case b.refused && b.lossy > 0:
+		return b.raise(l.at, b.streams*lossFactor, rate)
+	case rate > steady*last:
+		return change{}
 	case b.waited.Seconds() >= heldShare*took.Seconds()*float64(b.streams):
 		return b.raise(l.at, b.streams*heldFactor, rate)
-	case b.lost && b.refused:
-		return b.raise(l.at, b.streams*lossFactor, rate)
+	case b.refused && b.lost:
+		return b.raise(l.at, b.streams*slowFactor, rate)
 	}
-	return 0
+	return change{}
+}
+
+// outgrow is for buffers of this side that are too small: they are made deeper
+// once, and then there are more streams.
+func (b *breadth) outgrow(l pathLook, rate float64) change {
+	if !b.deepened {
+		b.deepened = true
+		return change{deepen: true}
+	}
+	return b.raise(l.at, b.streams*heldFactor, rate)
 }
 
 // doubt is for streams that brought too little. The rate before them may have been
 // that of a start, which no loss had slowed yet: so where there are losses and the
 // path stays empty all the same they get one more chance, from what it is now.
-func (b *breadth) doubt(l pathLook, rate float64) (want int) {
+func (b *breadth) doubt(l pathLook, rate float64) change {
 	if b.doubts >= doubtStretches {
-		return 0
+		return change{}
 	}
 	if !b.refused || b.share(b.calm) < mostly {
 		b.doubts = 0
-		return 0
+		return change{}
 	}
 	if b.doubts++; b.doubts < doubtStretches {
-		return 0
+		return change{}
 	}
 	return b.raise(l.at, b.streams*heldFactor, rate)
+}
+
+// inVain tells whether the streams raised last brought too little.
+func (b *breadth) inVain(rate float64) bool {
+	return b.before > 0 && rate < b.before*b.factor*proportion
 }
 
 // share is the share of the stretch's looks that n of them are.
 func (b *breadth) share(n int) float64 { return float64(n) / float64(b.looks) }
 
 // raise asks for n streams, where the rate was what it was.
-func (b *breadth) raise(at time.Duration, n int, rate float64) int {
+func (b *breadth) raise(at time.Duration, n int, rate float64) change {
 	n = min(n, b.most)
 	b.factor, b.before = float64(n)/float64(b.streams), rate
 	b.streams, b.awaiting, b.last = n, true, 0
 	b.begin(at)
-	return n
+	return change{streams: n}
 }
 
 // resisted tells whether losses are resisted from here on.
@@ -222,7 +286,8 @@ func (b *breadth) begin(at time.Duration) {
 // on the way.
 func (b *breadth) take(l pathLook) (queue time.Duration) {
 	for len(b.arrived) < len(l.paths) {
-		b.arrived, b.held, b.resent = append(b.arrived, 0), append(b.held, 0), append(b.resent, 0)
+		b.arrived, b.resent = append(b.arrived, 0), append(b.resent, 0)
+		b.held, b.heldHere = append(b.held, 0), append(b.heldHere, 0)
 	}
 	for i, p := range l.paths {
 		if p.Known && p.Arrived < b.arrived[i] {
@@ -231,7 +296,8 @@ func (b *breadth) take(l pathLook) (queue time.Duration) {
 	}
 	var active int
 	var lost bool
-	var trips time.Duration
+	var trips, here time.Duration
+	var bytes uint64
 	for i, p := range l.paths {
 		if !p.Known {
 			continue
@@ -240,17 +306,16 @@ func (b *breadth) take(l pathLook) (queue time.Duration) {
 			b.least = p.MinRTT
 		}
 		if p.Arrived > b.arrived[i] {
-			b.bytes += p.Arrived - b.arrived[i]
+			bytes += p.Arrived - b.arrived[i]
 			active++
 			trips += p.RTT
 		}
-		if p.Held > b.held[i] {
-			b.waited += p.Held - b.held[i]
-		}
+		b.waited += max(0, p.Held-b.held[i])
+		here += max(0, p.HeldHere-b.heldHere[i])
 		if p.Resent > b.resent[i] {
 			lost = true
 		}
-		b.arrived[i], b.held[i], b.resent[i] = p.Arrived, p.Held, p.Resent
+		b.arrived[i], b.held[i], b.heldHere[i], b.resent[i] = p.Arrived, p.Held, p.HeldHere, p.Resent
 	}
 	if active > 0 {
 		queue = trips/time.Duration(active) - b.least
@@ -258,6 +323,23 @@ func (b *breadth) take(l pathLook) (queue time.Duration) {
 	if lost {
 		b.lost = true
 		b.lossy++
+		b.here = 0 // what was lost fills the buffer too
 	}
+	b.bytes += bytes
+	since := l.at - b.seen
+	b.seen = l.at
+	if since <= 0 || active == 0 {
+		return queue
+	}
+	var share float64
+	if b.isCalm(queue) {
+		share = here.Seconds() / (since.Seconds() * float64(active))
+	}
+	weight := min(1, since.Seconds()/(heldTrips*b.least.Seconds()))
+	b.here += weight * (share - b.here)
+	b.rate += weight * (float64(bytes)/since.Seconds() - b.rate)
 	return queue
 }
+
+// isCalm tells whether nothing waits in queues.
+func (b *breadth) isCalm(queue time.Duration) bool { return queue <= b.least/16+4*time.Millisecond }

@@ -13,7 +13,9 @@ type road struct {
 	trip, queue time.Duration
 	blind       bool    // the system tells nothing
 	lossy       bool    // packets are lost all the time
-	held        float64 // share of the time that buffers limit a stream
+	held        float64 // share of the time that buffers of the other side limit a stream
+	heldHere    float64 // the same of this side
+	deepens     bool    // the system gives deeper buffers
 	idle        bool    // the writers wait for the source
 	bounded     int64   // bytes to be sent in all; 0 is no bound
 	resists     bool    // the system lets losses be resisted
@@ -22,7 +24,7 @@ type road struct {
 
 // drive runs the policy for limit over r, and returns how many streams it asked
 // for, in order, and whether it wanted to resist losses.
-func drive(r road, most int, limit time.Duration) (asked []int, resisted bool) {
+func drive(r road, most int, limit time.Duration) (asked []int, resisted, deepened bool) {
 	b := newBreadth(1, most)
 	streams, sent := 1, 0.0
 	var paths []link.Path
@@ -40,7 +42,9 @@ func drive(r road, most int, limit time.Duration) (asked []int, resisted bool) {
 			}
 			p.Known, p.RTT = true, r.trip+r.queue
 			p.Arrived += uint64(rate * pathTick.Seconds() / float64(streams))
-			p.Held += time.Duration(r.held * float64(pathTick))
+			here := time.Duration(r.heldHere * float64(pathTick))
+			p.HeldHere += here
+			p.Held += here + time.Duration(r.held*float64(pathTick))
 			if r.lossy && at > 0 {
 				p.Resent++
 			}
@@ -52,17 +56,23 @@ func drive(r road, most int, limit time.Duration) (asked []int, resisted bool) {
 		if r.bounded > 0 {
 			look.left = max(0, r.bounded-int64(sent))
 		}
-		want, resist := b.next(look)
-		if resist {
+		c := b.next(look)
+		if c.resist {
 			resisted = true
 			b.resisted(r.resists)
 		}
-		if want > 0 {
-			asked = append(asked, want)
-			streams = want
+		if c.deepen {
+			deepened = true
+			if r.deepens {
+				r.heldHere = 0
+			}
+		}
+		if c.streams > 0 {
+			asked = append(asked, c.streams)
+			streams = c.streams
 		}
 	}
-	return asked, resisted
+	return asked, resisted, deepened
 }
 
 func TestBreadth(t *testing.T) {
@@ -76,29 +86,37 @@ func TestBreadth(t *testing.T) {
 		most   int
 		want   []int
 		resist bool
+		deepen bool
 	}{
-		"loopback":                                 {road{trip: ms / 20, rate: fixed(1e9), lossy: true, held: 1}, 16, nil, false},
-		"a path that is full":                      {road{trip: 80 * ms, queue: 40 * ms, rate: fixed(25e6), held: 1}, 16, nil, false},
-		"full, and packets are lost":               {road{trip: 80 * ms, queue: 40 * ms, rate: fixed(25e6), lossy: true}, 16, nil, true},
-		"a source that is slower":                  {road{trip: 80 * ms, rate: fixed(1e6), idle: true, held: 1}, 16, nil, false},
-		"a long path":                              {road{trip: 200 * ms, queue: 30 * ms, rate: fixed(25e6)}, 16, []int{2}, false},
-		"a long path for one stream":               {road{trip: 200 * ms, queue: 30 * ms, rate: fixed(25e6)}, 1, nil, false},
-		"a long path, and little to send":          {road{trip: 200 * ms, rate: fixed(25e6), bounded: 1 << 20}, 16, nil, false},
-		"buffers too small":                        {road{trip: 80 * ms, rate: each(1e6), held: 0.6}, 16, []int{2, 4, 8, 16}, false},
-		"buffers too small, of 3":                  {road{trip: 80 * ms, rate: each(1e6), held: 0.6}, 3, []int{2, 3}, false},
-		"losses that nobody resists":               {road{trip: 80 * ms, rate: each(1e6), lossy: true}, 16, []int{4, 16}, true},
-		"losses, and more streams bring nothing":   {road{trip: 80 * ms, rate: fixed(1e6), lossy: true}, 16, []int{4, 8}, true},
-		"losses, and little to send":               {road{trip: 80 * ms, rate: each(1e6), lossy: true, bounded: 1 << 20}, 16, nil, true},
-		"losses that are resisted":                 {road{trip: 80 * ms, rate: each(6e6), lossy: true, resists: true}, 16, []int{2, 4, 8, 16}, true},
-		"losses that are resisted, and it is full": {road{trip: 80 * ms, queue: 20 * ms, rate: fixed(25e6), lossy: true, resists: true}, 16, nil, true},
-		"a system that tells nothing":              {road{trip: 80 * ms, blind: true, rate: fixed(1e6)}, 16, []int{blindStreams}, false},
-		"the same, and little to send":             {road{trip: 80 * ms, blind: true, rate: fixed(1e6), bounded: 1 << 20}, 16, nil, false},
-		"the same, near":                           {road{trip: 5 * ms, blind: true, rate: fixed(1e6)}, 16, nil, false},
+		"loopback":                                      {road{trip: ms / 20, rate: fixed(1e9), lossy: true, held: 1}, 16, nil, false, false},
+		"a path that is full":                           {road{trip: 80 * ms, queue: 40 * ms, rate: fixed(25e6), held: 1}, 16, nil, false, false},
+		"full, and packets are lost":                    {road{trip: 80 * ms, queue: 40 * ms, rate: fixed(25e6), lossy: true}, 16, nil, true, false},
+		"a source that is slower":                       {road{trip: 80 * ms, rate: fixed(1e6), idle: true, held: 1}, 16, nil, false, false},
+		"a long path":                                   {road{trip: 200 * ms, queue: 30 * ms, rate: fixed(25e6)}, 16, []int{2}, false, false},
+		"a long path for one stream":                    {road{trip: 200 * ms, queue: 30 * ms, rate: fixed(25e6)}, 1, nil, false, false},
+		"a long path, and little to send":               {road{trip: 200 * ms, rate: fixed(25e6), bounded: 1 << 20}, 16, nil, false, false},
+		"buffers too small":                             {road{trip: 80 * ms, rate: each(1e6), held: 0.6}, 16, []int{2, 4, 8, 16}, false, false},
+		"own buffers too small":                         {road{trip: 80 * ms, rate: each(1e6), heldHere: 0.6}, 16, []int{2, 4, 8, 16}, false, true},
+		"own buffers too small, of 3":                   {road{trip: 80 * ms, rate: each(1e6), heldHere: 0.6}, 3, []int{2, 3}, false, true},
+		"own buffers too small, and more bring nothing": {road{trip: 80 * ms, rate: fixed(1e6), heldHere: 0.6}, 16, []int{2}, false, true},
+		"own buffers that get deeper":                   {road{trip: 80 * ms, rate: each(1e6), heldHere: 0.9, deepens: true}, 16, nil, false, true},
+		"own buffers of one stream":                     {road{trip: 80 * ms, rate: each(1e6), heldHere: 0.9, deepens: true}, 1, nil, false, true},
+		"own buffers fill, and the path is full":        {road{trip: 80 * ms, queue: 40 * ms, rate: fixed(25e6), heldHere: 1}, 16, nil, false, false},
+		"own buffers fill, and little to send":          {road{trip: 80 * ms, rate: each(1e6), heldHere: 1, bounded: 1 << 20}, 16, nil, false, false},
+		"buffers too small, of 3":                       {road{trip: 80 * ms, rate: each(1e6), held: 0.6}, 3, []int{2, 3}, false, false},
+		"losses that nobody resists":                    {road{trip: 80 * ms, rate: each(1e6), lossy: true}, 16, []int{8, 16}, true, false},
+		"losses, and more streams bring nothing":        {road{trip: 80 * ms, rate: fixed(1e6), lossy: true}, 16, []int{8, 16}, true, false},
+		"losses, and little to send":                    {road{trip: 80 * ms, rate: each(1e6), lossy: true, bounded: 1 << 20}, 16, nil, true, false},
+		"losses that are resisted":                      {road{trip: 80 * ms, rate: each(6e6), lossy: true, resists: true}, 16, []int{2, 4, 8, 16}, true, true},
+		"losses that are resisted, and it is full":      {road{trip: 80 * ms, queue: 20 * ms, rate: fixed(25e6), lossy: true, resists: true}, 16, nil, true, false},
+		"a system that tells nothing":                   {road{trip: 80 * ms, blind: true, rate: fixed(1e6)}, 16, []int{blindStreams}, false, false},
+		"the same, and little to send":                  {road{trip: 80 * ms, blind: true, rate: fixed(1e6), bounded: 1 << 20}, 16, nil, false, false},
+		"the same, near":                                {road{trip: 5 * ms, blind: true, rate: fixed(1e6)}, 16, nil, false, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			asked, resisted := drive(c.road, c.most, time.Minute)
-			if len(asked) != len(c.want) || resisted != c.resist {
-				t.Fatalf("asked for %v, resisting %v; want %v, %v", asked, resisted, c.want, c.resist)
+			asked, resisted, deepened := drive(c.road, c.most, time.Minute)
+			if len(asked) != len(c.want) || resisted != c.resist || deepened != c.deepen {
+				t.Fatalf("asked for %v, resisting %v, deepening %v; want %v, %v, %v", asked, resisted, deepened, c.want, c.resist, c.deepen)
 			}
 			for i := range asked {
 				if asked[i] != c.want[i] {
@@ -121,13 +139,13 @@ func TestBreadthWaitsForItsStreams(t *testing.T) {
 		if at == 30*time.Second {
 			path.Arrived, path.Held = 0, 0
 		}
-		want, _ := b.next(pathLook{at: at, paths: []link.Path{path}, left: -1, sending: 1})
-		if want > 0 {
+		c := b.next(pathLook{at: at, paths: []link.Path{path}, left: -1, sending: 1})
+		if c.streams > 0 {
 			asked++
 		}
 		lost := link.Path{MinRTT: 80 * time.Millisecond} // for a moment, the link is
-		if want, _ := b.next(pathLook{at: at, paths: []link.Path{lost}, left: -1}); want > 0 || b.done {
-			t.Fatalf("a lost link: asked for %d, done: %v", want, b.done)
+		if c := b.next(pathLook{at: at, paths: []link.Path{lost}, left: -1}); c.streams > 0 || b.done {
+			t.Fatalf("a lost link: asked for %d, done: %v", c.streams, b.done)
 		}
 	}
 	if asked != 1 {

@@ -34,6 +34,7 @@ type conduit struct {
 	lent []byte        // what Write need not copy, under wmu
 	done func()        // for lent, under wmu; nil once it is kept
 	sent uint64        // up to where kept was written to some connection, under wmu
+	shut *channel      // half-closed, under wmu
 	room chan struct{} // capacity 1: kept got smaller
 }
 
@@ -254,10 +255,42 @@ func (c *conduit) resend(ch *channel, peer uint64) error {
 	if err == nil {
 		err = ch.Flush()
 	}
+	if err == nil && c.link.ended.Load() {
+		err = c.shutDown(ch)
+	}
 	if err != nil {
 		return c.writeFailed(err)
 	}
 	return nil
+}
+
+// endWriting half-closes the connection in force. There is none while the link is
+// lost: then resend does.
+func (c *conduit) endWriting() {
+	c.wmu.Lock()
+	defer c.wmu.Unlock()
+	if c.out == nil {
+		return
+	}
+	if err := c.shutDown(c.out); err != nil {
+		_ = c.writeFailed(err)
+	}
+}
+
+// finishWriting half-closes ch, unless that was done.
+func (c *conduit) finishWriting(ch *channel) error {
+	c.wmu.Lock()
+	defer c.wmu.Unlock()
+	return c.shutDown(ch)
+}
+
+// shutDown sends, once, what tells the end from a cut. It needs wmu.
+func (c *conduit) shutDown(ch *channel) error {
+	if c.shut == ch {
+		return nil
+	}
+	c.shut = ch
+	return ch.CloseWrite()
 }
 
 // conn is the connection in force, nil while there is none.

@@ -29,6 +29,7 @@ type Link struct {
 	after   func() error  // the last step of Close; may be nil
 	rtt     time.Duration // round trip of the handshake
 	resist  atomic.Bool   // connections are to use lossControl, see ResistLoss
+	deep    atomic.Bool   // connections are to have deep buffers, see Deepen
 
 	// At the dialler only.
 	conf        *tls.Config
@@ -40,6 +41,7 @@ type Link struct {
 
 	peerState  atomic.Pointer[framing.Heartbeat]
 	state      atomic.Pointer[func() (uint8, uint64)]
+	ended      atomic.Bool   // this side sends nothing more, see EndWriting
 	closing    atomic.Bool   // by this side, in order
 	leaving    atomic.Bool   // by the other side, in order
 	acks       chan struct{} // capacity 1: something is to be acknowledged
@@ -143,6 +145,21 @@ func (l *Link) Abort(err error) {
 		err = context.Canceled
 	}
 	l.broken(wrap("", err))
+}
+
+// EndWriting half-closes all streams: this side has said everything, and the
+// other one need not wait for that when it closes the link. What is sent from
+// here on goes nowhere, heartbeats and acknowledgements included, which is no
+// error. A lost link is joined again as before, and half-closed again.
+func (l *Link) EndWriting() {
+	_ = l.acknowledge() // else the other side might never have room for its last words
+	l.ended.Store(true)
+	l.mu.Lock()
+	streams := l.all()
+	l.mu.Unlock()
+	for _, s := range streams {
+		s.bytes.endWriting()
+	}
 }
 
 // Close ends the link in order: what was sent is flushed, each stream is half
@@ -265,6 +282,9 @@ func (l *Link) adopt(c *channel) error {
 	tune(c.raw.Conn, l.cfg.timeout()+userTimeLimit)
 	if l.resist.Load() {
 		resistLoss(c.raw.Conn) // it may have come to be forbidden
+	}
+	if l.deep.Load() {
+		deepen(c.raw.Conn)
 	}
 	c.raw.promote(l.pulse)
 	if l.seal {

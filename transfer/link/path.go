@@ -15,8 +15,9 @@ type Path struct {
 	Resent  uint64        // segments sent again
 	Arrived uint64        // bytes that the other side's system has
 	// Held is for how long not the network but the buffer of either side's socket
-	// limited what is under way.
-	Held time.Duration
+	// limited what is under way, and HeldHere the part of it that was the buffer of
+	// this side.
+	Held, HeldHere time.Duration
 }
 
 // Path asks the system about the connection of the stream.
@@ -45,4 +46,19 @@ func (l *Link) ResistLoss() bool {
 		}
 	}
 	return true
+}
+
+// Deepen gives the link's connections, and those to come, more room for what is
+// under way than the system gives of itself. It tells whether the system did so.
+func (l *Link) Deepen() (ok bool) {
+	l.mu.Lock()
+	streams := l.all()
+	l.mu.Unlock()
+	l.deep.Store(true)
+	for _, s := range streams {
+		if c := s.bytes.conn(); c != nil && deepen(c.raw.Conn) {
+			ok = true
+		}
+	}
+	return ok
 }

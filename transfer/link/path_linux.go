@@ -4,6 +4,7 @@ import (
 	"net"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -17,6 +18,15 @@ const (
 	// allowedControls lists what the administrator lets every process choose. The
 	// kernel asks root for nothing, and loads for it what is not there; this asks.
 	allowedControls = "/proc/sys/net/ipv4/tcp_allowed_congestion_control"
+	// largestAsked is how large a buffer any process may ask for, in bytes of content.
+	largestAsked = "/proc/sys/net/core/wmem_max"
+	// largestGiven ends in how large a buffer the kernel makes one by itself, with its
+	// own bookkeeping in it.
+	largestGiven = "/proc/sys/net/ipv4/tcp_wmem"
+	// deepBuffer is how much content a deep buffer is asked for, in bytes: about what
+	// a stream keeps to be sent again. The kernel doubles it for what its own
+	// bookkeeping takes.
+	deepBuffer = 8 << 20
 )
 
 // onSocket calls f with the file descriptor of c, if it has one.
@@ -43,7 +53,8 @@ func readPath(c net.Conn, p *Path) {
 		p.MinRTT = time.Duration(i.Min_rtt) * time.Microsecond
 		p.RTT = time.Duration(i.Rtt) * time.Microsecond
 		p.Resent, p.Arrived = uint64(i.Total_retrans), i.Bytes_acked
-		p.Held = time.Duration(i.Rwnd_limited+i.Sndbuf_limited) * time.Microsecond
+		p.HeldHere = time.Duration(i.Sndbuf_limited) * time.Microsecond
+		p.Held = p.HeldHere + time.Duration(i.Rwnd_limited)*time.Microsecond
 	})
 }
 
@@ -59,4 +70,41 @@ func resistLoss(c net.Conn) (ok bool) {
 		ok = unix.SetsockoptString(fd, unix.IPPROTO_TCP, unix.TCP_CONGESTION, lossControl) == nil
 	})
 	return ok
+}
+
+// deepen asks for a buffer of deepBuffer, or of the most that this user may have.
+// The kernel stops to size a buffer by itself once it was asked for one, so less
+// than what it gives anyway is not asked for.
+func deepen(c net.Conn) (ok bool) {
+	onSocket(c, func(fd int) {
+		before, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF)
+		if err != nil || before >= 2*deepBuffer {
+			return
+		}
+		if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, deepBuffer) == nil {
+			ok = true
+			return
+		}
+		most := min(deepBuffer, lastNumber(largestAsked))
+		ok = 2*most > max(before, lastNumber(largestGiven)) &&
+			unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, most) == nil
+	})
+	return ok
+}
+
+// lastNumber is the last number in a file of the kernel's, 0 if there is none.
+func lastNumber(path string) int {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return 0
+	}
+	fields := strings.Fields(string(b))
+	if len(fields) == 0 {
+		return 0
+	}
+	n, err := strconv.Atoi(fields[len(fields)-1])
+	if err != nil {
+		return 0
+	}
+	return n
 }

@@ -75,3 +75,34 @@ func TestPathInMemory(t *testing.T) {
 	}
 	closeBoth(t, a, b)
 }
+
+// A deep buffer is larger than the one before, on the connections that there are
+// and on those to come, and none gets smaller where it cannot be had.
+func TestDeepen(t *testing.T) {
+	a, b, l := overTCP(t)
+	size := func(i int) (n int) {
+		onSocket(a.Stream(i).bytes.conn().raw.Conn, func(fd int) {
+			var err error
+			if n, err = unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF); err != nil {
+				t.Error(err)
+			}
+		})
+		return n
+	}
+	before := size(0)
+	ok := a.Deepen()
+	if after := size(0); after < before || ok != (after > before) {
+		t.Errorf("from %d to %d bytes, said to be deeper: %v", before, after, ok)
+	}
+	if a.Deepen() {
+		t.Error("deepened twice")
+	}
+	if err := a.Grow(t.Context(), 2); err != nil {
+		t.Fatal(err)
+	}
+	if ok && size(1) != size(0) {
+		t.Errorf("the next stream has %d bytes, the first %d", size(1), size(0))
+	}
+	closeBoth(t, a, b)
+	_ = l.Close()
+}

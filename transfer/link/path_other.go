@@ -10,3 +10,5 @@ func readPath(net.Conn, *Path) {}
 func mayResistLoss() bool { return false }
 
 func resistLoss(net.Conn) bool { return false }
+
+func deepen(net.Conn) bool { return false }

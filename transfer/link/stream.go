@@ -173,6 +173,9 @@ func (s *Stream) Lend(t framing.Type, head, body []byte, done func()) error {
 
 // send needs wmu.
 func (s *Stream) send(flush bool, t framing.Type, parts ...[]byte) error {
+	if s.link.ended.Load() {
+		return nil
+	}
 	// What keeps a link alive is little, and what makes room may not wait for it.
 	if t != framing.TypeHeartbeat && t != framing.TypeAck {
 		if err := s.bytes.awaitRoom(); err != nil {
@@ -227,22 +230,12 @@ func (s *Stream) finish() error {
 	if c == nil {
 		return nil
 	}
-	if err := s.finishWriting(c); err != nil {
-		return err
+	if err := s.bytes.finishWriting(c); err != nil {
+		return fmt.Errorf("stream %d: %w", s.number, err)
 	}
 	buf := make([]byte, strangerBuffer)
 	for rerr := error(nil); rerr == nil; {
 		_, rerr = c.Read(buf)
-	}
-	return nil
-}
-
-// finishWriting sends what tells the end from a cut.
-func (s *Stream) finishWriting(c *channel) error {
-	s.bytes.wmu.Lock()
-	defer s.bytes.wmu.Unlock()
-	if err := c.CloseWrite(); err != nil {
-		return fmt.Errorf("stream %d: %w", s.number, err)
 	}
 	return nil
 }
