@@ -91,7 +91,7 @@ func TestConstants(t *testing.T) {
 		{"KindStream", uint64(KindStream), 5}, {"KindRoot", uint64(KindRoot), 6}, {"KindFolderEnd", uint64(KindFolderEnd), 15},
 		{"KindFIFO", uint64(KindFIFO), 7}, {"KindCharDevice", uint64(KindCharDevice), 8}, {"KindBlockDevice", uint64(KindBlockDevice), 9}, {"KindSocket", uint64(KindSocket), 10},
 		{"entryExtended", entryExtended, 1}, {"entryLinked", entryLinked, 2}, {"entryHoles", entryHoles, 4}, {"partOwner", partOwner, 1}, {"partXattrs", partXattrs, 2}, {"partMissing", partMissing, 4}, {"partNames", partNames, 8},
-		{"AttrOwner", uint64(AttrOwner), 1}, {"AttrSpecial", uint64(AttrSpecial), 2}, {"AttrXattrs", uint64(AttrXattrs), 4}, {"AttrACL", uint64(AttrACL), 8}, {"AttrTime", uint64(AttrTime), 16},
+		{"AttrOwner", uint64(AttrOwner), 1}, {"AttrSpecial", uint64(AttrSpecial), 2}, {"AttrXattrs", uint64(AttrXattrs), 4}, {"AttrACL", uint64(AttrACL), 8}, {"AttrTime", uint64(AttrTime), 16}, {"AttrMode", uint64(AttrMode), 128},
 		{"MaxXattrs", MaxXattrs, 4096}, {"MaxXattrName", MaxXattrName, 255}, {"MaxXattrValue", MaxXattrValue, 65536}, {"MaxXattrBytes", MaxXattrBytes, 131072},
 		{"MaxAccount", MaxAccount, 255}, {"MaxACLNames", MaxACLNames, 1024}, {"MaxACLNameBytes", MaxACLNameBytes, 32768}, {"ACLUser", uint64(ACLUser), 1}, {"ACLGroup", uint64(ACLGroup), 2}, {"MaxID", MaxID, 1<<32 - 2}, {"MaxOpenLinks", MaxOpenLinks, 131072},
 		{"WantAll", uint64(WantAll), 1}, {"WantPage", uint64(WantPage), 2}, {"WantCheck", uint64(WantCheck), 3}, {"WantAgain", uint64(WantAgain), 4},

@@ -14,9 +14,13 @@ const (
 	AttrSpecial                        // set-user-id, set-group-id and sticky bits
 	AttrXattrs                         // extended attributes but ACLs
 	AttrACL                            // POSIX ACLs
-	AttrTime                           // mtime, of a symbolic link or special file
+	AttrTime                           // mtime, of a symbolic link, special file, or folder that was there
 
-	attrsKnown = AttrTime<<1 - 1
+	// AttrMode is mode & 0777 of a folder that was there. The bits between are
+	// kinds that the program has and never tells of an entry.
+	AttrMode Attributes = 1 << 7
+
+	attrsKnown = AttrTime<<1 - 1 | AttrMode
 )
 
 // Warn tells which attributes of an entry that is delivered otherwise could not

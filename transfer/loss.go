@@ -89,12 +89,12 @@ func lossCode(err error) framing.Code {
 	return framing.CodeIO
 }
 
-// attributes of WARN; the values of tree.Attr up to AttrTime are the same.
-var wireAttributes = [...]tree.Attr{tree.AttrOwner, tree.AttrSpecial, tree.AttrXattrs, tree.AttrACL, tree.AttrTime}
+// attributes of WARN, which have the same values.
+var wireAttributes = [...]tree.Attr{tree.AttrOwner, tree.AttrSpecial, tree.AttrXattrs, tree.AttrACL, tree.AttrTime, tree.AttrMode}
 
 // allowed are the attributes that a receiver may warn of when m was granted.
 func allowed(m tree.Metadata) framing.Attributes {
-	a := framing.AttrTime
+	a := framing.AttrTime | framing.AttrMode
 	if m.Owner {
 		a |= framing.AttrOwner | framing.AttrSpecial
 	}

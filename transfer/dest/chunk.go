@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 
 	"ferry/checksum"
@@ -104,7 +105,7 @@ func zero(file *os.File, at, n int64) error {
 			return err
 		}
 	}
-	err = punchHole(file, at, n)
+	err = punchChunk(file, at, n)
 	if errors.Is(err, errors.ErrUnsupported) {
 		if info.Size <= at {
 			return nil // nothing was there to be made zero
@@ -112,6 +113,18 @@ func zero(file *os.File, at, n int64) error {
 		_, err = file.WriteAt(make([]byte, n), at)
 	}
 	return err
+}
+
+// punchChunk makes n bytes at offset at, to the end of a chunk, a hole. The last
+// chunk of a file ends inside a block, which stays allocated unless the hole goes
+// on past the end; nothing else is in what a chunk could have there.
+func punchChunk(file *os.File, at, n int64) error {
+	if rest := (at + n) % checksum.ChunkSize; rest != 0 && at+n <= math.MaxInt64-checksum.ChunkSize {
+		if punchHole(file, at, n+checksum.ChunkSize-rest) == nil {
+			return nil // else it is more than the file system lets a file have
+		}
+	}
+	return punchHole(file, at, n)
 }
 
 // Mark notes cv as the chaining value of chunk index for the next run, after

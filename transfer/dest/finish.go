@@ -2,6 +2,7 @@ package dest
 
 import (
 	"errors"
+	"math"
 	"os"
 	"path/filepath"
 
@@ -35,7 +36,7 @@ func (f *Folder) finishRoot() error {
 	if e == nil {
 		return nil
 	}
-	lost, err := f.root.dir.Apply(f.apply(e, !f.root.existed))
+	lost, err := f.applyFolder(f.root)
 	f.lose(e.ID, lost)
 	return err
 }
@@ -84,8 +85,12 @@ func (f *Folder) eachVolume() []*volume {
 	return all
 }
 
+// unknownSpace stands for what a file system that tells no size has free: more
+// than any delivery needs, so that the disk itself says when it is full.
+const unknownSpace = math.MaxInt64
+
 // Free returns the bytes that this user may still write to the file system of
-// the destination.
+// the destination, math.MaxInt64 if that does not tell.
 func (f *Folder) Free() (int64, error) {
 	n, err := freeBytes(f.root.vol.handle)
 	if err != nil {

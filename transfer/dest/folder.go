@@ -56,6 +56,7 @@ type Folder struct {
 	partials map[*Partial]struct{} // open ones
 	targets  map[uint64]*target    // of hard links, by entry id; at most tree.MaxHardLinks
 	asides   []aside               // at most way.Max
+	untimed  map[fileID]tree.Time  // see noteUntimed; at most maxUntimed
 }
 
 // node is a folder that has items coming.
@@ -100,6 +101,7 @@ func Open(path string, o Options) (*Folder, error) {
 		partials:   make(map[*Partial]struct{}),
 		targets:    make(map[uint64]*target),
 		accounts:   tree.NewAccounts(),
+		untimed:    make(map[fileID]tree.Time),
 	}
 	if err := f.openRoot(); err != nil {
 		return nil, fail("opening", "", errors.Join(err, f.dirs.Close()))

@@ -11,6 +11,11 @@ import (
 // owned: access is by lists here, which a folder inherits from the destination.
 func owned(*os.File) bool { return true }
 
+// foreign: what this user may not set is an error here.
+func foreign(tree.Info) bool { return false }
+
+func privileged() bool { return true }
+
 func reclaim(*os.File) bool { return false }
 
 // chmodOwn takes the read-only mark off name, or sets it.

@@ -23,6 +23,13 @@ func owned(file *os.File) bool {
 	return ok && int(st.Uid) == os.Geteuid()
 }
 
+// foreign reports that an item belongs to another user, so that this one may not
+// set its mode and mtime unless it is privileged.
+func foreign(info tree.Info) bool { return info.UID != uint32(os.Geteuid()) }
+
+// privileged reports that this user may do so all the same, as far as can be told.
+func privileged() bool { return os.Geteuid() == 0 }
+
 // reclaim makes the open file this user's again, as root can: a part that was
 // complete when an earlier run was stopped has its final owner.
 func reclaim(file *os.File) bool {

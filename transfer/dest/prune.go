@@ -60,7 +60,7 @@ func (f *Folder) Prune(ctx context.Context, p *Prune) error {
 		return err
 	}
 	for _, mode := range []pruneMode{pruneCount, pruneRemove} {
-		run := pruneRun{Prune: p, ctx: ctx, mode: mode, noSync: f.opts.NoSync}
+		run := pruneRun{Prune: p, ctx: ctx, mode: mode, noSync: f.opts.NoSync, told: f.toldTime}
 		if err := run.asides(f); err != nil {
 			return err
 		}
@@ -103,8 +103,9 @@ type pruneRun struct {
 	ctx    context.Context
 	mode   pruneMode
 	noSync bool
-	prefix string // goes before the paths of the current source, empty or with a slash
-	n      int64  // items that go
+	told   func(tree.Info) tree.Time // see Folder.toldTime; nil when rehearsing
+	prefix string                    // goes before the paths of the current source, empty or with a slash
+	n      int64                     // items that go
 }
 
 // twin is a source folder beside a folder of the destination.

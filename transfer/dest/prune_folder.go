@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"syscall"
 
 	"ferry/transfer/tree"
 )
@@ -57,25 +58,28 @@ func (r *pruneRun) folder(d *tree.Dir, twins []twin, rel string, reserved map[st
 		return nil
 	}
 	aliases := otherSpellings(d, names, twins)
-	changed := false
+	changed, in := false, &opened{dir: d, before: before}
 	for _, name := range extra {
-		gone, err := r.remove(d, twins, join(rel, name), name, removal{dev: before.Dev, mount: mount, spared: aliases})
+		var gone bool
+		gone, err = r.remove(d, twins, join(rel, name), name, removal{dev: before.Dev, mount: mount, in: in, spared: aliases})
 		if changed = changed || gone; err != nil {
-			r.settle(d, before, rel, changed)
-			return err
+			break
 		}
 	}
-	r.settle(d, before, rel, changed)
-	return nil
+	r.settle(d, before, rel, changed || in.done)
+	return err
 }
 
-// settle gives a folder its time back once something was removed in it, and
+// settle gives a folder its mode and time back once something was removed in it, and
 // makes the removal durable.
 func (r *pruneRun) settle(d *tree.Dir, before tree.Info, rel string, changed bool) {
 	if !changed || r.mode != pruneRemove {
 		return
 	}
 	_, err := d.Apply(&tree.Apply{Mode: before.Mode & 0o777, MTime: before.MTime})
+	if errors.Is(err, syscall.EPERM) && foreign(before) {
+		err = nil // it had no time of the source's to keep
+	}
 	if !r.noSync {
 		err = errors.Join(err, d.Sync())
 	}
@@ -132,7 +136,7 @@ func (r *pruneRun) descend(d *tree.Dir, t *twin, rel, name string) error {
 	if err == nil && r.Select.OneFileSystem && from.Dev != t.dev {
 		return nil
 	}
-	if err == nil && r.mode != pruneRehearse && !sameTime(from.MTime, info.MTime) {
+	if err == nil && r.mode != pruneRehearse && !sameTime(from.MTime, r.told(info)) {
 		err = ErrSourceChanged
 	}
 	if err == nil && strings.Count(path, "/") > tree.MaxDepth {
@@ -153,7 +157,33 @@ type removal struct {
 	dev    uint64      // of the folder that it is in
 	mount  uint64      // of it too: a folder bound in from elsewhere may have the same dev
 	depth  int         // folders between that and the item
+	in     *opened     // the folder that it is in; nil for one that can be written to
 	spared []tree.Info // items that have another name there
+}
+
+// opened is a folder in which something is to be removed. One of this user's that
+// is read-only can be written to meanwhile, as when something is put into it.
+type opened struct {
+	dir    *tree.Dir
+	before tree.Info
+	done   bool // its mode is another one now
+}
+
+// open lets this user write to the folder, if only its mode is in the way. If it
+// cannot be changed, what is refused next says so.
+func (o *opened) open() {
+	if o == nil || o.done || o.before.Mode&0o300 == 0o300 || privileged() || foreign(o.before) {
+		return
+	}
+	o.done = o.dir.SetMode(o.before.Mode&0o777|0o700) == nil
+}
+
+// restore gives the folder its mode back.
+func (o *opened) restore() error {
+	if !o.done {
+		return nil
+	}
+	return o.dir.SetMode(o.before.Mode)
 }
 
 // remove removes name from d, with what is in it, and reports whether it is gone.
@@ -185,9 +215,17 @@ func (r *pruneRun) remove(d *tree.Dir, twins []twin, rel, name string, how remov
 		return false, nil
 	}
 	if folder {
-		how.depth++
-		how.spared = nil
-		if empty, err := r.removeAll(d.Child(name), twins, rel, how); err != nil || !empty {
+		inside := &opened{dir: d.Child(name), before: info}
+		defer func() {
+			if gone {
+				return
+			}
+			if err := inside.restore(); err != nil {
+				r.failed(r.at(rel), err)
+			}
+		}()
+		below := removal{dev: how.dev, mount: how.mount, depth: how.depth + 1, in: inside}
+		if empty, err := r.removeAll(inside.dir, twins, rel, below); err != nil || !empty {
 			return false, err
 		}
 	}
@@ -195,6 +233,7 @@ func (r *pruneRun) remove(d *tree.Dir, twins []twin, rel, name string, how remov
 		return false, err
 	}
 	if r.mode == pruneRemove {
+		how.in.open()
 		if err := d.Remove(name, folder); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			r.failed(r.at(rel), err)
 			return false, nil

@@ -23,7 +23,11 @@ func (r *Rehearsal) foresee(d *tree.Dir, name string, e *tree.Entry) error {
 		return err
 	}
 	a := tree.Apply{Mode: e.Mode, MTime: e.MTime, Extra: e.Extra, Granted: r.meta, Accounts: r.accounts}
-	if then, _ := a.Outcome(&now); r.adjusted != nil && !then.SameMetadata(&now) {
+	then, _ := a.Outcome(&now)
+	if now.Kind == tree.Folder {
+		then = folderOutcome(&a, &now)
+	}
+	if r.adjusted != nil && !then.SameMetadata(&now) {
 		r.adjusted(e.ID)
 	}
 	return nil

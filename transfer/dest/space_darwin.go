@@ -14,6 +14,9 @@ func freeBytes(folder *os.File) (int64, error) {
 	if err := unix.Fstatfs(int(folder.Fd()), &st); err != nil {
 		return 0, os.NewSyscallError("fstatfs", err)
 	}
+	if st.Blocks == 0 {
+		return unknownSpace, nil // as ramfs says
+	}
 	block := uint64(max(st.Bsize, 1))
 	return int64(min(st.Bavail, math.MaxInt64/block) * block), nil
 }

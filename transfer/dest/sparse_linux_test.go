@@ -2,9 +2,12 @@ package dest
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
+
+	"ferry/checksum"
 )
 
 // Blocks of zeros in a chunk take no space where the sender's content has holes,
@@ -48,4 +51,42 @@ func TestZerosInChunksBecomeHoles(t *testing.T) {
 	if got := blocksOf(t, filepath.Join(dir, "dense")); got < int64(len(want)) {
 		t.Errorf("zeros that are data at the sender became holes: %d bytes are stored", got)
 	}
+}
+
+// A file that ends in a hole inside a block has none there, as little as at the
+// sender.
+func TestTrailingHoleShorterThanABlock(t *testing.T) {
+	dir := t.TempDir()
+	keepsHoles(t, dir)
+	f := open(t, dir, Options{})
+	for _, c := range []struct{ size, data int }{{1, 0}, {4095, 0}, {5000, 0}, {5000, 4096}, {chunk + 1, chunk}, {3*chunk + 5001, 0}} {
+		for _, hole := range []bool{false, true} {
+			name := fmt.Sprint(c.size, "-", c.data, "-", hole)
+			b := append(content(c.data, 1), make([]byte, c.size-c.data)...)
+			e := fileEntry(name, c.size)
+			p, err := f.Begin(e)
+			must(t, err)
+			p.KeepHoles()
+			for i := range checksum.Chunks(e.Size) {
+				part := chunkOf(b, i)
+				if hole && len(bytes.Trim(part, "\x00")) == 0 {
+					must(t, p.WriteHole(i, len(part), cvOf(part, i)))
+				} else {
+					must(t, p.WriteChunk(i, part, cvOf(part, i)))
+				}
+			}
+			must(t, p.Seal(e, e.Size))
+			publish(t, f, &Publication{P: p, E: e})
+			path := filepath.Join(dir, name)
+			holds(t, path, b)
+			like := path + " like it"
+			must(t, os.WriteFile(like, b[:c.data], 0o600))
+			must(t, os.Truncate(like, int64(c.size)))
+			run(t, "sync", path, like)
+			if got, want := blocksOf(t, path), blocksOf(t, like); got > want {
+				t.Errorf("%s takes %d bytes, want %d", name, got, want)
+			}
+		}
+	}
+	finish(t, f)
 }

@@ -145,13 +145,16 @@ func (f *Folder) FinishFolder(e *tree.Entry) error {
 	err := f.endVolume(n)
 	if err == nil {
 		var lost []tree.Loss
-		lost, err = n.dir.Apply(f.apply(n.entry, !n.existed))
+		lost, err = f.applyFolder(n)
 		f.lose(n.entry.ID, lost)
-	}
-	if err == nil && n.before != nil {
-		var now tree.State
-		now, err = n.dir.State("", f.meta)
-		f.adjustedIf(err == nil && !now.SameMetadata(n.before), n.entry)
+		if err == nil && n.before != nil {
+			var now tree.State
+			now, err = n.dir.State("", f.meta)
+			if hasLost(lost, tree.AttrTime) {
+				now.MTime = n.before.MTime // what was put into it changed that
+			}
+			f.adjustedIf(err == nil && !now.SameMetadata(n.before), n.entry)
+		}
 	}
 	if !f.opts.NoSync {
 		err = errors.Join(err, n.vol.owe(n.dir))
@@ -165,7 +168,7 @@ func (f *Folder) foreseeRoot(e *tree.Entry) {
 	if f.root.before == nil {
 		return
 	}
-	then, _ := f.apply(f.root.entry, false).Outcome(f.root.before)
+	then := folderOutcome(f.apply(f.root.entry, false), f.root.before)
 	f.adjustedIf(!then.SameMetadata(f.root.before), e)
 }
 

@@ -50,8 +50,8 @@ type Xattr struct {
 	Value []byte
 }
 
-// Attr is a kind of metadata. The values up to AttrTime are those of the wire;
-// the two after it say what became of an item as a whole, and never cross it.
+// Attr is a kind of metadata. The values are those of the wire, but for AttrHardLink
+// and AttrSpecialFile, which say what became of an item as a whole and never cross it.
 type Attr uint8
 
 // The kinds.
@@ -60,9 +60,10 @@ const (
 	AttrSpecial                      // set-user-id, set-group-id and sticky bits
 	AttrXattrs                       // extended attributes but ACLs
 	AttrACL                          // POSIX ACLs
-	AttrTime                         // mtime, of a symbolic link or special file
+	AttrTime                         // mtime, of a symbolic link, special file, or folder that was there
 	AttrHardLink                     // a further name, sent as an item of its own
 	AttrSpecialFile                  // a device, FIFO or socket, left out
+	AttrMode                         // mode & 0777, of a folder that was there
 )
 
 func (a Attr) String() string {
@@ -81,6 +82,8 @@ func (a Attr) String() string {
 		return "hard link"
 	case AttrSpecialFile:
 		return "special file"
+	case AttrMode:
+		return "mode"
 	}
 	return "metadata"
 }

@@ -1,0 +1,85 @@
+package dest
+
+import (
+	"errors"
+	"slices"
+	"syscall"
+
+	"ferry/transfer/tree"
+)
+
+// maxUntimed bounds what is remembered of folders whose mtime could not be set.
+const maxUntimed = 1 << 16
+
+// fileID tells one folder of the destination from all others.
+type fileID struct{ dev, ino uint64 }
+
+// applyFolder gives n the metadata of its entry. Whoever may write to a folder
+// that stood there already and belongs to another user can still not set its mode
+// and mtime: those are lost then, and no error.
+func (f *Folder) applyFolder(n *node) (lost []tree.Loss, err error) {
+	a := f.apply(n.entry, !n.existed)
+	lost, err = n.dir.Apply(a)
+	if !n.existed || !errors.Is(err, syscall.EPERM) {
+		return lost, err
+	}
+	now, e := n.dir.Stat()
+	if e != nil || !foreign(now) {
+		return lost, err
+	}
+	if a.Mode&0o777 != now.Mode&0o777 {
+		lost = append(lost, tree.Loss{What: tree.AttrMode, Err: err})
+	}
+	if a.Granted.Owner && (a.Mode^now.Mode)&0o7000 != 0 && !hasLost(lost, tree.AttrSpecial) {
+		lost = append(lost, tree.Loss{What: tree.AttrSpecial, Err: err})
+	}
+	// The steps that come after the mode are still to be tried. Without Owner,
+	// which had its turn, bits 07000 stay as they are.
+	a.Mode, a.Granted.Owner = now.Mode, false
+	more, err := n.dir.Apply(a)
+	for _, l := range more {
+		if !hasLost(lost, l.What) {
+			lost = append(lost, l)
+		}
+	}
+	if errors.Is(err, syscall.EPERM) {
+		lost = append(lost, tree.Loss{What: tree.AttrTime, Err: err})
+		err = nil
+		f.noteUntimed(now, n.entry.MTime)
+	}
+	return lost, err
+}
+
+// noteUntimed remembers the mtime that a folder of the destination should have,
+// and cannot be given: Prune looks by it whether the source is still the same.
+func (f *Folder) noteUntimed(info tree.Info, mtime tree.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.untimed) < maxUntimed {
+		f.untimed[fileID{info.Dev, info.Ino}] = mtime
+	}
+}
+
+// toldTime is the mtime that a folder of the destination was told.
+func (f *Folder) toldTime(info tree.Info) tree.Time {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	if t, ok := f.untimed[fileID{info.Dev, info.Ino}]; ok {
+		return t
+	}
+	return info.MTime
+}
+
+// folderOutcome is a.Outcome for a folder that stands there already, whoever owns
+// it.
+func folderOutcome(a *tree.Apply, now *tree.State) tree.State {
+	then, _ := a.Outcome(now)
+	if !privileged() && foreign(now.Info) {
+		then.Mode, then.MTime = now.Mode, now.MTime
+	}
+	return then
+}
+
+func hasLost(lost []tree.Loss, what tree.Attr) bool {
+	return slices.ContainsFunc(lost, func(l tree.Loss) bool { return l.What == what })
+}
