@@ -108,6 +108,7 @@ func (d *deletion) run(ctx context.Context, dst Destination, result *Result) err
 	}
 	t := newTracker(d.send.Observer)
 	t.result = *result
+	before := result.Deleted
 	t.enter(PhaseDeleting)
 	what := d.prune()
 	what.Removed = t.deleted
@@ -119,14 +120,36 @@ func (d *deletion) run(ctx context.Context, dst Destination, result *Result) err
 	result.Elapsed += elapsed
 	switch {
 	case errors.Is(err, dest.ErrTooMany):
+		// A rehearsal names what it comes to before it knows how many there are.
+		result.Deleted = before
 		return fmt.Errorf("%w, so none is", err)
 	case err != nil:
 		return destinationError("deleting", "", err)
 	case result.Failed > 0:
-		return fmt.Errorf("%w: %d were not deleted", ErrIncomplete, result.Failed)
+		return &NotDeletedError{Items: result.Failed, DryRun: result.DryRun}
 	}
 	return nil
 }
+
+// NotDeletedError is ErrIncomplete of a Copy that delivered everything and could
+// not delete all that it was to.
+type NotDeletedError struct {
+	Items  int64
+	DryRun bool
+}
+
+func (e *NotDeletedError) Error() string {
+	what, verb := "items", "were not"
+	if e.Items == 1 {
+		what, verb = "item", "was not"
+	}
+	if e.DryRun {
+		verb = "would not be"
+	}
+	return fmt.Sprintf("%d %s %s deleted", e.Items, what, verb)
+}
+
+func (e *NotDeletedError) Unwrap() error { return ErrIncomplete }
 
 // deletionError classifies what keeps an item from being deleted.
 func deletionError(path string, err error) *Error {

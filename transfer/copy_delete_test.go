@@ -33,7 +33,11 @@ func mirror(t *testing.T, dst string, sources []transfer.Source, prepare func(*t
 		deleted = append(deleted, d.Path)
 	}
 	slices.Sort(deleted)
-	if int64(len(deleted)) != r.Deleted {
+	count := int64(len(deleted))
+	if errors.Is(err, transfer.ErrTooManyDeletions) {
+		count = 0 // a dry run names them all the same
+	}
+	if r.Deleted != count {
 		t.Errorf("%d are counted, deleted were %q", r.Deleted, deleted)
 	}
 	return saw, deleted, r, err

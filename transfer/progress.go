@@ -19,6 +19,8 @@ type tracker struct {
 	progress Progress
 	result   Result
 	phase    Phase
+	doomed   map[string]*doomed // of a dry run, by path: not settled
+	turned   turned
 
 	work  atomic.Uint64 // grows with all that gets done
 	busy  atomic.Int32  // calls to a disk under way
@@ -74,6 +76,11 @@ func (t *tracker) update(change func(*Progress, *Result)) {
 // done counts an item that ended well.
 func (t *tracker) done(d ItemDone, isFile bool) {
 	t.mu.Lock()
+	if err := t.turn(d, isFile); err != nil {
+		t.mu.Unlock()
+		t.failed(err)
+		return
+	}
 	d.DryRun = t.result.DryRun
 	t.progress.Done++
 	switch d.Status {
@@ -101,6 +108,7 @@ func (t *tracker) done(d ItemDone, isFile bool) {
 // failed counts an item that will not be delivered.
 func (t *tracker) failed(e *Error) {
 	t.mu.Lock()
+	delete(t.doomed, e.Path)
 	t.progress.Done++
 	t.result.Failed++
 	if len(t.result.Failures) < maxFailures {

@@ -16,8 +16,9 @@ var ErrNothingSelected = errors.New("the selection leaves out everything")
 
 // NothingSelected reports that Send would fail with ErrNothingSelected, for a
 // caller that wants to know before there is a link. It looks no further than the
-// first item that is selected. A folder that is empty without the selection's
-// doing is sent, and so is one that cannot be read, as a failure.
+// first item that is selected. A named folder is sent even if all that is in it is
+// left out; the contents of a folder are if it was empty before that, and so is a
+// folder that cannot be read, as a failure.
 func NothingSelected(ctx context.Context, o SendOptions) (bool, error) {
 	if o.Select.IsZero() {
 		return false, nil

@@ -227,11 +227,12 @@ func (s *sender) verdict(r *Result, err error) error {
 // compare holds the receipt against what this side saw settled: everything.
 func (s *sender) compare(got framing.Receipt) error {
 	r := s.track.final()
+	turned := s.track.turnedSoFar()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	want := framing.Receipt{
-		Delivered: uint64(r.Delivered), Same: uint64(r.Same), Skipped: uint64(r.Skipped),
-		Failed: uint64(r.Failed - s.unsent), Bytes: uint64(r.Bytes), Digest: s.digest.Sum(), Durable: got.Durable,
+		Delivered: uint64(r.Delivered + turned.items), Same: uint64(r.Same), Skipped: uint64(r.Skipped),
+		Failed: uint64(r.Failed - s.unsent - turned.items), Bytes: uint64(r.Bytes + turned.bytes), Digest: s.digest.Sum(), Durable: got.Durable,
 	}
 	if got != want {
 		return &Error{Op: "comparing the receipt:", Code: framing.CodeDigest,

@@ -123,7 +123,10 @@ func (s *sender) walk(ctx context.Context) error {
 		w.Sources = append(w.Sources, src.Source)
 	}
 	atDisk := s.track.atDisk()
-	err := w.Run(ctx, func(it *tree.Item) error { return b.add(ctx, &outEntry{item: it}) })
+	err := w.Run(ctx, func(it *tree.Item) error {
+		b.rehearse(it)
+		return b.add(ctx, &outEntry{item: it})
+	})
 	atDisk()
 	if err != nil {
 		return err
@@ -174,6 +177,8 @@ type entryBatchWriter struct {
 	// openCost is what the records of those count for: they are in flight until
 	// the folders end.
 	openCost int64
+	// unread has, of a dry run, the items with several names that cannot be opened.
+	unread map[uint64]*doomed
 }
 
 type openFolder struct {

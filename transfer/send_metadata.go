@@ -45,11 +45,15 @@ func specialKind(m fs.FileMode) framing.EntryKind {
 	return framing.KindStream
 }
 
-// granted is tree.Walk.Granted. What was gathered leaves first: a receiver that
-// waits for it would never answer.
+// granted is tree.Walk.Granted. What was gathered leaves first, and so does the
+// OFFER, which is alone when the first item asks: a receiver that waits for it
+// would never answer.
 func (b *entryBatchWriter) granted(ctx context.Context) (tree.Metadata, error) {
 	if err := b.flush(); err != nil {
 		return tree.Metadata{}, err
+	}
+	if err := b.s.link.Stream(0).Flush(); err != nil {
+		return tree.Metadata{}, linkError("sending the offer", err)
 	}
 	b.s.track.busy.Add(-1) // the walk is not at its disk now
 	defer b.s.track.busy.Add(1)

@@ -170,8 +170,15 @@ func hintOf(exit int, err error, again string, alone bool) string {
 	if errors.As(err, &settled) && settled.hint != "" {
 		return settled.hint
 	}
+	var left *transfer.NotDeletedError
 	switch exit {
 	case exitIncomplete:
+		if errors.As(err, &left) {
+			if left.DryRun {
+				return ""
+			}
+			return "for what is to be deleted, run again: " + again
+		}
 		if errors.As(err, new(wouldFail)) || !errors.Is(err, transfer.ErrIncomplete) {
 			return ""
 		}

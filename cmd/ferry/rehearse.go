@@ -81,7 +81,8 @@ func (e wouldFail) Unwrap() error { return e.err }
 
 // rehearsedError gives the error of a dry run its own words.
 func rehearsedError(r transfer.Result, err error) error {
-	if r.DryRun && errors.Is(err, transfer.ErrIncomplete) {
+	// What could not be deleted says itself that nothing was tried.
+	if r.DryRun && errors.Is(err, transfer.ErrIncomplete) && !errors.As(err, new(*transfer.NotDeletedError)) {
 		return wouldFail{err, r.Failed}
 	}
 	return err

@@ -16,7 +16,7 @@ type Item struct {
 
 	base   string // name in Dir, which of a named source may differ from Name
 	follow bool   // base may be a link
-	// passage: a folder that is there for what is in it, being a source or above a
+	// passage: a folder that is there for what is in it, being a Root or above a
 	// listed path.
 	passage bool
 }

@@ -190,9 +190,10 @@ var errSelected = errors.New("something is selected")
 
 // SelectsNothing looks whether the selection leaves out all there is, and so
 // whether a delivery would be empty by mistake. It walks until it meets the first
-// item that is taken, or a problem that a delivery would report. The named folders,
-// and those above a listed path, do not count; nothing at all in them is
-// nothing left out, and then the selection is not to blame.
+// item that is taken, or a problem that a delivery would report. A named folder is
+// such an item, since it arrives even if nothing in it does. Folders of which only
+// the contents are sent, and those above a listed path, do not count; nothing at
+// all in them is nothing left out, and then the selection is not to blame.
 func (w *Walk) SelectsNothing(ctx context.Context) (bool, error) {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)

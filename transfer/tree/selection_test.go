@@ -295,7 +295,10 @@ func TestSelectsNothing(t *testing.T) {
 		s      Selection
 		want   bool
 	}{
-		{"all is left out", "full", Selection{Filter: rulesOf(t, "*")}, true},
+		{"all in it is left out", "full", Selection{Filter: rulesOf(t, "*")}, false},
+		{"all of the contents is left out", "full/", Selection{Filter: rulesOf(t, "*")}, true},
+		{"all of the contents but a folder", "full/", Selection{Filter: rulesOf(t, "f")}, false},
+		{"contents of which nothing was there", "empty/", Selection{Filter: rulesOf(t, "*")}, false},
 		{"a folder stays", "full", Selection{Filter: rulesOf(t, "f")}, false},
 		{"nothing was there", "empty", Selection{Filter: rulesOf(t, "*")}, false},
 		{"no selection", "full", Selection{}, false},
@@ -311,7 +314,7 @@ func TestSelectsNothing(t *testing.T) {
 		{"the source itself listed", "full", Selection{List: listText(t, ".\n")}, false},
 	} {
 		dirs := NewDirs(4)
-		w := Walk{Sources: []Source{{Path: filepath.Join(dir, c.source), Name: "n"}}, Dirs: dirs, Select: c.s}
+		w := Walk{Sources: []Source{{Path: filepath.Join(dir, c.source), Name: "n", Contents: strings.HasSuffix(c.source, "/")}}, Dirs: dirs, Select: c.s}
 		got, err := w.SelectsNothing(t.Context())
 		if err != nil || got != c.want {
 			t.Errorf("%s: %v, %v; want %v", c.what, got, err, c.want)

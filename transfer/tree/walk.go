@@ -146,12 +146,16 @@ func (r *walkRun) source(s *Source) error {
 			info, follow = end, true
 		}
 	}
-	if info.Kind == KindOther && !follow && r.meta.Devices {
-		if ok, err := r.special(info); err != nil {
+	if info.Kind == KindOther && info.Special != 0 && r.Metadata.Devices && !r.behindLink(base, follow) {
+		ok, err := r.special(info)
+		switch {
+		case err != nil:
 			return err
-		} else if ok {
-			return r.leaf(at, r.lastDir, base, info)
+		case !ok:
+			// Kept as what it is was asked for: to read it instead might never end.
+			return r.problem(at.display, ErrSpecial)
 		}
+		return r.leaf(at, r.lastDir, base, info)
 	}
 	if info.Kind == KindOther {
 		e := r.entry(at, Stream, info)
@@ -159,6 +163,16 @@ func (r *walkRun) source(s *Source) error {
 		return r.emit(&Item{Entry: e, Dir: r.lastDir, Info: info, Display: at.display, base: base, follow: follow})
 	}
 	return r.leaf(at, r.lastDir, base, info)
+}
+
+// behindLink reports whether a named special file is the end of a link, which
+// stands for a stream.
+func (r *walkRun) behindLink(base string, follow bool) bool {
+	if !follow {
+		return false
+	}
+	named, err := r.lastDir.stat(base, false)
+	return err != nil || named.Kind == Symlink
 }
 
 // sourceFolder walks a named folder, if it is still the one that info is of: a
@@ -202,7 +216,7 @@ func (r *walkRun) folder(at place, kind Kind, d *Dir) error {
 	}
 	e := r.entry(at, kind, info)
 	e.Extra = r.extra(at, d, "", info)
-	passage := at.parent == 0 || at.only != nil
+	passage := kind == Root || at.only != nil
 	if err := r.emit(&Item{Entry: e, Dir: d, Info: info, Display: at.display, passage: passage}); err != nil {
 		return err
 	}
