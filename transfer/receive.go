@@ -210,7 +210,10 @@ func (r *receiver) run(parent context.Context) error {
 	}
 	start(func(ctx context.Context) error { return r.accept(ctx, start) })
 	err := group.Wait()
-	if err == nil && ctx.Err() != nil && !r.receipt.Load() {
+	switch {
+	case r.receipt.Load():
+		err = nil // what comes after the receipt changes nothing
+	case err == nil && ctx.Err() != nil:
 		err = context.Cause(ctx)
 	}
 	// The other readers end with the link.

@@ -375,9 +375,12 @@ func (r *receiver) sendReceipt(ctx context.Context, durable bool) error {
 	}
 	r.receipt.Store(true)
 	// From here on the delivery is true whatever becomes of the link: the sender
-	// that does not get this says that it does not know, and asks again.
-	_ = r.link.Stream(0).Send(true, framing.TypeReceipt, receipt.Append(nil))
-	r.link.EndWriting() // the sender's last wait is for nothing then
+	// that does not get this says that it does not know, and asks again. One that
+	// takes nothing holds up nobody: this ends with the link.
+	r.readers.Go(func() {
+		_ = r.link.Stream(0).Send(true, framing.TypeReceipt, receipt.Append(nil))
+		r.link.EndWriting() // so that the sender's last wait is for nothing
+	})
 	r.awaitGoodbye(ctx)
 	return nil
 }

@@ -53,6 +53,7 @@ func (s *sender) control(ctx context.Context) error {
 			s.wants.close()
 			s.checks.close()
 			s.bytes.end(errSettled)
+			s.link.Part()
 			bye := framing.Bye{}
 			// The receipt is in hand; a goodbye that does not arrive changes nothing.
 			_ = in.Send(true, framing.TypeBye, bye.Append(nil))

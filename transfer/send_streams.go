@@ -86,8 +86,8 @@ func (s *sender) widen(ctx context.Context, most int, fixed bool, over <-chan st
 		if c.resist {
 			b.resisted(s.link.ResistLoss())
 		}
-		if c.deepen {
-			s.link.Deepen()
+		if c.deepen && !s.link.Deepen() {
+			c = b.shallow(look)
 		}
 		if c.streams > 0 {
 			if err := s.askStreams(c.streams); err != nil {

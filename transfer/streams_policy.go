@@ -39,9 +39,12 @@ const (
 	// does not rise any more.
 	heldShare = 0.25
 	// heldTrips is how many round trips the average of how much buffers of this side
-	// limit the streams goes back, and heldAverage what it has to be for them to be
-	// too small for certain.
+	// limit the streams goes back, heldLeast at least, and heldAverage what it has to
+	// be for them to be too small for certain.
 	heldTrips, heldAverage = 2, 0.4
+	heldLeast              = 200 * time.Millisecond
+	// apartTrips is how far apart two losses are that are not one and the same.
+	apartTrips = 2
 	// lossyShare of the looks, with nothing in the queues at lossyCalm of them, means
 	// that the path itself loses packets, all the time: then what waits to be sent
 	// again fills the buffer of a stream that resists losses.
@@ -70,8 +73,9 @@ const (
 // to send, then the buffers of the streams are too small, or losses that have
 // nothing to do with the load keep the streams slow. Losses are first countered by
 // a congestion control that takes them for what they are; only where that cannot
-// be had by more streams. Likewise buffers of this side are first made deeper. What
-// more streams did not bring is not tried again.
+// be had by more streams. Likewise buffers of this side are first made deeper, but
+// over a long path, where there are two streams from the start. What more streams
+// did not bring is tried again only while losses go on.
 type breadth struct {
 	most    int
 	streams int // asked for
@@ -86,12 +90,14 @@ type breadth struct {
 	lost     bool // anything, ever
 	refused  bool // loss cannot be resisted
 	resists  bool
-	deepened bool          // or it cannot be
+	deepened bool          // was asked for
 	from     time.Duration // when the stretch began; in the future while streams settle
 	looks    int           // in it
 	calm     int           // looks at which nothing waited in queues
 	backed   int           // looks at which there was more to send
 	lossy    int           // looks before which something was lost
+	since    time.Duration // when the first of them was
+	apart    bool          // and another one long after it
 	bytes    uint64        // arrived in it
 	waited   time.Duration // held in it
 	here     float64       // average share of the time that buffers of this side limit a stream on an empty path
@@ -151,6 +157,10 @@ func (b *breadth) next(l pathLook) change {
 	if b.before == 0 && b.streams == 1 && b.most > 1 && b.least >= longPath && l.enough() {
 		return b.raise(l.at, 2, 0)
 	}
+	held := b.here >= heldAverage && l.enough() && !b.late(l, b.rate)
+	if held && !b.deepened {
+		return b.outgrow(l, b.rate)
+	}
 	if b.awaiting {
 		if len(l.paths) < b.streams {
 			return change{}
@@ -166,11 +176,8 @@ func (b *breadth) next(l pathLook) change {
 		b.begin(b.from)
 		return change{}
 	}
-	if b.here >= heldAverage && l.enough() {
-		b.here = 0
-		if !b.deepened || b.streams < b.most && !b.inVain(b.rate) {
-			return b.outgrow(l, b.rate)
-		}
+	if held && b.streams < b.most && !b.inVain(b.rate) {
+		return b.outgrow(l, b.rate)
 	}
 	b.looks++
 	if b.isCalm(queue) {
@@ -207,9 +214,7 @@ func (b *breadth) judge(l pathLook, took time.Duration) change {
 	last := b.last
 	b.last = rate
 	switch {
-	case b.streams == b.most, b.share(b.backed) < mostly:
-		return change{}
-	case l.left >= 0 && float64(l.left) < rate*worthwhileTrips*b.least.Seconds():
+	case b.share(b.backed) < mostly, b.late(l, rate):
 		return change{}
 	case b.inVain(rate):
 		return b.doubt(l, rate)
@@ -217,7 +222,7 @@ func (b *breadth) judge(l pathLook, took time.Duration) change {
 		return b.outgrow(l, rate)
 	case b.share(b.calm) < mostly:
 		return change{}
-	case b.refused && b.lossy > 0:
+	case b.refused && b.apart:
 		return b.raise(l.at, b.streams*lossFactor, rate)
 	case rate > steady*last:
 		return change{}
@@ -232,6 +237,7 @@ func (b *breadth) judge(l pathLook, took time.Duration) change {
 // outgrow is for buffers of this side that are too small: they are made deeper
 // once, and then there are more streams.
 func (b *breadth) outgrow(l pathLook, rate float64) change {
+	b.here = 0
 	if !b.deepened {
 		b.deepened = true
 		return change{deepen: true}
@@ -246,7 +252,7 @@ func (b *breadth) doubt(l pathLook, rate float64) change {
 	if b.doubts >= doubtStretches {
 		return change{}
 	}
-	if !b.refused || b.share(b.calm) < mostly {
+	if !b.refused || b.lossy == 0 || b.share(b.calm) < mostly {
 		b.doubts = 0
 		return change{}
 	}
@@ -254,6 +260,19 @@ func (b *breadth) doubt(l pathLook, rate float64) change {
 		return change{}
 	}
 	return b.raise(l.at, b.streams*heldFactor, rate)
+}
+
+// late tells whether the delivery will be over before more streams are of use.
+func (b *breadth) late(l pathLook, rate float64) bool {
+	return l.left >= 0 && float64(l.left) < rate*worthwhileTrips*b.least.Seconds()
+}
+
+// shallow tells that buffers cannot be made deeper.
+func (b *breadth) shallow(l pathLook) change {
+	if b.awaiting || b.inVain(b.rate) {
+		return change{}
+	}
+	return b.outgrow(l, b.rate)
 }
 
 // inVain tells whether the streams raised last brought too little.
@@ -267,6 +286,9 @@ func (b *breadth) share(n int) float64 { return float64(n) / float64(b.looks) }
 // raise asks for n streams, where the rate was what it was.
 func (b *breadth) raise(at time.Duration, n int, rate float64) change {
 	n = min(n, b.most)
+	if n <= b.streams {
+		return change{}
+	}
 	b.factor, b.before = float64(n)/float64(b.streams), rate
 	b.streams, b.awaiting, b.last = n, true, 0
 	b.begin(at)
@@ -280,6 +302,7 @@ func (b *breadth) resisted(ok bool) { b.resists, b.refused = ok, !ok }
 func (b *breadth) begin(at time.Duration) {
 	b.from = at
 	b.looks, b.calm, b.backed, b.lossy, b.bytes, b.waited = 0, 0, 0, 0, 0, 0
+	b.apart = false
 }
 
 // take notes what changed since the last look, and returns how long packets wait
@@ -305,8 +328,8 @@ func (b *breadth) take(l pathLook) (queue time.Duration) {
 		if b.least == 0 || p.MinRTT < b.least {
 			b.least = p.MinRTT
 		}
-		if p.Arrived > b.arrived[i] {
-			bytes += p.Arrived - b.arrived[i]
+		if p.Arrived > b.arrived[i] || p.HeldHere > b.heldHere[i] {
+			bytes += max(p.Arrived, b.arrived[i]) - b.arrived[i]
 			active++
 			trips += p.RTT
 		}
@@ -322,6 +345,10 @@ func (b *breadth) take(l pathLook) (queue time.Duration) {
 	}
 	if lost {
 		b.lost = true
+		if b.lossy == 0 {
+			b.since = l.at
+		}
+		b.apart = b.apart || l.at-b.since > apartTrips*b.least
 		b.lossy++
 		b.here = 0 // what was lost fills the buffer too
 	}
@@ -335,9 +362,13 @@ func (b *breadth) take(l pathLook) (queue time.Duration) {
 	if b.isCalm(queue) {
 		share = here.Seconds() / (since.Seconds() * float64(active))
 	}
-	weight := min(1, since.Seconds()/(heldTrips*b.least.Seconds()))
+	weight := min(1, since.Seconds()/max(heldTrips*b.least, heldLeast).Seconds())
 	b.here += weight * (share - b.here)
-	b.rate += weight * (float64(bytes)/since.Seconds() - b.rate)
+	rate := float64(bytes) / since.Seconds()
+	if b.rate == 0 {
+		b.rate = rate
+	}
+	b.rate += weight * (rate - b.rate)
 	return queue
 }
 

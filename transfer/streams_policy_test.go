@@ -65,6 +65,8 @@ func drive(r road, most int, limit time.Duration) (asked []int, resisted, deepen
 			deepened = true
 			if r.deepens {
 				r.heldHere = 0
+			} else {
+				c = b.shallow(look)
 			}
 		}
 		if c.streams > 0 {
@@ -150,5 +152,91 @@ func TestBreadthWaitsForItsStreams(t *testing.T) {
 	}
 	if asked != 1 {
 		t.Errorf("asked %d times, want once", asked)
+	}
+}
+
+// A loss that is over, and losses at once that are made good together, open no
+// streams for ever: they are no sign of a path that loses packets.
+func TestBreadthForgetsLosses(t *testing.T) {
+	const trip = 40 * time.Millisecond
+	for name, lossy := range map[string][]int{"one": {20}, "two of one recovery": {20, 21}} {
+		t.Run(name, func(t *testing.T) {
+			b := newBreadth(1, 16)
+			streams := 1
+			var paths []link.Path
+			for k := range 1200 {
+				for len(paths) < streams {
+					paths = append(paths, link.Path{Known: true, MinRTT: trip, RTT: trip + 2*time.Millisecond})
+				}
+				for i := range paths {
+					paths[i].Arrived += uint64(25e6 * pathTick.Seconds() / float64(streams))
+				}
+				for _, at := range lossy {
+					if k == at {
+						paths[0].Resent++
+					}
+				}
+				c := b.next(pathLook{at: time.Duration(k) * pathTick, paths: paths, left: -1, sending: streams})
+				if c.resist {
+					b.resisted(false)
+				}
+				streams = max(streams, c.streams)
+			}
+			if streams > 4 {
+				t.Errorf("%d streams", streams)
+			}
+		})
+	}
+}
+
+// Buffers are made deeper also where no stream may be added, and while one that
+// was asked for does not come.
+func TestBreadthDeepens(t *testing.T) {
+	for name, c := range map[string]struct {
+		trip  time.Duration
+		most  int
+		lossy bool
+	}{
+		"one stream that loses packets":    {80 * time.Millisecond, 1, true},
+		"a second stream that never comes": {200 * time.Millisecond, 16, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBreadth(1, c.most)
+			p := link.Path{Known: true, MinRTT: c.trip, RTT: c.trip}
+			deepened := false
+			for k := range 200 {
+				p.Arrived += 1e5
+				p.Held += pathTick
+				p.HeldHere += pathTick
+				if c.lossy {
+					p.Resent++
+				}
+				got := b.next(pathLook{at: time.Duration(k) * pathTick, paths: []link.Path{p}, left: -1, sending: 1})
+				if got.resist {
+					b.resisted(true)
+				}
+				deepened = deepened || got.deepen
+			}
+			if !deepened {
+				t.Error("the buffers stay as they are")
+			}
+		})
+	}
+}
+
+// A look or two at a near path are no reason for anything.
+func TestBreadthTakesItsTime(t *testing.T) {
+	b := newBreadth(1, 16)
+	const trip = 5 * time.Millisecond
+	p := link.Path{Known: true, MinRTT: trip, RTT: trip}
+	for k := range 40 {
+		p.Arrived += 1e6
+		if k == 5 || k == 20 {
+			held := pathTick * 45 / 100
+			p.Held, p.HeldHere = p.Held+held, p.HeldHere+held
+		}
+		if c := b.next(pathLook{at: time.Duration(k) * pathTick, paths: []link.Path{p}, left: 9 << 20, sending: 1}); c != (change{}) {
+			t.Fatalf("look %d: %+v", k, c)
+		}
 	}
 }

@@ -179,6 +179,10 @@ func (c *conduit) writeFailed(err error) error {
 // while it waits: acknowledgements are sent under it too.
 func (c *conduit) awaitRoom() error {
 	for c.link.rejoins() && c.kept.held() >= replayLimit {
+		if c.link.parting.Load() || c.link.ended.Load() {
+			c.signal() // for whoever waits too
+			return nil
+		}
 		c.wmu.Unlock()
 		select {
 		case <-c.room:
@@ -267,6 +271,7 @@ func (c *conduit) resend(ch *channel, peer uint64) error {
 // endWriting half-closes the connection in force. There is none while the link is
 // lost: then resend does.
 func (c *conduit) endWriting() {
+	c.signal() // whoever waits for room has nothing to say any more
 	c.wmu.Lock()
 	defer c.wmu.Unlock()
 	if c.out == nil {
@@ -289,8 +294,11 @@ func (c *conduit) shutDown(ch *channel) error {
 	if c.shut == ch {
 		return nil
 	}
+	if err := ch.CloseWrite(); err != nil {
+		return err
+	}
 	c.shut = ch
-	return ch.CloseWrite()
+	return nil
 }
 
 // conn is the connection in force, nil while there is none.

@@ -68,3 +68,58 @@ func TestEndWriting(t *testing.T) {
 		})
 	}
 }
+
+// What waits for room when the writing ends goes nowhere: behind the end it would
+// break the connection.
+func TestEndWritingOverAWaitingSend(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRejoining(t, time.Minute)
+		r.each(func(f *faulty) { f.mu.Lock(); f.hole = true; f.mu.Unlock() }) // the dialler's acknowledgements vanish
+		read(r.a, 0)
+		sent := make(chan error, 1)
+		go func() {
+			var err error
+			for range 100 {
+				err = errors.Join(err, r.b.Stream(0).Send(true, framing.TypeData, make([]byte, 200<<10)))
+			}
+			sent <- err
+		}()
+		time.Sleep(time.Second) // most are sent, one waits
+		r.b.EndWriting()
+		if err := <-sent; err != nil {
+			t.Error(err)
+		}
+		time.Sleep(5 * time.Second)
+		if n := r.count(EventLost); n > 0 {
+			t.Errorf("%d times lost", n)
+		}
+		r.close()
+	})
+}
+
+// A side that parts waits for no acknowledgement.
+func TestPart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRejoining(t, time.Minute)
+		end := read(r.b, 0)
+		r.b.EndWriting()
+		sent := make(chan error, 2)
+		for range 2 {
+			go func() {
+				var err error
+				for range 100 {
+					err = errors.Join(err, r.a.Stream(0).Send(true, framing.TypeData, make([]byte, 200<<10)))
+				}
+				sent <- err
+			}()
+		}
+		time.Sleep(time.Second)
+		r.a.Part()
+		begun := time.Now()
+		if err := errors.Join(<-sent, <-sent); err != nil || time.Since(begun) > 0 {
+			t.Errorf("sending took %v: %v", time.Since(begun), err)
+		}
+		r.close()
+		<-end
+	})
+}

@@ -42,6 +42,7 @@ type Link struct {
 	peerState  atomic.Pointer[framing.Heartbeat]
 	state      atomic.Pointer[func() (uint8, uint64)]
 	ended      atomic.Bool   // this side sends nothing more, see EndWriting
+	parting    atomic.Bool   // the other side acknowledges nothing more, see Part
 	closing    atomic.Bool   // by this side, in order
 	leaving    atomic.Bool   // by the other side, in order
 	acks       chan struct{} // capacity 1: something is to be acknowledged
@@ -149,16 +150,29 @@ func (l *Link) Abort(err error) {
 
 // EndWriting half-closes all streams: this side has said everything, and the
 // other one need not wait for that when it closes the link. What is sent from
-// here on goes nowhere, heartbeats and acknowledgements included, which is no
-// error. A lost link is joined again as before, and half-closed again.
+// here on goes nowhere, heartbeats and acknowledgements included, and Send returns
+// no error for it; the other side waits for none of them after Part. A link that is
+// lost before the other side has read the end of stream 0 is joined again, and
+// half-closed again. EndWriting blocks while the peer takes nothing.
 func (l *Link) EndWriting() {
-	_ = l.acknowledge() // else the other side might never have room for its last words
 	l.ended.Store(true)
 	l.mu.Lock()
 	streams := l.all()
 	l.mu.Unlock()
 	for _, s := range streams {
 		s.bytes.endWriting()
+	}
+}
+
+// Part says that the other side may have ended its writing: what is sent from here
+// on waits for no acknowledgement.
+func (l *Link) Part() {
+	l.parting.Store(true)
+	l.mu.Lock()
+	streams := l.all()
+	l.mu.Unlock()
+	for _, s := range streams {
+		s.bytes.signal()
 	}
 }
 
@@ -311,6 +325,9 @@ func (l *Link) add(number int, c *channel) error {
 		return protocolError("join", fmt.Errorf("stream %d exists", number))
 	}
 	l.park(number, s)
+	if l.ended.Load() {
+		l.wg.Go(s.bytes.endWriting)
+	}
 	return nil
 }
 

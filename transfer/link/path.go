@@ -51,10 +51,10 @@ func (l *Link) ResistLoss() bool {
 // Deepen gives the link's connections, and those to come, more room for what is
 // under way than the system gives of itself. It tells whether the system did so.
 func (l *Link) Deepen() (ok bool) {
+	l.deep.Store(true)
 	l.mu.Lock()
 	streams := l.all()
 	l.mu.Unlock()
-	l.deep.Store(true)
 	for _, s := range streams {
 		if c := s.bytes.conn(); c != nil && deepen(c.raw.Conn) {
 			ok = true

@@ -73,12 +73,13 @@ func resistLoss(c net.Conn) (ok bool) {
 }
 
 // deepen asks for a buffer of deepBuffer, or of the most that this user may have.
-// The kernel stops to size a buffer by itself once it was asked for one, so less
-// than what it gives anyway is not asked for.
+// The kernel stops to size a buffer by itself once it was asked for one, so no more
+// is asked for where it gives as much anyway.
 func deepen(c net.Conn) (ok bool) {
 	onSocket(c, func(fd int) {
 		before, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF)
-		if err != nil || before >= 2*deepBuffer {
+		given := max(before, lastNumber(largestGiven))
+		if err != nil || given >= 2*deepBuffer {
 			return
 		}
 		if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, deepBuffer) == nil {
@@ -86,7 +87,7 @@ func deepen(c net.Conn) (ok bool) {
 			return
 		}
 		most := min(deepBuffer, lastNumber(largestAsked))
-		ok = 2*most > max(before, lastNumber(largestGiven)) &&
+		ok = 2*most > given &&
 			unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, most) == nil
 	})
 	return ok

@@ -173,14 +173,14 @@ func (s *Stream) Lend(t framing.Type, head, body []byte, done func()) error {
 
 // send needs wmu.
 func (s *Stream) send(flush bool, t framing.Type, parts ...[]byte) error {
-	if s.link.ended.Load() {
-		return nil
-	}
 	// What keeps a link alive is little, and what makes room may not wait for it.
 	if t != framing.TypeHeartbeat && t != framing.TypeAck {
 		if err := s.bytes.awaitRoom(); err != nil {
 			return err
 		}
+	}
+	if s.link.ended.Load() {
+		return nil // under wmu, so that nothing follows the end
 	}
 	if err := s.writable(); err != nil {
 		return err
