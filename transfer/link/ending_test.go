@@ -84,7 +84,7 @@ func TestEndWritingOverAWaitingSend(t *testing.T) {
 			}
 			sent <- err
 		}()
-		time.Sleep(time.Second) // most are sent, one waits
+		synctest.Wait() // most are sent, one waits
 		r.b.EndWriting()
 		if err := <-sent; err != nil {
 			t.Error(err)
@@ -113,7 +113,7 @@ func TestPart(t *testing.T) {
 				sent <- err
 			}()
 		}
-		time.Sleep(time.Second)
+		synctest.Wait() // most are sent, two wait
 		r.a.Part()
 		begun := time.Now()
 		if err := errors.Join(<-sent, <-sent); err != nil || time.Since(begun) > 0 {

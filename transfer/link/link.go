@@ -156,10 +156,7 @@ func (l *Link) Abort(err error) {
 // half-closed again. EndWriting blocks while the peer takes nothing.
 func (l *Link) EndWriting() {
 	l.ended.Store(true)
-	l.mu.Lock()
-	streams := l.all()
-	l.mu.Unlock()
-	for _, s := range streams {
+	for _, s := range l.connected() {
 		s.bytes.endWriting()
 	}
 }
@@ -168,10 +165,7 @@ func (l *Link) EndWriting() {
 // on waits for no acknowledgement.
 func (l *Link) Part() {
 	l.parting.Store(true)
-	l.mu.Lock()
-	streams := l.all()
-	l.mu.Unlock()
-	for _, s := range streams {
+	for _, s := range l.connected() {
 		s.bytes.signal()
 	}
 }
@@ -192,10 +186,7 @@ func (l *Link) Close() error {
 func (l *Link) close() {
 	l.awaitConnection(closeLimit)
 	l.closing.Store(true)
-	l.mu.Lock()
-	streams := l.all()
-	l.mu.Unlock()
-
+	streams := l.connected()
 	var wg sync.WaitGroup
 	errs := make([]error, len(streams))
 	for i, s := range streams {
@@ -220,6 +211,13 @@ func (l *Link) close() {
 	}
 	l.end(first)
 	l.wg.Wait()
+}
+
+// connected is all, for callers without l.mu.
+func (l *Link) connected() []*Stream {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.all()
 }
 
 // all returns the streams that have connections, published or not. It needs l.mu.

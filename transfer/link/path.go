@@ -33,14 +33,11 @@ func (s *Stream) Path() Path {
 // they are on a path that loses packets though nothing waits on it, in place of
 // sending less after each. It tells whether this system can and allows it.
 func (l *Link) ResistLoss() bool {
-	l.mu.Lock()
-	streams := l.all()
-	l.mu.Unlock()
 	if !mayResistLoss() {
 		return false
 	}
-	l.resist.Store(true)
-	for _, s := range streams {
+	l.resist.Store(true) // first, so that none that comes meanwhile is left out
+	for _, s := range l.connected() {
 		if c := s.bytes.conn(); c != nil && !resistLoss(c.raw.Conn) {
 			return false
 		}
@@ -51,11 +48,8 @@ func (l *Link) ResistLoss() bool {
 // Deepen gives the link's connections, and those to come, more room for what is
 // under way than the system gives of itself. It tells whether the system did so.
 func (l *Link) Deepen() (ok bool) {
-	l.deep.Store(true)
-	l.mu.Lock()
-	streams := l.all()
-	l.mu.Unlock()
-	for _, s := range streams {
+	l.deep.Store(true) // first, as above
+	for _, s := range l.connected() {
 		if c := s.bytes.conn(); c != nil && deepen(c.raw.Conn) {
 			ok = true
 		}
