@@ -37,7 +37,9 @@ func firstLine(s string) string {
 // if there are any.
 func (t *tracer) inject(calls, fault string, paths ...string) []string {
 	// Not with --seccomp-bpf: strace 6.1 then sends the first signal and no later one.
-	argv := []string{"strace", "-f", "-q", "-o", t.log, "-e", "trace=" + calls, "-e", "inject=" + calls + ":" + fault}
+	// Go's scheduler reads the limits of its cgroup now and then, in a way that holds up
+	// all of the process: no fault of a disk is to hit that.
+	argv := []string{"strace", "-f", "-q", "-E", "GODEBUG=containermaxprocs=0,updatemaxprocs=0", "-o", t.log, "-e", "trace=" + calls, "-e", "inject=" + calls + ":" + fault}
 	for _, p := range paths {
 		argv = append(argv, "-P", p)
 	}
