@@ -28,6 +28,7 @@ var codecs = map[Type]codec{
 	TypePackZ:     packZCodec,
 	TypeLimit:     single(ParseLimited, (*Limited).Append),
 	TypeStreams:   single(ParseStreams, (*Streams).Append),
+	TypePad:       single(ParsePad, (*Pad).Append),
 	TypeFileEnd:   batch(ParseFileEnds, (*FileEnd).Append),
 	TypeChanged:   single(ParseChanged, (*Changed).Append),
 	TypeResume:    single(ParseResume, (*Resume).Append),

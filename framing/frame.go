@@ -58,6 +58,7 @@ const (
 	TypePackZ     Type = 0x23 // zstd frame of a PACK's body
 	TypeLimit     Type = 0x24 // u64 bytes a second
 	TypeStreams   Type = 0x25 // u16 streams
+	TypePad       Type = 0x26 // u16 n | n * u8 0
 )
 
 // Limit returns the largest body of type t in bytes, and 0 for a type that does
@@ -94,6 +95,8 @@ func Limit(t Type) int {
 		return 16
 	case TypeAck:
 		return 10
+	case TypePad:
+		return 2 + MaxPad
 	}
 	return 0
 }
@@ -153,6 +156,8 @@ func (t Type) String() string {
 		return "LIMIT"
 	case TypeStreams:
 		return "STREAMS"
+	case TypePad:
+		return "PAD"
 	}
 	return fmt.Sprintf("type 0x%02x", uint8(t))
 }

@@ -38,6 +38,7 @@ type pairing struct {
 	codeFile    string
 	streams     int    // 0 is auto
 	offers      uint64 // framing.Cap bits
+	bulk        bool   // see link.Config
 	stdinIsData bool
 }
 
@@ -107,7 +108,7 @@ func (c *connection) close() error {
 // other side.
 func (p pairing) connect(ctx context.Context, code link.Code, made bool, r renderer) (*connection, error) {
 	c := &connection{pairing: p}
-	c.config = link.Config{Role: p.role, Code: code, Timeout: p.timeout, RetryFor: p.retry, Capabilities: p.offers, Notify: r.linkEvent}
+	c.config = link.Config{Role: p.role, Code: code, Timeout: p.timeout, RetryFor: p.retry, Capabilities: p.offers, Bulk: p.bulk, Notify: r.linkEvent}
 	if p.dial != "" {
 		return c, c.meet(ctx, p.wait)
 	}

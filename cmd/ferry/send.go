@@ -53,6 +53,7 @@ func send(c *cli.Context, env *Env, chosen *selectionArgs) error {
 	if err != nil {
 		return err
 	}
+	pair.bulk = list.bulk && throttle.limit == nil && !c.Bool("dry-run")
 	stream := list.sources[0].Reader != nil
 	if pair.stdinIsData = stream || c.String("files-from") == "-"; pair.stdinIsData && pair.codeFile == "-" && !env.StdinTTY {
 		return usagef("send", "standard input is what is sent and cannot hold the code too: use %s or --code-file FILE", codeVariable)

@@ -23,7 +23,13 @@ type sourceList struct {
 	sources []transfer.Source
 	missing []missingSource
 	folder  bool // the last source looked at is a folder
+	// bulk: it is likely that much is sent. What is in a folder is not known yet.
+	bulk bool
+	size int64 // bytes of the files looked at
 }
+
+// bulkSize is how much content makes the little that Config.Bulk sends besides worth it.
+const bulkSize = 4 << 20 // bytes
 
 // add looks at one path. contents says that a folder stands for what is in it. A
 // path that is not there is noted and no error: the others are sent. A link is
@@ -47,6 +53,10 @@ func (l *sourceList) add(verb, path string, follow, contents bool) error {
 		return nil
 	}
 	l.folder = info.IsDir()
+	if info.Mode().IsRegular() {
+		l.size += info.Size()
+	}
+	l.bulk = l.bulk || l.folder || l.size >= bulkSize
 	if l.folder && contents {
 		l.sources = append(l.sources, transfer.Source{Source: tree.Source{Path: path, Contents: true}})
 		return nil

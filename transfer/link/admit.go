@@ -20,6 +20,7 @@ func (l *Listener) handle(s *slot) {
 		return
 	}
 	if err := l.admit(s, c); err != nil {
+		c.leave()
 		_ = s.conn.Close()
 		l.report(c, err)
 	}
@@ -53,6 +54,7 @@ func (l *Listener) greet(s *slot) (*channel, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.bulk = l.cfg.Bulk
 	l.slots.advance(s, stageTLS)
 	return c, s.conn.SetDeadline(s.born.Add(proofLimit))
 }

@@ -144,6 +144,7 @@ func (d *dialler) prove(conn net.Conn) (l *Link, confirmed bool, err error) {
 	if err != nil {
 		return nil, false, err
 	}
+	c.bulk = d.cfg.Bulk
 	p, err := newCodeProver(d.cfg.Code, d.cfg.Role, c.exporter)
 	if err != nil {
 		return nil, false, err

@@ -52,6 +52,7 @@ func dialHandshake(c *channel, hello framing.Hello, p prover) (peer framing.Hell
 	if err := c.send(framing.TypeHello, own.body); err != nil {
 		return peer, false, err
 	}
+	c.warm()
 	peer, theirs, err := readHello(c, hello.Role)
 	if err != nil {
 		return peer, false, err
@@ -105,6 +106,7 @@ func answerHello(c *channel, cfg *Config, peer framing.Hello, theirs helloBody, 
 	if err := c.send(framing.TypeHello, own.body); err != nil {
 		return macs{}, err
 	}
+	c.warm()
 	return m, nil
 }
 

@@ -153,6 +153,7 @@ func (l *Link) proveStream(ctx context.Context, conn net.Conn, hello framing.Hel
 	if err != nil {
 		return nil, err
 	}
+	c.bulk = l.cfg.Bulk
 	p, err := newSessionProver(l.secret, c.exporter)
 	if err != nil {
 		return nil, err

@@ -298,6 +298,9 @@ func (l *Link) adopt(c *channel) error {
 	if l.deep.Load() {
 		deepen(c.raw.Conn)
 	}
+	if l.cfg.Role == Receiver && c.trip() >= warmPath {
+		openWindow(c.raw.Conn)
+	}
 	c.raw.promote(l.pulse)
 	if l.seal {
 		return c.seal()

@@ -27,6 +27,9 @@ const (
 	// a stream keeps to be sent again. The kernel doubles it for what its own
 	// bookkeeping takes.
 	deepBuffer = 8 << 20
+	// wideWindow is what a slow start fills before the kernel has seen that it does,
+	// in bytes; half of tcp_rmem is the most that there is.
+	wideWindow = 4 << 20
 )
 
 // onSocket calls f with the file descriptor of c, if it has one.
@@ -91,6 +94,17 @@ func deepen(c net.Conn) (ok bool) {
 			unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, most) == nil
 	})
 	return ok
+}
+
+// openWindow has the kernel offer the other side of c a window of up to wideWindow
+// from the start. By itself it begins with 64 KiB, and may take three round trips to
+// see that more is wanted. Asking for a low-water mark makes room for it and leaves
+// the buffer's size to the kernel as before, which asking for a buffer does not.
+func openWindow(c net.Conn) {
+	onSocket(c, func(fd int) {
+		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVLOWAT, wideWindow)
+		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVLOWAT, 1)
+	})
 }
 
 // lastNumber is the last number in a file of the kernel's, 0 if there is none.

@@ -32,7 +32,7 @@ func newStream(l *Link, number int, c *channel) *Stream {
 }
 
 // Next returns the type of the next frame and the length of its body, which
-// framing.Limit bounds. Heartbeats are taken note of and passed over. An error
+// framing.Limit bounds. Heartbeats are taken note of and passed over, and so is PAD. An error
 // is an *Error and sticks; one that wraps io.EOF is the orderly end of the
 // other side's writing. A frame that breaks the rules does not end the link:
 // the caller may still tell the peer before it does.
@@ -43,7 +43,7 @@ func (s *Stream) Next() (framing.Type, int, error) {
 		if err != nil {
 			return 0, 0, s.readFailed(err)
 		}
-		s.bytes.says = t != framing.TypeHeartbeat && t != framing.TypeAck
+		s.bytes.says = t != framing.TypeHeartbeat && t != framing.TypeAck && t != framing.TypePad
 		switch t {
 		case framing.TypeHeartbeat:
 			if err := s.heartbeat(); err != nil {
@@ -51,6 +51,14 @@ func (s *Stream) Next() (framing.Type, int, error) {
 			}
 		case framing.TypeAck:
 			if err := s.acknowledged(); err != nil {
+				return 0, 0, s.readFailed(err)
+			}
+		case framing.TypePad:
+			b, err := s.r.Body()
+			if err == nil {
+				_, err = framing.ParsePad(b)
+			}
+			if err != nil {
 				return 0, 0, s.readFailed(err)
 			}
 		case framing.TypeHello, framing.TypeProof, framing.TypeRefuse, framing.TypeResume:

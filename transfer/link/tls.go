@@ -63,6 +63,9 @@ type channel struct {
 	sealed  *sealedConn   // in the place of tls once it is proven; nil: TLS stays
 	epoch   uint32        // of the link that it belongs to
 	rtt     time.Duration // of the proof, this side's work for it left out
+	shook   time.Duration // what the TLS handshake took
+	bulk    bool          // see Config.Bulk
+	pads    int           // PADs that came before the proof
 }
 
 // openChannel runs the TLS handshake on raw, whose deadline the caller has set.
@@ -72,7 +75,9 @@ func openChannel(raw *coalescer, conf *tls.Config, own side) (*channel, error) {
 		conn = tls.Server(raw, conf)
 	}
 	raw.handshake.Store(true)
+	began := time.Now()
 	err := conn.Handshake()
+	took := time.Since(began)
 	raw.handshake.Store(false)
 	if err != nil {
 		// The alert that says why is still in the buffer; the first error counts.
@@ -88,8 +93,8 @@ func openChannel(raw *coalescer, conf *tls.Config, own side) (*channel, error) {
 	if err != nil {
 		return nil, fmt.Errorf("TLS exporter: %w", err)
 	}
-	c := &channel{raw: raw, tls: conn, r: framing.NewReader(conn), w: framing.NewWriter(conn), exporter: exporter, side: own, reading: make(chan struct{}, 1)}
-	c.r.Restrict(framing.TypeHello, framing.TypeProof, framing.TypeRefuse)
+	c := &channel{raw: raw, tls: conn, r: framing.NewReader(conn), w: framing.NewWriter(conn), exporter: exporter, side: own, shook: took, reading: make(chan struct{}, 1)}
+	c.r.Restrict(framing.TypeHello, framing.TypeProof, framing.TypeRefuse, framing.TypePad)
 	return c, nil
 }
 
@@ -147,14 +152,15 @@ func (c *channel) send(t framing.Type, body []byte) error {
 	return c.raw.Flush()
 }
 
-// expect reads a frame that has to be of type t, or the peer's refusal. The
-// body is the caller's own.
+// expect reads a frame that has to be of type t, or the peer's refusal; PADs are
+// passed over. The body is the caller's own.
 func (c *channel) expect(t framing.Type) ([]byte, error) {
-	got, _, err := c.r.Next()
-	if err != nil {
-		return nil, err
+	got, body, err := c.next()
+	for ; err == nil && got == framing.TypePad; got, body, err = c.next() {
+		if err := c.padded(body); err != nil {
+			return nil, err
+		}
 	}
-	body, err := c.r.Body()
 	if err != nil {
 		return nil, err
 	}
@@ -169,6 +175,15 @@ func (c *channel) expect(t framing.Type) ([]byte, error) {
 		return nil, &Error{Code: m.Code, Remote: true, Op: "handshake"}
 	}
 	return nil, &framing.Error{Type: got, Code: framing.CodeProtocol, Err: errUnexpected}
+}
+
+func (c *channel) next() (framing.Type, []byte, error) {
+	got, _, err := c.r.Next()
+	if err != nil {
+		return 0, nil, err
+	}
+	body, err := c.r.Body()
+	return got, body, err
 }
 
 // refuse tells the peer why, as a fixed code. It is the last thing said, and
