@@ -100,7 +100,7 @@ type receiver struct {
 // destination stays the caller's to close.
 func Receive(ctx context.Context, l *link.Link, o ReceiveOptions) (Result, error) {
 	r := &receiver{link: l, opt: o, track: newTracker(o.Observer), dst: o.Destination}
-	l.AllowStreams(1) // until ACCEPT
+	l.AllowStreams(min(r.mostStreams(), earlyStreams)) // until ACCEPT
 	r.state.Store(uint32(framing.StateUser))
 	l.SetState(r.heartbeat)
 	err := r.readOffer(ctx)

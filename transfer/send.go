@@ -85,7 +85,7 @@ func Send(ctx context.Context, l *link.Link, o SendOptions) (Result, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	group, gctx := errgroup.WithContext(ctx)
-	l.AllowStreams(1) // until ACCEPT
+	l.AllowStreams(1) // until they are asked for
 	s := &sender{
 		link: l, opt: o, limit: newLimit(o.Limit.Rate()), track: newTracker(o.Observer),
 		dirs:     tree.NewDirs(openFolders),
@@ -169,19 +169,24 @@ func (s *sender) deliver(ctx context.Context, start starter, heard <-chan struct
 		return err
 	}
 	s.track.enter(PhaseOffering)
-	if err := s.offer(); err != nil {
+	content, err := s.offer()
+	if err != nil {
 		return err
 	}
+	early := s.openEarly(content)
 	start(s.walk)
 	select {
 	case <-s.accepted:
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+	most, fixed := s.agreedStreams()
+	if early > most {
+		s.opener.ask(most)
+	}
 	s.track.begin()
 	s.track.enter(PhaseScanning)
 	s.state.Store(uint32(framing.StateSending))
-	var err error
 	if s.press, err = newCompressor(s.link, s.opt.Compress, s.limit.Rate() == 0); err != nil {
 		return err
 	}
@@ -195,7 +200,6 @@ func (s *sender) deliver(ctx context.Context, start starter, heard <-chan struct
 	for range 2 {
 		start(s.checkLoop)
 	}
-	most, fixed := s.agreedStreams()
 	start(func(ctx context.Context) error { return s.writers(ctx, start, most, heard) })
 	start(func(ctx context.Context) error { return s.widen(ctx, most, fixed, heard) })
 	return nil

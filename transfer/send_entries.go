@@ -14,6 +14,9 @@ import (
 	"ferry/transfer/tree"
 )
 
+// warmBytes is from how much content on the path is warmed for it.
+const warmBytes = 4 << 20
+
 // outEntry is an entry between its announcement and its DONE or FAULT.
 type outEntry struct {
 	item   *tree.Item
@@ -33,8 +36,9 @@ type outEntry struct {
 	stop   func()          // of a stream that is being read: ends it
 }
 
-// offer sends OFFER: the named items, with sizes where one look tells them.
-func (s *sender) offer() error {
+// offer sends OFFER: the named items, with sizes where one look tells them. It
+// returns how much content is offered, -1 where that is not known yet.
+func (s *sender) offer() (content int64, err error) {
 	o := framing.Offer{Items: uint64(len(s.opt.Sources)), RetrySeconds: retrySeconds(s.link), Exact: true}
 	if s.opt.Checksum {
 		o.Flags |= framing.FlagChecksum
@@ -90,8 +94,11 @@ func (s *sender) offer() error {
 	event.Items, event.Bytes, event.Exact = int64(o.Items), int64(o.Bytes), o.Exact
 	event.Peer, _, _ = s.link.Peer()
 	s.track.tell(Offered{event})
+	if content = event.Bytes; !o.Exact {
+		content = -1
+	}
 	// Not flushed: the first ENTRY frame goes with it.
-	return linkError("sending the offer", s.link.Stream(0).Send(false, framing.TypeOffer, o.Append(nil)))
+	return content, linkError("sending the offer", s.link.Stream(0).Send(false, framing.TypeOffer, o.Append(nil)))
 }
 
 // walk announces every item, at most as far ahead as the receiver's window
@@ -158,7 +165,23 @@ func (s *sender) walk(ctx context.Context) error {
 		end.Bytes = uint64(p.Total)
 	})
 	end.Files = uint64(b.files)
-	return linkError("sending the totals", s.link.Stream(0).Send(true, framing.TypeEnd, end.Append(nil)))
+	if err := s.link.Stream(0).Send(true, framing.TypeEnd, end.Append(nil)); err != nil {
+		return linkError("sending the totals", err)
+	}
+	if end.Bytes < warmBytes || s.isAccepted() {
+		return nil
+	}
+	return linkError("waiting for the answer", s.link.Warm())
+}
+
+// isAccepted tells whether ACCEPT came.
+func (s *sender) isAccepted() bool {
+	select {
+	case <-s.accepted:
+		return true
+	default:
+		return false
+	}
 }
 
 // entryBatchWriter gathers ENTRY records. Used by walk alone.

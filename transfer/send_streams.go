@@ -23,6 +23,18 @@ func (s *sender) agreedStreams() (most int, fixed bool) {
 	return most, fixed
 }
 
+// openEarly has the second stream of a long path opened while the other side thinks
+// about the offer, and returns how many there will be then. Asking for it with the
+// first data would have it come up to speed three round trips later.
+func (s *sender) openEarly(content int64) int {
+	look := pathLook{left: content}
+	if s.opt.Streams > 0 || s.opt.DryRun || !look.enough() || !s.link.Dialled() || s.link.Stream(0).Path().MinRTT < longPath {
+		return 1
+	}
+	s.opener.ask(earlyStreams)
+	return earlyStreams
+}
+
 // writers starts a writer for each of the first most streams, as they come.
 func (s *sender) writers(ctx context.Context, start starter, most int, over <-chan struct{}) error {
 	return eachStream(ctx, s.link, 0, over, func(i int) error {

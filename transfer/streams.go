@@ -14,6 +14,10 @@ import (
 // anyStreams in ACCEPT leaves the number of streams to the sender.
 const anyStreams = 1<<16 - 1
 
+// earlyStreams is how many streams there may be before ACCEPT, where both sides
+// allow as many.
+const earlyStreams = 2
+
 // The pauses between two tries to open streams that could not be opened: what
 // forbids them, as a firewall does, most often forbids them for good.
 const (
@@ -104,17 +108,21 @@ func (o *opener) run(parent context.Context, over <-chan struct{}) error {
 
 // allowStreams lets the sender have streams, and returns what ACCEPT says of it.
 func (r *receiver) allowStreams() uint16 {
-	n := streamsOf(r.opt.Streams)
-	said := uint16(n)
-	switch {
-	case r.opt.Output != nil: // in order, so on one
-		n, said = 1, 1
-	case r.opt.Streams == 0:
-		said = anyStreams
-	}
+	n := r.mostStreams()
 	r.link.AllowStreams(n)
 	r.streams.Store(int32(n))
-	return said
+	if r.opt.Streams == 0 && r.opt.Output == nil {
+		return anyStreams
+	}
+	return uint16(n)
+}
+
+// mostStreams is how many streams this side allows.
+func (r *receiver) mostStreams() int {
+	if r.opt.Output != nil {
+		return 1 // in order
+	}
+	return streamsOf(r.opt.Streams)
 }
 
 // onStreams takes STREAMS: a sender that listens asks for streams to be opened.

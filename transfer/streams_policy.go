@@ -81,6 +81,7 @@ type breadth struct {
 	streams int // asked for
 	done    bool
 
+	looked   bool          // ever
 	seen     time.Duration // when the last look was
 	least    time.Duration // the shortest round trip
 	arrived  []uint64      // of each stream, at the last look
@@ -353,10 +354,10 @@ func (b *breadth) take(l pathLook) (queue time.Duration) {
 		b.here = 0 // what was lost fills the buffer too
 	}
 	b.bytes += bytes
-	since := l.at - b.seen
-	b.seen = l.at
-	if since <= 0 || active == 0 {
-		return queue
+	since, first := l.at-b.seen, !b.looked
+	b.seen, b.looked = l.at, true
+	if since <= 0 || active == 0 || first {
+		return queue // what came before the first look took a time that is not known
 	}
 	var share float64
 	if b.isCalm(queue) {

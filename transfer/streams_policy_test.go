@@ -129,6 +129,23 @@ func TestBreadth(t *testing.T) {
 	}
 }
 
+// What came before the first look says nothing about the rate: buffers that are too
+// small are seen at once, also where there is not much left to be sent.
+func TestBreadthFirstLook(t *testing.T) {
+	b := newBreadth(1, 16)
+	path := link.Path{Known: true, MinRTT: 80 * time.Millisecond, RTT: 80 * time.Millisecond, Arrived: 80_000}
+	at := 40 * time.Nanosecond
+	for range 12 {
+		if b.next(pathLook{at: at, paths: []link.Path{path}, left: 100 << 20, sending: 1}).deepen {
+			return
+		}
+		at += pathTick
+		path.Arrived += 1_000_000
+		path.HeldHere += pathTick * 6 / 10
+	}
+	t.Error("buffers that held a stream up for half a second were not made deeper")
+}
+
 // Streams that were asked for and do not come are no reason for more, and a new
 // connection, whose counters begin again, is none either.
 func TestBreadthWaitsForItsStreams(t *testing.T) {

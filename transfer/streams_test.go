@@ -232,12 +232,18 @@ func takeChunks(p *peer, stream int, whole chan<- int) {
 	}
 }
 
-// A sender gets no stream before its offer is accepted, and none beyond those
-// that it may have.
+// A sender gets no stream beyond those that it may have, and one besides the first
+// at the most before its offer is accepted.
 func TestStreamsThatAreNotAllowed(t *testing.T) {
+	for _, allowed := range []int{1, 2, 3} {
+		t.Run(fmt.Sprint(allowed), func(t *testing.T) { streamsNotAllowed(t, allowed) })
+	}
+}
+
+func streamsNotAllowed(t *testing.T, allowed int) {
 	asked, tried := make(chan struct{}), make(chan struct{})
 	_, _, _, err := hostile(t, victim{options: func(o *transfer.ReceiveOptions) {
-		o.Streams = 2
+		o.Streams = allowed
 		o.Accept = func(context.Context, transfer.Offer) error {
 			close(asked)
 			<-tried
@@ -252,14 +258,19 @@ func TestStreamsThatAreNotAllowed(t *testing.T) {
 				t.Errorf("%s: %v", what, err)
 			}
 		}
-		refused("a stream before ACCEPT", 2)
+		refused("a stream too many before ACCEPT", min(allowed, 2)+1)
+		if allowed > 1 {
+			if err := p.l.Grow(p.t.Context(), 2); err != nil {
+				t.Errorf("a stream that is allowed before ACCEPT: %v", err)
+			}
+		}
 		close(tried)
 		p.entries(1, file(0, "f", 3))
 		p.until(framing.TypeWant)
-		if err := p.l.Grow(p.t.Context(), 2); err != nil {
+		if err := p.l.Grow(p.t.Context(), allowed); err != nil {
 			t.Errorf("a stream that is allowed: %v", err)
 		}
-		refused("one too many", 3)
+		refused("one too many", allowed+1)
 		p.pack(packed(1, "abc"))
 		p.end(1)
 	})

@@ -1,0 +1,130 @@
+package transfer_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net"
+	"path/filepath"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"ferry/transfer"
+	"ferry/transfer/link"
+)
+
+// latent is a connection on which everything arrives half a round trip later.
+type latent struct {
+	net.Conn
+	half  time.Duration
+	queue chan late
+	gone  chan struct{}
+	once  *sync.Once
+}
+
+type late struct {
+	at time.Time
+	b  []byte
+}
+
+func delayed(c net.Conn, trip time.Duration) latent {
+	l := latent{c, trip / 2, make(chan late, 100_000), make(chan struct{}), new(sync.Once)}
+	go func() { // ends with the connection
+		for {
+			select {
+			case next := <-l.queue:
+				select {
+				case <-time.After(time.Until(next.at)):
+				case <-l.gone:
+					return
+				}
+				if _, err := c.Write(next.b); err != nil {
+					return
+				}
+			case <-l.gone:
+				return
+			}
+		}
+	}()
+	return l
+}
+
+func (l latent) Write(b []byte) (int, error) {
+	l.queue <- late{time.Now().Add(l.half), bytes.Clone(b)}
+	return len(b), nil
+}
+
+func (l latent) Close() error {
+	l.once.Do(func() { close(l.gone) })
+	return l.Conn.Close()
+}
+
+// The second stream of a long path is opened while the receiver thinks about the
+// offer, if both sides and the size of it allow that.
+func TestEarlyStream(t *testing.T) {
+	for name, c := range map[string]struct {
+		trip           time.Duration
+		size           int
+		sends, accepts int // --streams
+		asked, end     int // streams at the question, and in the end
+	}{
+		"a long path":               {120 * time.Millisecond, 9 << 20, 0, 0, 2, 2},
+		"a short path":              {10 * time.Millisecond, 9 << 20, 0, 0, 1, 1},
+		"little to send":            {120 * time.Millisecond, 1 << 20, 0, 0, 1, 1},
+		"a sender that wants one":   {120 * time.Millisecond, 9 << 20, 1, 0, 1, 1},
+		"a receiver that wants one": {120 * time.Millisecond, 9 << 20, 0, 1, 1, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				src := filepath.Join(t.TempDir(), "f")
+				write(t, src, c.size, 1)
+				code, err := link.GenerateCode()
+				if err != nil {
+					t.Fatal(err)
+				}
+				p := pipes{make(chan net.Conn), make(chan struct{})}
+				listener, err := link.Serve(p, link.Config{Role: link.Receiver, Code: code})
+				if err != nil {
+					t.Fatal(err)
+				}
+				connect := func(context.Context, string) (net.Conn, error) {
+					a, b := net.Pipe()
+					p.conns <- delayed(b, c.trip)
+					return delayed(a, c.trip), nil
+				}
+				a, err := link.Dial(t.Context(), "far:1", link.Config{Role: link.Sender, Bulk: true, Code: code, Connect: connect}, time.Minute)
+				if err != nil {
+					t.Fatal(err)
+				}
+				b, err := listener.Accept(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				d, err := transfer.NewFolder(t.TempDir(), transfer.FolderOptions{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				var asked int
+				accept := func(context.Context, transfer.Offer) error {
+					time.Sleep(time.Minute) // a person thinks, in the time of the bubble
+					asked = b.NumStreams()
+					return nil
+				}
+				received := make(chan error, 1)
+				go func() {
+					_, err := transfer.Receive(t.Context(), b, transfer.ReceiveOptions{Destination: d, Accept: accept, Streams: c.accepts})
+					received <- err
+				}()
+				res, err := transfer.Send(t.Context(), a, transfer.SendOptions{Sources: named(src), Streams: c.sends})
+				if err := errors.Join(err, <-received, d.Close(), listener.Close()); err != nil {
+					t.Error(err)
+				}
+				if asked != c.asked || res.Streams != c.end {
+					t.Errorf("%d streams at the question and %d in the end, want %d and %d", asked, res.Streams, c.asked, c.end)
+				}
+			})
+		})
+	}
+}
