@@ -181,9 +181,6 @@ func (s *sender) deliver(ctx context.Context, start starter, heard <-chan struct
 		return context.Cause(ctx)
 	}
 	most, fixed := s.agreedStreams()
-	if early > most {
-		s.opener.ask(most)
-	}
 	s.track.begin()
 	s.track.enter(PhaseScanning)
 	s.state.Store(uint32(framing.StateSending))
@@ -201,7 +198,7 @@ func (s *sender) deliver(ctx context.Context, start starter, heard <-chan struct
 		start(s.checkLoop)
 	}
 	start(func(ctx context.Context) error { return s.writers(ctx, start, most, heard) })
-	start(func(ctx context.Context) error { return s.widen(ctx, most, fixed, heard) })
+	start(func(ctx context.Context) error { return s.widen(ctx, min(early, most), most, fixed, heard) })
 	return nil
 }
 

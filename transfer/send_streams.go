@@ -31,7 +31,7 @@ func (s *sender) openEarly(content int64) int {
 	if s.opt.Streams > 0 || s.opt.DryRun || !look.enough() || !s.link.Dialled() || s.link.Stream(0).Path().MinRTT < longPath {
 		return 1
 	}
-	s.opener.ask(earlyStreams)
+	s.opener.ask(streamWish{earlyStreams, true})
 	return earlyStreams
 }
 
@@ -54,7 +54,7 @@ func (s *sender) writers(ctx context.Context, start starter, most int, over <-ch
 // askStreams has the link brought to n streams, by whichever side dialled.
 func (s *sender) askStreams(n int) error {
 	if s.link.Dialled() {
-		s.opener.ask(n)
+		s.opener.ask(streamWish{streams: n})
 		return nil
 	}
 	s.link.AllowStreams(n)
@@ -75,9 +75,8 @@ func (s *sender) readMore(stream int) error {
 }
 
 // widen sees to it that there are as many streams as the path needs, until over is
-// closed.
-func (s *sender) widen(ctx context.Context, most int, fixed bool, over <-chan struct{}) error {
-	first := 1
+// closed. first were asked for by now.
+func (s *sender) widen(ctx context.Context, first, most int, fixed bool, over <-chan struct{}) error {
 	if fixed {
 		first = most
 	}

@@ -58,14 +58,21 @@ func eachStream(ctx context.Context, l *link.Link, first int, over <-chan struct
 // is joined again.
 type opener struct {
 	link *link.Link
-	want chan int // capacity 1: how many there should be
+	want chan streamWish // capacity 1
 }
 
-func newOpener(l *link.Link) *opener { return &opener{link: l, want: make(chan int, 1)} }
+// streamWish is how many streams there should be. A stream that is asked for early
+// may be refused, and is not tried again then.
+type streamWish struct {
+	streams int
+	early   bool
+}
+
+func newOpener(l *link.Link) *opener { return &opener{link: l, want: make(chan streamWish, 1)} }
 
 // ask has the opener bring the link to n streams; the last word counts. One
 // goroutine calls it.
-func (o *opener) ask(n int) {
+func (o *opener) ask(n streamWish) {
 	select {
 	case <-o.want:
 	default:
@@ -88,7 +95,8 @@ func (o *opener) run(parent context.Context, over <-chan struct{}) error {
 	})
 	defer watch.Wait()
 	defer stop()
-	n, pause := 0, firstOpenPause
+	var n streamWish
+	pause := firstOpenPause
 	retry := time.NewTimer(pause)
 	defer retry.Stop()
 	for {
@@ -99,7 +107,11 @@ func (o *opener) run(parent context.Context, over <-chan struct{}) error {
 		case <-ctx.Done():
 			return context.Cause(parent)
 		}
-		if o.link.NumStreams() < n && o.link.Grow(ctx, n) != nil {
+		switch {
+		case o.link.NumStreams() >= n.streams || o.link.Grow(ctx, n.streams) == nil:
+		case n.early:
+			n = streamWish{}
+		default:
 			retry.Reset(pause)
 			pause = min(2*pause, longestOpenPause)
 		}
@@ -135,7 +147,7 @@ func (r *receiver) onStreams(body []byte) error {
 		return violation("STREAMS for %d, after %d and of at most %d", m.Count, r.opened, most)
 	}
 	r.opened = int(m.Count)
-	r.opener.ask(r.opened)
+	r.opener.ask(streamWish{streams: r.opened})
 	return nil
 }
 

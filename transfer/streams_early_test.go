@@ -7,6 +7,7 @@ import (
 	"net"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -84,8 +85,13 @@ func TestEarlyStream(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
+				var dropped atomic.Int32
 				p := pipes{make(chan net.Conn), make(chan struct{})}
-				listener, err := link.Serve(p, link.Config{Role: link.Receiver, Code: code})
+				listener, err := link.Serve(p, link.Config{Role: link.Receiver, Code: code, Notify: func(e link.Event) {
+					if e.Kind == link.EventBroken {
+						dropped.Add(1)
+					}
+				}})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -123,6 +129,9 @@ func TestEarlyStream(t *testing.T) {
 				}
 				if asked != c.asked || res.Streams != c.end {
 					t.Errorf("%d streams at the question and %d in the end, want %d and %d", asked, res.Streams, c.asked, c.end)
+				}
+				if n := dropped.Load(); n > 3 {
+					t.Errorf("%d connections were refused while a person thought", n)
 				}
 			})
 		})

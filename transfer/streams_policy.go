@@ -122,7 +122,9 @@ type pathLook struct {
 
 // newBreadth starts with so many streams, of which some may be on their way, and
 // never asks for more than most. Losses are resisted in any case.
-func newBreadth(streams, most int) *breadth { return &breadth{most: most, streams: streams} }
+func newBreadth(streams, most int) *breadth {
+	return &breadth{most: most, streams: streams, awaiting: streams > 1}
+}
 
 // change is what the policy asks for.
 type change struct {

@@ -129,6 +129,27 @@ func TestBreadth(t *testing.T) {
 	}
 }
 
+// Streams that were opened early are not asked for again, and more than they are if
+// buffers are too small for them too.
+func TestBreadthBeginsWithTwo(t *testing.T) {
+	b := newBreadth(2, 16)
+	path := link.Path{Known: true, MinRTT: 99 * time.Millisecond, RTT: 99 * time.Millisecond}
+	paths := []link.Path{path, path}
+	for at := pathTick; at < 10*time.Second; at += pathTick {
+		for i := range paths {
+			paths[i].Arrived += 100_000
+			paths[i].Held += pathTick * 6 / 10
+		}
+		if c := b.next(pathLook{at: at, paths: paths, left: -1, sending: 2}); c.streams > 0 {
+			if c.streams != 4 {
+				t.Errorf("%d streams after two", c.streams)
+			}
+			return
+		}
+	}
+	t.Error("nothing was asked for")
+}
+
 // What came before the first look says nothing about the rate: buffers that are too
 // small are seen at once, also where there is not much left to be sent.
 func TestBreadthFirstLook(t *testing.T) {

@@ -20,7 +20,7 @@ func (l *Listener) handle(s *slot) {
 		return
 	}
 	if err := l.admit(s, c); err != nil {
-		c.leave()
+		c.leave(s.born.Add(proofLimit))
 		_ = s.conn.Close()
 		l.report(c, err)
 	}
@@ -54,7 +54,6 @@ func (l *Listener) greet(s *slot) (*channel, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.bulk = l.cfg.Bulk
 	l.slots.advance(s, stageTLS)
 	return c, s.conn.SetDeadline(s.born.Add(proofLimit))
 }
@@ -141,7 +140,7 @@ func (l *Listener) admitPeer(s *slot, c *channel, peer framing.Hello, theirs hel
 	answered := time.Now()
 	got, err := readProof(c)
 	if err != nil {
-		return err
+		return c.refuseViolation(err)
 	}
 	c.rtt = time.Since(answered)
 	if err := l.judge(got, m); err != nil {
@@ -259,7 +258,7 @@ func (l *Listener) admitJoin(s *slot, c *channel, peer framing.Hello, theirs hel
 	}
 	got, err := readProof(c)
 	if err != nil {
-		return err
+		return c.refuseViolation(err)
 	}
 	if !hmac.Equal(got[:], m.dialler[:]) {
 		return l.turnAway(c, framing.CodeCodeRefused, errMAC)

@@ -106,6 +106,7 @@ func answerHello(c *channel, cfg *Config, peer framing.Hello, theirs helloBody, 
 	if err := c.send(framing.TypeHello, own.body); err != nil {
 		return macs{}, err
 	}
+	c.bulk = cfg.Bulk && warmed(peer)
 	c.warm()
 	return m, nil
 }

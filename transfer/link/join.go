@@ -153,7 +153,7 @@ func (l *Link) proveStream(ctx context.Context, conn net.Conn, hello framing.Hel
 	if err != nil {
 		return nil, err
 	}
-	c.bulk = l.cfg.Bulk
+	c.bulk = l.cfg.Bulk && warmed(hello)
 	p, err := newSessionProver(l.secret, c.exporter)
 	if err != nil {
 		return nil, err

@@ -152,11 +152,11 @@ func (c *channel) send(t framing.Type, body []byte) error {
 	return c.raw.Flush()
 }
 
-// expect reads a frame that has to be of type t, or the peer's refusal; PADs are
-// passed over. The body is the caller's own.
+// expect reads a frame that has to be of type t, or the peer's refusal; PADs before
+// PROOF are passed over. The body is the caller's own.
 func (c *channel) expect(t framing.Type) ([]byte, error) {
 	got, body, err := c.next()
-	for ; err == nil && got == framing.TypePad; got, body, err = c.next() {
+	for ; err == nil && got == framing.TypePad && t == framing.TypeProof; got, body, err = c.next() {
 		if err := c.padded(body); err != nil {
 			return nil, err
 		}
@@ -184,6 +184,14 @@ func (c *channel) next() (framing.Type, []byte, error) {
 	}
 	body, err := c.r.Body()
 	return got, body, err
+}
+
+// refuseViolation refuses a peer that broke a rule, and returns err.
+func (c *channel) refuseViolation(err error) error {
+	if code := codeOf(err); code == framing.CodeProtocol {
+		c.refuse(code)
+	}
+	return err
 }
 
 // refuse tells the peer why, as a fixed code. It is the last thing said, and

@@ -14,6 +14,9 @@ import (
 const (
 	// warmPath is the round trip from which that is worth something.
 	warmPath = 20 * time.Millisecond
+	// slowLine: a TLS handshake, some 3 KB, takes so many round trips only where the
+	// line is slow; there PROOF would come behind seconds of PAD.
+	slowLine = 2
 	// ladderPads fill the flight of HELLO and most of the next one, of 20 segments:
 	// PROOF has to fit in.
 	ladderPads = 9
@@ -25,11 +28,17 @@ const (
 	maxPads = 16
 )
 
+// warmed tells whether the connection that hello is for may be warmed: the first one
+// and the one that is opened beside it early. Where many are opened at once, or a
+// path was just lost, each would hold up the others.
+func warmed(hello framing.Hello) bool { return hello.Epoch == 0 && hello.Stream <= 1 }
+
 // warm fills the flight behind our HELLO. Each PAD goes out by itself: a
 // connection without proof has little memory. That one cannot be sent is seen by
 // the next read, which may still find out why.
 func (c *channel) warm() {
-	if !c.bulk || c.trip() < warmPath {
+	trip := c.trip()
+	if !c.bulk || trip < warmPath || c.shook > slowLine*trip {
 		return
 	}
 	pad := framing.Pad{Bytes: framing.MaxPad}
@@ -68,10 +77,14 @@ func (l *Link) Warm() error {
 
 // leave takes in what a dialler that was refused sent behind its HELLO: a connection
 // that is closed with something unread is reset, and on some systems the refusal is
-// lost with it.
-func (c *channel) leave() {
+// lost with it. It ends at the latest with the time that the proof has.
+func (c *channel) leave(until time.Time) {
 	trip := c.trip()
-	if trip < warmPath || c.raw.SetReadDeadline(time.Now().Add(min(2*trip, longestLeave))) != nil {
+	end := time.Now().Add(min(2*trip, longestLeave))
+	if end.After(until) {
+		end = until
+	}
+	if trip < warmPath || c.raw.SetReadDeadline(end) != nil {
 		return
 	}
 	_, _ = io.CopyN(io.Discard, c.raw.Conn, maxPads*2*int64(framing.MaxPad))
