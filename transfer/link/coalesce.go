@@ -57,7 +57,16 @@ type coalescer struct {
 	// bulky: what is read belongs to a long sealed record, of which none is handed
 	// on before all of it is there.
 	bulky bool
+	// partial: what is read is the rest of a sealed record, whose length is not known
+	// to be true before all of it is there. If it is not, then what keeps the link alive
+	// disappears in it: so less than dripLeast of it is no sign of life.
+	partial bool
+	drip    int // bytes of it since the last sign of life
 }
+
+// dripLeast is what comes within seconds over any line that is of use, in bytes, and
+// not within minutes of heartbeats.
+const dripLeast = 4 << 10
 
 func newCoalescer(c net.Conn) *coalescer {
 	raw := &coalescer{Conn: c, in: make([]byte, strangerBuffer)}
@@ -133,7 +142,23 @@ func cut(err error) error {
 
 func (c *coalescer) heard(n int) {
 	c.traffic.Load().Add(int64(n))
-	if c.pulse != nil {
+	if c.pulse == nil {
+		return
+	}
+	if c.partial {
+		if c.drip += n; c.drip < dripLeast {
+			return
+		}
+	}
+	c.drip = 0
+	c.pulse.touch()
+}
+
+// complete says that a record has come to its end.
+func (c *coalescer) complete() {
+	c.partial = false
+	if c.drip > 0 {
+		c.drip = 0
 		c.pulse.touch()
 	}
 }

@@ -2,6 +2,7 @@ package link
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"io"
 	"net"
@@ -372,4 +373,33 @@ func TestFlush(t *testing.T) {
 		closeBoth(t, a, b)
 		_ = l.Close()
 	})
+}
+
+// A record that says that it is longer than it is swallows the heartbeats behind it.
+// They are no sign of life then: the link is lost as soon as one that is silent.
+func TestWrongLengthIsNoticed(t *testing.T) {
+	for _, length := range []uint32{600, 70_000} {
+		synctest.Test(t, func(t *testing.T) {
+			a, b, err := Pipe(Config{Role: Sender}, Config{Role: Receiver})
+			if err != nil {
+				t.Fatal(err)
+			}
+			c := a.Stream(0).bytes.conn()
+			forge := func(out []byte) ([]byte, error) { return binary.BigEndian.AppendUint32(out, length), nil }
+			if err := errors.Join(c.raw.appendRecord(4, forge), c.raw.Flush()); err != nil {
+				t.Fatal(err)
+			}
+			aEnd := read(a, 0)
+			began := time.Now()
+			if typ, n, err := b.Stream(0).Next(); err == nil {
+				t.Fatalf("%v of %d bytes", typ, n)
+			}
+			if took := time.Since(began); took > DefaultTimeout+2*heartbeat {
+				t.Errorf("noticed after %v", took)
+			}
+			_ = b.Close()
+			<-aEnd
+			_ = a.Close()
+		})
+	}
 }

@@ -207,12 +207,13 @@ func (s *sealedConn) record() ([]byte, error) {
 		return nil, s.rerr
 	}
 	// At 1 KB/s a record takes minutes, and is no stall.
-	s.raw.bulky = n > readSlack
+	s.raw.bulky, s.raw.partial = n > readSlack, true
 	record, err := s.raw.want(sealedHead + int(n))
 	s.raw.bulky = false
 	if err != nil {
 		return nil, err
 	}
+	s.raw.complete()
 	s.raw.start += len(record)
 	return record, nil
 }
