@@ -14,8 +14,9 @@ import (
 	"ferry/transfer/tree"
 )
 
-// warmBytes is from how much content on the path is warmed for it.
-const warmBytes = 4 << 20
+// BulkSize is from how much content on link.Config.Bulk is worth what it sends
+// besides, in bytes.
+const BulkSize = 4 << 20
 
 // outEntry is an entry between its announcement and its DONE or FAULT.
 type outEntry struct {
@@ -168,7 +169,7 @@ func (s *sender) walk(ctx context.Context) error {
 	if err := s.link.Stream(0).Send(true, framing.TypeEnd, end.Append(nil)); err != nil {
 		return linkError("sending the totals", err)
 	}
-	if end.Bytes < warmBytes || s.isAccepted() {
+	if end.Bytes < BulkSize || s.isAccepted() {
 		return nil
 	}
 	return linkError("waiting for the answer", s.link.Warm())

@@ -75,7 +75,8 @@ func (s *sender) readMore(stream int) error {
 }
 
 // widen sees to it that there are as many streams as the path needs, until over is
-// closed. first were asked for by now.
+// closed. first may have been asked for early; what of them is not there yet is asked
+// for again, and tried for as long as the delivery lasts.
 func (s *sender) widen(ctx context.Context, first, most int, fixed bool, over <-chan struct{}) error {
 	if fixed {
 		first = most

@@ -190,10 +190,11 @@ func (c creeping) Close() error {
 	return c.Conn.Close()
 }
 
-// pipes listens for creeping connections.
+// pipes listens for connections that are not like memory.
 type pipes struct {
 	conns  chan net.Conn
 	closed chan struct{}
+	wrap   func(net.Conn) net.Conn // makes an end what it is to be
 }
 
 func (p pipes) Accept() (net.Conn, error) {
@@ -209,8 +210,29 @@ func (p pipes) Addr() net.Addr { return &net.TCPAddr{} }
 
 func (p pipes) connect(context.Context, string) (net.Conn, error) {
 	a, b := net.Pipe()
-	p.conns <- creep(b)
-	return creep(a), nil
+	p.conns <- p.wrap(b)
+	return p.wrap(a), nil
+}
+
+// linkOver makes a link over connections that wrap makes.
+func linkOver(t *testing.T, near, far link.Config, wrap func(net.Conn) net.Conn) (a, b *link.Link, listener *link.Listener) {
+	t.Helper()
+	code, err := link.GenerateCode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := pipes{make(chan net.Conn), make(chan struct{}), wrap}
+	near.Code, far.Code, near.Connect = code, code, p.connect
+	if listener, err = link.Serve(p, far); err != nil {
+		t.Fatal(err)
+	}
+	if a, err = link.Dial(t.Context(), "far:1", near, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	if b, err = listener.Accept(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return a, b, listener
 }
 
 // Over a link of 1 KB/s one piece of a chunk takes longer than nothing may move.
@@ -218,23 +240,7 @@ func TestSlowestLinkIsAlive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		src := filepath.Join(t.TempDir(), "f")
 		write(t, src, 1200<<10, 1)
-		code, err := link.GenerateCode()
-		if err != nil {
-			t.Fatal(err)
-		}
-		p := pipes{make(chan net.Conn), make(chan struct{})}
-		listener, err := link.Serve(p, link.Config{Role: link.Receiver, Code: code})
-		if err != nil {
-			t.Fatal(err)
-		}
-		a, err := link.Dial(t.Context(), "slow:1", link.Config{Role: link.Sender, Code: code, Connect: p.connect}, time.Minute)
-		if err != nil {
-			t.Fatal(err)
-		}
-		b, err := listener.Accept(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
+		a, b, listener := linkOver(t, link.Config{Role: link.Sender}, link.Config{Role: link.Receiver}, func(c net.Conn) net.Conn { return creep(c) })
 		d, err := transfer.NewFolder(t.TempDir(), transfer.FolderOptions{})
 		if err != nil {
 			t.Fatal(err)

@@ -70,14 +70,14 @@ type streamWish struct {
 
 func newOpener(l *link.Link) *opener { return &opener{link: l, want: make(chan streamWish, 1)} }
 
-// ask has the opener bring the link to n streams; the last word counts. One
-// goroutine calls it.
-func (o *opener) ask(n streamWish) {
+// ask has the opener bring the link to so many streams; the last word counts. One
+// goroutine at a time calls it.
+func (o *opener) ask(w streamWish) {
 	select {
 	case <-o.want:
 	default:
 	}
-	o.want <- n
+	o.want <- w
 }
 
 // run opens what is asked for until over is closed. A stream that could not be
@@ -95,22 +95,22 @@ func (o *opener) run(parent context.Context, over <-chan struct{}) error {
 	})
 	defer watch.Wait()
 	defer stop()
-	var n streamWish
+	var w streamWish
 	pause := firstOpenPause
 	retry := time.NewTimer(pause)
 	defer retry.Stop()
 	for {
 		select {
-		case n = <-o.want:
+		case w = <-o.want:
 			pause = firstOpenPause
 		case <-retry.C:
 		case <-ctx.Done():
 			return context.Cause(parent)
 		}
 		switch {
-		case o.link.NumStreams() >= n.streams || o.link.Grow(ctx, n.streams) == nil:
-		case n.early:
-			n = streamWish{}
+		case o.link.NumStreams() >= w.streams || o.link.Grow(ctx, w.streams) == nil:
+		case w.early:
+			w = streamWish{}
 		default:
 			retry.Reset(pause)
 			pause = min(2*pause, longestOpenPause)

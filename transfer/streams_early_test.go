@@ -81,33 +81,14 @@ func TestEarlyStream(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				src := filepath.Join(t.TempDir(), "f")
 				write(t, src, c.size, 1)
-				code, err := link.GenerateCode()
-				if err != nil {
-					t.Fatal(err)
-				}
 				var dropped atomic.Int32
-				p := pipes{make(chan net.Conn), make(chan struct{})}
-				listener, err := link.Serve(p, link.Config{Role: link.Receiver, Code: code, Notify: func(e link.Event) {
+				near := link.Config{Role: link.Sender, Bulk: true}
+				far := link.Config{Role: link.Receiver, Notify: func(e link.Event) {
 					if e.Kind == link.EventBroken {
 						dropped.Add(1)
 					}
-				}})
-				if err != nil {
-					t.Fatal(err)
-				}
-				connect := func(context.Context, string) (net.Conn, error) {
-					a, b := net.Pipe()
-					p.conns <- delayed(b, c.trip)
-					return delayed(a, c.trip), nil
-				}
-				a, err := link.Dial(t.Context(), "far:1", link.Config{Role: link.Sender, Bulk: true, Code: code, Connect: connect}, time.Minute)
-				if err != nil {
-					t.Fatal(err)
-				}
-				b, err := listener.Accept(t.Context())
-				if err != nil {
-					t.Fatal(err)
-				}
+				}}
+				a, b, listener := linkOver(t, near, far, func(conn net.Conn) net.Conn { return delayed(conn, c.trip) })
 				d, err := transfer.NewFolder(t.TempDir(), transfer.FolderOptions{})
 				if err != nil {
 					t.Fatal(err)

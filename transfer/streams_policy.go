@@ -81,7 +81,6 @@ type breadth struct {
 	streams int // asked for
 	done    bool
 
-	looked   bool          // ever
 	seen     time.Duration // when the last look was
 	least    time.Duration // the shortest round trip
 	arrived  []uint64      // of each stream, at the last look
@@ -311,6 +310,7 @@ func (b *breadth) begin(at time.Duration) {
 // take notes what changed since the last look, and returns how long packets wait
 // on the way.
 func (b *breadth) take(l pathLook) (queue time.Duration) {
+	first := len(b.arrived) == 0
 	for len(b.arrived) < len(l.paths) {
 		b.arrived, b.resent = append(b.arrived, 0), append(b.resent, 0)
 		b.held, b.heldHere = append(b.held, 0), append(b.heldHere, 0)
@@ -356,8 +356,8 @@ func (b *breadth) take(l pathLook) (queue time.Duration) {
 		b.here = 0 // what was lost fills the buffer too
 	}
 	b.bytes += bytes
-	since, first := l.at-b.seen, !b.looked
-	b.seen, b.looked = l.at, true
+	since := l.at - b.seen
+	b.seen = l.at
 	if since <= 0 || active == 0 || first {
 		return queue // what came before the first look took a time that is not known
 	}

@@ -28,9 +28,6 @@ type sourceList struct {
 	size int64 // bytes of the files looked at
 }
 
-// bulkSize is how much content makes the little that Config.Bulk sends besides worth it.
-const bulkSize = 4 << 20 // bytes
-
 // add looks at one path. contents says that a folder stands for what is in it. A
 // path that is not there is noted and no error: the others are sent. A link is
 // looked at itself, as it is sent, unless links are followed or its name ends in
@@ -56,7 +53,7 @@ func (l *sourceList) add(verb, path string, follow, contents bool) error {
 	if info.Mode().IsRegular() {
 		l.size += info.Size()
 	}
-	l.bulk = l.bulk || l.folder || l.size >= bulkSize
+	l.bulk = l.bulk || l.folder || l.size >= transfer.BulkSize
 	if l.folder && contents {
 		l.sources = append(l.sources, transfer.Source{Source: tree.Source{Path: path, Contents: true}})
 		return nil

@@ -76,7 +76,8 @@ func (l *Link) beat() {
 const stoppedAfter = time.Second
 
 // watch takes the link for lost when nothing came for its timeout on any stream.
-// Any byte counts, since a frame may take long on a slow line.
+// Any byte counts, since a frame may take long on a slow line; of a record that has
+// not ended only every dripLeast.
 func (l *Link) watch() {
 	limit := l.cfg.timeout()
 	timer := time.NewTimer(limit)

@@ -15,7 +15,8 @@ const (
 	// warmPath is the round trip from which that is worth something.
 	warmPath = 20 * time.Millisecond
 	// slowLine: a TLS handshake, some 3 KB, takes so many round trips only where the
-	// line is slow; there PROOF would come behind seconds of PAD.
+	// line is slow; there PROOF would come behind seconds of PAD. It takes a system that
+	// tells of the round trip.
 	slowLine = 2
 	// ladderPads fill the flight of HELLO and most of the next one, of 20 segments:
 	// PROOF has to fit in.
@@ -41,13 +42,18 @@ func (c *channel) warm() {
 	if !c.bulk || trip < warmPath || c.shook > slowLine*trip {
 		return
 	}
-	pad := framing.Pad{Bytes: framing.MaxPad}
-	body := pad.Append(nil)
+	body := fullPad()
 	for range ladderPads {
 		if c.send(framing.TypePad, body) != nil {
 			return
 		}
 	}
+}
+
+// fullPad is the body of the largest PAD.
+func fullPad() []byte {
+	pad := framing.Pad{Bytes: framing.MaxPad}
+	return pad.Append(nil)
 }
 
 // trip is the round trip of the connection: as the system has it, or else what the
@@ -65,8 +71,7 @@ func (l *Link) Warm() error {
 	if !l.cfg.Bulk || s.Path().MinRTT < warmPath {
 		return nil
 	}
-	pad := framing.Pad{Bytes: framing.MaxPad}
-	body := pad.Append(nil)
+	body := fullPad()
 	for range offerPads {
 		if err := s.Send(false, framing.TypePad, body); err != nil {
 			return err
