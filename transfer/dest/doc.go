@@ -7,8 +7,10 @@
 //
 // Guaranteed:
 //   - A final name holds the whole old or the whole new content at every
-//     instant: content is written under no name, or in the folder
-//     tree.PartialName, is synced there, and is then linked or renamed.
+//     instant: content is written under no name, or in the state folder
+//     (tree.IsStateName), is synced there, and is then linked or renamed.
+//   - The state folder is this user's alone. Whatever another user has under its
+//     name, a name is found that is free.
 //   - Nothing is written through a symbolic link or outside the folder that
 //     Open found, whoever swaps names meanwhile: all calls are made on open
 //     folders with one component. A folder that somebody moves away is written

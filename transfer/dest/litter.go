@@ -45,13 +45,15 @@ func (f *Folder) Leftovers() ([]string, error) {
 }
 
 func (v *volume) leftovers(now time.Time, claimed map[string]bool) (left []string, err error) {
-	if _, err := v.base.Lstat(tree.PartialName); errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+	dirs, err := v.states()
+	for _, dir := range dirs {
+		names, e := leftIn(dir, now, claimed)
+		left, err = append(left, names...), errors.Join(err, e)
 	}
-	dir, err := v.checkState(false)
-	if err != nil {
-		return nil, err
-	}
+	return left, err
+}
+
+func leftIn(dir *tree.Dir, now time.Time, claimed map[string]bool) (left []string, err error) {
 	names, err := dir.ReadNames()
 	if err != nil {
 		return nil, err

@@ -14,6 +14,9 @@ func owned(*os.File) bool { return true }
 // foreign: what this user may not set is an error here.
 func foreign(tree.Info) bool { return false }
 
+// ownStateName: a state folder here is whose the destination is.
+func ownStateName() string { return "" }
+
 func privileged() bool { return true }
 
 func reclaim(*os.File) bool { return false }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"runtime"
+	"strconv"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -26,6 +27,10 @@ func owned(file *os.File) bool {
 // foreign reports that an item belongs to another user, so that this one may not
 // set its mode and mtime unless it is privileged.
 func foreign(info tree.Info) bool { return info.UID != uint32(os.Geteuid()) }
+
+// ownStateName is the name of this user's state folder where tree.PartialName is
+// another's; empty where the system has no numbers of users.
+func ownStateName() string { return tree.PartialName + "-" + strconv.Itoa(os.Geteuid()) }
 
 // privileged reports that this user may do so all the same, as far as can be told.
 func privileged() bool { return os.Geteuid() == 0 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"ferry/checksum"
@@ -250,37 +251,95 @@ func TestObstaclesInState(t *testing.T) {
 	}
 }
 
+// What has the name of the state folder and is no private folder of this user is
+// left as it is, and another name serves.
 func TestStateFolderMustBePrivate(t *testing.T) {
 	outside := t.TempDir()
-	for what, put := range map[string]struct {
-		make func(path string) error
-		want Kind
-	}{
-		"file":    {func(path string) error { return os.WriteFile(path, nil, 0o600) }, OtherKind},
-		"link":    {func(path string) error { return os.Symlink(outside, path) }, OtherKind},
-		"shared":  {func(path string) error { return errors.Join(os.Mkdir(path, 0o700), os.Chmod(path, 0o770)) }, Permission},
-		"foreign": {func(path string) error { return errors.Join(os.Mkdir(path, 0o700), os.Chown(path, 65534, 65534)) }, Permission},
+	for what, put := range map[string]func(path string) error{
+		"file": func(path string) error { return os.WriteFile(path, nil, 0o600) },
+		"link": func(path string) error { return os.Symlink(outside, path) },
+		"shared": func(path string) error {
+			return errors.Join(os.Mkdir(path, 0o700), os.Mkdir(filepath.Join(path, "x"), 0o700), os.Chmod(path, 0o770))
+		},
+		"foreign": func(path string) error { return errors.Join(os.Mkdir(path, 0o700), os.Chown(path, 65534, 65534)) },
 	} {
 		t.Run(what, func(t *testing.T) {
 			if what == "foreign" && os.Getuid() != 0 {
 				t.Skip("only root can give a folder away")
 			}
+			if ownStateName() == "" {
+				t.Skip("no numbers of users here")
+			}
 			dir := t.TempDir()
-			state := filepath.Join(dir, tree.PartialName)
-			must(t, put.make(state))
-			before, err := os.Lstat(state)
-			must(t, err)
-			f := open(t, dir, Options{})
-			_, err = f.Begin(fileEntry("big", 2*chunk))
-			wantKind(t, err, put.want)
-			after, err := os.Lstat(state)
-			must(t, err)
-			if before.Mode() != after.Mode() {
-				t.Errorf("mode was %v, is %v", before.Mode(), after.Mode())
+			taken := []string{tree.PartialName, ownStateName()}
+			before := make(map[string]os.FileInfo)
+			for used := range 3 { // the first name, the second, one that nobody foresees
+				for _, name := range taken[:used] {
+					if before[name] == nil {
+						path := filepath.Join(dir, name)
+						must(t, put(path))
+						var err error
+						before[name], err = os.Lstat(path)
+						must(t, err)
+					}
+				}
+				b := content(3*chunk, 1)
+				e := fileEntry("big", len(b))
+				f := open(t, dir, Options{})
+				p, err := f.Begin(e)
+				must(t, err)
+				fill(t, p, b, func(i uint64) bool { return i < 2 })
+				must(t, p.Discard(true))
+				must(t, f.Close())
+
+				f = open(t, dir, Options{})
+				if left, err := f.Leftovers(); err != nil || len(left) != 2 || strings.HasPrefix(left[0], tree.PartialName+"/") != (used == 0) {
+					t.Errorf("leftovers are %q, %v", left, err)
+				}
+				if p, err = f.Begin(e); err != nil || len(claimsOf(p)) != 2 {
+					t.Fatalf("nothing is found again: %v", err)
+				}
+				fill(t, p, b, func(i uint64) bool { return i == 2 })
+				p.SetDigest(checksum.Sum(b))
+				must(t, p.Seal(e, e.Size))
+				publish(t, f, &Publication{P: p, E: e, Replace: true})
+				finish(t, f)
+				same(t, filepath.Join(dir, "big"), b, e)
+				wantNames(t, dir, append(slices.Clone(taken[:used]), "big")...)
+				for _, name := range taken[:used] {
+					after, err := os.Lstat(filepath.Join(dir, name))
+					must(t, err)
+					if before[name].Mode() != after.Mode() || !os.SameFile(before[name], after) {
+						t.Errorf("%s was %v, is %v", name, before[name].Mode(), after.Mode())
+					}
+				}
 			}
 			wantNames(t, outside)
 		})
 	}
+}
+
+// A delivery that had to use its own name is gone on with when the first name is
+// free again.
+func TestStateFolderFoundAgain(t *testing.T) {
+	if ownStateName() == "" {
+		t.Skip("no numbers of users here")
+	}
+	dir := t.TempDir()
+	foreign := filepath.Join(dir, tree.PartialName)
+	must(t, os.WriteFile(foreign, nil, 0o600))
+	b := content(3*chunk, 1)
+	interrupt(t, dir, fileEntry("big", len(b)), b, all)
+	must(t, os.Remove(foreign))
+	f := open(t, dir, Options{})
+	p, err := f.Begin(fileEntry("big", len(b)))
+	must(t, err)
+	if n := len(claimsOf(p)); n != 3 {
+		t.Errorf("%d chunks are found again", n)
+	}
+	must(t, p.Discard(false))
+	finish(t, f)
+	wantNames(t, dir)
 }
 
 func TestLockedInOneProcess(t *testing.T) {

@@ -24,7 +24,7 @@ var (
 // stands in folders that were delivered whole, and not in those folders.
 //
 // A name that a source folder has by now is left alone, whatever it is, and so
-// is what Select leaves out, tree.PartialName at any depth, and a folder with
+// is what Select leaves out, names of state folders at any depth, and a folder with
 // something in it that stays. No link is followed on the way to what is removed,
 // and nothing removed that is mounted there.
 type Prune struct {

@@ -28,15 +28,21 @@ func (r *pruneRun) asides(f *Folder) error {
 }
 
 func (r *pruneRun) asidesOf(f *Folder, v *volume, stood map[string]string) error {
-	if _, err := v.base.Lstat(tree.PartialName); errors.Is(err, fs.ErrNotExist) {
-		return nil
+	dirs, err := v.states()
+	if err != nil {
+		r.failed(path.Join(v.base.Path(), tree.PartialName), err)
 	}
-	at := path.Join(v.base.Path(), tree.PartialName)
-	dir, err := v.checkState(false)
-	var names []tree.DirName
-	if err == nil {
-		names, err = dir.ReadNames()
+	for _, dir := range dirs {
+		if err := r.asidesIn(f, v, dir, stood); err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+func (r *pruneRun) asidesIn(f *Folder, v *volume, dir *tree.Dir, stood map[string]string) error {
+	at := dir.Path()
+	names, err := dir.ReadNames()
 	var how removal
 	if err == nil {
 		how, err = removalIn(dir)
@@ -129,14 +135,22 @@ func (r *Rehearsal) Clear(e *tree.Entry) error {
 // in earlier runs: in the state folder of the destination, since those on other
 // file systems below it are not looked for.
 func (r *pruneRun) wouldClear(root *tree.Dir, all []cleared) error {
-	state := root.Child(tree.PartialName)
-	names, err := state.ReadNames()
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		r.failed(tree.PartialName, err)
-	}
-	for _, n := range names {
-		if IsAside(n.Name) {
-			all = append(all, cleared{state, n.Name, state.Path() + "/" + n.Name})
+	for _, name := range []string{tree.PartialName, ownStateName()} {
+		if name == "" {
+			break
+		}
+		if info, err := root.Lstat(name); err == nil && (info.Kind != tree.Folder || foreign(info)) {
+			continue // another user's
+		}
+		state := root.Child(name)
+		names, err := state.ReadNames()
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			r.failed(name, err)
+		}
+		for _, n := range names {
+			if IsAside(n.Name) {
+				all = append(all, cleared{state, n.Name, state.Path() + "/" + n.Name})
+			}
 		}
 	}
 	for _, c := range all {

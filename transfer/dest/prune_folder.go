@@ -34,7 +34,7 @@ func (r *pruneRun) folder(d *tree.Dir, twins []twin, rel string, reserved map[st
 		if r.ctx.Err() != nil {
 			return context.Cause(r.ctx)
 		}
-		if isState(n.Name) || reserved[n.Name] {
+		if tree.IsStateName(n.Name) || reserved[n.Name] {
 			continue
 		}
 		t, kind, err := r.find(twins, n.Name)
@@ -255,7 +255,7 @@ func (r *pruneRun) removeAll(d *tree.Dir, twins []twin, rel string, how removal)
 	empty = true
 	for _, n := range names {
 		gone := false
-		if !isState(n.Name) {
+		if !tree.IsStateName(n.Name) {
 			if gone, err = r.remove(d, twins, join(rel, n.Name), n.Name, how); err != nil {
 				return false, err
 			}
@@ -308,9 +308,6 @@ func sameTime(from, to tree.Time) bool {
 	}
 	return to.Nsec == 0 && to.Sec == from.Sec&^1
 }
-
-// isState reports whether a name is that of unfinished deliveries.
-func isState(name string) bool { return strings.EqualFold(name, tree.PartialName) }
 
 // at is rel as a path relative to the destination.
 func (r *pruneRun) at(rel string) string {

@@ -210,11 +210,16 @@ func (r *Rehearsal) Allocated(e *tree.Entry) int64 {
 	if above := d.Path(); above != "" {
 		path = above + "/" + path
 	}
-	info, err := r.root.Child(tree.PartialName).Lstat(pathHash(path) + "-" + versionHash(e) + partSuffix)
-	if err != nil {
-		return 0 // there is none, and no more is promised of it than space
+	for _, name := range []string{ownStateName(), tree.PartialName} {
+		if name == "" {
+			continue
+		}
+		info, err := r.root.Child(name).Lstat(pathHash(path) + "-" + versionHash(e) + partSuffix)
+		if err == nil && !foreign(info) {
+			return max(info.Allocated, 0)
+		}
 	}
-	return max(info.Allocated, 0)
+	return 0 // there is none, and no more is promised of it than space
 }
 
 // Free is Folder.Free.

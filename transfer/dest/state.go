@@ -6,13 +6,32 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 	"syscall"
 
 	"ferry/transfer/tree"
 )
 
-// errNotPrivate: the state folder's content cannot be relied on.
-var errNotPrivate = errors.New("is not a private folder of this user (mode 0700); remove it, or deliver to another folder")
+// notPrivate is why the content of a folder that has the name of a state folder
+// cannot be relied on.
+type notPrivate struct{ is tree.Info }
+
+func (e notPrivate) Error() string {
+	if foreign(e.is) {
+		return "it belongs to " + ownerOf(e.is)
+	}
+	return fmt.Sprintf("it is not private to this user, its mode is %04o", e.is.Mode)
+}
+
+func (notPrivate) Unwrap() error { return fs.ErrPermission }
+
+// ownerOf is the owner of an item, for people.
+func ownerOf(info tree.Info) string {
+	if o := tree.NewAccounts().Of(info, false); o.User != "" {
+		return "user " + o.User
+	}
+	return fmt.Sprintf("user %d", info.UID)
+}
 
 // stateDir returns the volume's state folder, made if it is not there.
 func (v *volume) stateDir() (*tree.Dir, error) {
@@ -21,67 +40,158 @@ func (v *volume) stateDir() (*tree.Dir, error) {
 	if v.state != nil {
 		return v.state, nil
 	}
-	err := v.base.Mkdir(tree.PartialName, 0o700)
-	if err != nil && !errors.Is(err, fs.ErrExist) {
-		return nil, fmt.Errorf("making %s: %w", tree.PartialName, err)
-	}
-	made := err == nil
-	dir, err := v.checkState(made)
+	dir, made, err := v.findState()
 	if err != nil {
-		return nil, fmt.Errorf("using %s: %w", tree.PartialName, err)
+		return nil, err
 	}
 	if !made && v.old == nil {
 		if v.old, err = leftParts(dir); err != nil {
-			return nil, fmt.Errorf("listing %s: %w", tree.PartialName, err)
+			return nil, fmt.Errorf("listing %s: %w", dir.Path(), err)
 		}
 	}
 	v.state = dir
 	return dir, nil
 }
 
-// checkState returns the state folder if it is a real folder, this user's
-// alone, and not a mount. Just made, it may belong to another user, as a file
-// server or the options of a mount have it.
-func (v *volume) checkState(made bool) (*tree.Dir, error) {
-	dir := v.base.Child(tree.PartialName)
-	if made {
-		// The umask may have hidden bits of the mode.
-		if err := dir.SetMode(0o700); err != nil {
-			return nil, err
+// findState goes through the names that the state folder may have. Where both
+// are taken by others, a name that nobody can foresee serves, so that no user can
+// stop the deliveries of another.
+func (v *volume) findState() (dir *tree.Dir, made bool, err error) {
+	own := ownStateName()
+	if own != "" {
+		// What a delivery left there, that had to use it, is looked for there.
+		if dir, err = v.checkState(own, false); err == nil {
+			return dir, false, nil
 		}
 	}
-	info, err := v.base.Lstat(tree.PartialName)
+	dir, made, squatted := v.takeState(tree.PartialName)
+	if own == "" || !taken(squatted) {
+		return dir, made, squatted
+	}
+	if dir, made, err = v.takeState(own); err != nil && !taken(err) {
+		err = fmt.Errorf("%w (%w)", err, squatted)
+	}
+	if !taken(err) {
+		return dir, made, err
+	}
+	switch dirs, err := v.unforeseen(own); {
+	case err != nil:
+		return nil, false, err
+	case len(dirs) > 0:
+		return dirs[0], false, nil
+	}
+	return v.takeState(own + "-" + strings.TrimSuffix(tempName(), tempSuffix))
+}
+
+// takeState makes the state folder name, or takes the one that is there.
+func (v *volume) takeState(name string) (dir *tree.Dir, made bool, err error) {
+	if err = v.base.Mkdir(name, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, false, fmt.Errorf("making %s: %w", name, err)
+	}
+	made = err == nil
+	if dir, err = v.checkState(name, made); err != nil {
+		return nil, made, fmt.Errorf("using %s: %w", name, err)
+	}
+	return dir, made, nil
+}
+
+// taken reports that err is of a state folder's name that another user has, or
+// another item.
+func taken(err error) bool {
+	return errors.As(err, new(notPrivate)) || errors.Is(err, syscall.ENOTDIR)
+}
+
+// unforeseen returns the state folders that findState made when both names were
+// taken.
+func (v *volume) unforeseen(own string) (dirs []*tree.Dir, err error) {
+	names, err := v.base.ReadNames()
+	if err != nil {
+		return nil, fmt.Errorf("looking for %s-*: %w", own, err)
+	}
+	for _, n := range names {
+		if random, ok := strings.CutPrefix(n.Name, own+"-"); ok && isHex(random, pathHashLen) {
+			if dir, err := v.checkState(n.Name, false); err == nil {
+				dirs = append(dirs, dir)
+			}
+		}
+	}
+	return dirs, nil
+}
+
+// states returns the state folders of this user that are there, also after an
+// error. Those of others are passed over.
+func (v *volume) states() (dirs []*tree.Dir, err error) {
+	for _, name := range []string{tree.PartialName, ownStateName()} {
+		if name == "" {
+			break
+		}
+		dir, e := v.checkState(name, false)
+		switch {
+		case e == nil:
+			dirs = append(dirs, dir)
+		case errors.Is(e, fs.ErrNotExist), taken(e) && name == tree.PartialName && ownStateName() != "":
+		case taken(e) && name != tree.PartialName:
+			more, e := v.unforeseen(name)
+			dirs, err = append(dirs, more...), errors.Join(err, e)
+		default:
+			err = errors.Join(err, e)
+		}
+	}
+	return dirs, err
+}
+
+// checkState returns the state folder name if it is a real folder, this user's
+// alone, and not a mount. Just made, it may belong to another user, as a file
+// server or the options of a mount have it.
+func (v *volume) checkState(name string, made bool) (*tree.Dir, error) {
+	dir := v.base.Child(name)
+	refused := false
+	if made {
+		// The umask may have hidden bits of the mode. A file system without modes may
+		// refuse this one.
+		refused = dir.SetMode(0o700) != nil
+	}
+	info, err := v.base.Lstat(name)
 	if err != nil {
 		return nil, err
 	}
 	if info.Kind != tree.Folder {
-		return nil, &fs.PathError{Op: "open", Path: tree.PartialName, Err: syscall.ENOTDIR}
+		return nil, &fs.PathError{Op: "open", Path: name, Err: syscall.ENOTDIR}
 	}
-	handle, err := dir.Handle()
-	if err != nil {
+	alone, err := v.private(dir, made, refused)
+	if err != nil && !errors.Is(err, fs.ErrPermission) {
 		return nil, err
 	}
-	defer handle.Close() // nothing was written through it
-	info, err = dir.Stat()
-	if err != nil {
-		return nil, err
-	}
-	alone := info.Mode&0o777 == 0o700 && (made || owned(handle)) || withoutModes(dir, info.Mode)
-	if !alone || (volumeID{info.Dev, mountOf(handle)}) != v.id {
-		return nil, &fs.PathError{Op: "open", Path: tree.PartialName,
-			Err: fmt.Errorf("%w: %w", errNotPrivate, fs.ErrPermission)}
+	if !alone {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: notPrivate{info}}
 	}
 	return dir, nil
 }
 
+// private reports that what is in dir is this user's alone, and on this volume.
+func (v *volume) private(dir *tree.Dir, made, refused bool) (bool, error) {
+	handle, err := dir.Handle()
+	if err != nil {
+		return false, err
+	}
+	defer handle.Close() // nothing was written through it
+	info, err := dir.Stat()
+	if err != nil {
+		return false, err
+	}
+	ours := made || owned(handle)
+	alone := ours && info.Mode&0o777 == 0o700 || made && refused || withoutModes(dir, info.Mode, ours)
+	return alone && (volumeID{info.Dev, mountOf(handle)}) == v.id, nil
+}
+
 // withoutModes reports that the file system keeps no modes, as FAT does: setting
-// one succeeds and changes nothing.
-func withoutModes(dir *tree.Dir, is uint32) bool {
+// one succeeds and changes nothing, or is refused to the owner.
+func withoutModes(dir *tree.Dir, is uint32, ours bool) bool {
 	if is&0o777 == 0o700 {
 		return false
 	}
 	if err := dir.SetMode(0o700); err != nil {
-		return false
+		return ours && (errors.Is(err, fs.ErrPermission) || errors.Is(err, errors.ErrUnsupported))
 	}
 	now, err := dir.Stat()
 	if err != nil || now.Mode != is {
@@ -122,15 +232,26 @@ func (v *volume) usesState() bool {
 	return v.state != nil
 }
 
-// removeState removes the state folder if it is there and empty.
+// removeState removes the state folders of this user that are empty.
 func (v *volume) removeState() error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	used := v.state != nil
+	used := v.state
 	v.state = nil
-	err := v.base.Remove(tree.PartialName, true)
-	// One that a killed run left empty goes too, if it can.
-	if !used || errors.Is(err, syscall.ENOTEMPTY) || errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrNotExist) {
+	var err error
+	if used != nil {
+		err = v.base.Remove(used.Name(), true)
+	}
+	for _, name := range []string{tree.PartialName, ownStateName()} {
+		if name == "" || used != nil && used.Name() == name {
+			continue
+		}
+		// One that a killed run left empty goes too, if it can.
+		if info, e := v.base.Lstat(name); e == nil && info.Kind == tree.Folder && !foreign(info) {
+			_ = v.base.Remove(name, true)
+		}
+	}
+	if errors.Is(err, syscall.ENOTEMPTY) || errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	return err

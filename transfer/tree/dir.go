@@ -41,6 +41,9 @@ func (d *Dir) Child(name string) *Dir {
 // Parent returns the folder d is in, nil for a root.
 func (d *Dir) Parent() *Dir { return d.parent }
 
+// Name returns the name that d has in its parent, empty for a root.
+func (d *Dir) Name() string { return d.name }
+
 // Path returns the slash path of d relative to its root, empty for the root.
 func (d *Dir) Path() string { return d.join("") }
 

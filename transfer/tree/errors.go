@@ -18,7 +18,7 @@ var (
 	ErrName = errors.New("name is refused")
 	// ErrSpecial: a FIFO, socket or device that was not asked for by name.
 	ErrSpecial = errors.New("special file")
-	// ErrOwnState: the folder PartialName of an unfinished delivery.
+	// ErrOwnState: a state folder of unfinished deliveries, see IsStateName.
 	ErrOwnState = errors.New("state of an unfinished delivery")
 	// ErrLoop: the folder contains itself, through a link or a mount.
 	ErrLoop = errors.New("folder contains itself")

@@ -27,7 +27,7 @@ type List struct {
 // path below another goes with that.
 //
 // Errors: those of ListReader.Next, ErrName and ErrTooDeep included, but for
-// PartialName, which is passed over; and more than MaxListPaths or MaxListBytes.
+// names of state folders, which are passed over; and more than MaxListPaths or MaxListBytes.
 func ReadList(in io.Reader, name string, from0 bool) (*List, error) {
 	reader := NewListReader(in, name, from0)
 	l := &List{}

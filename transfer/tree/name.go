@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -15,13 +16,13 @@ const (
 	MaxDepth = 4096     // folders above an entry
 )
 
-// PartialName is the folder of an unfinished delivery's state. It is refused as
-// a name at every depth and not sent.
+// PartialName is the folder of an unfinished delivery's state, of a user who finds
+// that name taken by another it is PartialName-UID. See IsStateName.
 const PartialName = ".ferry-partial"
 
 // CheckName returns an error that wraps ErrName unless name can be one
-// component of a path at every receiver of this system. PartialName is refused
-// in whatever case, since a file system may ignore it.
+// component of a path at every receiver of this system. A name of state folders
+// (IsStateName) is refused.
 func CheckName(name string) error {
 	switch {
 	case name == "":
@@ -34,7 +35,7 @@ func CheckName(name string) error {
 		return fmt.Errorf("%w: contains a slash", ErrName)
 	case strings.IndexByte(name, 0) >= 0:
 		return fmt.Errorf("%w: contains a zero byte", ErrName)
-	case isPartialName(name):
+	case IsStateName(name):
 		return fmt.Errorf("%w: %w", ErrName, ErrOwnState)
 	}
 	if runtime.GOOS == "windows" {
@@ -43,22 +44,34 @@ func CheckName(name string) error {
 	return nil
 }
 
-// isPartialName reports whether some file system takes name for PartialName:
-// one that ignores case, or HFS+, which also ignores some code points (Apple
-// TN1150, "case-insensitive string comparison").
-func isPartialName(name string) bool {
-	if len(name) < len(PartialName) {
+// IsStateName reports whether name can be that of a state folder: PartialName, or
+// PartialName, a dash and anything. File systems ignore case and code points that
+// are shown as nothing (ext4 with casefold, HFS+), and dots and spaces at the end
+// (FAT), so they do not count. Such a name is refused from peers, not sent, and left
+// alone where other items are deleted.
+func IsStateName(name string) bool {
+	if len(name) < len(PartialName) || name[0] != '.' && name[0] < utf8.RuneSelf {
 		return false
 	}
-	if len(name) > len(PartialName) {
+	if strings.IndexFunc(name, isIgnorable) >= 0 {
 		name = strings.Map(dropIgnorable, name)
 	}
-	return strings.EqualFold(name, PartialName)
+	n := len(PartialName)
+	if len(name) < n || !strings.EqualFold(name[:n], PartialName) {
+		return false
+	}
+	rest := strings.TrimRight(name[n:], ". ")
+	return rest == "" || rest[0] == '-'
+}
+
+// isIgnorable is about Default_Ignorable_Code_Point of Unicode, and a little more.
+func isIgnorable(r rune) bool {
+	return r >= utf8.RuneSelf && r != utf8.RuneError &&
+		unicode.In(r, unicode.Cf, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point)
 }
 
 func dropIgnorable(r rune) rune {
-	switch {
-	case r >= 0x200c && r <= 0x200f, r >= 0x202a && r <= 0x202e, r >= 0x206a && r <= 0x206f, r == 0xfeff:
+	if isIgnorable(r) {
 		return -1
 	}
 	return r
@@ -83,7 +96,7 @@ func checkWindowsName(name string) error {
 	if isDeviceName(strings.ToUpper(strings.TrimRight(stem, " "))) {
 		return fmt.Errorf("%w: names a device", ErrName)
 	}
-	// The 8.3 alias of PartialName.
+	// The 8.3 aliases of the names of state folders.
 	if alias := "FERRY-~"; len(name) >= len(alias) && strings.EqualFold(name[:len(alias)], alias) {
 		return fmt.Errorf("%w: %w", ErrName, ErrOwnState)
 	}

@@ -260,6 +260,7 @@ func TestWalkLeavesOut(t *testing.T) {
 	top := t.TempDir()
 	mkdir(t, top, "a", PartialName, "inside")
 	mkdir(t, top, "a", ".FERRY-partial")
+	mkdir(t, top, "a", ".ferry-partial-1000", "inside")
 	file(t, "", top, "a", "kept")
 	file(t, "", top, PartialName)
 	items, problems := walk(t, Walk{Sources: []Source{{Path: top, Contents: true}}})
@@ -267,7 +268,8 @@ func TestWalkLeavesOut(t *testing.T) {
 	for i, p := range problems {
 		problems[i] = strings.TrimPrefix(p, top+"/")
 	}
-	want := []string{PartialName + ": " + ErrOwnState.Error(), "a/.FERRY-partial: " + ErrOwnState.Error(), "a/" + PartialName + ": " + ErrOwnState.Error()}
+	want := []string{PartialName + ": " + ErrOwnState.Error(), "a/.FERRY-partial: " + ErrOwnState.Error(), "a/" + PartialName + ": " + ErrOwnState.Error(),
+		"a/.ferry-partial-1000: " + ErrOwnState.Error()}
 	same(t, "problems", problems, want)
 }
 
