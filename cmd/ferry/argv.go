@@ -42,6 +42,7 @@ func arrange(app *cli.App, argv []string) ([]string, error) {
 		return nil, unknownCommand(app, name)
 	}
 	var flags, paths []string
+	seen := given{}
 	for i := 0; i < len(rest); i++ {
 		arg := rest[i]
 		if arg == "--" {
@@ -65,6 +66,9 @@ func arrange(app *cli.App, argv []string) ([]string, error) {
 		if flag == cli.HelpFlag {
 			return []string{argv[0], "help", "--", cmd.Name}, nil
 		}
+		if err := seen.add(cmd, flag, hasValue); err != nil {
+			return nil, err
+		}
 		if hasValue || !flag.TakesValue() {
 			continue
 		}
@@ -76,6 +80,34 @@ func arrange(app *cli.App, argv []string) ([]string, error) {
 	}
 	out := append([]string{argv[0], name}, flags...)
 	return append(append(out, "--"), paths...), nil
+}
+
+// given has the flags that were met so far, by their first names, whether with a
+// value or without one.
+type given map[string]bool
+
+// add refuses a second value for a flag that has room for one: the library would
+// keep the last and forget the first in silence. A switch that is only repeated
+// says the same twice, which is no mistake.
+func (g given) add(cmd *cli.Command, flag cli.DocGenerationFlag, hasValue bool) error {
+	name := flag.Names()[0]
+	hasValue = hasValue || flag.TakesValue()
+	before, again := g[name]
+	g[name] = before || hasValue
+	if !again || takesMany(flag) || !before && !hasValue {
+		return nil
+	}
+	return usagef(cmd.Name, "--%s is given twice, and takes one value", name)
+}
+
+// takesMany reports whether a flag keeps every value that it is given.
+func takesMany(flag cli.DocGenerationFlag) bool {
+	if g, ok := flag.(*cli.GenericFlag); ok {
+		_, many := g.Value.(ruleFlag)
+		return many
+	}
+	slice, ok := flag.(cli.DocGenerationSliceFlag)
+	return ok && slice.IsSliceFlag()
 }
 
 func lookup(app *cli.App, name string) *cli.Command {

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/urfave/cli/v2"
 )
 
 func TestArrange(t *testing.T) {
@@ -58,6 +60,47 @@ func TestArrangeRefuses(t *testing.T) {
 		var usage *usageError
 		if !errors.As(err, &usage) || usage.text != want {
 			t.Errorf("%q gives %v, want %q", in, err, want)
+		}
+	}
+}
+
+// A second value must not take the place of the first in silence. The loop covers
+// each flag of each command, those of tomorrow too.
+func TestArrangeRefusesASecondValue(t *testing.T) {
+	many := []string{"exclude", "include", "exclude-from"}
+	for _, cmd := range newApp(&Env{}).Commands {
+		for _, f := range cmd.Flags {
+			flag := f.(cli.DocGenerationFlag)
+			name := flag.Names()[0]
+			for _, alias := range flag.Names() {
+				dashes := "--"
+				if len(alias) == 1 {
+					dashes = "-"
+				}
+				line := []string{"ferry", cmd.Name, "--" + name, "1", "path", dashes + alias + "=2"}
+				if !flag.TakesValue() {
+					line = []string{"ferry", cmd.Name, "--" + name, "path", dashes + alias + "=false"}
+				}
+				_, err := arrange(newApp(&Env{}), line)
+				want := "--" + name + " is given twice, and takes one value"
+				if slices.Contains(many, name) {
+					want = ""
+				}
+				var usage *usageError
+				if got := errors.As(err, &usage); got != (want != "") || got && usage.text != want {
+					t.Errorf("%q gives %v, want %q", line, err, want)
+				}
+				after := []string{"ferry", cmd.Name, dashes + alias + "=1", "--", "--" + name + "=2"}
+				if _, err := arrange(newApp(&Env{}), after); err != nil {
+					t.Errorf("%q gives %v: what follows -- is a path", after, err)
+				}
+				if flag.TakesValue() {
+					continue
+				}
+				if _, err := arrange(newApp(&Env{}), []string{"ferry", cmd.Name, "--" + name, dashes + alias}); err != nil {
+					t.Errorf("--%s %s%s gives %v: a switch may be repeated", name, dashes, alias, err)
+				}
+			}
 		}
 	}
 }
