@@ -162,6 +162,14 @@ func planCopy(args []string, follow bool, filter *tree.Filter) (*sourceList, str
 	if dest == "" {
 		return nil, "", usagef("copy", "an empty DEST names nothing")
 	}
+	for _, p := range sources {
+		if err := refuseRemote("copy", "SRC", p); err != nil {
+			return nil, "", err
+		}
+	}
+	if err := refuseRemote("copy", "DEST", dest); err != nil {
+		return nil, "", err
+	}
 	list := &sourceList{}
 	for _, p := range sources {
 		if err := list.add("copy", p, follow, meansContents(p)); err != nil {

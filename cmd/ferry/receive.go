@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -100,6 +101,12 @@ func receive(c *cli.Context, env *Env) error {
 // checkReceive refuses flags that do not go together, before anybody is waited
 // for: a script that forgot --yes must not hang at a question.
 func checkReceive(c *cli.Context, env *Env, out outputFlags) error {
+	if _, err := link.ParseCode(c.Args().First()); err == nil && isCodeAlone(c.Args().First()) {
+		return usagef("receive", "a code is never an argument, where everybody on this machine can read it: run ferry receive --from HOST:PORT, and type it when asked")
+	}
+	if err := refuseRemote("receive", "--out", c.String("out")); err != nil {
+		return err
+	}
 	if c.Args().Present() {
 		return usagef("receive", "receive takes no paths (%s); --out DIR says where to", c.Args().First())
 	}
@@ -123,6 +130,10 @@ func checkReceive(c *cli.Context, env *Env, out outputFlags) error {
 	}
 	return nil
 }
+
+// isCodeAlone reports whether a text can be a code and nothing else: it has none of
+// the marks of an address or a path.
+func isCodeAlone(text string) bool { return !strings.ContainsAny(text, `./:\`) }
 
 // placeOf reads the flags about the destination.
 func placeOf(c *cli.Context) (transfer.ReceiveOptions, error) {

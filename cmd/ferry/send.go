@@ -138,5 +138,11 @@ func sendSources(c *cli.Context, env *Env, selection *tree.Selection) (*sourceLi
 			return nil, err
 		}
 	}
+	// What is here is meant, whatever its name.
+	for _, m := range list.missing {
+		if err := refuseRemote("send", "PATH", m.path); err != nil {
+			return nil, err
+		}
+	}
 	return list, list.check("send", selection.Filter)
 }
