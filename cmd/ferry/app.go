@@ -64,6 +64,7 @@ func newApp(env *Env) *cli.App {
 	for _, c := range app.Commands {
 		// Else a path named "help" would be taken for a command.
 		c.HideHelpCommand = true
+		c.Before = func(ctx *cli.Context) error { return checkStreams(ctx, env) }
 		c.OnUsageError = func(ctx *cli.Context, err error, _ bool) error {
 			return &usageError{verb: ctx.Command.Name, text: err.Error()}
 		}
@@ -148,7 +149,8 @@ func jsonOutput(env *Env) io.Writer {
 	if end := slices.Index(flags, "--"); end >= 0 {
 		flags = flags[:end]
 	}
-	if !slices.Contains(flags, "--json") {
+	// What is written to a closed one vanishes, and looks written.
+	if !slices.Contains(flags, "--json") || env.StdoutErr != nil {
 		return nil
 	}
 	if i := slices.Index(flags, "--out"); i >= 0 && i+1 < len(flags) && flags[i+1] == "-" || slices.Contains(flags, "--out=-") {

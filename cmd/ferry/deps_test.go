@@ -45,7 +45,7 @@ var owners = map[string][]string{
 	"github.com/zeebo/blake3":          {"checksum"},
 	"lukechampine.com/blake3":          {"checksum"},
 	"golang.org/x/sync":                {"transfer"},
-	"golang.org/x/sys":                 {"checksum", "transfer/tree", "transfer/dest", "transfer/link"},
+	"golang.org/x/sys":                 {"checksum", "transfer/tree", "transfer/dest", "transfer/link", "cmd/ferry"},
 	"golang.org/x/term":                {"cmd/ferry"},
 	"github.com/rivo/uniseg":           {"cmd/ferry"},
 	"github.com/schollz/progressbar":   {"cmd/ferry"},

@@ -16,6 +16,9 @@ type Env struct {
 	Stderr io.Writer
 	Getenv func(string) string
 
+	// Why a stream cannot serve, as it was closed; nil if it can.
+	StdinErr, StdoutErr, StderrErr error
+
 	// Terminals: which of the three streams are one.
 	StdinTTY, StdoutTTY, StderrTTY bool
 	// Width is the number of columns of the terminal at Stderr, asked anew for
@@ -31,6 +34,7 @@ func osEnv() *Env {
 	isTTY := func(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
 	return &Env{
 		Args: os.Args, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv,
+		StdinErr: unreadable(os.Stdin), StdoutErr: unwritable(os.Stdout), StderrErr: unwritable(os.Stderr),
 		StdinTTY: isTTY(os.Stdin), StdoutTTY: isTTY(os.Stdout), StderrTTY: isTTY(os.Stderr),
 		Width: func() int {
 			w, _, err := term.GetSize(int(os.Stderr.Fd()))

@@ -55,9 +55,7 @@ func send(c *cli.Context, env *Env, chosen *selectionArgs) error {
 	}
 	pair.bulk = list.bulk && throttle.limit == nil && !c.Bool("dry-run")
 	stream := list.sources[0].Reader != nil
-	if pair.stdinIsData = stream || c.String("files-from") == "-"; pair.stdinIsData && pair.codeFile == "-" && !env.StdinTTY {
-		return usagef("send", "standard input is what is sent and cannot hold the code too: use %s or --code-file FILE", codeVariable)
-	}
+	pair.stdinIsData = stream || isStdin(c.String("files-from"))
 	metadata, err := metadataOf(c)
 	if err != nil {
 		return err

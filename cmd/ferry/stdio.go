@@ -1,0 +1,160 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/urfave/cli/v2"
+)
+
+// errClosed: what stands at a standard descriptor is not the caller's. The Go
+// runtime opens /dev/null there, so reads end at once and writes vanish.
+var errClosed = errors.New("is closed, or is /dev/null opened for both reading and writing (open it for one)")
+
+// streamUse is one thing that standard input is read for.
+type streamUse struct {
+	is, hold string // "standard input IS and cannot hold HOLD too"
+	way      string // what to do about two of them
+	terminal bool   // a person is asked there, and others may read it too
+}
+
+// checkStreams refuses a command line whose standard descriptors cannot serve,
+// before anything is opened, dialled or written: one that is needed and closed, and
+// standard input needed for two things. It looks at flags and arguments alone, so
+// that no command is forgotten.
+func checkStreams(c *cli.Context, env *Env) error {
+	verb := c.Command.Name
+	uses := stdinUses(c, env)
+	switch {
+	case len(uses) > 0 && env.StdinErr != nil:
+		return usagef(verb, "standard input %v, and it %s", env.StdinErr, uses[0].is)
+	case len(uses) > 1 && uses[0].is == uses[1].is:
+		return usagef(verb, "standard input is named twice, and can be read once")
+	case len(uses) > 1:
+		return usagef(verb, "standard input %s and cannot hold %s too: %s", uses[0].is, uses[1].hold, uses[1].way)
+	}
+	if what := stdoutUse(c, env); what != "" && env.StdoutErr != nil {
+		return usagef(verb, "standard output %v, and %s goes there", env.StdoutErr, what)
+	}
+	if what := stderrUse(c, env); what != "" && env.StderrErr != nil {
+		return usagef(verb, "standard error %v, and %s goes there", env.StderrErr, what)
+	}
+	return nil
+}
+
+// stdinUses are the readers of standard input that a command line names.
+func stdinUses(c *cli.Context, env *Env) []streamUse {
+	var uses []streamUse
+	const file = "name a file for one of them"
+	verb := c.Command.Name
+	if what, reads := map[string]string{"send": "sent", "copy": "copied", "checksum": "hashed"}[verb]; reads {
+		for _, arg := range c.Args().Slice() {
+			if isStdin(arg) && !(verb == "copy" && arg == "-") {
+				uses = append(uses, streamUse{is: "is what is " + what, hold: "what is " + what, way: file})
+			}
+		}
+	}
+	for _, f := range []string{"files-from", "check"} {
+		if isStdin(c.String(f)) {
+			uses = append(uses, streamUse{is: "holds the list of --" + f, hold: "the list of --" + f, way: file})
+		}
+	}
+	for _, value := range ruleFiles(c) {
+		if value != "-" && isStdin(value) { // "-" is a file there
+			uses = append(uses, streamUse{is: "holds the rules of --" + excludeFromFlag, hold: "the rules of --" + excludeFromFlag, way: file})
+		}
+	}
+	if isStdin(c.String("code-file")) && !(c.String("code-file") == "-" && env.StdinTTY && len(uses) > 0) {
+		uses = append(uses, streamUse{is: "holds the code", hold: "the code", way: fmt.Sprintf("use %s or --code-file FILE", codeVariable)})
+	}
+	return uses
+}
+
+// isStdin reports whether a path names standard input. A file that has another name
+// too is not looked for.
+func isStdin(path string) bool {
+	switch path {
+	case "":
+		return false
+	case "-":
+		return true
+	}
+	return slices.Contains([]string{"/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"}, filepath.ToSlash(filepath.Clean(path)))
+}
+
+// ruleFiles are the values of --exclude-from.
+func ruleFiles(c *cli.Context) []string {
+	var files []string
+	for _, f := range c.Command.Flags {
+		g, ok := f.(*cli.GenericFlag)
+		if !ok || g.Name != excludeFromFlag {
+			continue
+		}
+		for _, r := range g.Value.(ruleFlag).args.rules {
+			if r.flag == excludeFromFlag {
+				files = append(files, r.value)
+			}
+		}
+	}
+	return files
+}
+
+// stdoutUse says what a command writes to standard output, "" if nothing.
+func stdoutUse(c *cli.Context, env *Env) string {
+	toStream := c.String("out") == "-"
+	switch verb := c.Command.Name; {
+	case toStream:
+		return "what is received"
+	case verb != "checksum" && c.Bool("json") && env.StderrErr != nil:
+		return "" // who closed both wants no output, and a delivery has its exit code
+	case c.Bool("json"):
+		return "the JSON"
+	case verb == "checksum" && c.IsSet("check") && c.Bool("quiet"):
+		return "" // the exit code says whether all is well
+	case verb == "checksum" && c.IsSet("check"):
+		return "what --check finds (--quiet does without)"
+	case verb == "checksum":
+		return "the list"
+	case verb == "version" || verb == "help" || verb == "man":
+		return "the text"
+	}
+	return ""
+}
+
+// stderrUse says what a command writes to standard error that nothing else tells, ""
+// if that is nothing: the exit code is enough for a job that nobody watches.
+func stderrUse(c *cli.Context, env *Env) string {
+	pairs := slices.Contains([]string{"send", "receive"}, c.Command.Name)
+	toStream := c.String("out") == "-"
+	switch {
+	case c.Bool("json") && toStream:
+		return "the JSON"
+	case pairs && !c.Bool("json") && !c.IsSet("to") && !c.IsSet("from") && !c.IsSet("code-file") && env.Getenv(codeVariable) == "":
+		return "the code that is made up"
+	}
+	return ""
+}
+
+// unreadable and unwritable say why a standard descriptor cannot serve, nil if it
+// can.
+func unreadable(f *os.File) error {
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return errClosed
+	case info.IsDir():
+		return errors.New("is a folder")
+	}
+	return unusable(f, info, os.O_RDONLY)
+}
+
+func unwritable(f *os.File) error {
+	info, err := f.Stat()
+	if err != nil {
+		return errClosed
+	}
+	return unusable(f, info, os.O_WRONLY)
+}
