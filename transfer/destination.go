@@ -1,6 +1,8 @@
 package transfer
 
 import (
+	"context"
+	"iter"
 	"os"
 
 	"ferry/checksum"
@@ -91,7 +93,7 @@ type Partial interface {
 	// Present yields the chunks that an interrupted delivery left here, with
 	// the chaining value that it noted: a hint, to be hashed before it counts.
 	// Chunks that are written meanwhile may be among them or not.
-	Present(yield func(index uint64, cv checksum.CV) bool)
+	Present(ctx context.Context) iter.Seq2[uint64, checksum.CV]
 	WriteChunk(index uint64, b []byte, cv checksum.CV) error
 	// WriteHole makes chunk index read as n zeros, without storing them.
 	WriteHole(index uint64, n int, cv checksum.CV) error

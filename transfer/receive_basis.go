@@ -109,7 +109,7 @@ func (b *basisRun) hashExisting(ctx context.Context) (checksum.Digest, error) {
 // claim states what a partial claims to hold, all of it before anything is
 // hashed, so that what is missing comes at once.
 func (b *basisRun) claim(ctx context.Context) error {
-	next, stop := iter.Pull2(b.partial.Present)
+	next, stop := iter.Pull2(b.partial.Present(ctx))
 	defer stop()
 	total := checksum.Chunks(b.entry.Size)
 	index, cv, more := next()

@@ -25,7 +25,7 @@ func (r *receiver) plan(ctx context.Context) error {
 	for {
 		it, ok, _ := r.plans.try()
 		if !ok {
-			if err := r.unpark(); err != nil {
+			if err := r.unpark(ctx); err != nil {
 				return err
 			}
 			// Nothing waits: neither do the wants and verdicts gathered so far.
@@ -40,7 +40,7 @@ func (r *receiver) plan(ctx context.Context) error {
 				return err
 			}
 		}
-		err := r.unpark()
+		err := r.unpark(ctx)
 		if err != nil {
 			return err
 		}

@@ -151,7 +151,7 @@ func (r *receiver) wantContent(ctx context.Context, e *inEntry, old *tree.Info) 
 		return nil
 	}
 	e.large = true
-	return r.wantLarge(e, old)
+	return r.wantLarge(ctx, e, old)
 }
 
 // parkedWant is a large file that waits for others to be done with.
@@ -161,7 +161,7 @@ type parkedWant struct {
 }
 
 // unpark goes on with the files that wait, as far as there is room.
-func (r *receiver) unpark() error {
+func (r *receiver) unpark(ctx context.Context) error {
 	for len(r.parked) > 0 {
 		w := r.parked[0]
 		if r.isOpen(w.entry) {
@@ -169,7 +169,7 @@ func (r *receiver) unpark() error {
 				return nil
 			}
 			w.entry.large = true
-			if err := r.wantLarge(w.entry, w.old); err != nil {
+			if err := r.wantLarge(ctx, w.entry, w.old); err != nil {
 				return err
 			}
 		}
@@ -179,7 +179,7 @@ func (r *receiver) unpark() error {
 }
 
 // wantLarge begins a file of more than one chunk and asks for what is missing.
-func (r *receiver) wantLarge(e *inEntry, old *tree.Info) error {
+func (r *receiver) wantLarge(ctx context.Context, e *inEntry, old *tree.Info) error {
 	t := e.entry
 	if t.Kind == tree.Stream && !e.sourced {
 		e.sourced = true
@@ -201,9 +201,10 @@ func (r *receiver) wantLarge(e *inEntry, old *tree.Info) error {
 	e.chunks = checksum.NewTree(t.Size)
 	e.mu.Unlock()
 	r.track.tell(ItemStarted{Path: e.path(), Size: t.Size})
-	if t.Kind == tree.File && (old != nil && old.Kind == tree.File || hasClaims(p)) {
+	claims := t.Kind == tree.File && hasClaims(ctx, p)
+	if claims || t.Kind == tree.File && old != nil && old.Kind == tree.File {
 		e.mu.Lock()
-		e.pages, e.old = make(map[uint64]*claimPage), !hasClaims(p)
+		e.pages, e.old = make(map[uint64]*claimPage), !claims
 		e.mu.Unlock()
 		r.bases.put(e)
 		return nil
@@ -226,8 +227,8 @@ func (r *receiver) wantCompare(e *inEntry, name string) error {
 }
 
 // hasClaims tells whether an interrupted delivery left something.
-func hasClaims(p Partial) bool {
-	for range p.Present {
+func hasClaims(ctx context.Context, p Partial) bool {
+	for range p.Present(ctx) {
 		return true
 	}
 	return false

@@ -2,8 +2,10 @@ package transfer_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
+	"iter"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -51,7 +53,9 @@ type simPartial struct {
 
 // Present is what the claims were when it began to yield: the caller may write
 // between two of them.
-func (p *simPartial) Present(yield func(index uint64, cv checksum.CV) bool) {
+func (p *simPartial) Present(context.Context) iter.Seq2[uint64, checksum.CV] { return p.present }
+
+func (p *simPartial) present(yield func(index uint64, cv checksum.CV) bool) {
 	p.f.disk.mu.Lock()
 	var claims []uint64
 	cvs := make(map[uint64]checksum.CV)

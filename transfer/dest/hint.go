@@ -2,6 +2,7 @@ package dest
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -141,22 +142,34 @@ func (h *hint) set(index uint64, cv checksum.CV) {
 	}
 }
 
-// claims yields the chunks below count that are noted, until the end of the
-// file or a read error.
-func (h *hint) claims(count uint64, yield func(uint64, checksum.CV) bool) {
-	r := io.NewSectionReader(h.file, hintHeader, int64(count)*int64(cvLen))
+// claims yields the chunks below count that are noted, until the end of the file, a
+// read error, or the end of ctx. It passes over holes: a sender that announces a huge
+// file and sends little of it leaves a tree whose size says nothing.
+func (h *hint) claims(ctx context.Context, count uint64, yield func(uint64, checksum.CV) bool) {
+	info, err := tree.Fstat(h.file)
+	if err != nil {
+		return
+	}
+	extents := tree.NewExtents(h.file, info)
+	end := min(info.Size-hintHeader, int64(count)*int64(cvLen)) / int64(cvLen) * int64(cvLen)
 	b := make([]byte, 2048*cvLen)
-	for index := uint64(0); ; {
-		n, err := io.ReadFull(r, b)
-		for at := 0; at+cvLen <= n; at += cvLen {
-			cv := checksum.CV(b[at:])
-			if cv != (checksum.CV{}) && !yield(index, cv) {
+	for at := int64(0); ctx.Err() == nil; {
+		if data := extents.NextData(hintHeader+at) - hintHeader; data > at {
+			at = data / int64(cvLen) * int64(cvLen)
+		}
+		if at >= end {
+			return
+		}
+		n, err := h.file.ReadAt(b[:min(int64(len(b)), end-at)], hintHeader+at)
+		for i := 0; i+cvLen <= n; i += cvLen {
+			cv := checksum.CV(b[i:])
+			if cv != (checksum.CV{}) && !yield(uint64(at+int64(i))/uint64(cvLen), cv) {
 				return
 			}
-			index++
 		}
 		if err != nil {
 			return
 		}
+		at += int64(n)
 	}
 }

@@ -265,7 +265,7 @@ func TestPartWithItsFinalOwnerIsTakenUp(t *testing.T) {
 	p, err = f.Begin(e)
 	must(t, err)
 	n := 0
-	for range p.Present {
+	for range p.Present(t.Context()) {
 		n++
 	}
 	if n != 2 {

@@ -1,9 +1,11 @@
 package dest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -154,9 +156,11 @@ func (p *Partial) broke(op string, err error) error {
 // written, and the chaining values it noted. They prove nothing: the caller
 // reads and hashes the chunk before it relies on it. Nothing is yielded for a
 // partial that was not there before. Call it before the first WriteChunk.
-func (p *Partial) Present(yield func(index uint64, cv checksum.CV) bool) {
-	if p.hint != nil && p.reused {
-		p.hint.claims(checksum.Chunks(p.size), yield)
+func (p *Partial) Present(ctx context.Context) iter.Seq2[uint64, checksum.CV] {
+	return func(yield func(uint64, checksum.CV) bool) {
+		if p.hint != nil && p.reused {
+			p.hint.claims(ctx, checksum.Chunks(p.size), yield)
+		}
 	}
 }
 

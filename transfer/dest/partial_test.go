@@ -1,6 +1,7 @@
 package dest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -34,7 +35,7 @@ func interrupt(t testing.TB, dir string, e *tree.Entry, b []byte, want func(uint
 func claimsOf(p *Partial) map[uint64]checksum.CV {
 	claims := make(map[uint64]checksum.CV)
 	last := int64(-1)
-	for i, cv := range p.Present {
+	for i, cv := range p.Present(context.Background()) {
 		if int64(i) <= last {
 			panic("claims out of order")
 		}
@@ -439,6 +440,44 @@ func TestHolesReplaceOldBytes(t *testing.T) {
 	same(t, filepath.Join(dir, "x"), b, e)
 }
 
+// A tree that is nothing but a hole of terabytes, with one claim behind it, costs no
+// more than the claim; and whoever does not wait any more need not.
+func TestHugeHint(t *testing.T) {
+	file, err := os.Create(filepath.Join(t.TempDir(), "tree"))
+	must(t, err)
+	defer file.Close()
+	e := fileEntry("x", 1)
+	e.Size = 1 << 60
+	const far = 1 << 36
+	if err := file.Truncate(far*int64(cvLen) + 1<<20); err != nil {
+		t.Skipf("no such large files here: %v", err)
+	}
+	h := &hint{file: file}
+	must(t, h.prepare(e, false))
+	must(t, file.Truncate(far*int64(cvLen)+1<<20))
+	if info, err := tree.Fstat(file); err != nil || info.Allocated < 0 || info.Allocated > 1<<20 {
+		t.Skipf("no holes here: %v", err)
+	}
+	cv := cvOf([]byte("x"), 0)
+	h.set(far, cv)
+	n := 0
+	for i, got := range h.all(checksum.Chunks(e.Size)) {
+		if i != far || got != cv {
+			t.Errorf("claim %d is %x", i, got)
+		}
+		n++
+	}
+	if n != 1 {
+		t.Errorf("%d claims", n)
+	}
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	h.claims(over, checksum.Chunks(e.Size), func(uint64, checksum.CV) bool {
+		t.Error("a claim after the end")
+		return true
+	})
+}
+
 func FuzzHint(f *testing.F) {
 	e := fileEntry("x", 3*chunk)
 	good := append(appendHeader(e), content(3*cvLen, 1)...)
@@ -479,5 +518,5 @@ func tail(checked []byte) []byte {
 }
 
 func (h *hint) all(count uint64) func(func(uint64, checksum.CV) bool) {
-	return func(yield func(uint64, checksum.CV) bool) { h.claims(count, yield) }
+	return func(yield func(uint64, checksum.CV) bool) { h.claims(context.Background(), count, yield) }
 }

@@ -38,6 +38,35 @@ func NewExtents(file *os.File, info Info) *Extents {
 	return &Extents{file: file, size: info.Size, dense: dense}
 }
 
+// NextData returns where data is next, at off or behind it; the size of the file if
+// nothing but a hole follows. What cannot be found out is data.
+func (x *Extents) NextData(off int64) int64 {
+	if x.dense || off < 0 || off >= x.size {
+		return off
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if !x.find(off) || !x.hole {
+		return off
+	}
+	return x.to
+}
+
+// find looks for the run that off is in, unless it is the one that was found last.
+// Callers hold mu.
+func (x *Extents) find(off int64) bool {
+	if off >= x.from && off < x.to {
+		return true
+	}
+	from, to, hole, err := findRun(x.file, off, x.size)
+	if err != nil || to <= off {
+		x.dense = true
+		return false
+	}
+	x.from, x.to, x.hole = from, to, hole
+	return true
+}
+
 // Cover returns what n bytes at offset off are stored as. What cannot be found
 // out is data: reading then says what is wrong. Bytes behind the end do not count.
 func (x *Extents) Cover(off, n int64) Cover {
@@ -47,13 +76,8 @@ func (x *Extents) Cover(off, n int64) Cover {
 	end := min(off+n, x.size)
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if off < x.from || off >= x.to {
-		from, to, hole, err := findRun(x.file, off, x.size)
-		if err != nil || to <= off {
-			x.dense = true
-			return AllData
-		}
-		x.from, x.to, x.hole = from, to, hole
+	if !x.find(off) {
+		return AllData
 	}
 	switch {
 	case end > x.to:
