@@ -168,3 +168,34 @@ func TestHostileReceiverOfMetadata(t *testing.T) {
 		})
 	}
 }
+
+// plainDestination keeps no more than mode and time.
+type plainDestination struct{ transfer.Destination }
+
+// The receiver's umask holds for whatever a sender says of permissions, of files
+// of any size and of folders; a destination that knows of none gets it too.
+func TestUmaskHolds(t *testing.T) {
+	for _, plain := range []bool{false, true} {
+		dst, _, _, err := hostile(t, victim{options: func(o *transfer.ReceiveOptions) {
+			o.Metadata.Umask = 0o077
+			if plain {
+				o.Destination = plainDestination{o.Destination}
+			}
+		}}, func(p *peer) {
+			p.offer()
+			x, d, f := file(0, "x", 4), folderEntry(0, "d"), file(2, "f", 4)
+			x.Mode, d.Mode, f.Mode = 0o777, 0o777, 0o4666
+			p.entries(1, x, d, f, folderEnd(2))
+			p.end(3)
+			p.answer(func(w framing.Want) { p.pack(packed(w.ID, "evil")) })
+		})
+		must(t, err)
+		for name, want := range map[string]os.FileMode{"x": 0o700, "d": 0o700, "d/f": 0o600} {
+			info, err := os.Stat(filepath.Join(dst, name))
+			must(t, err)
+			if got := info.Mode() &^ os.ModeDir; got != want {
+				t.Errorf("plain %v: %s has mode %v, want %v", plain, name, got, want)
+			}
+		}
+	}
+}

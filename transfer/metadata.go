@@ -140,6 +140,15 @@ func narrow(e *tree.Entry, m tree.Metadata) {
 	}
 }
 
+// narrow takes off e what this delivery does not apply. A MetadataDestination
+// knows the umask, and what stands there already.
+func (r *receiver) narrow(e *tree.Entry) {
+	narrow(e, r.granted)
+	if r.meta == nil {
+		e.Mode &^= r.granted.Umask
+	}
+}
+
 // stored is how much of an announced file needs room, as far as the sender knows.
 func (e *inEntry) stored() int64 {
 	return max(e.entry.Size-int64(e.holes), min(e.entry.Size, 0)) // it may have changed since

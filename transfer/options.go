@@ -61,7 +61,8 @@ type ReceiveOptions struct {
 	Links   LinkPolicy
 	// Metadata is what may be taken beyond mode & 0777 and mtime, if the sender
 	// offers it and the Destination is a MetadataDestination. Numeric needs no
-	// permission.
+	// permission. Umask holds at every Destination, and not in an archive, which has
+	// modes as sent; 0 keeps modes exactly.
 	Metadata tree.Metadata
 	Limit    *Limit  // that the sender is asked to keep to; nil is none
 	Streams  int     // as in SendOptions

@@ -99,7 +99,7 @@ func (r *receiver) planEntry(ctx context.Context, e *inEntry) error {
 // it refuses names, never repairs them. ok is false when it failed the entry.
 func (r *receiver) admit(e *inEntry) (ok bool, err error) {
 	t := e.entry
-	narrow(t, r.granted)
+	r.narrow(t)
 	if t.Kind == tree.Root {
 		return true, nil
 	}
@@ -209,7 +209,7 @@ func (r *receiver) putAside(e *inEntry, c *framing.Changed) error {
 	before := e.entry.Size
 	t := *e.entry
 	t.Size, t.Mode, t.MTime = int64(c.Size), c.Mode, tree.Time{Sec: c.Sec, Nsec: c.Nsec}
-	narrow(&t, r.granted)
+	r.narrow(&t)
 	old := e.partial
 	e.entry, e.attempt, e.partial = &t, c.Attempt, nil
 	e.end, e.chunks, e.got, e.tries, e.compare, e.checked = nil, nil, 0, nil, nil, nil

@@ -30,7 +30,7 @@ func (r *receiver) planFile(ctx context.Context, e *inEntry, differs bool) error
 	}
 	switch d {
 	case takeSame:
-		return r.same(e, r.granted.Owner || r.granted.Xattrs || found.Mode&0o777 != t.Mode)
+		return r.same(e, r.granted.Owner || r.granted.Xattrs || found.Mode&0o777 != r.granted.Permissions(t.Mode, found.Mode))
 	case takeCompare:
 		return r.wantCompare(e, e.name)
 	case takeRename:

@@ -14,8 +14,9 @@ func (r *receiver) grantMetadata() {
 	r.granted = metadataOf(r.offer.Flags & metadataFlags(permitted))
 	r.track.declined(wish, r.granted, framing.CodeDeclined, false)
 	if r.opt.Output != nil {
-		return
+		return // modes as sent: whoever unpacks an archive has a umask
 	}
+	r.granted.Umask = permitted.Umask
 	if a, ok := r.dst.(adjuster); ok {
 		a.OnAdjusted(r.adjust)
 	}
@@ -25,7 +26,7 @@ func (r *receiver) grantMetadata() {
 	d, ok := r.dst.(MetadataDestination)
 	if !ok {
 		r.track.declined(r.granted, tree.Metadata{}, framing.CodeUnsupported, false)
-		r.granted = tree.Metadata{}
+		r.granted = tree.Metadata{Umask: permitted.Umask}
 		return
 	}
 	r.meta = d

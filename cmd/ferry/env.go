@@ -15,6 +15,8 @@ type Env struct {
 	Stdout io.Writer
 	Stderr io.Writer
 	Getenv func(string) string
+	// Umask is the process's, of the bits 0777.
+	Umask uint32
 
 	// Why a stream cannot serve, as it was closed; nil if it can.
 	StdinErr, StdoutErr, StderrErr error
@@ -29,11 +31,12 @@ type Env struct {
 	OpenTTY func() (io.ReadWriteCloser, error)
 }
 
-// osEnv is the Env of a real process.
+// osEnv is the Env of a real process. It comes before anything makes a file: to
+// ask for the umask can mean to change it for a moment.
 func osEnv() *Env {
 	isTTY := func(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
 	return &Env{
-		Args: os.Args, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv,
+		Args: os.Args, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv, Umask: umask(),
 		StdinErr: unreadable(os.Stdin), StdoutErr: unwritable(os.Stdout), StderrErr: unwritable(os.Stderr),
 		StdinTTY: isTTY(os.Stdin), StdoutTTY: isTTY(os.Stdout), StderrTTY: isTTY(os.Stderr),
 		Width: func() int {

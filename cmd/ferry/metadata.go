@@ -26,10 +26,10 @@ func metadataFlags(receive bool) []cli.Flag {
 		boolFlag("devices", verb+"devices, FIFOs and sockets, as what they are; without it they are left out"),
 		boolFlag("strict", "end with 1 if some of that could not be applied"),
 	}
-	if !receive {
-		flags = append(flags, boolFlag("numeric-ids", "with --owner or --xattrs: keep the numbers, whatever their names"))
+	if receive {
+		return append(flags, boolFlag("perms", "permission bits exactly as sent, as with --archive; without either, less the umask"))
 	}
-	return flags
+	return append(flags, boolFlag("numeric-ids", "with --owner or --xattrs: keep the numbers, whatever their names"))
 }
 
 // metadataOf reads them.
@@ -46,6 +46,15 @@ func metadataOf(c *cli.Context) (tree.Metadata, error) {
 		return m, usagef(c.Command.Name, "--numeric-ids goes with --owner, --xattrs or --archive")
 	}
 	return m, nil
+}
+
+// permittedOf reads them for receive, which keeps to the umask unless told.
+func permittedOf(c *cli.Context, env *Env) (tree.Metadata, error) {
+	m, err := metadataOf(c)
+	if !c.Bool("archive") && !c.Bool("perms") {
+		m.Umask = env.Umask
+	}
+	return m, err
 }
 
 // errLost is why --strict is not content.

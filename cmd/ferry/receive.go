@@ -41,7 +41,7 @@ func receive(c *cli.Context, env *Env) error {
 	if err != nil {
 		return err
 	}
-	if opt.Metadata, err = metadataOf(c); err != nil {
+	if opt.Metadata, err = permittedOf(c, env); err != nil {
 		return err
 	}
 	throttle, err := throttleOf(c)

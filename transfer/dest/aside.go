@@ -275,7 +275,7 @@ func (f *Folder) replaceByFolder(n *node, e *tree.Entry) error {
 	if err != nil {
 		return err
 	}
-	if err = n.dir.Mkdir(e.Name, (0o700|e.Mode)&0o777); err != nil {
+	if err = n.dir.Mkdir(e.Name, f.folderMode(e)); err != nil {
 		err = errors.Join(err, f.moveBack(n, e.Name, old))
 	}
 	return err

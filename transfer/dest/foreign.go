@@ -18,7 +18,8 @@ type fileID struct{ dev, ino uint64 }
 // that stood there already and belongs to another user can still not set its mode
 // and mtime: those are lost then, and no error.
 func (f *Folder) applyFolder(n *node) (lost []tree.Loss, err error) {
-	a := f.apply(n.entry, !n.existed)
+	a := f.apply(n.entry)
+	a.Fresh = !n.existed
 	lost, err = n.dir.Apply(a)
 	if !n.existed || !errors.Is(err, syscall.EPERM) {
 		return lost, err
@@ -27,7 +28,7 @@ func (f *Folder) applyFolder(n *node) (lost []tree.Loss, err error) {
 	if e != nil || !foreign(now) {
 		return lost, err
 	}
-	if a.Mode&0o777 != now.Mode&0o777 {
+	if a.Granted.Permissions(a.Mode, now.Mode) != now.Mode&0o777 {
 		lost = append(lost, tree.Loss{What: tree.AttrMode, Err: err})
 	}
 	if a.Granted.Owner && (a.Mode^now.Mode)&0o7000 != 0 && !hasLost(lost, tree.AttrSpecial) {

@@ -15,11 +15,32 @@ func (f *Folder) Grant(m tree.Metadata, lost func(id uint64, lost []tree.Loss)) 
 	f.meta, f.lost = m, lost
 }
 
-// apply is the metadata of e as it is to be applied here. Fresh says that this
-// delivery made the item.
-func (f *Folder) apply(e *tree.Entry, fresh bool) *tree.Apply {
-	return &tree.Apply{Mode: e.Mode, MTime: e.MTime, Extra: e.Extra, Granted: f.meta, Accounts: f.accounts, Fresh: fresh}
+// apply is the metadata of e as it is to be applied here to an item that stands
+// there already.
+func (f *Folder) apply(e *tree.Entry) *tree.Apply {
+	return &tree.Apply{Mode: e.Mode, MTime: e.MTime, Extra: e.Extra, Granted: f.meta, Accounts: f.accounts}
 }
+
+// applyNew is apply for an item that this delivery made.
+func (f *Folder) applyNew(e *tree.Entry) *tree.Apply {
+	a := f.apply(e)
+	a.Fresh = true
+	return a
+}
+
+// birthMode is the mode that a file without a name is made with: most often the
+// one it is to have, which then need not be set. Nobody can open it yet.
+func (f *Folder) birthMode(e *tree.Entry) uint32 {
+	mode := f.meta.Permissions(e.Mode, 0)
+	if mode&0o600 != 0o600 {
+		return 0o600 // its owner may have to set attributes first
+	}
+	return mode
+}
+
+// folderMode is the mode that a folder is made with. Its owner may write to it
+// until it is finished, whatever e.Mode says.
+func (f *Folder) folderMode(e *tree.Entry) uint32 { return 0o700 | f.meta.Permissions(e.Mode, 0) }
 
 // withoutXattrs turns a so that the item has no attributes at all afterwards:
 // an earlier run, which had more granted, may have left some on a part.
@@ -82,7 +103,7 @@ func (f *Folder) applyStaged(dir *tree.Dir, temp string, e *tree.Entry) (made tr
 	if made, err = dir.Lstat(temp); err != nil {
 		return made, nil, err
 	}
-	if lost, err = dir.ApplyTo(temp, made, f.apply(e, true)); err != nil {
+	if lost, err = dir.ApplyTo(temp, made, f.applyNew(e)); err != nil {
 		return made, lost, err
 	}
 	made, err = dir.Lstat(temp)
@@ -107,7 +128,7 @@ func (f *Folder) adjust(n *node, e *tree.Entry, apply func(seen tree.Info, a *tr
 	if err != nil {
 		return err
 	}
-	a := f.apply(e, false)
+	a := f.apply(e)
 	if then, whole := a.Outcome(&before); whole && then.SameMetadata(&before) && (e.Kind != tree.File || before.Kind == tree.File) {
 		return nil
 	}

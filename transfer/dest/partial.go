@@ -65,7 +65,7 @@ func (f *Folder) Begin(e *tree.Entry) (*Partial, error) {
 	if err != nil {
 		return nil, fail("starting", e.Name, err)
 	}
-	p := &Partial{f: f, vol: parent.vol, parent: parent, item: e.Name, mode: birthMode(e), size: e.Size}
+	p := &Partial{f: f, vol: parent.vol, parent: parent, item: e.Name, mode: f.birthMode(e), size: e.Size}
 	if e.Kind == tree.Stream || e.Size < 0 {
 		p.size = -1
 	}
@@ -84,15 +84,6 @@ func (f *Folder) Begin(e *tree.Entry) (*Partial, error) {
 		return nil, p.fail("starting", errors.Join(os.ErrClosed, p.release()))
 	}
 	return p, nil
-}
-
-// birthMode is the mode that a file without a name is made with: most often the
-// one it is to have, which then need not be set. Nobody can open it yet.
-func birthMode(e *tree.Entry) uint32 {
-	if e.Mode&0o600 != 0o600 {
-		return 0o600 // its owner may have to set attributes first
-	}
-	return e.Mode & 0o777
 }
 
 // open returns the file to write to, made if this is the first byte.
@@ -181,7 +172,8 @@ func (p *Partial) Seal(e *tree.Entry, size int64) error {
 	} else if err := setSize(file, size); err != nil {
 		return p.broke("completing", err)
 	}
-	a := p.f.apply(e, p.name != "" || p.parent.givesACL())
+	a := p.f.applyNew(e)
+	a.NoACL = p.name == "" && !p.parent.givesACL()
 	if p.reused {
 		withoutXattrs(a)
 	}

@@ -33,7 +33,7 @@ func (f *Folder) MakeFolder(e *tree.Entry) (existed bool, err error) {
 		return false, fail("making", e.Name, err)
 	}
 	n := &node{name: e.Name, dir: parent.dir.Child(e.Name), vol: parent.vol, entry: e}
-	err = parent.dir.Mkdir(e.Name, (0o700|e.Mode)&0o777)
+	err = parent.dir.Mkdir(e.Name, f.folderMode(e))
 	switch {
 	case err == nil:
 		n.fresh.Store(true)
@@ -168,7 +168,7 @@ func (f *Folder) foreseeRoot(e *tree.Entry) {
 	if f.root.before == nil {
 		return
 	}
-	then := folderOutcome(f.apply(f.root.entry, false), f.root.before)
+	then := folderOutcome(f.apply(f.root.entry), f.root.before)
 	f.adjustedIf(!then.SameMetadata(f.root.before), e)
 }
 

@@ -21,9 +21,11 @@ type Apply struct {
 	// others than those afterwards.
 	Granted  Metadata
 	Accounts *Accounts // with Granted.Owner or Granted.Xattrs
-	// Fresh: this delivery made the item. An ACL that it may have inherited goes
-	// (Dir.GivesACL tells that it has none).
+	// Fresh: this delivery made the item. Permissions that it has are nobody's wish,
+	// and an ACL that it may have inherited goes.
 	Fresh bool
+	// NoACL: it has inherited none (Dir.GivesACL), and none is looked for.
+	NoACL bool
 }
 
 // held is an item by its handle, as far as the system has one for its kind.
@@ -122,20 +124,12 @@ func (a *Apply) to(item held, kind Kind) (lost losses, err error) {
 		return lost, err
 	}
 	if kind != Symlink {
-		if err := a.mode(item, now, special, &lost); err != nil {
+		if err := a.mode(item, now, a.permissions(now.Mode), special, &lost); err != nil {
 			return lost, err
 		}
 	}
-	for _, x := range acls {
-		if now, err := item.getXattr(x.Name); err == nil && bytes.Equal(now, x.Value) {
-			continue
-		}
-		if err := item.setXattr(x.Name, x.Value); err != nil {
-			if !losable(err) {
-				return lost, err
-			}
-			lost.add(AttrACL, err)
-		}
+	if err := a.acls(item, now, special, acls, &lost); err != nil {
+		return lost, err
 	}
 	if err := a.checkSpecial(item, special, &lost); err != nil {
 		return lost, err
@@ -178,10 +172,53 @@ func (a *Apply) owner(item held, o *Owner, lost *losses) error {
 	return err
 }
 
+// acls sets the ACLs of an item of which now tells as it was before its mode. One
+// that was to have its permissions from an ACL, and cannot have that, gets those of
+// an item without.
+func (a *Apply) acls(item held, now Info, special uint32, acls []Xattr, lost *losses) error {
+	bare := false
+	for _, x := range acls {
+		if has, err := item.getXattr(x.Name); err == nil && bytes.Equal(has, x.Value) {
+			continue
+		}
+		if err := item.setXattr(x.Name, x.Value); err != nil {
+			if !losable(err) {
+				return err
+			}
+			lost.add(AttrACL, err)
+			bare = bare || x.Name == aclAccess
+		}
+	}
+	if !bare || now.Kind == Symlink {
+		return nil
+	}
+	exact, err := item.stat()
+	if err != nil {
+		return err
+	}
+	return a.mode(item, exact, a.bare(now.Mode), special, lost)
+}
+
+// permissions are the bits of 0777 for an item that has those in have.
+func (a *Apply) permissions(have uint32) uint32 {
+	if a.Granted.Xattrs && a.Extra.has(aclAccess) {
+		return a.Mode & 0o777
+	}
+	return a.bare(have)
+}
+
+// bare is permissions for an item that gets no ACL.
+func (a *Apply) bare(have uint32) uint32 {
+	if a.Fresh {
+		have = 0
+	}
+	return a.Granted.Permissions(a.Mode, have)
+}
+
 // mode sets the permission bits, and of 07000 those in special, of an item that
 // now tells of.
-func (a *Apply) mode(item held, now Info, special uint32, lost *losses) error {
-	want := a.Mode&0o777 | special
+func (a *Apply) mode(item held, now Info, permissions, special uint32, lost *losses) error {
+	want := permissions | special
 	if now.Kind == Folder && !a.Granted.Owner {
 		want |= now.Mode & 0o7000
 	}

@@ -17,6 +17,7 @@ type Apply struct {
 	Granted  Metadata
 	Accounts *Accounts
 	Fresh    bool
+	NoACL    bool
 }
 
 // lost returns what of a cannot be applied here.

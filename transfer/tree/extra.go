@@ -2,6 +2,7 @@ package tree
 
 import (
 	"errors"
+	"slices"
 	"strings"
 )
 
@@ -12,6 +13,16 @@ type Metadata struct {
 	Xattrs    bool // extended attributes, POSIX ACLs among them
 	HardLinks bool
 	Devices   bool // devices, FIFOs and sockets
+	// Umask has the permission bits that the receiver gives no new item, and an
+	// older one only if it has them already. An item that gets an access ACL has the
+	// bits of that. The sender does not look at it.
+	Umask uint32
+}
+
+// Permissions are the bits of 0777 that an item with have gets of those in sent. A
+// new item has none.
+func (m Metadata) Permissions(sent, have uint32) uint32 {
+	return sent & 0o777 & (^m.Umask | have)
 }
 
 // Limits of the extended attributes of one item, those of the wire
@@ -36,6 +47,11 @@ type Extra struct {
 	// Names are those of users and groups in the ACLs among Xattrs: users first,
 	// then ascending by number, each once.
 	Names []ACLName
+}
+
+// has tells whether x, which may be nil, has an attribute of that name.
+func (x *Extra) has(name string) bool {
+	return x != nil && slices.ContainsFunc(x.Xattrs, func(a Xattr) bool { return a.Name == name })
 }
 
 // Owner is whom an item belongs to at the sender. Names may be empty.

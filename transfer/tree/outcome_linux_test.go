@@ -76,6 +76,7 @@ func TestOutcomeIsForeseen(t *testing.T) {
 		all := Metadata{Owner: true, Xattrs: true}
 		for range 3 {
 			granted := []Metadata{all, all, {}, {Xattrs: true}, {Owner: true}}[r.IntN(5)]
+			granted.Umask = []uint32{0, 0o022, 0o077}[r.IntN(3)]
 			x := some(kind)
 			mode := []uint32{0o650, 0o750, 0o4750, 0o1650}[r.IntN(4)]
 			if slices.ContainsFunc(x.Xattrs, func(x Xattr) bool { return x.Name == aclAccess }) {

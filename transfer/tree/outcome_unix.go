@@ -53,7 +53,11 @@ func (a *Apply) Outcome(now *State) (then State, whole bool) {
 	if now.Kind == Symlink {
 		whole = whole && special == 0
 	} else {
-		then.Mode = a.Mode&0o777 | special
+		permissions := a.permissions(now.Mode)
+		if now.without {
+			permissions = a.bare(now.Mode) // there will be no ACL
+		}
+		then.Mode = permissions | special
 		if now.Kind == Folder && !a.Granted.Owner {
 			then.Mode |= now.Mode & 0o7000
 		}

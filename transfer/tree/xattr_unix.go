@@ -16,7 +16,7 @@ import (
 // only.
 func (a *Apply) xattrs(item held, extra *Extra, lost *losses) (acls []Xattr, err error) {
 	if !a.Granted.Xattrs {
-		if a.Fresh {
+		if a.Fresh && !a.NoACL {
 			err = dropACL(item)
 		}
 		return nil, err
