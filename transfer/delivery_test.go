@@ -121,6 +121,27 @@ func (s *sides) ok(t *testing.T) *sides {
 	return s
 }
 
+// skips is ok for a delivery of which the receiver's user has n items skipped: the
+// sender's user, who has not, is told that they are missing.
+func (s *sides) skips(t *testing.T, n int64) *sides {
+	t.Helper()
+	if !errors.Is(s.sendErr, transfer.ErrIncomplete) || s.receiveErr != nil {
+		t.Fatalf("sender: %v; receiver: %v; failures %v %v", s.sendErr, s.receiveErr, s.sent.Failures, s.received.Failures)
+	}
+	if s.received.Skipped != n || s.received.Failed != 0 || s.sent.Skipped != 0 || s.sent.Failed != n {
+		t.Fatalf("%d items are skipped: sender %+v, receiver %+v", n, s.sent, s.received)
+	}
+	for _, e := range s.sent.Failures {
+		if e.Path == "" || !e.Remote || !errors.As(e.Err, new(transfer.SkippedError)) {
+			t.Errorf("the sender is told %v", e)
+		}
+	}
+	if len(find[transfer.ItemFailed](s.sendSaw)) != int(n) {
+		t.Errorf("the sender heard of %v", find[transfer.ItemFailed](s.sendSaw))
+	}
+	return s
+}
+
 func contents(path string) []transfer.Source {
 	return []transfer.Source{{Source: tree.Source{Path: path, Contents: true}}}
 }

@@ -54,12 +54,9 @@ type MetadataDestination interface {
 	Grant(m tree.Metadata, lost func(id uint64, lost []tree.Loss))
 	// MakeNode makes a device, FIFO or socket; same: it was there.
 	MakeNode(e *tree.Entry, replace bool) (same bool, err error)
-	// MakeHardLink makes e a further name of the entry e.LinkTo, which was made,
-	// found or remembered with Linked; same: it is that already.
+	// MakeHardLink makes e a further name of the entry e.LinkTo, which was made or
+	// found with Linked; same: it is that already.
 	MakeHardLink(e *tree.Entry, replace bool) (same bool, err error)
-	// Remember takes what stands under name in e's folder for e, for hard links
-	// to come; an empty name is e's own.
-	Remember(e *tree.Entry, name string) error
 	// Forget ends the waiting for hard links to an entry.
 	Forget(id uint64)
 }

@@ -87,7 +87,7 @@ type Status uint8
 const (
 	StatusDelivered Status = 1 // verified and under its final name
 	StatusSame      Status = 2 // stood there already, unchanged
-	StatusSkipped   Status = 3 // left alone at the user's word
+	StatusSkipped   Status = 3 // left alone at this side's user's word; at the sender such an item failed
 	StatusRenamed   Status = 4 // delivered under another name, see NewName
 	StatusReplaced  Status = 6 // delivered in the place of an older item
 	StatusAdjusted  Status = 7 // as StatusSame, but its metadata was changed

@@ -36,6 +36,10 @@ type SendOptions struct {
 	// finds it out. Of both sides' numbers the smaller holds.
 	Streams  int
 	Observer Observer
+
+	// ownSkips: the receiver's user is this side's, so that what is skipped was
+	// asked for. Copy sets it; otherwise a skipped item is one not delivered.
+	ownSkips bool
 }
 
 // ReceiveOptions say where a delivery lands and what it may do there. One of
@@ -139,7 +143,7 @@ type Result struct {
 	Replaced  int64    // those of Delivered that took the place of an older item
 	Same      int64    // items that stood there already
 	Adjusted  int64    // those of Same whose metadata was changed
-	Skipped   int64    // items left alone at the user's word
+	Skipped   int64    // items left alone at this side's user's word; see SkippedError
 	Excluded  int64    // items that SendOptions.Select left out, a folder with all in it as one; at the sender only
 	Deleted   int64    // items removed by Delete
 	Failed    int64    // items not delivered, at either side, or not deleted

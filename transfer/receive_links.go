@@ -117,8 +117,8 @@ func (r *receiver) refuseLink(e *inEntry) (done bool, err error) {
 	switch {
 	case failed != nil:
 		return true, r.fail(e, "linking", &Error{Code: failed.Code, Remote: failed.Remote, Err: errTarget})
-	case skipped == framing.CodeLink:
-		return true, r.skip(e, skipped) // a symbolic link that --links leaves out, under another name
+	case skipped != framing.CodeNone:
+		return true, r.skip(e, skipped) // what has that name is another item, or none
 	}
 	return false, nil
 }

@@ -166,10 +166,6 @@ func (r *receiver) settle(e *inEntry, status Status, name string) error {
 		r.track.update(func(p *Progress, _ *Result) { p.Bytes += t.Size })
 	}
 	r.track.done(d, content)
-	if status == StatusSkipped && e.linked != nil && r.meta != nil {
-		// If it is not to be found now, the links to it say so.
-		_ = r.meta.Remember(t, "")
-	}
 	r.archived(e)
 	r.linksTo(e, nil)
 	if full {

@@ -26,7 +26,7 @@ func (r rehearsal) Keep(e *tree.Entry) error {
 	if !e.Linked {
 		return nil
 	}
-	return r.Remember(e, "")
+	return r.Remember(e)
 }
 
 func (rehearsal) Leftovers() ([]string, error) { return nil, nil }

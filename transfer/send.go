@@ -232,8 +232,8 @@ func (s *sender) compare(got framing.Receipt) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	want := framing.Receipt{
-		Delivered: uint64(r.Delivered + turned.items), Same: uint64(r.Same), Skipped: uint64(r.Skipped),
-		Failed: uint64(r.Failed - s.unsent - turned.items), Bytes: uint64(r.Bytes + turned.bytes), Digest: s.digest.Sum(), Durable: got.Durable,
+		Delivered: uint64(r.Delivered + turned.items), Same: uint64(r.Same), Skipped: uint64(r.Skipped + turned.skipped),
+		Failed: uint64(r.Failed - s.unsent - turned.items - turned.skipped), Bytes: uint64(r.Bytes + turned.bytes), Digest: s.digest.Sum(), Durable: got.Durable,
 	}
 	if got != want {
 		return &Error{Op: "comparing the receipt:", Code: framing.CodeDigest,

@@ -281,6 +281,10 @@ func (s *sender) onDone(d framing.Done) error {
 		return violation("DONE for entry %d before all of it was sent", d.ID)
 	}
 	s.settle(d.ID)
+	if d.Status == framing.DoneSkipped && !s.opt.ownSkips {
+		s.track.leftOut(e.item.Display, d.Code)
+		return nil
+	}
 	status := Status(d.Status)
 	switch d.Status {
 	case framing.DoneEqual:

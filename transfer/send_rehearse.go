@@ -1,6 +1,11 @@
 package transfer
 
-import "ferry/transfer/tree"
+import (
+	"fmt"
+
+	"ferry/framing"
+	"ferry/transfer/tree"
+)
 
 // doomed is an item of a dry run that a delivery could not send. The receiver,
 // which gets no content in a dry run, does not know: where it says that the item
@@ -12,11 +17,11 @@ type doomed struct {
 	came bool    // it was counted as failed
 }
 
-// turned is what the receiver of a dry run counts as delivered and this side as
-// failed.
+// turned is what the receiver counts otherwise and this side as failed.
 type turned struct {
-	items int64
-	bytes int64
+	items   int64 // of a dry run: delivered there
+	bytes   int64
+	skipped int64 // see leftOut
 }
 
 // rehearse opens and closes a file as a delivery would, in a dry run. Streams are
@@ -81,6 +86,21 @@ func (t *tracker) turn(done ItemDone, isFile bool) *Error {
 	}
 	return d.err
 }
+
+// leftOut counts as failed here an item that the receiver skipped: its user chose
+// that, and this side's user did not.
+func (t *tracker) leftOut(path string, cause framing.Code) {
+	t.mu.Lock()
+	t.turned.skipped++
+	t.mu.Unlock()
+	t.failed(&Error{Op: "delivering", Path: path, Code: cause, Remote: true, Err: SkippedError{cause}})
+}
+
+// SkippedError is why an item failed at the sender that the receiver skipped at
+// the word of its own user.
+type SkippedError struct{ Cause framing.Code }
+
+func (e SkippedError) Error() string { return fmt.Sprintf("skipped: %v", e.Cause) }
 
 func (t *tracker) turnedSoFar() turned {
 	t.mu.Lock()

@@ -100,6 +100,9 @@ func (d *delivery) end(o outcome, err error) error {
 	}
 	if o.err != nil {
 		o.hint = hintOf(o.exit, err, command(d.env.Args...), d.alone)
+		if hint := d.tally.skippedHint(); hint != "" && o.exit == exitIncomplete && o.hint != "" {
+			o.hint = hint
+		}
 		again := o.exit == exitConnection || o.exit == exitInterrupted || o.exit == exitTerminated
 		if again && d.madeCode {
 			o.hint += " (" + codeVariable + " takes the code above)"

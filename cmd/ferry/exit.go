@@ -74,7 +74,10 @@ type tally struct {
 	tallied
 }
 
-type tallied struct{ digest, destination, other int64 }
+type tallied struct {
+	digest, destination, other int64
+	skipped                    int64 // the part of other that the other side's user chose to skip
+}
 
 func (t *tally) counts() tallied {
 	t.mu.Lock()
@@ -97,6 +100,9 @@ func (t *tally) Observe(e transfer.Event) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if errors.As(f.Err.Err, new(transfer.SkippedError)) {
+		t.skipped++
+	}
 	switch exitOfCode(f.Err.Code) {
 	case exitDigest:
 		t.digest++
@@ -161,6 +167,17 @@ func exitOfEnd(c framing.Code) int {
 		return exit
 	}
 	return exitConnection
+}
+
+// skippedHint is the next step where all that is missing was skipped at the other
+// side: running again alone brings no more. It is empty otherwise.
+func (t *tally) skippedHint() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.skipped == 0 || t.skipped < t.digest+t.destination+t.other {
+		return ""
+	}
+	return "the other side skipped what is missing: its --on-conflict and --links decide that"
 }
 
 // hintOf is the next step after an exit code; again is the command as it was

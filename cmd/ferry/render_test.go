@@ -90,7 +90,7 @@ delivered: a\x1b[1m (10 B)
 renamed: caf\xe9 to caf\xe9 (1)
 unchanged: d
 new metadata: p
-skipped: k\x0d
+skipped: k\x0d: a different item exists
 deleted: old\x0a
 not delivered: d/\u{202e}gnp.exe: unreadable: permission denied
 not delivered: d/\u{9b}2J: a different item exists (at the other side)

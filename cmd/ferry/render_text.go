@@ -254,14 +254,16 @@ func (c *console) Observe(e transfer.Event) {
 	}
 }
 
-// doneText is what is said of an item that ended well: only that it got
-// another name, unless all are asked for.
+// doneText is what is said of an item that ended well: only that it got another
+// name, or is not there since it was skipped, unless all are asked for.
 func doneText(e transfer.ItemDone, verbose bool) string {
 	switch {
 	case e.DryRun:
 		return wouldText(e, verbose)
 	case e.Status == transfer.StatusRenamed:
 		return "renamed: " + show(e.Path) + " to " + show(e.NewName)
+	case e.Status == transfer.StatusSkipped:
+		return "skipped: " + show(e.Path) + ": " + e.Cause.String()
 	case !verbose:
 		return ""
 	}

@@ -98,19 +98,27 @@ func newAndReplaced(r transfer.Result) string {
 // caveat is the part of the promise that holds, or does not, after success.
 func (o outcome) caveat() string {
 	verified := "what was delivered is verified"
+	skipped := ""
+	if n := o.result.Skipped; n > 0 {
+		skipped = "; what was skipped (" + items(n) + ") is not there"
+	}
 	switch {
 	case o.result.DryRun:
 		return "a dry run: nothing was changed"
 	case o.toStream:
-		return verified + "; what became of it behind standard output is not known"
+		return verified + "; what became of it behind standard output is not known" + skipped
 	case !o.result.Durable:
-		return verified + ", but not synced to stable storage: a power cut may lose it"
+		return verified + ", but not synced to stable storage: a power cut may lose it" + skipped
 	case !o.result.Acknowledged:
-		return verified + " and on stable storage; the sender was not seen to have heard of it"
+		return verified + " and on stable storage; the sender was not seen to have heard of it" + skipped
+	case o.result.Delivered == 0 && o.result.Same == 0 && skipped != "":
+		return "nothing was delivered" + skipped
+	case o.result.Delivered == 0 && skipped != "":
+		return "what is unchanged is on stable storage" + skipped
 	case o.result.Delivered == 0:
 		return "everything is on stable storage"
 	}
-	return verified + " and on stable storage"
+	return verified + " and on stable storage" + skipped
 }
 
 // object is the outcome for programs: the last line of --json.

@@ -26,23 +26,18 @@ func (t *target) is(info tree.Info) bool {
 		info.Size == t.info.Size && info.MTime == t.info.MTime
 }
 
-// Remember takes note that the entry e, with Linked, is what stands under name
-// in e's folder, for hard links to it; an empty name is e's own. What this
-// delivery makes, publishes, keeps or touches is remembered without it; it is
-// for items left alone, and for those found the same under another name.
-func (f *Folder) Remember(e *tree.Entry, name string) error {
+// remembered takes note that the entry e, with Linked, is what stands under its
+// name, for hard links to it.
+func (f *Folder) remembered(e *tree.Entry) error {
 	n, err := f.parent(e)
 	if err != nil {
 		return fail("looking at", e.Name, err)
 	}
-	if name == "" {
-		name = e.Name
-	}
-	info, err := n.dir.Lstat(name)
+	info, err := n.dir.Lstat(e.Name)
 	if err != nil {
 		return f.fail("looking at", e, err)
 	}
-	f.remember(e, n, name, info)
+	f.remember(e, n, e.Name, info)
 	return nil
 }
 
@@ -59,7 +54,7 @@ func (f *Folder) remember(e *tree.Entry, n *node, name string, info tree.Info) {
 	}
 }
 
-// Forget ends what Remember began: no more links to the entry id come.
+// Forget ends the waiting for hard links: no more of them to the entry id come.
 // MakeHardLink does it for a link without Linked.
 func (f *Folder) Forget(id uint64) {
 	f.mu.Lock()

@@ -15,7 +15,7 @@ func (f *Folder) Keep(e *tree.Entry) error {
 		return fail("keeping", e.Name, err)
 	}
 	if e.Linked && f.meta.HardLinks {
-		if err := f.Remember(e, ""); err != nil {
+		if err := f.remembered(e); err != nil {
 			return err
 		}
 	}

@@ -151,5 +151,5 @@ func (f *Folder) metadataOnly(n *node, e *tree.Entry, seen tree.Info) error {
 	if !e.Linked {
 		return nil
 	}
-	return f.Remember(e, "")
+	return f.remembered(e)
 }

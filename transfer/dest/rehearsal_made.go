@@ -43,7 +43,7 @@ func (r *Rehearsal) Touch(e *tree.Entry) error {
 		err = r.foresee(d, e.Name, e)
 	}
 	if err == nil && e.Linked {
-		err = r.Remember(e, "")
+		err = r.Remember(e)
 	}
 	return fail("touching", e.Name, err)
 }
@@ -88,14 +88,10 @@ func (r *Rehearsal) make(op string, e *tree.Entry, replace bool, same func(there
 	return false, nil
 }
 
-// Remember takes note that e, with Linked, is what stands under name in e's
-// folder, and would stay.
-func (r *Rehearsal) Remember(e *tree.Entry, name string) error {
-	probe := *e
-	if name != "" {
-		probe.Name = name
-	}
-	there, err := r.Stat(&probe)
+// Remember takes note that e, with Linked, is what stands under its name, and would
+// stay.
+func (r *Rehearsal) Remember(e *tree.Entry) error {
+	there, err := r.Stat(e)
 	if err != nil {
 		return err
 	}
