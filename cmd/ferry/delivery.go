@@ -8,6 +8,7 @@ import (
 
 	"ferry/transfer"
 	"ferry/transfer/link"
+	"ferry/transfer/tree"
 )
 
 // delivery is what send, receive and copy share around a transfer: who watches
@@ -23,6 +24,7 @@ type delivery struct {
 	madeCode bool                     // this side made the code up
 	fed      bool                     // what is sent is standard input
 	strict   bool                     // metadata that is lost is a failure
+	filter   *tree.Filter             // the rules of what is sent; nil without any
 }
 
 // Observe passes events to all who keep something of them. tally comes first: it
@@ -74,7 +76,11 @@ func (d *delivery) finish(r transfer.Result, err error, lost int) error {
 		err = fmt.Errorf("%w: %s", transfer.ErrIncomplete, items(r.Failed))
 	}
 	err = rehearsedError(r, err)
-	return d.end(outcome{began: true, result: r, toStream: d.stream, local: d.alone}, err)
+	o := outcome{began: true, result: r, toStream: d.stream, local: d.alone}
+	if err == nil || errors.Is(err, transfer.ErrIncomplete) {
+		o.unmet = d.filter.Unmet() // the walk was at the end
+	}
+	return d.end(o, err)
 }
 
 // abandon tells that a delivery did not begin.

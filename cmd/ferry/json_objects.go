@@ -166,6 +166,7 @@ type jsonResult struct {
 	ElapsedMS    int64      `json:"elapsed_ms"`
 	Manifest     string     `json:"manifest,omitempty"`
 	Lost         []jsonLoss `json:"lost,omitempty"`
+	Unmet        []string   `json:"unmet,omitempty"`
 	Error        *jsonError `json:"error,omitempty"`
 }
 

@@ -247,6 +247,7 @@ func TestJSONIsDocumented(t *testing.T) {
 	out.Write(jsonLine(jsonSum{Type: "file", Digest: "d", Size: new(int64), OK: new(bool), Message: "m"}))
 	out.Write(jsonLine(jsonWarning{"warning", "m"}))
 	out.Write(jsonLine(jsonSumResult{Type: "result"}))
+	out.Write(jsonLine(jsonResult{Type: "result", Unmet: []string{"*.o (--exclude)"}}))
 	types := 0
 	for line := range strings.Lines(out.String()) {
 		var fields map[string]any

@@ -105,8 +105,8 @@ func (a *selectionArgs) filter(ctx context.Context, verb string) (*tree.Filter, 
 	}
 	for i := range rules {
 		// To git such a line is no error; here what it was to keep back would be sent.
-		if rules[i].Dead() {
-			return nil, usagef(verb, "the pattern %s can match nothing: it is empty, ends in a lone backslash, or has a [ without its ] or an unknown class", &rules[i])
+		if err := rules[i].Mistake(); err != nil {
+			return nil, usagef(verb, "%v", err)
 		}
 	}
 	f, err := tree.NewFilter(rules)

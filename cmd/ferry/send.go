@@ -88,7 +88,7 @@ func send(c *cli.Context, env *Env, chosen *selectionArgs) error {
 	if err != nil {
 		return err
 	}
-	d := &delivery{ctx: ctx, env: env, render: newRenderer(env, out, false), madeCode: made, fed: stream, strict: c.Bool("strict")}
+	d := &delivery{ctx: ctx, env: env, render: newRenderer(env, out, false), madeCode: made, fed: stream, strict: c.Bool("strict"), filter: selection.Filter}
 	d.manifest.Store(sums)
 	d.missing(list.missing)
 	defer throttle.follow(ctx, d.render)()

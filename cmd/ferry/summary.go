@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"ferry/transfer"
+	"ferry/transfer/tree"
 )
 
 // outcome is how a delivery ended, ready to be shown to people or programs.
@@ -18,6 +19,7 @@ type outcome struct {
 	err      error
 	exit     int
 	hint     string
+	unmet    []*tree.Rule // of the command line, that decided about nothing
 }
 
 // lines is the outcome for people; with quiet only what went wrong.
@@ -28,6 +30,9 @@ func (o outcome) lines(quiet bool) []string {
 		lines = append(lines, o.counts())
 		for _, l := range r.Lost {
 			lines = append(lines, lossText(l))
+		}
+		for _, rule := range o.unmet {
+			lines = append(lines, "a rule without effect: "+show(rule.String())+": nothing that it matches was met, or a later rule decided")
 		}
 		if s := o.caveat(); s != "" && (o.err == nil || r.DryRun) {
 			lines = append(lines, s)
@@ -130,6 +135,9 @@ func (o outcome) object() jsonResult {
 		Files: r.Files, Bytes: r.Bytes, Moved: r.Moved, Wire: r.Wire, Resent: r.Resent, Streams: r.Streams, Reused: r.Reused,
 		Durable: r.Durable, Acknowledged: r.Acknowledged, ElapsedMS: r.Elapsed.Milliseconds(),
 		Manifest: o.manifest,
+	}
+	for _, rule := range o.unmet {
+		j.Unmet = append(j.Unmet, show(rule.String()))
 	}
 	for _, l := range r.Lost {
 		j.Lost = append(j.Lost, jsonLoss{l.What.String(), l.Items, l.Code.String()})

@@ -3,6 +3,7 @@ package tree
 import (
 	"fmt"
 	"strings"
+	"sync/atomic"
 )
 
 // Limits of a filter and of the rule files entered below it, so that a tree
@@ -23,8 +24,8 @@ const IgnoreFile = ".ferryignore"
 // cannot come back. Names are compared as bytes and with their case.
 //
 // The rules of NewFilter have the last word over those of rule files, and a
-// deeper rule file over one above it. A Filter does not change and may be used
-// from many goroutines. A nil Filter excludes nothing.
+// deeper rule file over one above it. A Filter changes only in what Unmet tells, and
+// may be used from many goroutines. A nil Filter excludes nothing.
 type Filter struct {
 	given  ruleSet
 	nested *ruleLevel
@@ -47,7 +48,25 @@ func NewFilter(rules []Rule) (*Filter, error) {
 		return nil, err
 	}
 	f.given = newRuleSet(rules)
+	f.given.met = make([]atomic.Bool, len(f.given.rules))
 	return f, nil
+}
+
+// Unmet returns the rules of NewFilter that stand on a command line and decided
+// about no item so far: nothing matched, or a later rule had the last word, or what
+// matches lies in a folder that was left out. Rules in files are often written for
+// many trees, and are not among them.
+func (f *Filter) Unmet() []*Rule {
+	if f == nil {
+		return nil
+	}
+	var unmet []*Rule
+	for i := range f.given.rules {
+		if r := &f.given.rules[i]; r.Line == 0 && !f.given.met[i].Load() {
+			unmet = append(unmet, r)
+		}
+	}
+	return unmet
 }
 
 // Enter returns the filter for the children of the folder at path, which has a

@@ -1,6 +1,9 @@
 package tree
 
-import "slices"
+import (
+	"slices"
+	"sync/atomic"
+)
 
 // ruleSet is an ordered list of rules with an index, so that of a thousand rules
 // only the few that can match a path are tried.
@@ -8,6 +11,8 @@ type ruleSet struct {
 	rules  []Rule
 	byName index
 	byPath index
+	// met tells of each rule whether it decided about an item; nil if nobody asks.
+	met []atomic.Bool
 }
 
 func newRuleSet(rules []Rule) ruleSet {
@@ -32,6 +37,11 @@ func (s *ruleSet) last(path, base string, isFolder bool) *Rule {
 	// -1 is before every rule.
 	if found < 0 {
 		return nil
+	}
+	// Most items meet rules that were met: a load costs nothing, a store would be
+	// shared by all who match.
+	if s.met != nil && !s.met[found].Load() {
+		s.met[found].Store(true)
 	}
 	return &s.rules[found]
 }

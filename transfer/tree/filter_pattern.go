@@ -8,6 +8,9 @@ type pattern struct {
 	folderOnly bool // it ended in a slash
 	byName     bool // matched against the last component, at any depth
 	ops        []op
+	// part names a part between slashes that no path below a source has, such as
+	// "..": the pattern can match nothing. It is "" in others.
+	part string
 }
 
 const globSpecial = `*?[\`
@@ -18,6 +21,7 @@ func compilePattern(text string) pattern {
 	text, p.folderOnly = strings.CutSuffix(text, "/")
 	p.byName = strings.IndexByte(text, '/') < 0
 	text = strings.TrimPrefix(text, "/")
+	p.part = impossiblePart(text)
 	// git compares the part before the first special byte by itself, and what
 	// follows it is a pattern of its own, where ** may stand at the start:
 	// a/b** goes down any number of folders, a/?b** does not.
@@ -34,6 +38,22 @@ func compilePattern(text string) pattern {
 		p.dead = len(p.ops) == 0
 	}
 	return p
+}
+
+// impossiblePart names the first part of a pattern, without the slashes at its ends,
+// that no path has: paths below a source are clean, and this compares bytes.
+func impossiblePart(text string) string {
+	for part := range strings.SplitSeq(text, "/") {
+		switch strings.ReplaceAll(part, `\`, "") {
+		case "":
+			return "an empty part (//)"
+		case ".":
+			return `the part "."`
+		case "..":
+			return `the part ".."`
+		}
+	}
+	return ""
 }
 
 // crossesSlash reports whether ops can match more than one component.

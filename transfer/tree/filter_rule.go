@@ -30,6 +30,19 @@ func (r *Rule) String() string {
 // As in git that is no error, and worth a warning.
 func (r *Rule) Dead() bool { return r.pattern.dead }
 
+// Mistake returns why the rule can match no item, naming it and where it stands, or
+// nil. git takes such a rule without a word. Whoever sends files must not: what the
+// rule was to keep back would be sent.
+func (r *Rule) Mistake() error {
+	if r.Dead() {
+		return fmt.Errorf("the pattern %s can match nothing: it is empty, ends in a lone backslash, or has a [ without its ] or an unknown class", r)
+	}
+	if r.pattern.part == "" {
+		return nil
+	}
+	return fmt.Errorf("the pattern %s can match nothing: no path here has %s in it; write /d for d in each PATH itself, d for every d, and a/d for d in a", r, r.pattern.part)
+}
+
 // ExcludeRule is the rule of --exclude. Unlike a line of a file the text is the
 // pattern as it is: # starts no comment and spaces at the end count. A ! at the
 // start makes it an include. It fails for more than MaxPattern bytes or a zero byte.

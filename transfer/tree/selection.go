@@ -99,6 +99,11 @@ func (r *walkRun) enterRules(at place, d *Dir) error {
 		return nil
 	}
 	rules, err := d.ReadRules(r.Select.IgnoreFile, withSlash(at.display))
+	for i := range rules {
+		if err == nil {
+			err = rules[i].Mistake()
+		}
+	}
 	if err == nil {
 		r.filter, err = r.filter.Enter(r.relative(at), rules)
 	}
