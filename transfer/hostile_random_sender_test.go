@@ -1,0 +1,537 @@
+package transfer_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"ferry/checksum"
+	"ferry/framing"
+	"ferry/transfer"
+	"ferry/transfer/tree"
+)
+
+// randomSender is a sender that keeps the layout of each frame and little else.
+//
+// The test's goroutine moves; the goroutine that listens notes the flags that were
+// granted and what was asked for, under mu. What was stated is read when both are done.
+type randomSender struct {
+	p    *peer
+	is   chooser
+	over bool // it said goodbye
+
+	last    uint64            // number of the last entry
+	folders []uint64          // begun and not ended
+	linked  []uint64          // entries with further names
+	sizes   map[uint64]uint64 // of the files announced
+	streams map[uint64]bool
+	changes map[uint64]uint8     // attempts that CHANGED began
+	ends    map[fileAttempt]bool // FILEEND was sent
+
+	mu      sync.Mutex
+	wants   []framing.Want
+	granted uint32
+	stated  map[checksum.Digest]bool // contents that it sent or may have sent
+}
+
+type fileAttempt struct {
+	id      uint64
+	attempt uint8
+}
+
+// TestHostileRandomSender: whatever a sender says, nothing outside the destination
+// changes, the receiver ends by itself within its memory and leaves no goroutine,
+// and a final name holds only what stood there or a content that the sender stated.
+func TestHostileRandomSender(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("what stands in the destination has links")
+	}
+	campaign(t, hostileSenderRun)
+}
+
+func hostileSenderRun(t *testing.T, seed uint64) error {
+	s := &randomSender{is: newChooser(seed, 77), sizes: make(map[uint64]uint64), streams: make(map[uint64]bool), changes: make(map[uint64]uint8), ends: make(map[fileAttempt]bool), stated: make(map[checksum.Digest]bool)}
+	outer := t.TempDir()
+	dst := filepath.Join(outer, "dst")
+	must(t, os.Mkdir(dst, 0o755))
+	must(t, os.WriteFile(filepath.Join(outer, "canary"), []byte("alive"), 0o644))
+	if s.is.oneIn(4) {
+		s.stated[checksum.Sum(write(t, filepath.Join(dst, "a1"), 3<<20, 1))] = true
+		must(t, os.Symlink("..", filepath.Join(dst, "b1")))
+		must(t, os.Symlink("../canary", filepath.Join(dst, "c1")))
+		must(t, os.Mkdir(filepath.Join(dst, "a2"), 0o755))
+	}
+	before := outside(t, outer)
+	d, err := transfer.NewFolder(dst, transfer.FolderOptions{NoSync: true})
+	must(t, err)
+	o := transfer.ReceiveOptions{Destination: d, OnConflict: transfer.ConflictPolicy(s.is.IntN(4)), Links: transfer.LinkPolicy(s.is.IntN(3)),
+		Metadata: tree.Metadata{Owner: s.is.oneIn(2), Xattrs: s.is.oneIn(2), HardLinks: s.is.oneIn(2), Devices: s.is.oneIn(2)}}
+	var caps uint64
+	if s.is.oneIn(2) {
+		caps = framing.CapZstd
+	}
+	var ended error
+	bounded(t, hostileMemory, func(ctx context.Context) {
+		a, b := pairWith(t, caps)
+		s.p = &peer{t: t, l: a}
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			s.play()
+		}()
+		var res transfer.Result
+		res, ended = transfer.Receive(ctx, b, o)
+		<-done
+		if ended == nil && res.Failed > 0 {
+			t.Errorf("ended well with %d items failed", res.Failed)
+		}
+	})
+	must(t, d.Close())
+	if after := outside(t, outer); after != before {
+		t.Errorf("outside of the destination was\n%s and is\n%s", before, after)
+	}
+	s.checkContents(t, dst)
+	return ended
+}
+
+// checkContents looks for a content under a final name that was never stated.
+func (s *randomSender) checkContents(t *testing.T, dst string) {
+	must(t, filepath.WalkDir(dst, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && strings.HasPrefix(strings.ToLower(d.Name()), tree.PartialName) {
+			return filepath.SkipDir
+		}
+		if d.Type()&(fs.ModeType|fs.ModeDir) == 0 {
+			b, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			if len(b) > 0 && !s.stated[checksum.Sum(b)] {
+				t.Errorf("%q holds %d bytes that nobody stated", path, len(b))
+			}
+		}
+		return nil
+	}))
+}
+
+// play is the delivery as the sender sees it.
+func (s *randomSender) play() {
+	o := framing.Offer{Items: 1 << 20}
+	for _, f := range []uint32{framing.FlagChecksum, framing.FlagAllowChanged, framing.FlagOwner, framing.FlagXattrs, framing.FlagHardLinks, framing.FlagDevices} {
+		if s.is.oneIn(2) {
+			o.Flags |= f
+		}
+	}
+	s.p.send(framing.TypeOffer, o.Append(nil))
+	answered, heard := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(heard)
+		s.listen(answered)
+	}()
+	<-answered
+	moves := s.moves()
+	for range 10 + s.is.IntN(150) {
+		if s.over || s.p.l.Err() != nil {
+			break
+		}
+		s.is.step(moves)
+	}
+	if !s.over && !s.is.oneIn(4) {
+		s.finish()
+	}
+	if s.is.oneIn(3) {
+		s.p.l.Abort(nil)
+	}
+	_ = s.p.l.Close() // the receiver may have left long ago
+	<-heard
+}
+
+// listen notes what the receiver asks for, and closes answered at its answer.
+func (s *randomSender) listen(answered chan<- struct{}) {
+	var once sync.Once
+	answer := func() { once.Do(func() { close(answered) }) }
+	defer answer()
+	for {
+		ty, body, ok := s.p.next()
+		if !ok {
+			return
+		}
+		switch ty {
+		case framing.TypeAccept:
+			if m, err := framing.ParseAccept(body); err == nil {
+				s.mu.Lock()
+				s.granted = m.Flags
+				s.mu.Unlock()
+			}
+			answer()
+		case framing.TypeDecline:
+			answer()
+		case framing.TypeWant:
+			for w, err := range framing.ParseWants(body) {
+				if err == nil {
+					w.Bitmap = bytes.Clone(w.Bitmap)
+					s.mu.Lock()
+					s.wants = append(s.wants, w)
+					s.mu.Unlock()
+				}
+			}
+		}
+	}
+}
+
+// finish brings the delivery to its end as a well-behaved sender does.
+func (s *randomSender) finish() {
+	for i := len(s.folders) - 1; i >= 0; i-- {
+		s.p.entries(s.last+1, folderEnd(s.folders[i]))
+	}
+	s.p.end(s.last)
+	for range 300 {
+		s.answerWant()
+		time.Sleep(time.Millisecond) // of virtual time, so that the receiver can ask
+	}
+}
+
+func (s *randomSender) moves() []move {
+	rarely := func(n int, do func()) func() {
+		return func() {
+			if s.is.oneIn(n) {
+				do()
+			}
+		}
+	}
+	slip := func(n int, do func()) func() {
+		return func() {
+			if s.is.slips(n) {
+				do()
+			}
+		}
+	}
+	return []move{
+		{6, s.announce},
+		{8, s.answerWant},
+		{3, func() { time.Sleep(time.Millisecond) }},
+		{1, s.change},
+		{1, s.fail},
+		{1, slip(6, func() {
+			s.p.fileEnd(framing.FileEnd{ID: s.anyID(), Attempt: uint8(s.is.IntN(2)), Size: s.is.size(0, 4, 1<<20)})
+		})},
+		{1, rarely(40, func() {
+			b := framing.Bye{Code: framing.CodeCancelled, Message: "\x1b[31m"}
+			s.p.send(framing.TypeBye, b.Append(nil))
+			s.over = true
+		})},
+		{1, rarely(20, func() {
+			h := framing.Heartbeat{State: framing.StateSending, Progress: s.is.Uint64()}
+			s.p.send(framing.TypeHeartbeat, h.Append(nil))
+		})},
+		{1, rarely(12, func() { time.Sleep(time.Duration(s.is.IntN(40)) * time.Second) })},
+		{1, slip(20, func() { s.p.send(framing.Type(0x10+s.is.IntN(0x18)), s.is.noise()) })},
+	}
+}
+
+// announce sends a batch of entries.
+func (s *randomSender) announce() {
+	first := s.last + 1
+	var batch []framing.Entry
+	for range 1 + s.is.IntN(6) {
+		if len(s.folders) > 0 && s.is.oneIn(6) {
+			i := s.is.IntN(len(s.folders))
+			batch = append(batch, folderEnd(s.folders[i]))
+			s.folders = without(s.folders, i)
+			continue
+		}
+		e := s.entry()
+		s.last++
+		switch e.Kind {
+		case framing.KindFolder, framing.KindRoot:
+			s.folders = append(s.folders, s.last)
+		case framing.KindFile:
+			s.sizes[s.last] = e.Size
+		case framing.KindStream:
+			s.streams[s.last] = true
+		}
+		if e.Linked && e.Kind != framing.KindHardLink {
+			s.linked = append(s.linked, s.last)
+		}
+		batch = append(batch, e)
+	}
+	s.p.entries(first, batch...)
+}
+
+func (s *randomSender) entry() framing.Entry {
+	s.mu.Lock()
+	granted := s.granted
+	s.mu.Unlock()
+	links, nodes := granted&framing.FlagHardLinks != 0, granted&framing.FlagDevices != 0
+	e := framing.Entry{Parent: s.parent(), Name: s.name(), Mode: uint32(s.is.IntN(0o10000)),
+		Sec: int64(s.is.size(0, 1, 1<<31, 1<<40, math.MaxInt64, 1<<63)), Nsec: uint32(s.is.IntN(1e9))}
+	switch k := s.is.IntN(14); {
+	case k < 5:
+		e.Kind, e.Size = framing.KindFile, s.is.size(0, 1, 5, 70000, 1<<20, 1<<20+1, 3<<20)
+		if s.is.slips(50) {
+			e.Size = s.is.size(1<<40, 1<<62, math.MaxInt64)
+		}
+		if e.Size > 0 && s.is.oneIn(5) {
+			e.Holes = s.is.size(1, e.Size)
+		}
+		e.Linked = links && s.is.oneIn(3)
+	case k < 7:
+		e.Kind = framing.KindFolder
+	case k < 9:
+		e.Kind = framing.KindSymlink
+		e.Target = []byte(pick(s.is, []string{"..", "../canary", "a1", "/etc", ".", "b2/../..", "\x00", "d"}))
+		e.Linked = links && s.is.oneIn(3)
+	case k == 9:
+		e.Kind = framing.KindStream
+		return e
+	case k == 10 && len(s.linked) > 0:
+		i := s.is.IntN(len(s.linked))
+		l := framing.Entry{Kind: framing.KindHardLink, Parent: e.Parent, Name: e.Name, LinkTo: s.linked[i], Linked: s.is.oneIn(2)}
+		if !l.Linked && !s.is.slips(2) {
+			s.linked = without(s.linked, i) // it said that none is to come
+		}
+		return l
+	case k == 11 && nodes:
+		e.Kind = pick(s.is, []framing.EntryKind{framing.KindFIFO, framing.KindSocket, framing.KindCharDevice, framing.KindBlockDevice})
+		if e.Kind == framing.KindCharDevice || e.Kind == framing.KindBlockDevice {
+			e.Major, e.Minor = 1, 3
+		}
+	case k == 12 && s.last == 0 && s.is.rude:
+		return framing.Entry{Kind: framing.KindRoot, Mode: 0o700}
+	default:
+		e.Kind, e.Size = framing.KindFile, 4
+	}
+	e.Ext = s.extension(granted)
+	return e
+}
+
+func (s *randomSender) name() []byte {
+	if !s.is.slips(4) {
+		return fmt.Append(nil, pick(s.is, []string{"a", "b", "c", "d", "A", "é", "\xff", "-rf\n\x1b[2J"}), s.is.IntN(200))
+	}
+	return []byte(pick(s.is, []string{"a", "b", "A", "é", "e\u0301", "..", ".", "x/y", ".ferry-partial", ".FERRY-PARTIAL", ".ferry-partial-0",
+		"con", "\x1b[2J", "a\nb", "\xff\xfe", "-rf", "dst", "canary", strings.Repeat("n", 255)}))
+}
+
+func (s *randomSender) parent() uint64 {
+	switch {
+	case len(s.folders) > 0 && s.is.oneIn(2):
+		return pick(s.is, s.folders)
+	case s.is.slips(100):
+		return s.is.Uint64N(s.last + 2)
+	}
+	return 0
+}
+
+func (s *randomSender) extension(granted uint32) *framing.Extension {
+	if !s.is.oneIn(4) {
+		return nil
+	}
+	owner, xattrs := granted&framing.FlagOwner != 0 || s.is.rude, granted&framing.FlagXattrs != 0 || s.is.rude
+	e := &framing.Extension{Missing: xattrs && s.is.oneIn(2)}
+	if owner && s.is.oneIn(2) {
+		e.Owner = &framing.Owner{UID: uint32(s.is.IntN(3) * 1000), User: []byte("nobody"), Group: []byte("x\x1b")}
+	}
+	if xattrs && s.is.oneIn(2) {
+		e.Xattrs = []framing.Xattr{
+			{Name: []byte("security.capability"), Value: []byte("junk")},
+			{Name: []byte("system.posix_acl_access"), Value: []byte{2, 0, 0, 0, 1, 0, 7, 0, 0xff, 0xff, 0xff, 0xff}},
+			{Name: []byte("trusted.overlay.opaque"), Value: []byte("y")},
+			{Name: []byte("user.a"), Value: bytes.Repeat([]byte{1}, s.is.IntN(3000))},
+		}
+	}
+	if e.Owner == nil && e.Xattrs == nil && !e.Missing {
+		return nil
+	}
+	return e
+}
+
+// anyID is the number of an entry, or now and then of none.
+func (s *randomSender) anyID() uint64 {
+	if s.is.slips(50) {
+		return s.is.size(0, s.last+1, math.MaxInt64)
+	}
+	return 1 + s.is.Uint64N(max(1, s.last))
+}
+
+// asked is a file that is asked for, taken off or not; a rude sender may have another.
+func (s *randomSender) asked() (framing.Want, bool) {
+	if s.is.slips(3) {
+		return framing.Want{ID: s.anyID()}, true
+	}
+	return s.takeWant()
+}
+
+// fail gives up a file that is asked for.
+func (s *randomSender) fail() {
+	if w, ok := s.asked(); ok && w.ID > 0 {
+		s.p.fault(framing.Fault{ID: w.ID, Code: framing.CodeUnreadable, Message: "\x1b]0;title\a\r\n"})
+	}
+}
+
+// change is CHANGED, or only a sender that goes on with another size unsaid.
+func (s *randomSender) change() {
+	w, ok := s.asked()
+	if !ok || s.streams[w.ID] && !s.is.slips(5) {
+		return
+	}
+	c := framing.Changed{ID: w.ID, Attempt: w.Attempt + 1, Mode: 0o644, Size: s.is.size(0, 5, 1<<20, 2<<20)}
+	s.sizes[c.ID], s.changes[c.ID] = c.Size, c.Attempt
+	if !s.is.slips(3) {
+		s.p.send(framing.TypeChanged, c.Append(nil))
+	}
+}
+
+func (s *randomSender) takeWant() (framing.Want, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.wants) == 0 {
+		return framing.Want{}, false
+	}
+	i := s.is.IntN(len(s.wants))
+	w := s.wants[i]
+	s.wants = without(s.wants, i)
+	void := w.Attempt < s.changes[w.ID] && !s.is.slips(5)
+	return w, !void
+}
+
+// answerWant sends what one WANT asks for, rightly or nearly.
+func (s *randomSender) answerWant() {
+	w, ok := s.takeWant()
+	if !ok {
+		return
+	}
+	if s.streams[w.ID] && !s.is.slips(5) {
+		s.sendStream(w)
+		return
+	}
+	size := min(s.sizes[w.ID], 4<<20)
+	if s.is.slips(20) {
+		w.Attempt++
+	}
+	switch w.Kind {
+	case framing.WantCheck:
+		s.ends[fileAttempt{w.ID, w.Attempt}] = true
+		s.p.fileEnd(framing.FileEnd{ID: w.ID, Attempt: w.Attempt, Size: s.sizes[w.ID]})
+		return
+	case framing.WantAll:
+		if size <= 64<<10 && !s.is.oneIn(3) && (w.Attempt == 0 || s.is.rude) {
+			data := plainContent(w.ID, 0, int(size))
+			root := checksum.Sum(data)
+			s.stated[root] = true
+			if len(data) > 0 && s.is.oneIn(15) {
+				data[0]++
+			}
+			s.p.pack(framing.Packed{ID: w.ID, Root: root, Data: data})
+			return
+		}
+	case framing.WantPage:
+		if len(w.Bitmap) > 0 && !s.is.slips(8) {
+			c := framing.Checked{ID: w.ID, Attempt: w.Attempt, First: w.First, Count: w.Count, Bitmap: make([]byte, (w.Count+7)/8)}
+			s.p.send(framing.TypeChecked, c.Append(nil))
+		}
+	}
+	s.sendContent(w, size)
+}
+
+// sendContent sends a file by chunks, some of them zeros, few of them wrong.
+func (s *randomSender) sendContent(w framing.Want, size uint64) {
+	all := checksum.NewTree(int64(size))
+	chunks := checksum.Chunks(int64(size))
+	for i := range chunks {
+		data := plainContent(w.ID, i, checksum.ChunkLen(int64(size), i))
+		head := framing.DataHeader{ID: w.ID, Attempt: w.Attempt, Offset: i << 20}
+		if len(data) == 1<<20 && s.is.oneIn(6) {
+			head.Encoding, head.Flags = framing.EncodingZeros, framing.DataLast
+			head.Check = checksum.Check(make([]byte, len(data)), i, chunks == 1)
+			s.note(all, i, chunks, head.Check)
+			s.p.data(head, []byte{0, 0x10, 0, 0})
+			continue
+		}
+		check := checksum.Check(data, i, chunks == 1)
+		s.note(all, i, chunks, check)
+		const piece = 200 << 10
+		for from := 0; from < len(data); from += piece {
+			part, h := data[from:min(from+piece, len(data))], head
+			h.Offset += uint64(from)
+			if from+len(part) == len(data) {
+				h.Flags, h.Check = framing.DataLast, check
+				switch {
+				case s.is.oneIn(30):
+					h.Check[0]++
+				case s.is.oneIn(30):
+					part = bytes.Clone(part)
+					part[0]++
+				}
+			}
+			s.p.data(h, part)
+			if s.is.slips(40) {
+				return
+			}
+		}
+	}
+	if k := (fileAttempt{w.ID, w.Attempt}); size > 1<<20 && !s.ends[k] || s.is.slips(10) {
+		s.ends[k] = true
+		root, err := all.Root()
+		if err == nil {
+			s.stated[root] = true
+		}
+		if s.is.oneIn(10) {
+			root[1]++
+		}
+		s.p.fileEnd(framing.FileEnd{ID: w.ID, Attempt: w.Attempt, Size: size, Root: root, Chunks: chunks})
+	}
+}
+
+// sendStream sends what is of unknown length, to its end.
+func (s *randomSender) sendStream(w framing.Want) {
+	var all []byte
+	size := int(s.is.size(0, 5, 70000, 1<<20, 1<<20+1))
+	for i := uint64(0); len(all) < size; i++ {
+		data := plainContent(w.ID, i, min(size-len(all), 1<<20))
+		const piece = 200 << 10
+		for from := 0; from < len(data); from += piece {
+			part := data[from:min(from+piece, len(data))]
+			h := framing.DataHeader{ID: w.ID, Attempt: w.Attempt, Offset: i<<20 + uint64(from)}
+			if from+len(part) == len(data) {
+				h.Flags, h.Check = framing.DataLast, checksum.Check(data, i, false)
+			}
+			s.p.data(h, part)
+		}
+		all = append(all, data...)
+	}
+	root := checksum.Sum(all)
+	s.stated[root] = true
+	s.p.fileEnd(framing.FileEnd{ID: w.ID, Attempt: w.Attempt, Size: uint64(size), Root: root, Chunks: uint64(size+1<<20-1) >> 20})
+}
+
+// note puts a chunk's check into the tree of its file; that of a single chunk is
+// the file's digest.
+func (s *randomSender) note(all *checksum.Tree, i, chunks uint64, check checksum.CV) {
+	if chunks == 1 {
+		s.stated[checksum.Digest(check)] = true
+	}
+	if err := all.Set(i, check); err != nil {
+		s.p.t.Error(err)
+	}
+}
+
+// plainContent is the content of a chunk of an entry.
+func plainContent(id, index uint64, n int) []byte {
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = byte(id*7 + index*3 + uint64(i))
+	}
+	return b
+}
