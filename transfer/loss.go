@@ -77,6 +77,8 @@ func (t *tracker) declined(wish, taken tree.Metadata, code framing.Code, remote 
 func lossCode(err error) framing.Code {
 	var number syscall.Errno
 	switch {
+	case errors.Is(err, tree.ErrDeclined):
+		return framing.CodeDeclined
 	case errors.Is(err, fs.ErrPermission):
 		return framing.CodePermission
 	case errors.Is(err, tree.ErrName):

@@ -12,6 +12,7 @@ func (r *receiver) grantMetadata() {
 	permitted.Numeric = true // a wish about owners, which needs no permission
 	wish := metadataOf(r.offer.Flags)
 	r.granted = metadataOf(r.offer.Flags & metadataFlags(permitted))
+	r.granted.System = r.granted.Xattrs && permitted.System
 	r.track.declined(wish, r.granted, framing.CodeDeclined, false)
 	if r.opt.Output != nil {
 		return // modes as sent: whoever unpacks an archive has a umask

@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"archive/tar"
+	"cmp"
 	"errors"
 	"math"
 	"strings"
@@ -54,12 +55,12 @@ func (r *receiver) tarHeader(e *inEntry) *tar.Header {
 		h.Typeflag = tar.TypeBlock
 	}
 	h.Devmajor, h.Devminor = int64(t.Major), int64(t.Minor)
-	r.lose(t.ID, tarExtra(h, t.Extra, r.granted.Numeric))
+	r.lose(t.ID, tarExtra(h, t.Extra, r.granted))
 	return h
 }
 
 // tarExtra adds x to h, and returns what an archive cannot hold.
-func tarExtra(h *tar.Header, x *tree.Extra, numeric bool) (lost []tree.Loss) {
+func tarExtra(h *tar.Header, x *tree.Extra, m tree.Metadata) (lost []tree.Loss) {
 	if x == nil {
 		return nil
 	}
@@ -69,14 +70,21 @@ func tarExtra(h *tar.Header, x *tree.Extra, numeric bool) (lost []tree.Loss) {
 		} else {
 			h.Uid, h.Gid = int(o.UID), int(o.GID)
 		}
-		if !numeric && !strings.Contains(o.User+o.Group, "\x00") {
+		if !m.Numeric && !strings.Contains(o.User+o.Group, "\x00") {
 			h.Uname, h.Gname = o.User, o.Group
 		}
 	}
-	refused := false
+	var refused error
 	for _, a := range x.Xattrs {
-		if strings.Contains(a.Name, "\x00") {
-			refused = true
+		var err error
+		switch {
+		case strings.Contains(a.Name, "\x00"):
+			err = errTarName
+		case m.Declines(a.Name):
+			err = tree.ErrDeclined
+		}
+		if err != nil {
+			refused = cmp.Or(refused, err)
 			continue
 		}
 		if h.PAXRecords == nil {
@@ -86,8 +94,8 @@ func tarExtra(h *tar.Header, x *tree.Extra, numeric bool) (lost []tree.Loss) {
 		name := strings.ReplaceAll(strings.ReplaceAll(a.Name, "%", "%25"), "=", "%3D")
 		h.PAXRecords[tarXattr+name] = string(a.Value)
 	}
-	if refused {
-		lost = append(lost, tree.Loss{What: tree.AttrXattrs, Err: errTarName})
+	if refused != nil {
+		lost = append(lost, tree.Loss{What: tree.AttrXattrs, Err: refused})
 	}
 	return lost
 }

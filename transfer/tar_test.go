@@ -21,7 +21,7 @@ func TestTarExtra(t *testing.T) {
 		},
 	}
 	h := &tar.Header{Format: tar.FormatPAX, Typeflag: tar.TypeReg, Name: "f"}
-	lost := tarExtra(h, x, false)
+	lost := tarExtra(h, x, tree.Metadata{System: true})
 	if len(lost) != 1 || lost[0].What != tree.AttrXattrs {
 		t.Errorf("lost: %v", lost)
 	}
@@ -46,12 +46,25 @@ func TestTarExtra(t *testing.T) {
 		t.Errorf("records %q, want %q", got.PAXRecords, want)
 	}
 	h = new(tar.Header)
-	if tarExtra(h, x, true); h.Uname != "" {
+	if tarExtra(h, x, tree.Metadata{System: true, Numeric: true}); h.Uname != "" {
 		t.Errorf("by number the user is %q", h.Uname)
 	}
 	x.Owner.User = "a\x00b"
-	if tarExtra(h, x, false); h.Uname != "" {
+	if tarExtra(h, x, tree.Metadata{System: true}); h.Uname != "" {
 		t.Errorf("the user is %q", h.Uname)
+	}
+}
+
+// An archive takes no more of the system's attributes than a folder would.
+func TestTarDeclinesAttributes(t *testing.T) {
+	x := &tree.Extra{Xattrs: []tree.Xattr{{Name: "security.capability", Value: []byte("v")}, {Name: "user.a", Value: []byte("v")}}}
+	h := new(tar.Header)
+	lost := tarExtra(h, x, tree.Metadata{Xattrs: true})
+	if len(lost) != 1 || lossCode(lost[0].Err) != framing.CodeDeclined {
+		t.Errorf("lost: %v", lost)
+	}
+	if len(h.PAXRecords) != 1 || h.PAXRecords["SCHILY.xattr.user.a"] != "v" {
+		t.Errorf("records %q", h.PAXRecords)
 	}
 }
 

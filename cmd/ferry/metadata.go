@@ -14,20 +14,22 @@ import (
 // metadataFlags say what of an item is kept beyond mode and time. On receive they
 // permit what the sender wishes for.
 func metadataFlags(receive bool) []cli.Flag {
-	verb, all := "keep ", "all of these: --owner --xattrs --hard-links --devices"
+	verb, xattrs, all := "keep ", "", "all of these: --owner --xattrs --hard-links --devices"
 	if receive {
-		verb, all = "let the sender set ", "permit all of these: --owner --xattrs --hard-links --devices"
+		verb, xattrs, all = "let the sender set ", " of users", "permit all of these: --owner --xattrs --hard-links --devices"
 	}
 	flags := []cli.Flag{
 		boolFlag("archive", all, "a"),
 		boolFlag("owner", verb+"user and group, by name where that is known, and the set-id and sticky bits"),
-		boolFlag("xattrs", verb+"extended attributes, and with them POSIX ACLs"),
+		boolFlag("xattrs", verb+"extended attributes"+xattrs+", and with them POSIX ACLs"),
 		boolFlag("hard-links", verb+"names of one file as such; without it each becomes a file of its own"),
 		boolFlag("devices", verb+"devices, FIFOs and sockets, as what they are; without it they are left out"),
 		boolFlag("strict", "end with 1 if some of that could not be applied"),
 	}
 	if receive {
-		return append(flags, boolFlag("perms", "permission bits exactly as sent, as with --archive; without either, less the umask"))
+		return append(flags,
+			boolFlag("xattrs-all", "as --xattrs, and if this is root those of the system too, such as security.* and trusted.*; --archive has them not"),
+			boolFlag("perms", "permission bits exactly as sent, as with --archive; without either, less the umask"))
 	}
 	return append(flags, boolFlag("numeric-ids", "with --owner or --xattrs: keep the numbers, whatever their names"))
 }
@@ -42,15 +44,19 @@ func metadataOf(c *cli.Context) (tree.Metadata, error) {
 		HardLinks: all || c.Bool("hard-links"),
 		Devices:   all || c.Bool("devices"),
 	}
+	m.System = m.Xattrs
 	if m.Numeric && !m.Owner && !m.Xattrs {
 		return m, usagef(c.Command.Name, "--numeric-ids goes with --owner, --xattrs or --archive")
 	}
 	return m, nil
 }
 
-// permittedOf reads them for receive, which keeps to the umask unless told.
+// permittedOf reads them for receive, which keeps to the umask and takes no
+// attributes of the system unless told.
 func permittedOf(c *cli.Context, env *Env) (tree.Metadata, error) {
 	m, err := metadataOf(c)
+	m.System = c.Bool("xattrs-all")
+	m.Xattrs = m.Xattrs || m.System
 	if !c.Bool("archive") && !c.Bool("perms") {
 		m.Umask = env.Umask
 	}
@@ -79,7 +85,14 @@ func lossText(l transfer.Loss) string {
 	case l.Items == 0:
 		return fmt.Sprintf("%s: offered, and not taken without %s or --archive", what, permission(l.What))
 	}
-	text := fmt.Sprintf("%s: not applied to %s: %v", what, items(l.Items), l.Code)
+	cause := l.Code.String()
+	switch {
+	case l.Code == framing.CodeDeclined && l.Remote:
+		cause = "the other side was not given --xattrs-all"
+	case l.Code == framing.CodeDeclined:
+		cause = "those of the system take --xattrs-all"
+	}
+	text := fmt.Sprintf("%s: not applied to %s: %s", what, items(l.Items), cause)
 	if l.Path != "" {
 		text += "; the first is " + show(l.Path)
 	}

@@ -18,7 +18,7 @@ import (
 )
 
 // everything is what --archive asks for.
-var everything = tree.Metadata{Owner: true, Xattrs: true, HardLinks: true, Devices: true}
+var everything = tree.Metadata{Owner: true, Xattrs: true, System: true, HardLinks: true, Devices: true}
 
 func needs(t testing.TB, tools ...string) {
 	t.Helper()

@@ -2,6 +2,7 @@ package dest
 
 import (
 	"errors"
+	"os"
 
 	"ferry/transfer/tree"
 )
@@ -42,18 +43,13 @@ func (f *Folder) birthMode(e *tree.Entry) uint32 {
 // until it is finished, whatever e.Mode says.
 func (f *Folder) folderMode(e *tree.Entry) uint32 { return 0o700 | f.meta.Permissions(e.Mode, 0) }
 
-// withoutXattrs turns a so that the item has no attributes at all afterwards:
-// an earlier run, which had more granted, may have left some on a part.
-func withoutXattrs(a *tree.Apply) {
-	if a.Granted.Xattrs {
-		return // then it gets exactly those told
+// strip takes all attributes off a part that an earlier run began: that run may
+// have had more granted.
+func (p *Partial) strip(file *os.File, e *tree.Entry) ([]tree.Loss, error) {
+	if p.f.meta.Xattrs && p.f.meta.System {
+		return nil, nil // then it gets exactly those told
 	}
-	a.Granted.Xattrs = true
-	extra := tree.Extra{}
-	if a.Extra != nil {
-		extra.Owner = a.Extra.Owner
-	}
-	a.Extra = &extra
+	return tree.ApplyFile(file, &tree.Apply{Mode: 0o600, MTime: e.MTime, Granted: tree.Metadata{Xattrs: true, System: true}, Fresh: true})
 }
 
 // lose tells what of an entry could not be applied.

@@ -174,11 +174,20 @@ func (p *Partial) Seal(e *tree.Entry, size int64) error {
 	}
 	a := p.f.applyNew(e)
 	a.NoACL = p.name == "" && !p.parent.givesACL()
+	var before []tree.Loss
 	if p.reused {
-		withoutXattrs(a)
+		before, err = p.strip(file, e)
 	}
-	if p.lost, err = tree.ApplyFile(file, a); err != nil {
+	if err == nil {
+		p.lost, err = tree.ApplyFile(file, a)
+	}
+	if err != nil {
 		return p.broke("completing", err)
+	}
+	for _, l := range before {
+		if !hasLost(p.lost, l.What) {
+			p.lost = append(p.lost, l)
+		}
 	}
 	p.sealed = true
 	if p.spilled {

@@ -13,11 +13,20 @@ type Metadata struct {
 	Xattrs    bool // extended attributes, POSIX ACLs among them
 	HardLinks bool
 	Devices   bool // devices, FIFOs and sockets
+	// System is of the receiver alone, with Xattrs: attributes beyond those of users
+	// and ACLs are taken too, which rule over the system.
+	System bool
 	// Umask has the permission bits that the receiver gives no new item, and an
 	// older one only if it has them already. An item that gets an access ACL has the
 	// bits of that. The sender does not look at it.
 	Umask uint32
 }
+
+// ErrDeclined is why an attribute is lost that was sent and not permitted.
+var ErrDeclined = errors.New("attributes of the system are not taken")
+
+// Declines tells whether an attribute is left out as System was not granted.
+func (m Metadata) Declines(xattr string) bool { return !m.System && !transferable(xattr, false) }
 
 // Permissions are the bits of 0777 that an item with have gets of those in sent. A
 // new item has none.

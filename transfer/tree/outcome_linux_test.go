@@ -22,6 +22,7 @@ func TestOutcomeIsForeseen(t *testing.T) {
 		}
 		return formatACL(append(all, aclEntry{0x04, 4, aclNone}, aclEntry{aclMask, perm, aclNone}, aclEntry{0x20, 0, aclNone}))
 	}
+	root := os.Geteuid() == 0
 	some := func(kind Kind) (x Extra) {
 		if r.IntN(3) > 0 {
 			x.Owner = &Owner{UID: uint32(os.Getuid()) + r.Uint32N(2), GID: uint32(os.Getgid()) + r.Uint32N(2)}
@@ -30,6 +31,9 @@ func TestOutcomeIsForeseen(t *testing.T) {
 			if r.IntN(2) > 0 {
 				x.Xattrs = append(x.Xattrs, Xattr{aclAccess, acl(5, 10+r.Uint32N(2), 20)})
 				x.Names = []ACLName{{false, 10, "ann"}, {false, 20, "bob"}}
+			}
+			if root && r.IntN(3) > 0 {
+				x.Xattrs = append(x.Xattrs, Xattr{"trusted.a", []byte("t")})
 			}
 			if r.IntN(2) > 0 {
 				x.Xattrs = append(x.Xattrs, Xattr{"user.a", []byte{byte(r.IntN(2))}})
@@ -73,7 +77,7 @@ func TestOutcomeIsForeseen(t *testing.T) {
 			check(t, err)
 			return before, foreseen, after, whole, lost
 		}
-		all := Metadata{Owner: true, Xattrs: true}
+		all := Metadata{Owner: true, Xattrs: true, System: true}
 		for range 3 {
 			granted := []Metadata{all, all, {}, {Xattrs: true}, {Owner: true}}[r.IntN(5)]
 			granted.Umask = []uint32{0, 0o022, 0o077}[r.IntN(3)]

@@ -65,7 +65,7 @@ func (a *Apply) Outcome(now *State) (then State, whole bool) {
 	then.MTime = a.MTime
 	if a.Granted.Xattrs {
 		all := a.outcomeXattrs(now, extra)
-		then.Xattrs, whole = all, whole && all.whole(extra) && !now.unread
+		then.Xattrs, whole = all, whole && all.whole(extra, a.rules()) && !now.unread
 	}
 	return then, whole
 }
@@ -89,10 +89,10 @@ func (a *Apply) outcomeOwner(now *State, o *Owner) (uid, gid uint32, whole bool)
 // attributes are an item's, in the order of their names.
 type attributes []Xattr
 
-// whole reports whether they are all that extra tells.
-func (all attributes) whole(extra *Extra) bool {
+// whole reports whether they are all that extra tells, and none was kept off.
+func (all attributes) whole(extra *Extra, root bool) bool {
 	for _, x := range extra.Xattrs {
-		if !slices.ContainsFunc(all, func(y Xattr) bool { return x.Name == y.Name }) {
+		if !transferable(x.Name, root) || !slices.ContainsFunc(all, func(y Xattr) bool { return x.Name == y.Name }) {
 			return false
 		}
 	}
@@ -104,11 +104,9 @@ func (a *Apply) outcomeXattrs(now *State, extra *Extra) attributes {
 	if now.without {
 		return nil
 	}
-	root := os.Geteuid() == 0
+	root := a.rules()
 	var all attributes
-	told := func(name string) bool {
-		return slices.ContainsFunc(extra.Xattrs, func(x Xattr) bool { return x.Name == name })
-	}
+	told := func(name string) bool { return transferable(name, root) && extra.has(name) }
 	for _, x := range now.Xattrs {
 		if (extra.Missing || !removable(x.Name, root)) && !told(x.Name) {
 			all = append(all, x)

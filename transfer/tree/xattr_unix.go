@@ -21,7 +21,7 @@ func (a *Apply) xattrs(item held, extra *Extra, lost *losses) (acls []Xattr, err
 		}
 		return nil, err
 	}
-	root := os.Geteuid() == 0
+	root := a.rules()
 	have, err := item.listXattrs()
 	if errors.Is(err, errors.ErrUnsupported) {
 		have, err = nil, nil // then setting one says so
@@ -52,6 +52,10 @@ func (a *Apply) xattrs(item held, extra *Extra, lost *losses) (acls []Xattr, err
 			lost.add(what, err)
 			continue
 		}
+		if a.Granted.Declines(x.Name) {
+			lost.add(what, ErrDeclined)
+			continue
+		}
 		if !transferable(x.Name, root) {
 			lost.add(what, unix.EPERM)
 			continue
@@ -74,6 +78,9 @@ func (a *Apply) xattrs(item held, extra *Extra, lost *losses) (acls []Xattr, err
 	}
 	return acls, nil
 }
+
+// rules tells whether attributes of the system are set and taken off here.
+func (a *Apply) rules() bool { return a.Granted.System && os.Geteuid() == 0 }
 
 // localXattr is an attribute as it is to be here: an ACL with this machine's
 // numbers.
