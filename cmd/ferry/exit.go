@@ -115,14 +115,15 @@ func (t *tally) Observe(e transfer.Event) {
 
 // incomplete is the exit code of a delivery that ended with failed items. A bad
 // digest outweighs everything else; a destination that took nothing at all is
-// not a matter of single items.
+// not a matter of single items. What an earlier run put there counts as taken, so
+// that the same state gives the same code in every run.
 func (t *tally) incomplete(r transfer.Result) int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch {
 	case t.digest > 0:
 		return exitDigest
-	case t.destination > 0 && t.other == 0 && r.Delivered == 0:
+	case t.destination > 0 && t.other == 0 && r.Delivered == 0 && r.Same == 0:
 		return exitDestination
 	}
 	return exitIncomplete

@@ -60,22 +60,23 @@ func TestExitOfOtherErrors(t *testing.T) {
 func TestExitOfFailedItems(t *testing.T) {
 	incomplete := fmt.Errorf("%w: some", transfer.ErrIncomplete)
 	for _, c := range []struct {
-		codes     []framing.Code
-		delivered int64
-		want      int
+		codes           []framing.Code
+		delivered, same int64
+		want            int
 	}{
-		{[]framing.Code{framing.CodeUnreadable}, 0, 1},
-		{[]framing.Code{framing.CodeConflict, framing.CodeNoSpace}, 0, 1},
-		{[]framing.Code{framing.CodeNoSpace, framing.CodePermission}, 0, 6},
-		{[]framing.Code{framing.CodeNoSpace}, 1, 1},
-		{[]framing.Code{framing.CodeNoSpace, framing.CodeDigest}, 9, 5},
+		{[]framing.Code{framing.CodeUnreadable}, 0, 0, 1},
+		{[]framing.Code{framing.CodeConflict, framing.CodeNoSpace}, 0, 0, 1},
+		{[]framing.Code{framing.CodeNoSpace, framing.CodePermission}, 0, 0, 6},
+		{[]framing.Code{framing.CodeNoSpace}, 1, 0, 1},
+		{[]framing.Code{framing.CodeNoSpace}, 0, 1, 1}, // the second run of the one before
+		{[]framing.Code{framing.CodeNoSpace, framing.CodeDigest}, 9, 0, 5},
 	} {
 		var count tally
 		for _, code := range c.codes {
 			count.Observe(transfer.ItemFailed{Err: failed(code)})
 		}
-		if got := exitOf(t.Context(), incomplete, transfer.Result{Delivered: c.delivered}, &count); got != c.want {
-			t.Errorf("%v with %d delivered exits %d, want %d", c.codes, c.delivered, got, c.want)
+		if got := exitOf(t.Context(), incomplete, transfer.Result{Delivered: c.delivered, Same: c.same}, &count); got != c.want {
+			t.Errorf("%v with %d delivered and %d there exits %d, want %d", c.codes, c.delivered, c.same, got, c.want)
 		}
 	}
 }
