@@ -67,6 +67,14 @@ type adjuster interface {
 	OnAdjusted(tell func(id uint64))
 }
 
+// timekeeper is a Destination that knows what it keeps of times: file systems round
+// them down.
+type timekeeper interface {
+	// KeepsTime tells whether found, of what stands at the entry's name, has the
+	// mtime that is made of the entry's here.
+	KeepsTime(e *tree.Entry, found tree.Info) bool
+}
+
 // clearer is a Destination in which items may take the place of those of another
 // kind. Folders that do so, MakeFolder sees to.
 type clearer interface {

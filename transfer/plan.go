@@ -23,13 +23,13 @@ const (
 
 // decide plans one file. found is nil when nothing stands under its name.
 // byDigest has files of equal size compared by digest, never by mtime. dry is
-// true of a dry run.
-func decide(e *tree.Entry, found *tree.Info, policy ConflictPolicy, byDigest, dry bool) decision {
+// true of a dry run. unchanged tells of such a file whether its mtime is e's.
+func decide(e *tree.Entry, found *tree.Info, policy ConflictPolicy, byDigest, dry bool, unchanged func(tree.Info) bool) decision {
 	if found == nil {
 		return takeNew
 	}
 	if found.Kind == tree.File && e.Kind == tree.File && found.Size == e.Size {
-		if found.MTime == e.MTime && !byDigest {
+		if !byDigest && unchanged(*found) {
 			return takeSame
 		}
 		// A large file that may be overwritten is compared chunk by chunk, as the

@@ -23,7 +23,8 @@ func (r *receiver) planFile(ctx context.Context, e *inEntry, differs bool) error
 	if known := r.replaceable(found); differs && found != nil {
 		d = resolve(known, r.opt.OnConflict)
 	} else {
-		d = decide(t, known, r.opt.OnConflict, r.offer.Flags&framing.FlagChecksum != 0, r.dry != nil)
+		d = decide(t, known, r.opt.OnConflict, r.offer.Flags&framing.FlagChecksum != 0, r.dry != nil,
+			func(found tree.Info) bool { return r.keepsTime(t, found) })
 	}
 	if d, err = r.ask(ctx, e, found, d); err != nil {
 		return err
@@ -99,6 +100,15 @@ func (r *receiver) lookUp(t *tree.Entry) (*tree.Info, error) {
 	return &info, nil
 }
 
+// keepsTime tells whether found has t's mtime, or what the destination keeps of it.
+func (r *receiver) keepsTime(t *tree.Entry, found tree.Info) bool {
+	if found.MTime == t.MTime {
+		return true
+	}
+	k, ok := r.dst.(timekeeper)
+	return ok && k.KeepsTime(t, found)
+}
+
 // renamedBefore settles a file that an earlier delivery stored under a name of
 // the form `name (1).ext`: one of equal size and time, or, where files are
 // compared by digest, one with its digest. done says that it did, or will.
@@ -117,7 +127,7 @@ func (r *receiver) renamedBefore(e *inEntry) (done bool, err error) {
 		if found.Kind != tree.File || found.Size != e.entry.Size {
 			continue
 		}
-		if !byDigest && found.MTime == e.entry.MTime {
+		if !byDigest && r.keepsTime(e.entry, *found) {
 			return true, r.equal(e, probe.Name)
 		}
 		if byDigest {

@@ -44,6 +44,7 @@ type Folder struct {
 	now      func() time.Time
 
 	accounts *tree.Accounts
+	times    *times
 
 	unnamed     bool         // files without a name can be given one
 	fileHandles atomic.Int64 // of partials that count against fileBudget
@@ -101,6 +102,7 @@ func Open(path string, o Options) (*Folder, error) {
 		partials:   make(map[*Partial]struct{}),
 		targets:    make(map[uint64]*target),
 		accounts:   tree.NewAccounts(),
+		times:      newTimes(time.Now),
 		untimed:    make(map[fileID]tree.Time),
 	}
 	if err := f.openRoot(); err != nil {

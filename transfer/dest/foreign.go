@@ -61,6 +61,20 @@ func (f *Folder) noteUntimed(info tree.Info, mtime tree.Time) {
 	}
 }
 
+// noteKept does that for a folder whose mtime is none that every file system has: one
+// that has not gives it the first or the last that it has.
+func (f *Folder) noteKept(n *node) {
+	if told := n.entry.MTime; told.Sec < oldest || told.Sec >= latest {
+		if now, err := n.dir.Stat(); err == nil && now.MTime != told {
+			f.noteUntimed(now, told)
+		}
+	}
+}
+
+// From oldest to before latest, in seconds since 1970, every file system has times:
+// FAT begins with 1980 in any time zone, 32 bits end in 2038.
+const oldest, latest = 315532800 + 24*3600, 1<<31 - 24*3600
+
 // toldTime is the mtime that a folder of the destination was told.
 func (f *Folder) toldTime(info tree.Info) tree.Time {
 	f.mu.RLock()

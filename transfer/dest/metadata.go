@@ -125,7 +125,13 @@ func (f *Folder) adjust(n *node, e *tree.Entry, apply func(seen tree.Info, a *tr
 		return err
 	}
 	a := f.apply(e)
-	if then, whole := a.Outcome(&before); whole && then.SameMetadata(&before) && (e.Kind != tree.File || before.Kind == tree.File) {
+	then, whole := a.Outcome(&before)
+	if e.Kind != tree.File {
+		// A file's time is set again: that it was found the same is then seen to be
+		// long after the time, see times.trust.
+		f.times.settle(&then, &before)
+	}
+	if whole && then.SameMetadata(&before) && (e.Kind != tree.File || before.Kind == tree.File) {
 		return nil
 	}
 	lost, err := apply(before.Info, a)
@@ -134,6 +140,9 @@ func (f *Folder) adjust(n *node, e *tree.Entry, apply func(seen tree.Info, a *tr
 	}
 	f.lose(e.ID, lost)
 	after, err := n.dir.State(e.Name, f.meta)
+	if rounded(e.MTime, before.MTime) && rounded(e.MTime, after.MTime) {
+		after.MTime = before.MTime // exfat-fuse forgets the odd second later
+	}
 	f.adjustedIf(err == nil && !after.SameMetadata(&before), e)
 	return err
 }

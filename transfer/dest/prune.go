@@ -60,7 +60,7 @@ func (f *Folder) Prune(ctx context.Context, p *Prune) error {
 		return err
 	}
 	for _, mode := range []pruneMode{pruneCount, pruneRemove} {
-		run := pruneRun{Prune: p, ctx: ctx, mode: mode, noSync: f.opts.NoSync, told: f.toldTime}
+		run := pruneRun{Prune: p, ctx: ctx, mode: mode, noSync: f.opts.NoSync, told: f.toldTime, times: f.times}
 		if err := run.asides(f); err != nil {
 			return err
 		}
@@ -104,6 +104,7 @@ type pruneRun struct {
 	mode   pruneMode
 	noSync bool
 	told   func(tree.Info) tree.Time // see Folder.toldTime; nil when rehearsing
+	times  *times                    // likewise
 	prefix string                    // goes before the paths of the current source, empty or with a slash
 	n      int64                     // items that go
 }

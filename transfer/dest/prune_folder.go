@@ -136,7 +136,7 @@ func (r *pruneRun) descend(d *tree.Dir, t *twin, rel, name string) error {
 	if err == nil && r.Select.OneFileSystem && from.Dev != t.dev {
 		return nil
 	}
-	if err == nil && r.mode != pruneRehearse && !sameTime(from.MTime, r.told(info)) {
+	if err == nil && r.mode != pruneRehearse && from.MTime != r.told(info) && !r.times.keep(from.MTime, info) {
 		err = ErrSourceChanged
 	}
 	if err == nil && strings.Count(path, "/") > tree.MaxDepth {
@@ -293,20 +293,6 @@ func otherSpellings(d *tree.Dir, names []tree.DirName, twins []twin) (items []tr
 		}
 	}
 	return items
-}
-
-// sameTime reports whether a file system that was told the time from would say
-// to: it may keep no more than 100 ns, µs, ms, s, or 2 s, rounded down.
-func sameTime(from, to tree.Time) bool {
-	if from == to {
-		return true
-	}
-	for _, unit := range []uint32{100, 1e3, 1e6, 1e9} {
-		if to.Sec == from.Sec && to.Nsec == from.Nsec/unit*unit {
-			return true
-		}
-	}
-	return to.Nsec == 0 && to.Sec == from.Sec&^1
 }
 
 // at is rel as a path relative to the destination.

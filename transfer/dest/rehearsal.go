@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"sync"
 	"syscall"
+	"time"
 
 	"ferry/transfer/tree"
 )
@@ -23,6 +24,7 @@ type Rehearsal struct {
 
 	meta     tree.Metadata // granted
 	accounts *tree.Accounts
+	times    *times
 	adjusted func(id uint64) // nil: nobody asks
 	way      *way            // as Folder.way
 
@@ -41,7 +43,7 @@ func Rehearse(path string) (*Rehearsal, error) {
 	if err != nil {
 		return nil, fail("opening", "", err)
 	}
-	r := &Rehearsal{accounts: tree.NewAccounts(), dirs: tree.NewDirs(maxFolderHandles), nodes: make(map[uint64]*tree.Dir), names: make(map[uint64]tree.Info)}
+	r := &Rehearsal{accounts: tree.NewAccounts(), times: newTimes(time.Now), dirs: tree.NewDirs(maxFolderHandles), nodes: make(map[uint64]*tree.Dir), names: make(map[uint64]tree.Info)}
 	for p := abs; ; p = filepath.Dir(p) {
 		info, err := os.Stat(p)
 		if err == nil && !info.IsDir() {

@@ -27,6 +27,7 @@ func (r *Rehearsal) foresee(d *tree.Dir, name string, e *tree.Entry) error {
 	if now.Kind == tree.Folder {
 		then = folderOutcome(&a, &now)
 	}
+	r.times.settle(&then, &now)
 	if r.adjusted != nil && !then.SameMetadata(&now) {
 		r.adjusted(e.ID)
 	}

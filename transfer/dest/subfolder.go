@@ -147,6 +147,7 @@ func (f *Folder) FinishFolder(e *tree.Entry) error {
 		var lost []tree.Loss
 		lost, err = f.applyFolder(n)
 		f.lose(n.entry.ID, lost)
+		f.noteKept(n)
 		if err == nil && n.before != nil {
 			var now tree.State
 			now, err = n.dir.State("", f.meta)
@@ -169,6 +170,7 @@ func (f *Folder) foreseeRoot(e *tree.Entry) {
 		return
 	}
 	then := folderOutcome(f.apply(f.root.entry), f.root.before)
+	f.times.settle(&then, f.root.before)
 	f.adjustedIf(!then.SameMetadata(f.root.before), e)
 }
 

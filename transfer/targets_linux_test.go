@@ -1,0 +1,146 @@
+package transfer_test
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"ferry/transfer"
+)
+
+// diskOf makes a file system in a file and mounts it, or skips the test with the
+// reason why that cannot be done.
+func diskOf(t *testing.T, bytes int64, kind, options, mkfs string, args ...string) string {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("only root can mount")
+	}
+	if _, err := exec.LookPath(mkfs); err != nil {
+		t.Skip(err)
+	}
+	image, path := filepath.Join(t.TempDir(), "image"), t.TempDir()
+	must(t, os.WriteFile(image, nil, 0o600))
+	must(t, os.Truncate(image, bytes))
+	if out, err := exec.Command(mkfs, append(args, image)...).CombinedOutput(); err != nil {
+		t.Skipf("%s: %v: %s", mkfs, err, out)
+	}
+	if out, err := exec.Command("mount", "-t", kind, "-o", strings.Trim("loop,"+options, ","), image, path).CombinedOutput(); err != nil {
+		t.Skipf("mounting: %v: %s", err, out)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(path, 0); err != nil {
+			t.Errorf("unmounting %s: %v", path, err)
+			_ = unix.Unmount(path, unix.MNT_DETACH)
+		}
+	})
+	dst := filepath.Join(path, "dst") // without lost+found
+	must(t, os.Mkdir(dst, 0o755))
+	return dst
+}
+
+// touch sets the time of what is at path, a link's own.
+func touch(t *testing.T, path string, at time.Time) {
+	t.Helper()
+	ts, err := unix.TimeToTimespec(at)
+	must(t, err)
+	must(t, unix.UtimesNanoAt(unix.AT_FDCWD, path, []unix.Timespec{ts, ts}, unix.AT_SYMLINK_NOFOLLOW))
+}
+
+// layTimes makes a tree of all kinds whose times are on no grid, and some in no range.
+func layTimes(t *testing.T) string {
+	src := filepath.Join(t.TempDir(), "src")
+	write(t, filepath.Join(src, "d/small"), 1000, 1)
+	write(t, filepath.Join(src, "d/new"), 1000, 2)
+	write(t, filepath.Join(src, "d/far"), 1000, 3)
+	write(t, filepath.Join(src, "large"), 3*mib+7, 4)
+	must(t, os.Mkdir(filepath.Join(src, "far"), 0o755))
+	write(t, filepath.Join(src, "far/x"), 10, 5)
+	must(t, os.Symlink("small", filepath.Join(src, "d/link")))
+	odd := time.Date(2021, 3, 4, 5, 6, 7, 987654321, time.UTC)
+	far := time.Date(2100, 3, 4, 5, 6, 7, 987654321, time.UTC)
+	for _, name := range []string{"d/small", "d/link", "large", "far/x", "d", ""} {
+		touch(t, filepath.Join(src, name), odd)
+	}
+	touch(t, filepath.Join(src, "d/far"), far)
+	touch(t, filepath.Join(src, "far"), far)
+	return src
+}
+
+// A target that rounds times, or has no room for some, has the same items in the
+// second run: nothing is said to change, nothing moves, and what is to be deleted
+// is.
+func TestTimesThatTargetsRound(t *testing.T) {
+	for name, c := range map[string]struct {
+		kind, options, mkfs string
+		args                []string
+	}{
+		"ext4 -I 128": {"ext4", "", "mkfs.ext4", []string{"-q", "-F", "-I", "128"}},
+		"ext4":        {"ext4", "", "mkfs.ext4", []string{"-q", "-F"}},
+		"ntfs-3g":     {"ntfs-3g", "permissions", "mkfs.ntfs", []string{"-q", "-F", "-Q"}},
+		"exfat-fuse":  {"exfat-fuse", "", "mkfs.exfat", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dst := diskOf(t, 24*mib, c.kind, c.options, c.mkfs, c.args...)
+			src := layTimes(t)
+			if c.kind == "exfat-fuse" { // it has none
+				must(t, os.Remove(filepath.Join(src, "d/link")))
+			}
+			if _, _, r, err := mirror(t, dst, contents(src), nil); err != nil {
+				t.Fatalf("%v: %v", err, r.Failures)
+			}
+			// An item that the source has not goes; the folder's time is the source's.
+			// Not on exfat-fuse, which sets no mtime without an atime beside it.
+			extra := c.kind != "exfat-fuse"
+			if extra {
+				write(t, filepath.Join(dst, "d/extra"), 1, 1)
+			}
+			for _, run := range []string{"dry", "again", "once more"} {
+				prepare := func(*transfer.SendOptions, *transfer.ReceiveOptions) {}
+				if run == "dry" {
+					prepare = dryMirror(t, dst)
+				}
+				saw, deleted, r, err := mirror(t, dst, contents(src), prepare)
+				if err != nil || r.Delivered != 0 || r.Moved != 0 {
+					t.Errorf("%s: %v: %d delivered, %d bytes moved, %v", run, err, r.Delivered, r.Moved, r.Failures)
+				}
+				for _, d := range find[transfer.ItemDone](saw) {
+					// Of the destination itself it is foreseen, and not all of them have modes.
+					if d.Status == transfer.StatusAdjusted && d.At != "." && run == "once more" {
+						t.Errorf("%s: %s is adjusted", run, d.At)
+					}
+				}
+				if (len(deleted) == 1) != (extra && run != "once more") {
+					t.Errorf("%s: deleted %q", run, deleted)
+				}
+			}
+		})
+	}
+}
+
+// Where a second is all that is kept of a time, a file that is written again in the
+// second in which it was delivered is another one.
+func TestTimesThatLookTheSame(t *testing.T) {
+	dst := diskOf(t, 24*mib, "ext4", "", "mkfs.ext4", "-q", "-F", "-I", "128")
+	src := filepath.Join(t.TempDir(), "src")
+	now := time.Now().Truncate(time.Second)
+	write(t, filepath.Join(src, "f"), 1000, 1)
+	touch(t, filepath.Join(src, "f"), now.Add(time.Millisecond))
+	for seed := range uint64(3) {
+		write(t, filepath.Join(src, "f"), 1000, seed)
+		touch(t, filepath.Join(src, "f"), now.Add(time.Duration(seed+1)*time.Millisecond))
+		if _, _, r, err := mirror(t, dst, contents(src), nil); err != nil {
+			t.Fatalf("%v: %v", err, r.Failures)
+		}
+		want, err := os.ReadFile(filepath.Join(src, "f"))
+		must(t, err)
+		if got, err := os.ReadFile(filepath.Join(dst, "f")); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("the file of run %d is not there: %v", seed, err)
+		}
+	}
+}
