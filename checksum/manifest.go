@@ -11,14 +11,19 @@ import (
 // AppendLine appends the line that b3sum prints for a file: digest, two spaces,
 // name, newline. name is raw bytes with slashes between its parts. In a name
 // with a backslash or a newline these are escaped, and the line starts with a
-// backslash. A carriage return is not, as in b3sum 1.2.
+// backslash.
+//
+// A carriage return is a matter of the version: since 1.5.5 b3sum takes those at the
+// end of a line for the list's and writes each one as \r, which older ones refuse. So a name that ends in one is written as today's b3sum writes it;
+// any other keeps its carriage returns as they are, which all versions read.
 //
 // b3sum has no form for bytes that are not UTF-8: it prints U+FFFD for them, and
 // refuses to check a line with that character. Here those bytes, and U+FFFD
 // itself, become \xNN in an escaped line, so that ParseLine gives the name back;
 // b3sum refuses that one line, as it would its own, and goes on with the next.
 func AppendLine(dst []byte, d Digest, name []byte) []byte {
-	escaped := bytes.ContainsAny(name, "\\\n") || bytes.ContainsRune(name, utf8.RuneError)
+	returns := bytes.HasSuffix(name, []byte{'\r'})
+	escaped := returns || bytes.ContainsAny(name, "\\\n") || bytes.ContainsRune(name, utf8.RuneError)
 	if escaped {
 		dst = append(dst, '\\')
 	}
@@ -35,6 +40,8 @@ func AppendLine(dst []byte, d Digest, name []byte) []byte {
 			dst = append(dst, `\\`...)
 		case r == '\n':
 			dst = append(dst, `\n`...)
+		case r == '\r' && returns:
+			dst = append(dst, `\r`...)
 		case r == utf8.RuneError: // of one byte, or U+FFFD of three
 			for i := range n {
 				dst = append(dst, `\x`...)
@@ -48,39 +55,57 @@ func AppendLine(dst []byte, d Digest, name []byte) []byte {
 	return append(dst, '\n')
 }
 
-// nameStart is where the name begins in a line without the leading backslash.
-const nameStart = 2*len(Digest{}) + 2
+// tagStart and tagEnd are around the name in a line of b3sum --tag.
+const (
+	tagStart = "BLAKE3 ("
+	tagEnd   = ") = "
+)
 
-// ParseLine reads a line that AppendLine or b3sum wrote, with or without its
-// newline. A carriage return belongs to the name, as it does for b3sum. The name
-// is a new slice of raw bytes, neither empty nor with a NUL; whether it stays
-// inside a folder is for the caller to check.
+// ParseLine reads a line that AppendLine or any version of b3sum wrote, that of
+// b3sum --tag too, with or without its newline. Carriage returns at the end belong to
+// the line and not to the name, as for b3sum since 1.5.5. The name is a new slice of
+// raw bytes, neither empty nor with a NUL; whether it stays inside a folder is for
+// the caller to check.
 func ParseLine(line []byte) (Digest, []byte, error) {
-	line = bytes.TrimSuffix(line, []byte{'\n'})
+	line = bytes.TrimRight(line, "\r\n")
 	line, escaped := bytes.CutPrefix(line, []byte{'\\'})
-	if len(line) <= nameStart {
-		return Digest{}, nil, errors.New("line is too short")
-	}
-	d, err := parseHex(line[:nameStart-2])
+	hex, name, err := splitLine(line)
 	if err != nil {
 		return Digest{}, nil, err
 	}
-	if string(line[nameStart-2:nameStart]) != "  " {
-		return Digest{}, nil, errors.New("no two spaces after the digest")
-	}
-	name := line[nameStart:]
-	if bytes.ContainsAny(name, "\x00\n") {
+	d, err := parseHex(hex)
+	switch {
+	case err != nil:
+		return Digest{}, nil, err
+	case len(name) == 0:
+		return Digest{}, nil, errors.New("name is empty")
+	case bytes.ContainsAny(name, "\x00\n"):
 		return Digest{}, nil, errors.New("name contains a NUL or a newline")
-	}
 	// It may stand for a name that b3sum could not write down.
-	if bytes.ContainsRune(name, utf8.RuneError) {
+	case bytes.ContainsRune(name, utf8.RuneError):
 		return Digest{}, nil, errors.New("name contains U+FFFD or bytes that are not UTF-8")
-	}
-	if escaped {
+	case escaped:
 		name, err = unescape(name)
 		return d, name, err
 	}
 	return d, bytes.Clone(name), nil
+}
+
+// splitLine takes a line apart, without the backslash that it may start with. A name
+// may hold what stands after it in a tagged line, so that one is split at its end.
+func splitLine(line []byte) (hex, name []byte, err error) {
+	if rest, tagged := bytes.CutPrefix(line, []byte(tagStart)); tagged {
+		at := bytes.LastIndex(rest, []byte(tagEnd))
+		if at < 0 {
+			return nil, nil, errors.New("no digest after the name")
+		}
+		return rest[at+len(tagEnd):], rest[:at], nil
+	}
+	hex, name, found := bytes.Cut(line, []byte("  "))
+	if !found {
+		return nil, nil, errors.New("no digest and two spaces before a name")
+	}
+	return hex, name, nil
 }
 
 func unescape(s []byte) ([]byte, error) {
@@ -98,7 +123,7 @@ func unescape(s []byte) ([]byte, error) {
 			b[0] = '\\'
 		case bytes.HasPrefix(rest, []byte{'n'}):
 			b[0] = '\n'
-		case bytes.HasPrefix(rest, []byte{'r'}): // as b3sum 1.8 writes it
+		case bytes.HasPrefix(rest, []byte{'r'}): // as b3sum writes it since 1.5.5
 			b[0] = '\r'
 		case bytes.HasPrefix(rest, []byte{'x'}) && len(rest) >= 3:
 			n = 3

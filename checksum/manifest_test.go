@@ -26,7 +26,9 @@ func TestAppendLine(t *testing.T) {
 		"back\\slash":   "\\" + zero + "  back\\\\slash\n",
 		"new\nline":     "\\" + zero + "  new\\nline\n",
 		"\\n":           "\\" + zero + "  \\\\n\n",
-		"cr\r":          zero + "  cr\r\n",
+		"cr\rmid":       zero + "  cr\rmid\n",
+		"a\rb\r":        "\\" + zero + "  a\\rb\\r\n",
+		"a\rb\n":        "\\" + zero + "  a\rb\\n\n",
 		"é\u2028":       zero + "  é\u2028\n",
 		"bad\xff\xc3":   "\\" + zero + "  bad\\xff\\xc3\n",
 		"bad\xff\\":     "\\" + zero + "  bad\\xff\\\\\n",
@@ -44,6 +46,8 @@ func TestParseLineRefuses(t *testing.T) {
 		"", "\n", "\\", "plain", zero, zero + "  ", zero + "  \n", zero + " *plain", zero + "\t plain",
 		zero[:63] + "   plain", "A" + zero[1:] + "  plain", "# " + zero + "  plain",
 		"\\" + zero + "  a\\", "\\" + zero + "  a\\t", "\\" + zero + "  a\\x4", "\\" + zero + "  a\\x41", "\\" + zero + "  a\\xfg",
+		"BLAKE3 () = " + zero, "BLAKE3 (a) = " + zero[1:], "BLAKE3 (a) " + zero, "BLAKE3 (a)= " + zero, "BLAKE2 (a) = " + zero,
+		"BLAKE3 (a\\n\xff) = " + zero, "blake3 (a) = " + zero, "\r\n", zero + "  \r\n", "BLAKE3 (a) = " + strings.ToUpper("a"+zero[1:]),
 		zero + "  a\x00b", zero + "  a\nb", zero + "  bad\xff", zero + "  repl\uFFFD", "\\" + zero + "  repl\uFFFD",
 	} {
 		if d, name, err := ParseLine([]byte(line)); err == nil {
@@ -54,13 +58,21 @@ func TestParseLineRefuses(t *testing.T) {
 
 func TestParseLine(t *testing.T) {
 	for line, want := range map[string]string{
-		zero + "  plain":             "plain",
-		"\\" + zero + "  plain\n":    "plain",
-		zero + "  back\\slash\n":     "back\\slash",
-		zero + "    two more\n":      "  two more",
-		zero + "  cr\r\n":            "cr\r",
-		"\\" + zero + "  a\\r\\\\n":  "a\r\\n",
-		"\\" + zero + "  \\xFFé\\n ": "\xffé\n ",
+		zero + "  plain":            "plain",
+		"\\" + zero + "  plain\n":   "plain",
+		zero + "  back\\slash\n":    "back\\slash",
+		zero + "    two more\n":     "  two more",
+		zero + "  cr\r\n":           "cr",
+		zero + "  a\rb\r\r":         "a\rb",
+		"\\" + zero + "  cr\\r\r\n": "cr\r",
+		"\\" + zero + "  a\rb\\n":   "a\rb\n",
+
+		"BLAKE3 (plain) = " + zero:                 "plain",
+		"BLAKE3 (a) = b  c) = " + zero + "\r\n":    "a) = b  c",
+		"BLAKE3 () = x) = " + zero:                 ") = x",
+		"\\BLAKE3 (a\\nb\\\\\\r) = " + zero + "\n": "a\nb\\\r",
+		"\\" + zero + "  a\\r\\\\n":                "a\r\\n",
+		"\\" + zero + "  \\xFFé\\n ":               "\xffé\n ",
 	} {
 		_, name, err := ParseLine([]byte(line))
 		if err != nil || string(name) != want {

@@ -41,7 +41,11 @@ func (s *Scanner) Scan() bool {
 		return false
 	}
 	s.line.Number++
-	s.line.Digest, s.line.Name, s.line.Err = ParseLine(s.s.Bytes())
+	line := s.s.Bytes()
+	if s.line.Number == 1 {
+		line = bytes.TrimPrefix(line, []byte("\xef\xbb\xbf")) // a byte order mark, of an editor
+	}
+	s.line.Digest, s.line.Name, s.line.Err = ParseLine(line)
 	if s.line.Err != nil {
 		s.line.Err = fmt.Errorf("line %d: %w", s.line.Number, s.line.Err)
 	}
@@ -60,7 +64,7 @@ func (s *Scanner) Err() error {
 	return nil
 }
 
-// splitLines splits at newlines only: a carriage return belongs to the name.
+// splitLines splits at newlines only: carriage returns before one are ParseLine's.
 func splitLines(data []byte, atEOF bool) (advance int, token []byte, err error) {
 	if i := bytes.IndexByte(data, '\n'); i >= 0 {
 		return i + 1, data[:i], nil
