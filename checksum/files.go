@@ -29,6 +29,8 @@ type File struct {
 type FilesOptions struct {
 	Workers int  // files or chunks hashed at once; 0 means as many as there are processors
 	Recurse bool // hash what is in folders; without it a folder is an ErrFolder
+	// NoPipes gives ErrNotRegular for a named pipe, which may never have a writer.
+	NoPipes bool
 }
 
 const (
@@ -50,7 +52,8 @@ const (
 // ErrNotRegular. A named pipe or device is read to its end. The path "-" means
 // stdin, and can be given once. A file of which size or modification time
 // change while it is read is reported as ErrChanged; a change that leaves both
-// as they were, within one tick of the clock of the file system, is not seen.
+// as they were, within one tick of the clock of the file system, is not seen. A
+// file that ends before its size, as some of a kernel's do, is what can be read.
 //
 // emit is called from the calling goroutine, so a slow one holds back the rest.
 // After a cancel, Files waits for reads under way: a Read of stdin that blocks
@@ -67,6 +70,7 @@ func Files(ctx context.Context, paths []string, o FilesOptions, stdin io.Reader,
 
 	w := &walk{
 		recurse: o.Recurse,
+		noPipes: o.NoPipes,
 		done:    run.Done(),
 		ordered: make(chan *batch, lookAhead),
 		tasks:   make(chan *batch),

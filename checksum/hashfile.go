@@ -84,15 +84,9 @@ func (w *worker) path(it item) (d Digest, size int64, err error) {
 		return w.stream(f)
 	}
 
-	switch size = before.Size(); {
-	case size == 0: // perhaps of a kernel's file system, where it means unknown
-		d, size, err = w.stream(f)
-	case size <= pieceSize:
-		d, err = w.small(f, w.buf[:size])
-	case size < largeFile:
-		d, err = w.medium(f, size)
-	default:
-		d, err = w.large(f, size)
+	d, size, err = w.sized(f, before.Size())
+	if errors.Is(err, ErrChanged) {
+		d, size, err = w.untold(f, before)
 	}
 	if err != nil {
 		return Digest{}, 0, err
@@ -105,6 +99,42 @@ func (w *worker) path(it item) (d Digest, size int64, err error) {
 		return Digest{}, 0, ErrChanged
 	}
 	return d, size, nil
+}
+
+// sized reads a file of size bytes. One that is shorter gives ErrChanged.
+func (w *worker) sized(f *os.File, size int64) (d Digest, _ int64, err error) {
+	switch {
+	case size == 0: // perhaps of a kernel's file system, where it means unknown
+		return w.stream(f)
+	case size <= pieceSize:
+		d, err = w.small(f, w.buf[:size])
+	case size < largeFile:
+		d, err = w.medium(f, size)
+	default:
+		d, err = w.large(f, size)
+	}
+	return d, size, err
+}
+
+// untold reads a file that ended before its size. If that has not changed it never
+// was the size, as in sysfs, where each file has that of a page; it is read again to
+// its end then. One that is as long as told by now was changed in between.
+func (w *worker) untold(f *os.File, before fs.FileInfo) (Digest, int64, error) {
+	now, err := f.Stat()
+	if err == nil && changed(before, now) {
+		err = ErrChanged
+	}
+	if err == nil {
+		_, err = f.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		return Digest{}, 0, err
+	}
+	d, size, err := w.stream(f)
+	if err == nil && size >= before.Size() {
+		err = ErrChanged
+	}
+	return d, size, err
 }
 
 func changed(before, after fs.FileInfo) bool {

@@ -18,11 +18,11 @@ const wakeInterval = 10 * time.Millisecond
 func open(ctx context.Context, it item) (*os.File, error) {
 	switch {
 	case it.inTree:
-		return os.OpenFile(it.path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+		return openPath(it.path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK)
 	case it.pipe:
 		return openPipe(ctx, it.path)
 	}
-	return os.Open(it.path)
+	return openPath(it.path, os.O_RDONLY)
 }
 
 // openPipe waits for a writer, since without one a pipe reads as empty, or for

@@ -1,8 +1,8 @@
 package checksum
 
 import (
+	"context"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 )
@@ -12,6 +12,7 @@ import (
 // and then to tasks.
 type walk struct {
 	recurse bool
+	noPipes bool
 	done    <-chan struct{}
 	ordered chan *batch
 	tasks   chan *batch
@@ -30,10 +31,12 @@ func (w *walk) run(paths []string) {
 		case p == "-":
 			it.stdin, stdin = true, true
 		default:
-			info, err := os.Stat(p)
+			info, err := statPath(p)
 			switch {
 			case err != nil:
 				it.err = err
+			case w.noPipes && info.Mode()&fs.ModeNamedPipe != 0:
+				it.err = ErrNotRegular
 			case info.IsDir() && !w.recurse:
 				it.err = ErrFolder
 			case info.IsDir():
@@ -54,40 +57,60 @@ func (w *walk) run(paths []string) {
 	}
 }
 
-// folder lists one folder and those in it, one open at a time. Names are sorted,
-// so those of one folder, and of the folders above it, are in memory at once. It
-// is false when the walk has to stop, as add is.
+// folder lists one folder and those in it. It is false when the walk has to stop, as
+// add is.
 func (w *walk) folder(path string) bool {
+	return eachIn(path, w.done, func(child string, e fs.DirEntry, err error) bool {
+		it := item{path: child, inTree: true, err: err}
+		if err == nil && !e.Type().IsRegular() {
+			it.err = ErrNotRegular
+		}
+		return w.add(it)
+	})
+}
+
+// Walk calls visit for each file that Files would hash in the folder path, and for
+// what cannot be read there, with err set. It ends with the first error of visit, or
+// that of ctx.
+func Walk(ctx context.Context, path string, visit func(path string, err error) error) error {
+	var failed error
+	eachIn(path, ctx.Done(), func(child string, e fs.DirEntry, err error) bool {
+		if err == nil && !e.Type().IsRegular() {
+			return true
+		}
+		failed = visit(child, err)
+		return failed == nil
+	})
+	if failed == nil {
+		failed = ctx.Err()
+	}
+	return failed
+}
+
+// eachIn calls visit for what is in a folder and in those below it, but for folders
+// and links; with err for a folder of which the names cannot be read. One folder is
+// open at a time. Names are sorted, so those of one folder, and of the folders above
+// it, are in memory at once. It stops, and is false, when visit is or done is closed.
+func eachIn(path string, done <-chan struct{}, visit func(path string, e fs.DirEntry, err error) bool) bool {
 	select {
-	case <-w.done:
+	case <-done:
 		return false
 	default:
 	}
-	entries, err := os.ReadDir(path)
+	entries, err := readFolder(path)
 	prefix := strings.TrimSuffix(path, "/") + "/"
 	for _, e := range entries {
-		child := prefix + e.Name()
-		switch {
+		switch child := prefix + e.Name(); {
 		case e.IsDir():
-			if !w.folder(child) {
+			if !eachIn(child, done, visit) {
 				return false
 			}
-			continue
 		case e.Type()&fs.ModeSymlink != 0:
-			continue
-		}
-		it := item{path: child, inTree: true}
-		if !e.Type().IsRegular() {
-			it.err = ErrNotRegular
-		}
-		if !w.add(it) {
+		case !visit(child, e, nil):
 			return false
 		}
 	}
-	if err != nil {
-		return w.add(item{path: path, err: err})
-	}
-	return true
+	return err == nil || visit(path, nil, err)
 }
 
 // add puts an item in line, and hands over the batch when it is full or a worker
