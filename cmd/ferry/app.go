@@ -58,7 +58,7 @@ func newApp(env *Env) *cli.App {
 		// The exit code is report's business.
 		ExitErrHandler: func(*cli.Context, error) {},
 		Commands: []*cli.Command{
-			sendCommand(env), receiveCommand(env), copyCommand(env), checksumCommand(env), versionCommand(env), helpCommand(), manCommand(env),
+			sendCommand(env), receiveCommand(env), copyCommand(env), checksumCommand(env), verifyCommand(env), versionCommand(env), helpCommand(), manCommand(env),
 		},
 	}
 	for _, c := range app.Commands {

@@ -5,8 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -19,15 +18,39 @@ func checksumCommand(env *Env) *cli.Command {
 		Name:      "checksum",
 		Usage:     "print or check BLAKE3 digests, as b3sum does",
 		ArgsUsage: "PATH...",
-		Description: "Folders are hashed with all that is in them; - is standard input. --check reads such a list\n" +
+		Description: "Folders are hashed with all that is in them; - is standard input. Links in them, and what is\n" +
+			"no file, are left out. --check reads such a list, also with CRLF or as b3sum --tag writes it,\n" +
 			"and ends with 0 if everything matches, 1 if something differs or is missing, 2 if the list is no list.",
-		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "check", Usage: "read a list from `FILE`, - for standard input, and compare"},
-			manifestFlag(),
-			jsonFlag(),
-			quietFlag(),
-		},
+		Flags: join([]cli.Flag{
+			&cli.StringFlag{Name: "check", Aliases: []string{"c"}, Usage: "read a list from `FILE`, - for standard input, and compare"},
+		}, checkFlags(), []cli.Flag{manifestFlag()}),
 		Action: func(c *cli.Context) error { return checksumPaths(c, env) },
+	}
+}
+
+// verifyCommand is checksum --check under a name of its own.
+func verifyCommand(env *Env) *cli.Command {
+	return &cli.Command{
+		Name:        "verify",
+		Usage:       "check a list of BLAKE3 digests: checksum --check LIST",
+		ArgsUsage:   "LIST",
+		Description: "LIST is what checksum, b3sum or --manifest wrote, - for standard input; see ferry checksum --help.",
+		Flags:       checkFlags(),
+		Action: func(c *cli.Context) error {
+			if !c.Args().Present() {
+				return usagef("verify", "nothing to check: name a LIST, or - for standard input")
+			}
+			return checkList(c, env, c.Args().First(), c.Args().Tail())
+		},
+	}
+}
+
+// checkFlags are those of a check.
+func checkFlags() []cli.Flag {
+	return []cli.Flag{
+		boolFlag("extra", "with a list: tell the files too that it does not name, in the folders it speaks of or in PATH..."),
+		jsonFlag(),
+		quietFlag(),
 	}
 }
 
@@ -45,6 +68,11 @@ type jsonSum struct {
 	Message string `json:"message,omitempty"`
 }
 
+type jsonExtra struct {
+	Type string `json:"type"` // extra
+	jsonPath
+}
+
 type jsonWarning struct {
 	Type    string `json:"type"` // warning
 	Message string `json:"message"`
@@ -59,40 +87,49 @@ type jsonSumResult struct {
 	Failed  int64      `json:"failed"`
 	Differ  int64      `json:"differ"`
 	Invalid int64      `json:"invalid"` // lines of the list
+	Extra   *int64     `json:"extra,omitempty"`
+	Elapsed int64      `json:"elapsed_ms"`
 	Error   *jsonError `json:"error,omitempty"`
 }
 
 // checksumPaths prints or checks a list. It needs no other side, so it has no
 // renderer: what it prints is its result.
 func checksumPaths(c *cli.Context, env *Env) error {
-	s := &sums{
-		ctx: c.Context, env: env, flags: sumFlags{json: c.Bool("json"), quiet: c.Bool("quiet")},
-		out: bufio.NewWriter(env.Stdout),
-	}
-	var err error
+	paths := c.Args().Slice()
 	switch {
-	case c.IsSet("check") && c.Args().Present():
-		return usagef("checksum", "--check takes the names from the list: no PATH beside it")
 	case c.IsSet("check") && c.IsSet("manifest"):
 		return usagef("checksum", "--check reads a list and --manifest writes one: give one of them")
 	case c.IsSet("check"):
-		err = s.check(c.String("check"))
-	case !c.Args().Present():
+		return checkList(c, env, c.String("check"), paths)
+	case c.Bool("extra"):
+		return usagef("checksum", "--extra goes with --check: what should be named?")
+	case len(paths) == 0:
 		return usagef("checksum", "nothing to hash: name files or folders, or - for standard input")
-	default:
-		if s.manifest, err = openManifest("checksum", c.String("manifest"), "", nil); err != nil {
-			return err
-		}
-		err = s.list(c.Args().Slice())
 	}
-	return s.finish(err)
+	s := newSums(c, env)
+	var err error
+	if s.manifest, err = openManifest("checksum", c.String("manifest"), "", nil); err != nil {
+		return err
+	}
+	return s.finish(s.list(paths))
+}
+
+func newSums(c *cli.Context, env *Env) *sums {
+	return &sums{
+		ctx: c.Context, env: env, verb: c.Command.Name, flags: sumFlags{json: c.Bool("json"), quiet: c.Bool("quiet")},
+		out: bufio.NewWriter(env.Stdout), started: time.Now(),
+	}
 }
 
 // sums is one run of checksum. It belongs to one goroutine.
 type sums struct {
 	ctx      context.Context
 	env      *Env
+	verb     string
 	flags    sumFlags
+	started  time.Time
+	checking bool          // a list is held against the files
+	extra    *extras       // nil without --extra
 	out      *bufio.Writer // over a sticky writer
 	manifest *manifest
 	line     []byte
@@ -102,7 +139,11 @@ type sums struct {
 // list prints the digest of each file.
 func (s *sums) list(paths []string) error {
 	return checksum.Files(s.ctx, paths, checksum.FilesOptions{Recurse: true}, s.env.Stdin, func(f checksum.File) error {
-		if f.Err != nil {
+		switch {
+		case errors.Is(f.Err, checksum.ErrNotRegular): // met in a folder, not named
+			s.leftOut(f.Path, f.Err)
+			return s.outputError()
+		case f.Err != nil:
 			s.failed(f.Path, f.Err)
 			return s.outputError()
 		}
@@ -126,96 +167,6 @@ func (s *sums) list(paths []string) error {
 	})
 }
 
-// checkBatch bounds the lines of a list that are in memory.
-const checkBatch = 1024
-
-// check compares the files of a list with it, a batch at a time so that a list of
-// any length takes the same memory. Names are relative to the current folder, as
-// b3sum takes them. A line that is none spoils the result but not the rest.
-func (s *sums) check(name string) error {
-	var in io.Reader = s.env.Stdin
-	if name != "-" {
-		f, err := os.Open(name)
-		if err != nil {
-			return usagef("checksum", "reading the list: %v", err)
-		}
-		defer f.Close()
-		in = f
-	}
-	lines := checksum.NewScanner(in)
-	var paths []string
-	var want []checksum.Digest
-	flush := func() error {
-		i := 0
-		err := checksum.Files(s.ctx, paths, checksum.FilesOptions{}, nil, func(f checksum.File) error {
-			s.compare(f, want[i])
-			i++
-			return s.outputError()
-		})
-		paths, want = paths[:0], want[:0]
-		return err
-	}
-	for lines.Scan() {
-		l := lines.Line()
-		if l.Err != nil {
-			s.count.Invalid++
-			s.complain(show(name) + ": " + l.Err.Error())
-			continue
-		}
-		path := string(l.Name)
-		if path == "-" {
-			path = "./-" // a list speaks of files
-		}
-		paths, want = append(paths, path), append(want, l.Digest)
-		if len(paths) == checkBatch {
-			if err := flush(); err != nil {
-				return err
-			}
-		}
-	}
-	if err := lines.Err(); err != nil {
-		return usagef("checksum", "reading the list %s: %v", name, err)
-	}
-	if err := flush(); err != nil {
-		return err
-	}
-	if s.count.Files+s.count.Failed+s.count.Differ == 0 {
-		return usagef("checksum", "%s holds no line of a list", name)
-	}
-	return nil
-}
-
-// compare holds one file against its line of the list. What matches is data like
-// the rest, so that b3sum's readers find it on standard output too.
-func (s *sums) compare(f checksum.File, want checksum.Digest) {
-	same := f.Err == nil && f.Digest == want
-	switch {
-	case f.Err != nil && s.flags.json:
-		s.failed(f.Path, f.Err)
-		return
-	case f.Err != nil:
-		s.count.Failed++
-		s.text(escape(f.Path) + ": FAILED (" + bare(f.Err) + ")\n")
-		return
-	case same:
-		s.count.Files++
-		s.count.Bytes += f.Size
-	default:
-		s.count.Differ++
-	}
-	if s.flags.json {
-		s.object(jsonSum{Type: "file", jsonPath: pathOf(f.Path), Digest: f.Digest.String(), Size: &f.Size, OK: &same})
-		return
-	}
-	verdict := "OK"
-	if !same {
-		verdict = "FAILED"
-	}
-	if !same || !s.flags.quiet {
-		s.text(escape(f.Path) + ": " + verdict + "\n")
-	}
-}
-
 // failed reports a file that gave no digest.
 func (s *sums) failed(path string, err error) {
 	s.count.Failed++
@@ -225,6 +176,17 @@ func (s *sums) failed(path string, err error) {
 		return
 	}
 	s.complain(show(path) + ": " + bare(err))
+}
+
+// leftOut tells of something in a folder that has no digest.
+func (s *sums) leftOut(path string, err error) {
+	switch {
+	case s.flags.json:
+		s.object(jsonNotice{"notice", pathOf(path), show(bare(err))})
+	case !s.flags.quiet:
+		s.flush()
+		fmt.Fprintln(s.env.Stderr, "left out: "+show(path)+": "+bare(err))
+	}
 }
 
 // complain says something to people, after what was printed so far.
@@ -267,6 +229,12 @@ func (s *sums) finish(err error) error {
 	}
 	c.Type, c.Exit = "result", exitOf(s.ctx, err, transfer.Result{}, nil)
 	c.OK = c.Exit == exitOK
+	elapsed := time.Since(s.started)
+	c.Elapsed = elapsed.Milliseconds()
+	if s.checking && !s.flags.json && !s.flags.quiet && context.Cause(s.ctx) == nil && c.Exit != exitUsage {
+		s.flush()
+		fmt.Fprintln(s.env.Stderr, c.matched(elapsed))
+	}
 	if s.flags.json {
 		if err != nil {
 			c.Error = &jsonError{Message: show(err.Error())}

@@ -76,6 +76,9 @@ func (m *manifest) Observe(e transfer.Event) {
 	if m.err != nil || done.DryRun || !done.Hashed || done.Status == transfer.StatusSkipped {
 		return
 	}
+	if name == "-" {
+		name = "./-" // alone it is standard input to b3sum
+	}
 	m.add(done.Digest, name)
 }
 

@@ -246,7 +246,8 @@ func TestJSONIsDocumented(t *testing.T) {
 	_ = rehearsal(newJSONRenderer(&out, &time.Ticker{C: make(chan time.Time)}))
 	out.Write(jsonLine(jsonSum{Type: "file", Digest: "d", Size: new(int64), OK: new(bool), Message: "m"}))
 	out.Write(jsonLine(jsonWarning{"warning", "m"}))
-	out.Write(jsonLine(jsonSumResult{Type: "result"}))
+	out.Write(jsonLine(jsonExtra{Type: "extra"}))
+	out.Write(jsonLine(jsonSumResult{Type: "result", Extra: new(int64)}))
 	out.Write(jsonLine(jsonResult{Type: "result", Unmet: []string{"*.o (--exclude)"}}))
 	types := 0
 	for line := range strings.Lines(out.String()) {

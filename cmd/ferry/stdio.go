@@ -57,6 +57,9 @@ func stdinUses(c *cli.Context, env *Env) []streamUse {
 			}
 		}
 	}
+	if verb == "verify" && isStdin(c.Args().First()) {
+		uses = append(uses, streamUse{is: "holds the LIST", hold: "the LIST", way: file})
+	}
 	for _, f := range []string{"files-from", "check"} {
 		if isStdin(c.String(f)) {
 			uses = append(uses, streamUse{is: "holds the list of --" + f, hold: "the list of --" + f, way: file})
@@ -105,18 +108,21 @@ func ruleFiles(c *cli.Context) []string {
 // stdoutUse says what a command writes to standard output, "" if nothing.
 func stdoutUse(c *cli.Context, env *Env) string {
 	toStream := c.String("out") == "-"
-	switch verb := c.Command.Name; {
+	verb := c.Command.Name
+	checks := verb == "verify" || c.IsSet("check")
+	sums := checks || verb == "checksum"
+	switch {
 	case toStream:
 		return "what is received"
-	case verb != "checksum" && c.Bool("json") && env.StderrErr != nil:
+	case !sums && c.Bool("json") && env.StderrErr != nil:
 		return "" // who closed both wants no output, and a delivery has its exit code
 	case c.Bool("json"):
 		return "the JSON"
-	case verb == "checksum" && c.IsSet("check") && c.Bool("quiet"):
+	case checks && c.Bool("quiet"):
 		return "" // the exit code says whether all is well
-	case verb == "checksum" && c.IsSet("check"):
-		return "what --check finds (--quiet does without)"
-	case verb == "checksum":
+	case checks:
+		return "what the check finds (--quiet does without)"
+	case sums:
 		return "the list"
 	case verb == "version" || verb == "help" || verb == "man":
 		return "the text"
