@@ -25,14 +25,11 @@ func (f *Folder) Keep(e *tree.Entry) error {
 	if n.vol.whole() && n.vol.keptMany() {
 		return nil
 	}
-	file, _, err := n.dir.OpenFile(e.Name)
+	err = n.dir.SyncFile(e.Name)
 	if canSyncVolume && errors.Is(err, fs.ErrPermission) {
 		// Not to be opened: only a sync of all covers it.
 		n.vol.syncAllLater()
 		return nil
-	}
-	if err == nil {
-		err = errors.Join(file.Sync(), file.Close())
 	}
 	return f.fail("keeping", e, err)
 }
@@ -64,7 +61,7 @@ func (f *Folder) Touch(e *tree.Entry) error {
 		if seen.Kind != tree.File {
 			return nil, tree.ErrNotRegular
 		}
-		file, _, err := n.dir.OpenFile(e.Name)
+		file, err := n.dir.OpenToApply(e.Name)
 		if errors.Is(err, fs.ErrPermission) {
 			// Not to be opened, even by its owner: there is another way to all but
 			// the bytes.

@@ -9,17 +9,25 @@ import (
 	"syscall"
 )
 
-// handle is an open folder. os.Root follows links inside itself, so each use of
-// a name looks first and compares what was opened with what was seen.
-type handle struct{ *os.Root }
+// handle is an open folder: a Root, which confines, and the folder's own handle, to
+// which looks are relative. os.Root follows links inside itself, so each use of a
+// name looks first and compares what was opened with what was seen.
+type handle struct {
+	*os.Root
+	self *os.File
+}
 
-// close drops the error: a folder's handle has nothing to write back.
-func (h handle) close() { _ = h.Root.Close() }
+// close drops the errors: a folder's handles have nothing to write back.
+func (h handle) close() {
+	_ = h.self.Close()
+	_ = h.Root.Close()
+}
 
-// identity tells two folders apart; it carries the volume and file index.
-type identity struct{ os.FileInfo }
+// identity tells two folders apart: the volume's serial number and the file's index
+// in it.
+type identity struct{ dev, ino uint64 }
 
-func (a identity) same(b identity) bool { return os.SameFile(a.FileInfo, b.FileInfo) }
+func (a identity) same(b identity) bool { return a == b }
 
 func isNotFolder(err error) bool { return errors.Is(err, ErrNotFolder) }
 
@@ -31,13 +39,20 @@ func openRoot(path string) (handle, identity, error) {
 	return identify(root)
 }
 
+// identify takes over root.
 func identify(root *os.Root) (handle, identity, error) {
-	info, err := root.Stat(".")
+	self, err := root.Open(".")
 	if err != nil {
 		_ = root.Close()
 		return handle{}, identity{}, err
 	}
-	return handle{root}, identity{info}, nil
+	h := handle{root, self}
+	info, err := Fstat(self)
+	if err != nil {
+		h.close()
+		return handle{}, identity{}, err
+	}
+	return h, identity{info.Dev, info.Ino}, nil
 }
 
 func openChild(parent handle, name string, follow bool) (h handle, id identity, err error) {
@@ -45,35 +60,40 @@ func openChild(parent handle, name string, follow bool) (h handle, id identity, 
 		// Only the sender follows, wherever the link leads; a Root would not.
 		return openRoot(filepath.Join(parent.Name(), name))
 	}
-	seen, err := parent.Lstat(name)
+	seen, err := lookAt(parent.self, name)
 	if err != nil {
 		return h, id, err
 	}
-	if !seen.IsDir() {
+	if seen.Kind != Folder {
 		return h, id, ErrNotFolder
 	}
 	root, err := parent.OpenRoot(name)
 	if err != nil {
 		return h, id, err
 	}
-	if h, id, err = identify(root); err == nil && !os.SameFile(seen, id.FileInfo) {
+	if h, id, err = identify(root); err == nil && id != (identity{seen.Dev, seen.Ino}) {
 		h.close()
 		err = ErrReplaced
 	}
 	return h, id, err
 }
 
-// at runs one call on name in d.
-func (d *Dir) at(op, name string, call func(r *os.Root) error) error {
+// on runs one call on name in d.
+func (d *Dir) on(op, name string, call func(h handle) error) error {
 	h, err := d.acquire()
 	if err == nil {
-		err = call(h.Root)
+		err = call(h)
 		d.release()
 	}
 	if err != nil {
 		return d.fail(op, name, bare(err))
 	}
 	return nil
+}
+
+// at is on for a call that needs the Root only.
+func (d *Dir) at(op, name string, call func(r *os.Root) error) error {
+	return d.on(op, name, func(h handle) error { return call(h.Root) })
 }
 
 // bare takes off the path that os put around an error, which is not d's.
@@ -119,19 +139,14 @@ func (d *Dir) Stat() (Info, error) { return d.stat(".", true) }
 func (d *Dir) Lstat(name string) (Info, error) { return d.stat(name, false) }
 
 func (d *Dir) stat(name string, follow bool) (info Info, err error) {
-	err = d.at("lstat", name, func(r *os.Root) error {
-		var fi os.FileInfo
-		var err error
+	err = d.on("lstat", name, func(h handle) (err error) {
 		switch {
-		case follow && name != ".":
-			fi, err = os.Stat(filepath.Join(r.Name(), name))
+		case name == ".":
+			info, err = Fstat(h.self)
 		case follow:
-			fi, err = r.Stat(name)
+			info, err = statPath(filepath.Join(h.Name(), name), true)
 		default:
-			fi, err = r.Lstat(name)
-		}
-		if err == nil {
-			info = infoOf(fi)
+			info, err = lookAt(h.self, name)
 		}
 		return err
 	})

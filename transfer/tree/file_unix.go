@@ -3,6 +3,7 @@
 package tree
 
 import (
+	"errors"
 	"os"
 	"runtime"
 
@@ -20,6 +21,21 @@ func (d *Dir) OpenFile(name string) (*os.File, Info, error) {
 func (d *Dir) OpenRW(name string) (*os.File, error) {
 	f, _, err := d.openRegular(name, unix.O_RDWR, false)
 	return f, err
+}
+
+// OpenToApply is OpenFile for ApplyFile.
+func (d *Dir) OpenToApply(name string) (*os.File, error) {
+	f, _, err := d.OpenFile(name)
+	return f, err
+}
+
+// SyncFile waits until the content of the regular file name is on stable storage.
+func (d *Dir) SyncFile(name string) error {
+	f, _, err := d.OpenFile(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
 }
 
 func (d *Dir) openRegular(name string, access int, follow bool) (*os.File, Info, error) {

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"golang.org/x/sys/windows"
 )
 
 // OpenFile opens the regular file name for reading, without following a link,
@@ -22,12 +24,77 @@ func (d *Dir) OpenRW(name string) (*os.File, error) {
 	return f, err
 }
 
+// OpenToApply opens the regular file name for ApplyFile and for nothing else: also
+// one that is read-only, or that this user may not read.
+func (d *Dir) OpenToApply(name string) (f *os.File, err error) {
+	err = d.on("open", name, func(h handle) error {
+		f, err = openAttributes(h, name)
+		return err
+	})
+	return f, err
+}
+
+// openAttributes opens the regular file name for its attributes.
+func openAttributes(h handle, name string) (*os.File, error) {
+	f, err := openAt(h.self, name, windows.FILE_READ_ATTRIBUTES|windows.FILE_WRITE_ATTRIBUTES)
+	if err != nil {
+		return nil, err
+	}
+	info, err := Fstat(f)
+	if err == nil && info.Kind != File {
+		err = ErrNotRegular
+	}
+	if err != nil {
+		_ = f.Close() // nothing was written through it
+		return nil, err
+	}
+	return f, nil
+}
+
+// SyncFile waits until the content of the regular file name is on stable storage.
+// The system syncs only for those that may write: a read-only file is made writable
+// until it is open.
+func (d *Dir) SyncFile(name string) error {
+	return d.on("sync", name, func(h handle) error {
+		f, err := openSeen(h, name, os.O_RDWR)
+		if errors.Is(err, fs.ErrPermission) {
+			f, err = openReadOnly(h, name, err)
+		}
+		if err != nil {
+			return err
+		}
+		return errors.Join(f.Sync(), f.Close())
+	})
+}
+
+// openReadOnly opens the file name for reading and writing if it is read-only, and
+// leaves it so. cause is why it could not be opened as it is.
+func openReadOnly(h handle, name string, cause error) (f *os.File, err error) {
+	a, err := openAttributes(h, name)
+	if err != nil {
+		return nil, cause
+	}
+	defer func() { err = errors.Join(err, a.Close()) }()
+	info, err := a.Stat()
+	if err != nil || info.Mode()&0o200 != 0 {
+		return nil, errors.Join(cause, err)
+	}
+	if err := a.Chmod(0o666); err != nil {
+		return nil, cause
+	}
+	f, err = openSeen(h, name, os.O_RDWR)
+	if cerr := a.Chmod(0o444); cerr != nil && f != nil {
+		return nil, errors.Join(cerr, f.Close())
+	}
+	return f, err
+}
+
 func (d *Dir) openRegular(name string, access int, follow bool) (f *os.File, info Info, err error) {
-	err = d.at("open", name, func(r *os.Root) (err error) {
+	err = d.on("open", name, func(h handle) (err error) {
 		if follow {
-			f, err = os.OpenFile(filepath.Join(r.Name(), name), access, 0)
+			f, err = os.OpenFile(filepath.Join(h.Name(), name), access, 0)
 		} else {
-			f, err = openSeen(r, name, access)
+			f, err = openSeen(h, name, access)
 		}
 		if err != nil {
 			return err
@@ -47,21 +114,21 @@ func (d *Dir) openRegular(name string, access int, follow bool) (f *os.File, inf
 	return f, info, nil
 }
 
-// openSeen opens what Lstat says is a regular file, if it is still that one.
-func openSeen(r *os.Root, name string, access int) (*os.File, error) {
-	seen, err := r.Lstat(name)
+// openSeen opens what is seen to be a regular file, if it is still that one.
+func openSeen(h handle, name string, access int) (*os.File, error) {
+	seen, err := lookAt(h.self, name)
 	if err != nil {
 		return nil, err
 	}
-	if !seen.Mode().IsRegular() {
+	if seen.Kind != File {
 		return nil, ErrNotRegular
 	}
-	f, err := r.OpenFile(name, access, 0)
+	f, err := h.OpenFile(name, access, 0)
 	if err != nil {
 		return nil, err
 	}
-	now, err := f.Stat()
-	if err == nil && !os.SameFile(seen, now) {
+	now, err := Fstat(f)
+	if err == nil && !now.SameFile(seen) {
 		err = ErrNotRegular
 	}
 	if err != nil {
@@ -122,43 +189,6 @@ func (d *Dir) CreateUnnamed(uint32) (*os.File, error) {
 // LinkUnnamed fails with errors.ErrUnsupported.
 func (d *Dir) LinkUnnamed(_ *os.File, name string) error {
 	return d.fail("link", name, errors.ErrUnsupported)
-}
-
-// Fstat returns what the open file f is now.
-func Fstat(f *os.File) (Info, error) {
-	fi, err := f.Stat()
-	if err != nil {
-		return Info{}, err
-	}
-	return infoOf(fi), nil
-}
-
-// Stat returns what the user's own path is, links followed.
-func Stat(path string) (Info, error) { return statPath(path, true) }
-
-func statPath(path string, follow bool) (Info, error) {
-	stat := os.Lstat
-	if follow {
-		stat = os.Stat
-	}
-	fi, err := stat(path)
-	if err != nil {
-		return Info{}, err
-	}
-	return infoOf(fi), nil
-}
-
-// infoOf leaves CTime, Dev, Ino and Nlink zero: a look by name does not give
-// them, and a comparison with one by handle must not fail for that.
-func infoOf(fi os.FileInfo) Info {
-	return Info{
-		Kind:  kindOf(fi.Mode()),
-		Mode:  uint32(fi.Mode().Perm()),
-		Size:  fi.Size(),
-		MTime: TimeOf(fi.ModTime()),
-
-		Allocated: -1,
-	}
 }
 
 func kindOf(m fs.FileMode) Kind {

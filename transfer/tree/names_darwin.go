@@ -1,32 +1,33 @@
 package tree
 
-import "golang.org/x/sys/unix"
+import (
+	"errors"
+	"io"
+	"io/fs"
+)
 
-// readNames reads through the folder's own handle, whose offset ReadNames
-// guards. The kinds stay unknown, which costs the walk an Lstat a folder.
+// readNames reads through a handle of its own. Readdirnames goes on where the call
+// before it ended, so a name that disappears meanwhile hides no other. The kinds stay
+// unknown, which costs the walk an Lstat a folder: os asks for them by path.
 func (d *Dir) readNames() (names []DirName, err error) {
-	h, err := d.acquire()
+	f, err := d.Handle()
 	if err != nil {
 		return nil, err
 	}
-	defer d.release()
-	if _, err := unix.Seek(int(h), 0, 0); err != nil {
-		return nil, notReadable(err)
-	}
-	buf := make([]byte, 32<<10)
+	defer f.Close() // only read: nothing to lose
 	for {
-		n, err := unix.ReadDirent(int(h), buf)
-		switch {
-		case err == unix.EINTR:
-			continue
-		case err != nil:
-			return nil, notReadable(err)
-		case n == 0:
-			return names, nil
-		}
-		_, _, batch := unix.ParseDirent(buf[:n], -1, nil)
+		batch, err := f.Readdirnames(1000)
 		for _, s := range batch {
 			names = append(names, DirName{Name: s})
+		}
+		if err == io.EOF {
+			return names, nil
+		}
+		if e, ok := errors.AsType[*fs.PathError](err); ok {
+			err = e.Err // the path is added above
+		}
+		if err != nil {
+			return nil, err
 		}
 	}
 }
