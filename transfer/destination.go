@@ -67,6 +67,12 @@ type adjuster interface {
 	OnAdjusted(tell func(id uint64))
 }
 
+// doorkeeper is a Destination that can say before the bytes of an item come that it
+// will not take it.
+type doorkeeper interface {
+	MayPut(*tree.Entry) error
+}
+
 // timekeeper is a Destination that knows what it keeps of times: file systems round
 // them down.
 type timekeeper interface {

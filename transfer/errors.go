@@ -35,6 +35,10 @@ func (e *Error) Error() string {
 	return s
 }
 
+// Consequence reports that an item failed for no cause of its own: the folder that it
+// is in could not be made, and is told as well.
+func (e *Error) Consequence() bool { return e.Path != "" && e.Code == framing.CodeCancelled }
+
 func (e *Error) Unwrap() error { return e.Err }
 
 // ErrIncomplete is returned, wrapped, when the delivery ran to its end but some

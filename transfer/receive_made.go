@@ -81,7 +81,7 @@ func (r *receiver) planMade(ctx context.Context, e *inEntry, alike func(found *t
 		same, err := put(t, d == takeReplace)
 		switch {
 		case err != nil:
-			return r.fail(e, "making", err)
+			return r.fail(e, "making", r.refused(t, err))
 		case same:
 			return r.settle(e, StatusSame, "")
 		case d == takeReplace:

@@ -79,8 +79,14 @@ func (r *receiver) planEntry(ctx context.Context, e *inEntry) error {
 	switch t := e.entry; t.Kind {
 	case tree.Folder, tree.Root:
 		existed, err := r.dst.MakeFolder(t)
+		if err == nil && r.dry != nil && !existed && t.Kind == tree.Folder {
+			err = r.mayPut(t)
+		}
 		r.addFolder(e, existed, err)
 		if err != nil {
+			if t.Kind == tree.Folder {
+				err = r.refused(t, err)
+			}
 			return r.fail(e, "making the folder", err)
 		}
 		return nil // the verdict comes when its children are settled
@@ -127,7 +133,7 @@ func (r *receiver) admit(e *inEntry) (ok bool, err error) {
 		return false, violation("entry %d is in folder %d, which is not open", t.ID, t.Parent)
 	}
 	if parent != nil && parent.failed {
-		return false, r.failUnmade(e, &Error{Code: framing.CodeCancelled, Err: errors.New("its folder was not made")})
+		return false, r.failUnmade(e, &Error{Code: framing.CodeCancelled, Err: errors.New("the folder that it is in was not made")})
 	}
 	err = tree.CheckName(t.Name)
 	if err == nil && parent != nil && (parent.length+1+len(t.Name) > tree.MaxPath || parent.depth >= tree.MaxDepth) {

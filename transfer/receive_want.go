@@ -141,9 +141,15 @@ func (r *receiver) renamedBefore(e *inEntry) (done bool, err error) {
 // wantContent asks for the content of an entry, less what is here already.
 func (r *receiver) wantContent(ctx context.Context, e *inEntry, old *tree.Info) error {
 	if r.dry != nil {
+		if err := r.mayPut(e.entry); err != nil {
+			return r.fail(e, "receiving", err)
+		}
 		return r.rehearse(e)
 	}
 	t := e.entry
+	if err := r.mayPut(t); err != nil && (old == nil || !errors.Is(err, tree.ErrName)) {
+		return r.fail(e, "receiving", err)
+	}
 	r.track.enter(PhaseTransfer)
 	if t.Kind == tree.File && t.Size <= checksum.ChunkSize {
 		if err := r.reserve(e, e.stored()); err != nil {
@@ -162,6 +168,26 @@ func (r *receiver) wantContent(ctx context.Context, e *inEntry, old *tree.Info) 
 	}
 	e.large = true
 	return r.wantLarge(ctx, e, old)
+}
+
+// mayPut asks the destination whether it takes t, where that is cheap to know.
+func (r *receiver) mayPut(t *tree.Entry) error {
+	if d, ok := r.dst.(doorkeeper); ok {
+		return d.MayPut(t)
+	}
+	return nil
+}
+
+// refused is why t could not be made: the cause is the folder that it is in, if that
+// takes nothing.
+func (r *receiver) refused(t *tree.Entry, err error) error {
+	if destinationError("", "", err).Code != framing.CodePermission {
+		return err
+	}
+	if why := r.mayPut(t); why != nil {
+		return why
+	}
+	return err
 }
 
 // parkedWant is a large file that waits for others to be done with.

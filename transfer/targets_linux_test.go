@@ -2,6 +2,7 @@ package transfer_test
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -141,6 +142,42 @@ func TestTimesThatLookTheSame(t *testing.T) {
 		must(t, err)
 		if got, err := os.ReadFile(filepath.Join(dst, "f")); err != nil || !bytes.Equal(got, want) {
 			t.Errorf("the file of run %d is not there: %v", seed, err)
+		}
+	}
+}
+
+// A target that refuses names is asked before the bytes come, the character is named,
+// and what has no such name is delivered.
+func TestNamesThatTargetsRefuse(t *testing.T) {
+	dst := diskOf(t, 24*mib, "ntfs-3g", "permissions,windows_names", "mkfs.ntfs", "-q", "-F", "-Q")
+	src := filepath.Join(t.TempDir(), "src")
+	refused := map[string]string{"a:b": "':'", "b?": "'?'", "c<": "'<'", `d"`: `'"'`, "e*": "'*'", "f|": "'|'", `g\`: "backslash", "h.": "dot", "nul.x": "device",
+		"sub:x": "':'", "sub:x/in": "not made"}
+	for name := range refused {
+		if name != "sub:x" {
+			write(t, filepath.Join(src, name), 3*mib, 1)
+		}
+	}
+	write(t, filepath.Join(src, "z ä/good"), 3*mib, 2)
+	write(t, filepath.Join(src, "small"), 10, 3)
+	_, _, r, err := mirror(t, dst, contents(src), nil)
+	if !errors.Is(err, transfer.ErrIncomplete) || r.Moved != 3*mib+10 {
+		t.Errorf("%v: %d bytes moved", err, r.Moved)
+	}
+	for _, f := range r.Failures {
+		name, _ := filepath.Rel(src, f.Path)
+		want, ok := refused[name]
+		delete(refused, name)
+		if !ok || !strings.Contains(f.Error(), want) {
+			t.Errorf("%q: %v", name, f)
+		}
+	}
+	if len(refused) > 0 {
+		t.Errorf("not told: %v", refused)
+	}
+	for _, name := range []string{"z ä/good", "small"} {
+		if _, err := os.Stat(filepath.Join(dst, name)); err != nil {
+			t.Error(err)
 		}
 	}
 }

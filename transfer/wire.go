@@ -173,6 +173,9 @@ func destinationError(op, path string, err error) *Error {
 		case dest.Unsupported:
 			e.Code = framing.CodeUnsupported
 		}
+		if errors.Is(err, dest.ErrToldBefore) {
+			e.Code = framing.CodeCancelled
+		}
 		return e
 	}
 	switch {

@@ -109,6 +109,9 @@ func (d *delivery) end(o outcome, err error) error {
 		if hint := d.tally.skippedHint(); hint != "" && o.exit == exitIncomplete && o.hint != "" {
 			o.hint = hint
 		}
+		if d.tally.inVain() && o.exit == exitIncomplete && errors.Is(err, transfer.ErrIncomplete) {
+			o.hint = ""
+		}
 		again := o.exit == exitConnection || o.exit == exitInterrupted || o.exit == exitTerminated
 		if again && d.madeCode {
 			o.hint += " (" + codeVariable + " takes the code above)"

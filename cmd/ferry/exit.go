@@ -11,6 +11,7 @@ import (
 	"ferry/framing"
 	"ferry/transfer"
 	"ferry/transfer/link"
+	"ferry/transfer/tree"
 )
 
 // The exit codes; README documents them.
@@ -77,6 +78,8 @@ type tally struct {
 type tallied struct {
 	digest, destination, other int64
 	skipped                    int64 // the part of other that the other side's user chose to skip
+	vain                       int64 // the part of other that running again cannot mend
+	folders                    int64 // that stood there already
 }
 
 func (t *tally) counts() tallied {
@@ -94,12 +97,24 @@ func (t *tally) restore(to tallied) {
 }
 
 func (t *tally) Observe(e transfer.Event) {
-	f, ok := e.(transfer.ItemFailed)
-	if !ok {
+	d, done := e.(transfer.ItemDone)
+	f, failed := e.(transfer.ItemFailed)
+	if !done && (!failed || f.Err.Consequence()) {
 		return
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if done {
+		folder := d.Kind == tree.Folder || d.Kind == tree.Root
+		if folder && (d.Status == transfer.StatusSame || d.Status == transfer.StatusAdjusted) {
+			t.folders++
+		}
+		return
+	}
+	switch f.Err.Code {
+	case framing.CodeName, framing.CodeLink, framing.CodeOtherKind, framing.CodeUnsupported:
+		t.vain++
+	}
 	if errors.As(f.Err.Err, new(transfer.SkippedError)) {
 		t.skipped++
 	}
@@ -116,14 +131,15 @@ func (t *tally) Observe(e transfer.Event) {
 // incomplete is the exit code of a delivery that ended with failed items. A bad
 // digest outweighs everything else; a destination that took nothing at all is
 // not a matter of single items. What an earlier run put there counts as taken, so
-// that the same state gives the same code in every run.
+// that the same state gives the same code in every run; a folder that stood there
+// says nothing.
 func (t *tally) incomplete(r transfer.Result) int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch {
 	case t.digest > 0:
 		return exitDigest
-	case t.destination > 0 && t.other == 0 && r.Delivered == 0 && r.Same == 0:
+	case t.destination > 0 && t.other == 0 && r.Delivered == 0 && r.Same-t.folders <= 0:
 		return exitDestination
 	}
 	return exitIncomplete
@@ -179,6 +195,13 @@ func (t *tally) skippedHint() string {
 		return ""
 	}
 	return "the other side skipped what is missing: its --on-conflict and --links decide that"
+}
+
+// inVain reports that running again brings nothing of what is missing.
+func (t *tally) inVain() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.vain > 0 && t.vain == t.digest+t.destination+t.other
 }
 
 // hintOf is the next step after an exit code; again is the command as it was

@@ -70,10 +70,14 @@ func TestExitOfFailedItems(t *testing.T) {
 		{[]framing.Code{framing.CodeNoSpace}, 1, 0, 1},
 		{[]framing.Code{framing.CodeNoSpace}, 0, 1, 1}, // the second run of the one before
 		{[]framing.Code{framing.CodeNoSpace, framing.CodeDigest}, 9, 0, 5},
+		{[]framing.Code{framing.CodePermission, framing.CodeCancelled, framing.CodeCancelled}, 0, 0, 6}, // a folder and what is in it
+		{[]framing.Code{framing.CodePermission, framing.CodeCancelled}, 1, 0, 1},
 	} {
 		var count tally
 		for _, code := range c.codes {
-			count.Observe(transfer.ItemFailed{Err: failed(code)})
+			f := failed(code)
+			f.Path = "x"
+			count.Observe(transfer.ItemFailed{Path: "x", Err: f})
 		}
 		if got := exitOf(t.Context(), incomplete, transfer.Result{Delivered: c.delivered, Same: c.same}, &count); got != c.want {
 			t.Errorf("%v with %d delivered and %d there exits %d, want %d", c.codes, c.delivered, c.same, got, c.want)

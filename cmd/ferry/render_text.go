@@ -32,14 +32,15 @@ type console struct {
 	stop   chan struct{}    // closed by finish
 	ended  chan struct{}    // closed by loop
 
-	mu    sync.Mutex
-	state view   // rate and left are loop's
-	dry   bool   // it is a dry run
-	known bool   // a delivery began, so there is something to show
-	last  string // link text said last, not to be repeated
-	lost  *outage
-	link  *link.Link
-	typed *typed // of whoever asks, one at a time
+	mu     sync.Mutex
+	state  view   // rate and left are loop's
+	dry    bool   // it is a dry run
+	known  bool   // a delivery began, so there is something to show
+	last   string // link text said last, not to be repeated
+	lost   *outage
+	link   *link.Link
+	typed  *typed // of whoever asks, one at a time
+	unmade unmade
 
 	// Of loop alone.
 	meter  meter
@@ -223,8 +224,14 @@ func (c *console) Observe(e transfer.Event) {
 		} else if c.state.phase == transfer.PhaseDeleting {
 			what = "not deleted: "
 		}
+		told := e.Err.Consequence() && c.unmade.count(e.Path)
+		if !e.Err.Consequence() {
+			c.unmade.add(e.Path)
+		}
 		c.mu.Unlock()
-		c.say(what + show(e.Path) + ": " + causeText(e.Err))
+		if !told {
+			c.say(what + show(e.Path) + ": " + causeText(e.Err))
+		}
 	case transfer.ItemDeleted:
 		if e.DryRun && !c.flags.quiet {
 			c.say("would delete: " + show(e.Path))
@@ -324,6 +331,13 @@ func (c *console) finish(o outcome) error {
 	<-c.ended
 	if c.asking != "" { // a question that was not answered
 		c.write("\n")
+	}
+	what := "not delivered: "
+	if c.dry {
+		what = "would fail: "
+	}
+	for _, line := range c.unmade.lines() {
+		c.write(escape(what+line) + "\n")
 	}
 	for _, line := range o.lines(c.flags.quiet) {
 		c.write(escape(line) + "\n")

@@ -32,6 +32,7 @@ var children = map[string]func(dir string) error{
 	"umask":   childUmask,
 	"many":    childMany,
 	"meta":    childMeta,
+	"mayput":  childMayPut,
 }
 
 // runChild prints what went wrong, by kind, and nothing if nothing did.

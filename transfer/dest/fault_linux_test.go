@@ -49,6 +49,10 @@ func TestFailedCalls(t *testing.T) {
 		{"renameat,renameat2:error=EXDEV", IO.String(), -1},
 		{"mkdirat:error=EROFS", ReadOnly.String(), 0},
 		{"mkdirat:error=EACCES", Permission.String(), 0},
+		// What answers so about a name in a folder that is there means the name.
+		{"linkat:error=ENOENT", Name.String(), -1},
+		{"linkat,renameat,renameat2:error=EINVAL", Name.String(), -1},
+		{"renameat,renameat2:error=ENOENT", Name.String(), -1},
 		{"flock:error=ENOLCK", "", childFiles + 1},
 		{"ftruncate:error=EFBIG", NoSpace.String(), 0},
 		{"statx:error=ENOSYS", "", childFiles + 1},

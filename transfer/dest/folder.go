@@ -73,6 +73,8 @@ type node struct {
 	existed bool
 	before  *tree.State // of one that existed, as it was found
 
+	entrance entrance
+
 	askACL sync.Once
 	acl    bool // see givesACL
 }

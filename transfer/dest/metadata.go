@@ -68,7 +68,11 @@ func (f *Folder) stage(n *node, e *tree.Entry, replace bool, build func(dir *tre
 	var lost []tree.Loss
 	err := n.vol.inState(func(dir *tree.Dir) (err error) {
 		if lost, err = build(dir, temp); err == nil {
-			err = f.putStaged(dir, temp, n, e.Name, replace)
+			if err = f.putStaged(dir, temp, n, e.Name, replace); err != nil {
+				if _, gone := dir.Lstat(temp); gone == nil {
+					err = n.named(e.Name, err)
+				}
+			}
 		}
 		if err != nil || replace {
 			// A rename between two names of one item does nothing, rename(2).

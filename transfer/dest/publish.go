@@ -162,6 +162,7 @@ func (pub *Publication) place() error {
 		err = p.link(pub.Name)
 	}
 	if err != nil {
+		err = p.named(name, err)
 		pub.Name = ""
 		if errors.Is(err, fs.ErrExist) {
 			// Others put something into a folder that was ours alone.
@@ -182,6 +183,16 @@ func (pub *Publication) place() error {
 		err = p.removeHint()
 	}
 	return p.fail("publishing", errors.Join(err, p.release()))
+}
+
+// named is node.named for the content, which may itself be gone.
+func (p *Partial) named(name string, err error) error {
+	if p.name != "" && errors.Is(err, fs.ErrNotExist) {
+		if _, gone := p.dir.Lstat(p.name); gone != nil {
+			return err
+		}
+	}
+	return p.parent.named(name, err)
 }
 
 // identity returns what the content is, if hard links to it may come.

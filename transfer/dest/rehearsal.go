@@ -15,7 +15,7 @@ import (
 
 // Rehearsal tells what a Folder at the same path would meet, and changes
 // nothing, not even when the path is not there. It looks at names, kinds, links
-// and contents; whether this user may write is not tried. Its methods may be
+// and contents, and asks whether this user may write to the folders. Its methods may be
 // called concurrently, but Close last.
 type Rehearsal struct {
 	dirs  *tree.Dirs
@@ -28,8 +28,10 @@ type Rehearsal struct {
 	adjusted func(id uint64) // nil: nobody asks
 	way      *way            // as Folder.way
 
-	mu    sync.Mutex
-	nodes map[uint64]*tree.Dir // by entry id; nil is a folder that would be made
+	mu sync.Mutex
+	// entrances has the folders that are there and that something would be put into.
+	entrances map[*tree.Dir]*entrance
+	nodes     map[uint64]*tree.Dir // by entry id; nil is a folder that would be made
 	// names are what is there of items that hard links may come to; at most
 	// tree.MaxHardLinks.
 	names   map[uint64]tree.Info
@@ -43,7 +45,7 @@ func Rehearse(path string) (*Rehearsal, error) {
 	if err != nil {
 		return nil, fail("opening", "", err)
 	}
-	r := &Rehearsal{accounts: tree.NewAccounts(), times: newTimes(time.Now), dirs: tree.NewDirs(maxFolderHandles), nodes: make(map[uint64]*tree.Dir), names: make(map[uint64]tree.Info)}
+	r := &Rehearsal{accounts: tree.NewAccounts(), times: newTimes(time.Now), dirs: tree.NewDirs(maxFolderHandles), nodes: make(map[uint64]*tree.Dir), entrances: make(map[*tree.Dir]*entrance), names: make(map[uint64]tree.Info)}
 	for p := abs; ; p = filepath.Dir(p) {
 		info, err := os.Stat(p)
 		if err == nil && !info.IsDir() {
@@ -146,6 +148,9 @@ func (r *Rehearsal) MakeFolder(e *tree.Entry) (existed bool, err error) {
 func (r *Rehearsal) FinishFolder(e *tree.Entry) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if d := r.nodes[e.ID]; d != r.root {
+		delete(r.entrances, d)
+	}
 	delete(r.nodes, e.ID)
 	return nil
 }

@@ -1,6 +1,8 @@
 package dest
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -44,4 +46,57 @@ func TestStateFolderOfOthers(t *testing.T) {
 			wantNames(t, dir, tree.PartialName, tree.PartialName+"-65532")
 		})
 	}
+}
+
+// childMayPut asks about two items in dir, and about one in a folder that it makes.
+func childMayPut(dir string) error {
+	f, err := Open(dir, Options{})
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	for _, name := range []string{"first", "second"} {
+		err := f.MayPut(fileEntry(name, 1))
+		switch {
+		case err == nil:
+			fmt.Print("free ")
+		case errors.Is(err, ErrToldBefore):
+			fmt.Print("told ")
+		case errors.Is(err, errTakesNothing):
+			fmt.Print("shut ")
+		default:
+			return err
+		}
+	}
+	r, err := Rehearse(dir)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	for _, name := range []string{"first", "second"} {
+		fmt.Print(r.MayPut(fileEntry(name, 1)) == nil, " ")
+	}
+	return nil
+}
+
+// A folder that takes nothing is known before the bytes come, and told once.
+func TestMayPutByUser(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root can become another user")
+	}
+	dir := filepath.Join(publicDir(t), "inbox")
+	must(t, os.Mkdir(dir, 0o755))
+	for _, c := range []struct {
+		uid  uint32
+		want string
+	}{{65532, "shut told false false"}, {0, "free free true true"}} {
+		if got := (child{do: "mayput", dir: dir, uid: c.uid}).run(t); got != c.want {
+			t.Errorf("user %d: %s, want %s", c.uid, got, c.want)
+		}
+	}
+	must(t, os.Chmod(dir, 0o777))
+	if got := (child{do: "mayput", dir: dir, uid: 65532}).run(t); got != "free free true true" {
+		t.Errorf("where all may write: %s", got)
+	}
+	wantNames(t, dir)
 }

@@ -33,7 +33,7 @@ func (f *Folder) MakeFolder(e *tree.Entry) (existed bool, err error) {
 		return false, fail("making", e.Name, err)
 	}
 	n := &node{name: e.Name, dir: parent.dir.Child(e.Name), vol: parent.vol, entry: e}
-	err = parent.dir.Mkdir(e.Name, f.folderMode(e))
+	err = parent.named(e.Name, parent.dir.Mkdir(e.Name, f.folderMode(e)))
 	switch {
 	case err == nil:
 		n.fresh.Store(true)

@@ -33,7 +33,7 @@ func (f *Folder) MakeLink(e *tree.Entry, replace bool) (same bool, err error) {
 
 // makeLink makes the link under its own name, with an mtime only.
 func (f *Folder) makeLink(n *node, e *tree.Entry, replace bool) (same bool, err error) {
-	err = n.dir.Symlink(e.Target, e.Name)
+	err = n.named(e.Name, n.dir.Symlink(e.Target, e.Name))
 	if errors.Is(err, fs.ErrExist) {
 		return f.stageLink(n, e, replace)
 	}

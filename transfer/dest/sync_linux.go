@@ -9,19 +9,21 @@ import (
 
 // reportsErrors says whether syncfs on handle fails if anything could not be
 // written since handle was opened: from Linux 5.8 on, on file systems known to
-// take part.
-func reportsErrors(handle *os.File) bool {
+// take part. longest is how many bytes a name has there at most, 0 if that is not
+// known.
+func reportsErrors(handle *os.File) (trusted bool, longest int64) {
 	defer runtime.KeepAlive(handle)
 	var st unix.Statfs_t
 	if err := unix.Fstatfs(int(handle.Fd()), &st); err != nil {
-		return false
+		return false, 0
 	}
+	longest = int64(st.Namelen)
 	switch uint32(st.Type) { // int32 on some processors
 	case unix.EXT4_SUPER_MAGIC, unix.XFS_SUPER_MAGIC, unix.BTRFS_SUPER_MAGIC,
 		unix.F2FS_SUPER_MAGIC, unix.TMPFS_MAGIC:
-		return kernelSince(5, 8)
+		return kernelSince(5, 8), longest
 	}
-	return false
+	return false, longest
 }
 
 func kernelSince(major, minor int) bool {

@@ -32,6 +32,8 @@ type volume struct {
 	trusted   bool        // syncfs reports write errors here
 	noUnnamed atomic.Bool // the file system has no unnamed files
 	noLocks   atomic.Bool // the file system has no locks
+	longest   int64       // bytes of a name, 0 unknown
+	rules     nameRules
 
 	// syncing lets one syncfs run at a time: the kernel reports an error to one
 	// caller only, and the next must see broken instead.
@@ -63,7 +65,8 @@ func (f *Folder) volumeAt(dir *tree.Dir) (*volume, error) {
 	if v := f.volumes[id]; v != nil {
 		return v, handle.Close()
 	}
-	v := &volume{id: id, base: dir, handle: handle, trusted: reportsErrors(handle)}
+	v := &volume{id: id, base: dir, handle: handle}
+	v.trusted, v.longest = reportsErrors(handle)
 	v.noUnnamed.Store(!f.unnamed)
 	f.volumes[id] = v
 	return v, nil

@@ -202,3 +202,6 @@ func kindOf(m fs.FileMode) Kind {
 	}
 	return KindOther
 }
+
+// MayWrite: not asked.
+func (d *Dir) MayWrite() error { return nil }

@@ -91,9 +91,7 @@ func checkWindowsName(name string) error {
 	if c := name[len(name)-1]; c == '.' || c == ' ' {
 		return fmt.Errorf("%w: ends in a dot or space", ErrName)
 	}
-	// A device name counts with any extension and with spaces before it.
-	stem, _, _ := strings.Cut(name, ".")
-	if isDeviceName(strings.ToUpper(strings.TrimRight(stem, " "))) {
+	if NamesDevice(name) {
 		return fmt.Errorf("%w: names a device", ErrName)
 	}
 	// The 8.3 aliases of the names of state folders.
@@ -101,6 +99,15 @@ func checkWindowsName(name string) error {
 		return fmt.Errorf("%w: %w", ErrName, ErrOwnState)
 	}
 	return nil
+}
+
+// NamesDevice reports whether Windows takes name for that of a device.
+func NamesDevice(name string) bool {
+	// It counts with any extension and with spaces before it.
+	stem, _, _ := strings.Cut(name, ".")
+	stem = strings.TrimRight(stem, " ")
+	const longest = len("CONOUT$")
+	return len(stem) >= 3 && len(stem) <= longest && isDeviceName(strings.ToUpper(stem))
 }
 
 func isDeviceName(stem string) bool {

@@ -12,6 +12,9 @@ import (
 // looking up names in it, without reading it.
 const openSearch = 0x40000000
 
+// MayWrite: not asked.
+func (d *Dir) MayWrite() error { return nil }
+
 // CreateUnnamed fails with errors.ErrUnsupported: the system has no such files.
 func (d *Dir) CreateUnnamed(uint32) (*os.File, error) {
 	return nil, d.fail("create", "", errors.ErrUnsupported)

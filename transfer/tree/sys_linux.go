@@ -54,6 +54,19 @@ func exchange(fd int, name string, tofd int, newName string) error {
 	return unix.Renameat2(fd, name, tofd, newName, unix.RENAME_EXCHANGE)
 }
 
+// MayWrite fails with fs.ErrPermission if this process, as it is, may not put names
+// into d. Linux before 5.8 cannot say, and a sandbox that does not know the call says
+// EPERM.
+func (d *Dir) MayWrite() error {
+	return d.at("write to", "", func(fd int) error {
+		err := unix.Faccessat2(fd, "", unix.W_OK|unix.X_OK, unix.AT_EACCESS|unix.AT_EMPTY_PATH)
+		if err != unix.EACCES {
+			return nil
+		}
+		return err
+	})
+}
+
 func syncFolder(fd int) error { return unix.Fsync(fd) }
 
 func omitTime() unix.Timespec { return unix.Timespec{Nsec: unix.UTIME_OMIT} }
