@@ -79,6 +79,7 @@ func pairingFlags(dial string) []cli.Flag {
 		&cli.StringFlag{Name: "listen", Usage: "listen on `ADDR`; port 0 picks a free one", Value: defaultListen},
 		&cli.DurationFlag{Name: "wait", Usage: "with --" + dial + ": how long the other side may take to be there, as `DURATION`", Value: defaultWait},
 		&cli.StringFlag{Name: "code-file", Usage: "read the code from `FILE`, - for the terminal or standard input; else it comes from FERRY_CODE or is asked for"},
+		boolFlag("weak-code", "take a code of one's own that is easy to guess, of less than 28 bits behind the room; three wrong guesses burn it"),
 		&cli.DurationFlag{Name: "timeout", Usage: "silence of the other side after which the link counts as lost, as `DURATION`", Value: link.DefaultTimeout},
 		&cli.DurationFlag{Name: "retry-for", Usage: "how long a lost link is waited for, as `DURATION`; both sides keep to the smaller, 0 ends at the first loss", Value: defaultRetry},
 		&cli.StringFlag{Name: "streams", Usage: "move content over `N` connections at once, 1 to 16, or auto: one, and more where that is faster, as over long ways; of both sides' numbers the smaller holds", Value: "auto"},

@@ -5,45 +5,77 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"runtime"
 
 	"ferry/transfer/link"
 )
 
 const codeVariable = "FERRY_CODE"
 
-// findCode returns the code from --code-file, FERRY_CODE, or the person at the
-// terminal. A side that listens makes one up instead of asking; made says so.
-// A code is never an argument, since every user of the machine can read those.
-func (p pairing) findCode(ctx context.Context, env *Env) (code link.Code, made bool, err error) {
-	if p.codeFile != "" {
-		code, err = p.codeFromFile(ctx, env)
+// codeSource finds the code, from --code-file, FERRY_CODE or the person at the
+// terminal. A code is never an argument, since every user of the machine can read
+// those. It belongs to one goroutine.
+type codeSource struct {
+	pairing pairing
+	env     *Env
+	left    int  // questions that may yet be asked
+	typed   bool // the code came from the terminal
+}
+
+// maxQuestions is how often a person is asked for the code, in all.
+const maxQuestions = 3
+
+func newCodeSource(p pairing, env *Env) *codeSource {
+	return &codeSource{pairing: p, env: env, left: maxQuestions}
+}
+
+// find returns the code. A side that listens makes one up instead of asking; made
+// says so.
+func (s *codeSource) find(ctx context.Context) (code link.Code, made bool, err error) {
+	if s.pairing.codeFile != "" {
+		code, err = s.fromFile(ctx)
 		return code, false, err
 	}
-	if s := env.Getenv(codeVariable); s != "" {
-		code, err = p.parseCode(codeVariable, s)
+	if text := s.env.Getenv(codeVariable); text != "" {
+		code, err = s.parseFrom(codeVariable, text)
 		return code, false, err
 	}
-	if p.dial == "" {
+	if s.pairing.dial == "" {
 		code, err = link.GenerateCode()
 		return code, true, err
 	}
-	code, err = p.askCode(ctx, env)
+	code, err = s.ask(ctx, nil, "")
 	return code, false, err
 }
 
-// codeFromFile reads the first line of --code-file. Nothing behind it is read, as
+// again asks for another code in the place of one that the other side refused. It
+// returns refused where nobody typed that one, or was asked often enough.
+func (s *codeSource) again(ctx context.Context, c *console, refused error) (link.Code, error) {
+	if !s.typed || s.left == 0 {
+		return link.Code{}, refused
+	}
+	code, err := s.ask(ctx, c, "the other side refused that code")
+	if err != nil && context.Cause(ctx) == nil {
+		err = refused
+	}
+	return code, err
+}
+
+// fromFile reads the first line of --code-file. Nothing behind it is read, as
 // standard input may go on with answers.
-func (p pairing) codeFromFile(ctx context.Context, env *Env) (link.Code, error) {
+func (s *codeSource) fromFile(ctx context.Context) (link.Code, error) {
+	p := s.pairing
 	if p.codeFile == "-" {
-		if env.StdinTTY {
-			return p.askCode(ctx, env)
+		if s.env.StdinTTY {
+			return s.ask(ctx, nil, "")
 		}
-		line, err := readLine(ctx, env.Stdin)
+		line, err := readLine(ctx, s.env.Stdin)
 		if err != nil {
 			return link.Code{}, p.stopped(ctx, fmt.Errorf("reading the code from standard input: %w", err))
 		}
-		return p.parseCode("standard input", line)
+		return s.parseFrom("standard input", line)
 	}
 	f, err := os.Open(p.codeFile)
 	if err != nil {
@@ -54,49 +86,101 @@ func (p pairing) codeFromFile(ctx context.Context, env *Env) (link.Code, error) 
 	if err != nil {
 		return link.Code{}, p.stopped(ctx, fmt.Errorf("reading the code from %s: %w", show(p.codeFile), err))
 	}
-	return p.parseCode(p.codeFile, line)
+	if info, err := f.Stat(); err == nil && othersRead(info) {
+		fmt.Fprintf(s.env.Stderr, "warning: others can read the code in %s (mode %04o); to keep them out: %s\n",
+			show(p.codeFile), info.Mode().Perm(), command("chmod", "600", p.codeFile))
+	}
+	return s.parseFrom(p.codeFile, line)
 }
 
-// parseCode names where a text came from when it is no code, and never the text.
-func (p pairing) parseCode(from, text string) (link.Code, error) {
+// othersRead tells whether users beside the owner can open a file, as far as its mode
+// says. Windows has no such mode, and what is no file is nobody's for long.
+func othersRead(info fs.FileInfo) bool {
+	return runtime.GOOS != "windows" && info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0
+}
+
+var errWeakCode = fmt.Errorf("that code is too easy to guess: behind the room it needs %d bits, as 6 letters, 9 digits or 3 words of ferry's own have; --weak-code takes it all the same", link.MinBits)
+
+func (s *codeSource) parse(text string) (link.Code, error) {
 	code, err := link.ParseCode(text)
+	if err == nil && code.Weak() && !s.pairing.weakCode {
+		return link.Code{}, errWeakCode
+	}
+	return code, err
+}
+
+// parseFrom names where a text came from when it is no code, and never the text.
+func (s *codeSource) parseFrom(from, text string) (link.Code, error) {
+	code, err := s.parse(text)
 	if err != nil {
-		return code, usagef(p.verb, "%s: %v", from, err)
+		return code, usagef(s.pairing.verb, "%s: %v", show(from), err)
 	}
 	return code, nil
 }
 
-// askCode asks on the terminal, up to three times if what is typed is no code.
-func (p pairing) askCode(ctx context.Context, env *Env) (link.Code, error) {
-	in, out := env.Stdin, env.Stderr
-	if !env.interactive() {
+// ask asks on the terminal, again if what is typed is no code. c is the console if
+// there is one already, whose own lines may be on their way; why may be empty.
+func (s *codeSource) ask(ctx context.Context, c *console, why string) (link.Code, error) {
+	in, out := s.env.Stdin, s.env.Stderr
+	if !s.env.interactive() {
 		// While standard input carries the data a person may still be there.
-		if !p.stdinIsData {
-			return link.Code{}, p.noCode()
+		if !s.pairing.stdinIsData {
+			return link.Code{}, s.pairing.noCode()
 		}
-		tty, err := env.OpenTTY()
+		tty, err := s.env.OpenTTY()
 		if err != nil {
-			return link.Code{}, p.noCode()
+			return link.Code{}, s.pairing.noCode()
 		}
 		defer tty.Close()
-		in, out = tty, tty
+		in, out, c = tty, tty, nil
 	}
-	for range 3 {
-		if _, err := io.WriteString(out, "code: "); err != nil {
-			return link.Code{}, p.noCode()
+	for s.left > 0 {
+		s.left--
+		switch {
+		case why == "":
+		case c != nil:
+			c.say(why)
+		default:
+			fmt.Fprintln(out, why)
 		}
-		line, err := readLine(ctx, in)
+		line, err := askLine(ctx, in, out, c)
 		if err != nil {
-			fmt.Fprintln(out) // the question still stands there
-			return link.Code{}, p.stopped(ctx, p.noCode())
+			return link.Code{}, s.pairing.stopped(ctx, s.pairing.noCode())
 		}
-		code, err := link.ParseCode(line)
+		code, err := s.parse(line)
 		if err == nil {
+			s.typed = true
 			return code, nil
 		}
-		fmt.Fprintln(out, err)
+		why = err.Error()
 	}
-	return link.Code{}, p.noCode()
+	if c == nil {
+		fmt.Fprintln(out, why)
+	}
+	return link.Code{}, s.pairing.noCode()
+}
+
+// askLine puts the question and reads the line that is typed.
+func askLine(ctx context.Context, in io.Reader, out io.Writer, c *console) (string, error) {
+	const question = "code: "
+	if c != nil {
+		c.ask(question)
+		line, err := readLine(ctx, in)
+		if err == nil {
+			c.answered()
+		} else {
+			c.withdraw()
+		}
+		return line, err
+	}
+	if _, err := io.WriteString(out, question); err != nil {
+		return "", err
+	}
+	line, err := readLine(ctx, in)
+	if err != nil {
+		fmt.Fprintln(out) // the question still stands there
+	}
+	return line, err
 }
 
 func (p pairing) noCode() error {

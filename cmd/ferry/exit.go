@@ -233,6 +233,9 @@ func hintOf(exit int, err error, again string, alone bool) string {
 		if errors.Is(err, errDeclined) || codeOf(err) == framing.CodeDeclined {
 			return ""
 		}
+		if errors.Is(err, link.ErrBurnt) {
+			return "somebody may be guessing; with another code, run again on both sides, here: " + again
+		}
 		return "both sides need the same code; run again: " + again
 	case exitDigest:
 		return "the memory, disk or cable of one side may be faulty; to try again: " + again

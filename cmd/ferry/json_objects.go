@@ -22,6 +22,7 @@ type jsonLink struct {
 	Type      string `json:"type"` // waiting, connected, code_refused, dropped, lost, retrying, rejoined
 	Address   string `json:"address"`
 	Attempts  int    `json:"attempts,omitempty"`
+	Limit     int    `json:"limit,omitempty"` // of wrong codes
 	ElapsedMS int64  `json:"elapsed_ms,omitempty"`
 	WindowMS  int64  `json:"window_ms,omitempty"`
 	Message   string `json:"message,omitempty"`

@@ -13,6 +13,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"ferry/framing"
 	"ferry/transfer/link"
 )
 
@@ -36,6 +37,7 @@ type pairing struct {
 	timeout     time.Duration
 	retry       time.Duration
 	codeFile    string
+	weakCode    bool   // a code that is easy to guess is taken too
 	streams     int    // 0 is auto
 	offers      uint64 // framing.Cap bits
 	bulk        bool   // see link.Config
@@ -46,7 +48,7 @@ type pairing struct {
 func pairingOf(c *cli.Context, role link.Role, dial string) (pairing, error) {
 	p := pairing{
 		verb: c.Command.Name, role: role, dial: c.String(dial), listen: c.String("listen"),
-		wait: c.Duration("wait"), timeout: c.Duration("timeout"), retry: c.Duration("retry-for"), codeFile: c.String("code-file"),
+		wait: c.Duration("wait"), timeout: c.Duration("timeout"), retry: c.Duration("retry-for"), codeFile: c.String("code-file"), weakCode: c.Bool("weak-code"),
 	}
 	var err error
 	if p.streams, err = parseStreams(c.String("streams")); err != nil {
@@ -104,13 +106,22 @@ func (c *connection) close() error {
 	return c.listener.Close()
 }
 
-// connect makes the link. It dials, or it listens and tells r how to start the
-// other side.
-func (p pairing) connect(ctx context.Context, code link.Code, made bool, r renderer) (*connection, error) {
+// connect makes the link. It dials, asking for the code again if the other side
+// refuses one that was typed, or it listens and tells r how to start the other side.
+func (s *codeSource) connect(ctx context.Context, code link.Code, made bool, r renderer) (*connection, error) {
+	p := s.pairing
 	c := &connection{pairing: p}
 	c.config = link.Config{Role: p.role, Code: code, Timeout: p.timeout, RetryFor: p.retry, Capabilities: p.offers, Bulk: p.bulk, Notify: r.linkEvent}
 	if p.dial != "" {
-		return c, c.meet(ctx, p.wait)
+		screen, _ := r.(*console)
+		err := c.meet(ctx, p.wait)
+		for err != nil && refused(err) {
+			if c.config.Code, err = s.again(ctx, screen, err); err != nil {
+				return c, err
+			}
+			err = c.meet(ctx, p.wait)
+		}
+		return c, err
 	}
 	ln, err := link.Listen(ctx, p.listen, c.config)
 	if err != nil {
@@ -145,6 +156,12 @@ func (c *connection) meet(ctx context.Context, wait time.Duration) error {
 	return c.pairing.explain(err)
 }
 
+// refused tells whether the other side said that the code is not the right one.
+func refused(err error) bool {
+	var le *link.Error
+	return errors.As(err, &le) && le.Remote && le.Code == framing.CodeCodeRefused
+}
+
 // meetAgain makes another link to a side that has begun anew, in the time that a
 // lost link is waited for.
 func (c *connection) meetAgain(ctx context.Context) error {
@@ -177,6 +194,9 @@ func (p pairing) explain(err error) error {
 	var name *net.DNSError
 	if errors.As(err, &name) {
 		hint = "is the name right? an address does too"
+	}
+	if errors.Is(err, link.ErrSameRole) {
+		hint = "one side has to send and the other to receive"
 	}
 	return &exitError{exit: exitConnection, err: fmt.Errorf("no connection to %s: %s", p.dial, dialCause(err)), hint: hint}
 }

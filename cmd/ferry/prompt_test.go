@@ -60,7 +60,7 @@ func TestFindCode(t *testing.T) {
 		env, _ := ttyEnv(c.typed)
 		env.StdinTTY = c.tty
 		env.Getenv = func(string) string { return c.env }
-		code, made, err := c.pair.findCode(t.Context(), env)
+		code, made, err := newCodeSource(c.pair, env).find(t.Context())
 		var usage *usageError
 		switch {
 		case err != nil:
@@ -79,7 +79,7 @@ func TestCodeBesideData(t *testing.T) {
 	env.StdinTTY = false
 	typed := &terminal{in: strings.NewReader(aCode + "\n")}
 	env.OpenTTY = func() (io.ReadWriteCloser, error) { return typed, nil }
-	code, _, err := pairing{dial: "h:1", stdinIsData: true}.findCode(t.Context(), env)
+	code, _, err := newCodeSource(pairing{dial: "h:1", stdinIsData: true}, env).find(t.Context())
 	if err != nil || code.Reveal() != aCode || !typed.closed || typed.String() != "code: " {
 		t.Errorf("code %q, %v; the terminal shows %q", code.Reveal(), err, typed.String())
 	}
@@ -87,7 +87,7 @@ func TestCodeBesideData(t *testing.T) {
 		t.Errorf("of the data only %q is left", rest)
 	}
 	env.OpenTTY = func() (io.ReadWriteCloser, error) { return nil, errors.New("no terminal") }
-	if _, _, err := (pairing{dial: "h:1", stdinIsData: true}).findCode(t.Context(), env); err == nil {
+	if _, _, err := newCodeSource(pairing{dial: "h:1", stdinIsData: true}, env).find(t.Context()); err == nil {
 		t.Error("a code came from nowhere")
 	}
 }
@@ -180,7 +180,7 @@ func TestCodeIsInNoError(t *testing.T) {
 	p := pairing{verb: "send", dial: "127.0.0.1:1", role: link.Sender, timeout: link.DefaultTimeout}
 	var screen bytes.Buffer
 	c := newConsole(&screen, outputFlags{verbose: true}, nil, nil)
-	_, err = p.connect(t.Context(), code, false, c)
+	_, err = newCodeSource(p, nil).connect(t.Context(), code, false, c)
 	if exitOf(t.Context(), err, transfer.Result{}, nil) != exitConnection {
 		t.Errorf("nobody listens: %v", err)
 	}

@@ -56,7 +56,8 @@ func receive(c *cli.Context, env *Env) error {
 	if err := place.early(); err != nil {
 		return err
 	}
-	code, made, err := pair.findCode(ctx, env)
+	codes := newCodeSource(pair, env)
+	code, made, err := codes.find(ctx)
 	if err != nil {
 		return errors.Join(err, place.close())
 	}
@@ -72,7 +73,7 @@ func receive(c *cli.Context, env *Env) error {
 		}
 	}
 	defer throttle.follow(ctx, d.render)()
-	conn, err := pair.connect(ctx, code, made, d.render)
+	conn, err := codes.connect(ctx, code, made, d.render)
 	if err != nil {
 		return d.abandon(errors.Join(err, place.close()))
 	}

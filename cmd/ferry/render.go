@@ -9,6 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"ferry/framing"
 	"ferry/transfer"
 	"ferry/transfer/link"
 )
@@ -98,6 +99,16 @@ func newTextRenderer(env *Env, o outputFlags) *console {
 // beside it.
 func dialCause(err error) string {
 	var op *net.OpError
+	for {
+		le, ok := err.(*link.Error)
+		if ok && le.Remote && le.Code == framing.CodeBusy {
+			return "it is busy, or holds this address off for a while after a wrong code"
+		}
+		if !ok || le.Remote || le.Err == nil {
+			break
+		}
+		err = le.Err
+	}
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		return "it ended without a goodbye"
 	}
@@ -105,6 +116,19 @@ func dialCause(err error) string {
 		return op.Err.Error()
 	}
 	return err.Error()
+}
+
+// wrongCodeText counts the wrong answers to a code that they can burn. A long one may be
+// guessed at for ever, so that of those no more than the first, the second, the fourth
+// and so on is told.
+func wrongCodeText(e link.Event) string {
+	switch {
+	case e.Limit > 0:
+		return fmt.Sprintf("a wrong code from %s (%d of %d)", e.Addr, e.Attempts, e.Limit)
+	case e.Attempts&(e.Attempts-1) != 0:
+		return ""
+	}
+	return fmt.Sprintf("a wrong code from %s (%d so far)", e.Addr, e.Attempts)
 }
 
 // linkText says for people what happens on the way to a link; "" when nothing
@@ -118,7 +142,7 @@ func linkText(e link.Event, verbose bool) string {
 	case link.EventWaiting:
 		return fmt.Sprintf("waiting for %s%s", e.Addr, cause)
 	case link.EventRefused:
-		return fmt.Sprintf("a wrong code from %s (%d of 3)", e.Addr, e.Attempts)
+		return wrongCodeText(e)
 	case link.EventBroken:
 		if verbose {
 			return fmt.Sprintf("dropped a connection from %s%s", e.Addr, cause)

@@ -144,7 +144,7 @@ func (r *jsonRenderer) listening(addresses []string, other, code string) {
 }
 
 func (r *jsonRenderer) linkEvent(e link.Event) {
-	v := jsonLink{Address: e.Addr, Attempts: e.Attempts, ElapsedMS: e.Elapsed.Milliseconds()}
+	v := jsonLink{Address: e.Addr, Attempts: e.Attempts, Limit: e.Limit, ElapsedMS: e.Elapsed.Milliseconds()}
 	switch e.Kind {
 	case link.EventWaiting:
 		v.Type = "waiting"

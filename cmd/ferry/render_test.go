@@ -26,7 +26,7 @@ func scene(r renderer) {
 	r.listening([]string{"192.0.2.7:33779", "[2001:db8::7]:33779"}, "ferry receive --from 192.0.2.7:33779", "7-copper-violin-meadow")
 	r.linkEvent(link.Event{Kind: link.EventWaiting, Addr: "192.0.2.9:33779", Attempts: 1, Err: errors.New("connection refused")})
 	r.linkEvent(link.Event{Kind: link.EventWaiting, Addr: "192.0.2.9:33779", Attempts: 2, Err: errors.New("connection refused")})
-	r.linkEvent(link.Event{Kind: link.EventRefused, Addr: "192.0.2.66:1", Attempts: 1})
+	r.linkEvent(link.Event{Kind: link.EventRefused, Addr: "192.0.2.66:1", Attempts: 1, Limit: 64})
 	r.linkEvent(link.Event{Kind: link.EventBroken, Addr: "192.0.2.66:2", Err: errors.New("EOF")})
 	r.linkEvent(link.Event{Kind: link.EventConnected, Addr: "192.0.2.9:33779"})
 	r.linkEvent(link.Event{Kind: link.EventLost, Addr: "192.0.2.9:33779", Window: 10 * time.Minute, Err: io.ErrUnexpectedEOF})
@@ -80,7 +80,7 @@ on the other machine run:
 and give it this code when it asks:
     7-copper-violin-meadow
 waiting for 192.0.2.9:33779: connection refused
-a wrong code from 192.0.2.66:1 (1 of 3)
+a wrong code from 192.0.2.66:1 (1 of 64)
 dropped a connection from 192.0.2.66:2: EOF
 connected to 192.0.2.9:33779
 the link was lost: it ended without a goodbye; it is waited for up to 10:00
@@ -202,7 +202,7 @@ func TestJSON(t *testing.T) {
 	want := `{"type":"listening","addresses":["192.0.2.7:33779","[2001:db8::7]:33779"],"command":"ferry receive --from 192.0.2.7:33779","code":"7-copper-violin-meadow"}
 {"type":"waiting","address":"192.0.2.9:33779","attempts":1,"message":"connection refused"}
 {"type":"waiting","address":"192.0.2.9:33779","attempts":2,"message":"connection refused"}
-{"type":"code_refused","address":"192.0.2.66:1","attempts":1}
+{"type":"code_refused","address":"192.0.2.66:1","attempts":1,"limit":64}
 {"type":"dropped","address":"192.0.2.66:2","message":"EOF"}
 {"type":"connected","address":"192.0.2.9:33779"}
 {"type":"lost","address":"192.0.2.9:33779","window_ms":600000,"message":"it ended without a goodbye"}

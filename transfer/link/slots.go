@@ -2,7 +2,6 @@ package link
 
 import (
 	"net"
-	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -31,7 +30,7 @@ const (
 // slot is one connection without proof.
 type slot struct {
 	conn   net.Conn
-	source netip.Prefix
+	source source
 	born   time.Time // accept: all limits count from here
 	since  time.Time // it got its place, or came on from there; zero while it waits
 	stage  stage
@@ -60,25 +59,10 @@ type slots struct {
 	closed  bool
 }
 
-// sourceOf is what a source is counted by: an IPv4 address or an IPv6 /64.
-func sourceOf(a net.Addr) netip.Prefix {
-	tcp, ok := a.(*net.TCPAddr)
-	if !ok {
-		return netip.Prefix{}
-	}
-	ip := tcp.AddrPort().Addr().Unmap().WithZone("")
-	bits := 32
-	if ip.Is6() {
-		bits = 64
-	}
-	p, _ := ip.Prefix(bits)
-	return p
-}
-
 // admit takes a connection in, and drops the one that has waited longest if
 // there are too many.
 func (t *slots) admit(conn net.Conn) *slot {
-	s := &slot{conn: conn, source: sourceOf(conn.RemoteAddr()), born: time.Now(), turn: make(chan struct{})}
+	s := &slot{conn: conn, source: sourceOf(conn), born: time.Now(), turn: make(chan struct{})}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.waiting = append(t.waiting, s)
@@ -108,7 +92,7 @@ func (t *slots) begin(s *slot) bool {
 
 // share gives places to those who wait and have spoken. It needs t.mu.
 func (t *slots) share() {
-	count := make(map[netip.Prefix]int) // of places, by source
+	count := make(map[source]int) // of places, by source
 	for _, o := range t.busy {
 		if !o.exempt {
 			count[o.source]++
@@ -134,7 +118,7 @@ func (t *slots) share() {
 
 // next finds who gets a place now, and makes room for it. It returns -1 when
 // nobody can; wanted tells whether somebody waits. It needs t.mu.
-func (t *slots) next(count map[netip.Prefix]int) (at int, wanted bool) {
+func (t *slots) next(count map[source]int) (at int, wanted bool) {
 	for n := range t.waiting {
 		i := len(t.waiting) - 1 - n
 		if t.oldest {
@@ -154,7 +138,7 @@ func (t *slots) next(count map[netip.Prefix]int) (at int, wanted bool) {
 // makeRoom takes a place from somebody, if s has the better claim. A source
 // that has its share can only take from itself; one that has not, from sources
 // that have more, at once. It needs t.mu.
-func (t *slots) makeRoom(s *slot, count map[netip.Prefix]int) bool {
+func (t *slots) makeRoom(s *slot, count map[source]int) bool {
 	own := count[s.source] >= maxPerSource
 	if !own && t.evict(func(o *slot) bool { return count[o.source] > maxPerSource }, count) {
 		return true
@@ -194,7 +178,7 @@ func (t *slots) comeBack() {
 
 // evict closes the least advanced of those among, of those the oldest, and
 // takes it off count. It needs t.mu.
-func (t *slots) evict(among func(*slot) bool, count map[netip.Prefix]int) bool {
+func (t *slots) evict(among func(*slot) bool, count map[source]int) bool {
 	victim := -1
 	for i, o := range t.busy {
 		if !o.exempt && among(o) && (victim < 0 || o.stage < t.busy[victim].stage) {
@@ -238,7 +222,7 @@ func (t *slots) shed() {
 		}
 		return
 	}
-	count := make(map[netip.Prefix]int) // nobody is counted here
+	count := make(map[source]int) // nobody is counted here
 	for range (len(t.busy) + 1) / 2 {
 		t.evict(func(*slot) bool { return true }, count)
 	}
@@ -255,7 +239,7 @@ func (t *slots) spare() {
 	for len(t.waiting) > 0 && len(t.waiting)+len(t.busy) > maxSpared {
 		t.dropOldest()
 	}
-	count := make(map[netip.Prefix]int) // nobody is counted here
+	count := make(map[source]int) // nobody is counted here
 	for len(t.busy) > maxSpared && t.evict(func(*slot) bool { return true }, count) {
 	}
 }

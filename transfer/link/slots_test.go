@@ -18,6 +18,7 @@ type fakeConn struct {
 }
 
 func (c *fakeConn) RemoteAddr() net.Addr { return c.addr }
+func (c *fakeConn) LocalAddr() net.Addr  { return nil }
 func (c *fakeConn) Close() error         { c.closed.Store(true); return nil }
 
 // visitor is a connection in a table of slots.

@@ -3,7 +3,9 @@ package link
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -193,21 +195,22 @@ func TestAcceptBacksOff(t *testing.T) {
 	})
 }
 
-// However many guess at once, three are looked at.
+// However many guess at once, no more than burn the code are looked at, one a second.
 func TestParallelGuesses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var refused atomic.Int64
+		start := time.Now()
 		l, inner := memoryServer(t, Config{Role: Receiver, Code: code(t, "7-right"), Notify: func(e Event) {
 			if e.Kind == EventRefused {
 				refused.Add(1)
 			}
 		}})
-		const crowd = maxPerSource // memory connections are one source
+		const crowd = maxPerSource
 		ready := make(chan struct{})
 		var wg sync.WaitGroup
-		for range crowd {
+		for i := range crowd {
 			wg.Go(func() {
-				c := stranger(t, inner.dial)
+				c := stranger(t, dialAs(inner, fmt.Sprint("source ", i)))
 				p, err := newCodeProver(code(t, "7-wrong"), Sender, c.exporter)
 				if err != nil {
 					t.Error(err)
@@ -223,11 +226,16 @@ func TestParallelGuesses(t *testing.T) {
 		synctest.Wait() // all are through TLS
 		close(ready)
 		wg.Wait()
-		if n := refused.Load(); n != maxGuesses {
+		if n := refused.Load(); n != 3 {
 			t.Errorf("%d confirmations were looked at", n)
 		}
+		if took := time.Since(start); took != 2*answerPace {
+			t.Errorf("three wrong answers in %v", took)
+		}
 		_, err := l.Accept(t.Context())
-		wantCode(t, "Accept", err, framing.CodeCodeRefused)
+		if le := wantCode(t, "Accept", err, framing.CodeCodeRefused); !errors.Is(le, ErrBurnt) || !strings.Contains(le.Error(), "3 wrong answers from 3 addresses") {
+			t.Errorf("Accept: %v", err)
+		}
 		_ = l.Close()
 	})
 }

@@ -65,6 +65,8 @@ type channel struct {
 	rtt     time.Duration // of the proof, this side's work for it left out
 	shook   time.Duration // what the TLS handshake took
 	bulk    bool          // see Config.Bulk
+	until   time.Time     // the deadline of the ladder, at the dialler
+	hurried bool          // the answer to HELLO is not waited for as long
 	pads    int           // PADs that came before the proof
 }
 

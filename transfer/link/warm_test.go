@@ -252,8 +252,8 @@ func TestRefusedBehindPads(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err = Dial(t.Context(), "far:1", Config{Role: Sender, Bulk: true, Code: code(t, "7-right"), Connect: inner.connect}, 0)
-		if !errors.Is(err, errSameRole) {
-			t.Errorf("%v, want %v", err, errSameRole)
+		if !errors.Is(err, ErrSameRole) {
+			t.Errorf("%v, want %v", err, ErrSameRole)
 		}
 		_ = l.Close()
 	})
