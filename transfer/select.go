@@ -23,16 +23,37 @@ func NothingSelected(ctx context.Context, o SendOptions) (bool, error) {
 	if o.Select.IsZero() {
 		return false, nil
 	}
+	nothing := false
+	err := lookAt(o, func(w *tree.Walk) (err error) {
+		nothing, err = w.SelectsNothing(ctx)
+		return err
+	})
+	return nothing, err
+}
+
+// Unlisted calls report for each path of SendOptions.Select.List that is not there,
+// without a link. It is for a caller that was told NothingSelected: if nothing is
+// reported, the rules leave out what is listed.
+func Unlisted(ctx context.Context, o SendOptions, report func(ItemFailed)) error {
+	return lookAt(o, func(w *tree.Walk) error {
+		w.Problem = func(display string, err error) { report(ItemFailed{display, sourceError("looking for", display, err)}) }
+		return w.Run(ctx, func(*tree.Item) error { return nil })
+	})
+}
+
+// lookAt calls look with the walk that Send would do, but not if a source is a
+// stream.
+func lookAt(o SendOptions, look func(*tree.Walk) error) error {
 	dirs := tree.NewDirs(openFolders)
 	defer dirs.Close() // only read handles: nothing is lost if one does not close
 	w := tree.Walk{Dirs: dirs, Follow: o.Follow, Select: o.Select}
 	for _, src := range o.Sources {
 		if src.Reader != nil {
-			return false, nil
+			return nil
 		}
 		w.Sources = append(w.Sources, src.Source)
 	}
-	return w.SelectsNothing(ctx)
+	return look(&w)
 }
 
 // checkSelection keeps an empty selection from being offered.

@@ -65,11 +65,16 @@ func copyLocal(c *cli.Context, env *Env, chosen *selectionArgs) error {
 		Compress:     throttle.compress,
 		Limit:        throttle.limit,
 	}
-	if err := list.selects(c.Context, "copy", sending); err != nil {
+	absent, err := list.selects(c.Context, "copy", sending)
+	if err != nil {
 		return err
 	}
 	if opt.Delete, err = deleteOf(c, list); err != nil {
 		return err
+	}
+	if absent {
+		d := &delivery{ctx: c.Context, env: env, render: newRenderer(env, out, false), alone: true}
+		return d.absent(sending)
 	}
 	dst, err := destinationOf(c, folder, &opt)
 	if err != nil {

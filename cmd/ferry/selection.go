@@ -203,19 +203,33 @@ func readWhile[T any](ctx context.Context, read func() (T, error)) (T, error) {
 }
 
 // selects refuses a selection that cannot be meant: a list for something else than
-// one folder, and one that leaves out everything.
-func (l *sourceList) selects(ctx context.Context, verb string, o transfer.SendOptions) error {
+// one folder, and one that leaves out everything. absent says that nothing at all is
+// to be delivered since what is listed is not there, which is no mistake of the
+// command line: see delivery.absent.
+func (l *sourceList) selects(ctx context.Context, verb string, o transfer.SendOptions) (absent bool, err error) {
 	if o.Select.List != nil && (len(l.sources)+len(l.missing) != 1 || !l.folder) {
-		return usagef(verb, "--files-from goes with one PATH, the folder that the list is relative to")
+		return false, usagef(verb, "--files-from goes with one PATH, the folder that the list is relative to")
 	}
 	nothing, err := transfer.NothingSelected(ctx, o)
-	switch {
-	case err != nil:
-		return err
-	case nothing && o.Select.List != nil:
-		return usagef(verb, "nothing to send: nothing that --files-from lists is there, or all of it is left out")
-	case nothing:
-		return usagef(verb, "nothing to send: the rules and limits given leave out everything")
+	if err != nil || !nothing {
+		return false, err
 	}
-	return nil
+	if o.Select.List != nil {
+		err = transfer.Unlisted(ctx, o, func(transfer.ItemFailed) { absent = true })
+	}
+	if err == nil && !absent {
+		err = usagef(verb, "nothing to send: the rules and limits given leave out everything")
+	}
+	return absent, err
+}
+
+// absent ends a delivery of which no item is there: each is named, and the other side
+// is not asked for.
+func (d *delivery) absent(o transfer.SendOptions) error {
+	r := transfer.Result{DryRun: o.DryRun}
+	err := transfer.Unlisted(d.ctx, o, func(f transfer.ItemFailed) {
+		r.Failed++
+		d.Observe(f)
+	})
+	return d.finish(r, err, 0)
 }

@@ -77,8 +77,13 @@ func send(c *cli.Context, env *Env, chosen *selectionArgs) error {
 			return err
 		}
 	}
-	if err := list.selects(ctx, "send", options); err != nil {
+	absent, err := list.selects(ctx, "send", options)
+	if err != nil {
 		return err
+	}
+	if absent {
+		d := &delivery{ctx: ctx, env: env, render: newRenderer(env, out, false)}
+		return d.absent(options)
 	}
 	codes := newCodeSource(pair, env)
 	code, made, err := codes.find(ctx)
