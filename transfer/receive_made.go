@@ -26,7 +26,7 @@ func (r *receiver) admitSymlink(e *inEntry) (ok bool, err error) {
 		}
 		if tree.TargetEscapes(parent, e.entry.Target) {
 			return false, r.fail(e, "receiving", &Error{Code: framing.CodeLink,
-				Err: errors.New("the link leads out of the tree; --links all keeps such links")})
+				Err: errors.New("the link leads out of the tree; --follow at the sender sends what it points to, --links all at the receiver keeps the link")})
 		}
 	}
 	return true, nil

@@ -66,12 +66,17 @@ func (m *manifest) keeps(path string) bool {
 	return m != nil && (path == m.reserved[0] || path == m.reserved[1])
 }
 
-// tooMany gives the refusal to delete its next step.
-func tooMany(err error) error {
+// tooMany gives the refusal to delete its next step. dry says that it was a dry run,
+// which lists what would go.
+func tooMany(err error, dry bool) error {
 	if !errors.Is(err, transfer.ErrTooManyDeletions) {
 		return err
 	}
-	return &exitError{exit: exitIncomplete, err: err, hint: "look at it with --dry-run; --max-delete N allows more"}
+	hint := "--max-delete N allows more"
+	if !dry {
+		hint = "look at it with --dry-run; " + hint
+	}
+	return &exitError{exit: exitIncomplete, err: err, hint: hint}
 }
 
 // errNothingDeleted: a source is missing, so that its copy would look like extra.

@@ -106,7 +106,7 @@ func (d *delivery) end(o outcome, err error) error {
 	}
 	if o.err != nil {
 		o.hint = hintOf(o.exit, err, command(d.env.Args...), d.alone)
-		if hint := d.tally.skippedHint(); hint != "" && o.exit == exitIncomplete && o.hint != "" {
+		if hint := d.tally.missingHint(command(d.env.Args...)); hint != "" && o.exit == exitIncomplete && o.hint != "" {
 			o.hint = hint
 		}
 		if d.tally.inVain() && o.exit == exitIncomplete && errors.Is(err, transfer.ErrIncomplete) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 
@@ -80,6 +81,7 @@ type tallied struct {
 	skipped                    int64 // the part of other that the other side's user chose to skip
 	vain                       int64 // the part of other that running again cannot mend
 	folders                    int64 // that stood there already
+	absent                     int64 // the part of other that is not at the source, or unreadable there
 }
 
 func (t *tally) counts() tallied {
@@ -111,12 +113,12 @@ func (t *tally) Observe(e transfer.Event) {
 		}
 		return
 	}
-	switch f.Err.Code {
-	case framing.CodeName, framing.CodeLink, framing.CodeOtherKind, framing.CodeUnsupported:
-		t.vain++
-	}
 	if errors.As(f.Err.Err, new(transfer.SkippedError)) {
 		t.skipped++
+	} else if code := f.Err.Code; code == framing.CodeVanished || code == framing.CodeUnreadable {
+		t.absent++
+	} else if slices.Contains([]framing.Code{framing.CodeName, framing.CodeLink, framing.CodeOtherKind, framing.CodeUnsupported, framing.CodeConflict}, code) {
+		t.vain++
 	}
 	switch exitOfCode(f.Err.Code) {
 	case exitDigest:
@@ -186,15 +188,21 @@ func exitOfEnd(c framing.Code) int {
 	return exitConnection
 }
 
-// skippedHint is the next step where all that is missing was skipped at the other
-// side: running again alone brings no more. It is empty otherwise.
-func (t *tally) skippedHint() string {
+// missingHint is the next step where running again alone brings no more: all that is
+// missing was skipped at the other side, or something has to be mended first. It is
+// empty otherwise. again is the command as it was given.
+func (t *tally) missingHint(again string) string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.skipped == 0 || t.skipped < t.digest+t.destination+t.other {
+	switch all := t.digest + t.destination + t.other; {
+	case all == 0:
 		return ""
+	case t.skipped == all:
+		return "the other side skipped what is missing: its --on-conflict and --links decide that"
+	case t.vain+t.absent == all:
+		return "once that is mended, run again: " + again
 	}
-	return "the other side skipped what is missing: its --on-conflict and --links decide that"
+	return ""
 }
 
 // inVain reports that running again brings nothing of what is missing.

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -125,7 +126,7 @@ func (s *codeSource) connect(ctx context.Context, code link.Code, made bool, r r
 	}
 	ln, err := link.Listen(ctx, p.listen, c.config)
 	if err != nil {
-		return nil, &exitError{exit: exitConnection, err: err, hint: "another ferry may be listening there; --listen :0 picks a free port"}
+		return nil, &exitError{exit: exitConnection, err: err, hint: listenHint(err)}
 	}
 	c.listener = ln
 	shown := ""
@@ -142,6 +143,20 @@ func (s *codeSource) connect(ctx context.Context, code link.Code, made bool, r r
 		return nil, errors.Join(err, ln.Close())
 	}
 	return c, nil
+}
+
+// listenHint is what can be done about an address that cannot be listened on.
+func listenHint(err error) string {
+	const free = "--listen :0 picks a free port"
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return "another ferry may be listening there; " + free
+	case errors.Is(err, syscall.EACCES):
+		return "that port takes more rights; " + free
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return "that is no address of this machine; without a host, as in --listen :33779, it listens on all of them"
+	}
+	return free
 }
 
 // meet makes the link: a listener waits until ctx ends, a dialler as long as
