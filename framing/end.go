@@ -7,7 +7,7 @@ type End struct {
 	Entries uint64 // the last id given, 0 when there was none
 	Files   uint64
 	Bytes   uint64 // content of the files, as offered or changed since
-	Failed  uint64 // items that the sender could not offer
+	Failed  uint64 // items that the sender could not offer; with Entries at most MaxSize
 }
 
 // ParseEnd parses the body of an END.
@@ -16,6 +16,9 @@ func ParseEnd(b []byte) (End, error) {
 	m := End{Entries: d.uv("entries", 0, MaxSize), Files: d.uv("files", 0, MaxSize)}
 	m.Bytes = d.uv("bytes", 0, MaxSize)
 	m.Failed = d.uv("failed", 0, MaxSize)
+	if d.err == nil && m.Failed > MaxSize-m.Entries {
+		d.fail("failed", errRange)
+	}
 	if m.Files > m.Entries {
 		d.fail("files", errMismatch)
 	}

@@ -2,7 +2,8 @@ package framing
 
 import "encoding/binary"
 
-// MaxListed is how many items an OFFER can list; its totals may be larger.
+// MaxListed is how many items an OFFER can list. One of so many items or fewer
+// lists all of them, one of more lists as many as it can.
 const MaxListed = 64
 
 // Flags of OFFER, and of ACCEPT for those that the receiver grants.
@@ -19,17 +20,17 @@ const (
 	flagsKnown = FlagNumeric<<1 - 1
 )
 
-// Offer is what the sender proposes.
+// Offer is what the sender proposes, and what it is held to.
 type Offer struct {
 	Flags        uint32
 	RetrySeconds uint32 // the sender's retry window; the smaller of both holds
 	Items        uint64 // top-level items
 	Bytes        uint64 // content known of
-	Exact        bool   // Items and Bytes are whole totals
+	Exact        bool   // the whole delivery has no more items and bytes than these
 	Listed       []OfferItem
 }
 
-// OfferItem is a top-level item, for people to judge the offer by.
+// OfferItem is a top-level item that may come: under this name, and of this kind.
 type OfferItem struct {
 	Kind EntryKind // any but hard link and folder end
 	Name []byte    // at most MaxName; may be empty
@@ -59,8 +60,11 @@ func ParseOffer(b []byte) (Offer, error) {
 		}
 		m.Listed = append(m.Listed, it)
 	}
-	if err := d.end(); err != nil {
-		return Offer{}, err
+	if d.end() == nil && n != min(m.Items, MaxListed) {
+		d.fail("listed items", errMismatch)
+	}
+	if d.err != nil {
+		return Offer{}, d.err
 	}
 	return m, nil
 }

@@ -15,7 +15,7 @@ import (
 func Copy(ctx context.Context, s SendOptions, r ReceiveOptions) (Result, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	s.ownSkips = true
+	s.ownSkips, s.unasked = true, true
 	var del *deletion
 	if r.Delete != nil {
 		var err error

@@ -56,7 +56,7 @@ func (g *gauge) try(n int64) bool {
 
 func (g *gauge) give(n int64) {
 	g.mu.Lock()
-	g.free += n
+	grow(&g.free, n) // a receiver may grant more than a number holds
 	g.mu.Unlock()
 	g.cond.Broadcast()
 }

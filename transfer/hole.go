@@ -51,6 +51,6 @@ func (s *sender) writeHole(ctx context.Context, out *link.Stream, j *job, header
 	if err := out.Send(false, framing.TypeData, header, payload); err != nil {
 		return 0, header, linkError("sending", err)
 	}
-	s.track.update(func(p *Progress, _ *Result) { p.Bytes += j.size; p.Active = e.item.Display })
+	s.track.update(func(p *Progress, _ *Result) { grow(&p.Bytes, j.size); p.Active = e.item.Display })
 	return wire, header, nil
 }

@@ -16,8 +16,7 @@ var links = tree.Metadata{HardLinks: true}
 
 // offering begins a delivery with flags, and goes on once they are granted.
 func (p *peer) offering(flags uint32) {
-	o := framing.Offer{Items: 1, Flags: flags}
-	p.send(framing.TypeOffer, o.Append(nil))
+	p.offerFlags(flags)
 	p.until(framing.TypeAccept)
 }
 

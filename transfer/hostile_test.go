@@ -26,6 +26,7 @@ type peer struct {
 	l *link.Link
 	// told is the code of the other side's BYE, or of its DECLINE, once it came.
 	told framing.Code
+	dry  bool // what it offers is a dry run
 }
 
 func pair(t *testing.T) (sender, receiver *link.Link) { return pairWith(t, 0) }
@@ -244,8 +245,15 @@ func wantCode(t *testing.T, err error, told framing.Code, want framing.Code) {
 	}
 }
 
-func (p *peer) offer() {
-	o := framing.Offer{Items: 1}
+// offer makes an offer that nearly everything may follow: cases that are not about
+// the offer begin with it.
+func (p *peer) offer() { p.offerFlags(0) }
+
+func (p *peer) offerFlags(flags uint32) {
+	o := framing.Offer{Items: 1 << 30, Flags: flags | p.dryFlag()}
+	for range framing.MaxListed {
+		o.Listed = append(o.Listed, framing.OfferItem{Kind: framing.KindRoot})
+	}
 	p.send(framing.TypeOffer, o.Append(nil))
 }
 

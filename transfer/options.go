@@ -40,6 +40,8 @@ type SendOptions struct {
 	// ownSkips: the receiver's user is this side's, so that what is skipped was
 	// asked for. Copy sets it; otherwise a skipped item is one not delivered.
 	ownSkips bool
+	// unasked: the offer is shown to nobody, so it has no total that would have to hold.
+	unasked bool
 }
 
 // ReceiveOptions say where a delivery lands and what it may do there. One of
@@ -58,8 +60,15 @@ type ReceiveOptions struct {
 	Output io.Writer
 	// Accept is asked once, before anything is written; an error declines.
 	// Nil accepts every offer of a peer that proved the code.
-	Accept     func(context.Context, Offer) error
-	OnConflict ConflictPolicy
+	Accept func(context.Context, Offer) error
+	// OnlyNamed declines an offer of what is in a folder (Source.Contents): it does
+	// not tell the names that come.
+	OnlyNamed bool
+	// MaxItems and MaxBytes bound what is taken, however it was offered: all items,
+	// and the content of all of them. 0 is no bound. An offer of more is declined;
+	// once more comes than that, the delivery ends with framing.CodeDeclined.
+	MaxItems, MaxBytes int64
+	OnConflict         ConflictPolicy
 	// Resolve is asked for each conflict under ConflictAsk, one at a time.
 	Resolve func(context.Context, Conflict) (ConflictPolicy, error)
 	Links   LinkPolicy
@@ -88,17 +97,19 @@ type Delete struct {
 	Keep func(path string) bool
 }
 
-// Offer is what the sender proposes.
+// Offer is what the sender proposes. Once it is accepted nothing else comes; see
+// framing/PROTOCOL.md, section 4.2.
 type Offer struct {
 	Items  int64 // top-level items
 	Bytes  int64 // of the named files; folders are counted as the walk goes
-	Exact  bool  // Items and Bytes are the whole delivery
+	Exact  bool  // the whole delivery has no more items and bytes than that
 	DryRun bool  // nothing will be changed
 	Listed []OfferItem
 	Peer   string // address of the other side
 }
 
-// OfferItem is one top-level item of an offer; at most 64 are listed.
+// OfferItem is one top-level item of an offer. Up to 64 are all listed; of more,
+// folders' contents come first, and then names that begin with a dot.
 type OfferItem struct {
 	Name string // raw bytes
 	Kind tree.Kind

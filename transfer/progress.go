@@ -91,7 +91,7 @@ func (t *tracker) done(d ItemDone, isFile bool) {
 		t.result.Delivered++
 		if isFile {
 			t.result.Files++
-			t.result.Bytes += max(d.Size, 0) // a rehearsed stream has none
+			grow(&t.result.Bytes, max(d.Size, 0)) // a rehearsed stream has none
 		}
 	case StatusAdjusted:
 		t.result.Adjusted++

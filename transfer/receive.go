@@ -38,6 +38,7 @@ type receiver struct {
 	track *tracker
 	dst   Destination
 	offer framing.Offer
+	bound *consent            // what of a delivery was accepted; set by run
 	dry   Rehearsal           // dst, of a dry run; else nil
 	meta  MetadataDestination // dst, if it keeps more than mode and mtime; else nil
 	way   clearer             // dst, if items of another kind make way; else nil
@@ -169,6 +170,7 @@ func (r *receiver) run(parent context.Context) error {
 	defer cancel(nil)
 	group, gctx := errgroup.WithContext(ctx)
 	r.entries, r.folders = make(map[uint64]*inEntry), make(map[uint64]*inFolder)
+	r.bound = newConsent(r.offer, limits{r.opt.MaxItems, r.opt.MaxBytes})
 	r.open, r.links = make(map[uint64]bool), make(map[uint64]*linkTarget)
 	r.plans, r.jobs = newQueue[planItem](), newQueue[*inJob]()
 	r.bases, r.ready = newQueue[*inEntry](), newQueue[*inEntry]()
@@ -241,6 +243,9 @@ func (r *receiver) accept(ctx context.Context, start starter) error {
 	out := r.link.Stream(0)
 	if dry && r.opt.Rehearse == nil {
 		return r.decline(framing.CodeUnsupported, errNoRehearsal)
+	}
+	if err := r.bound.refuse(r.opt.OnlyNamed); err != nil {
+		return r.decline(framing.CodeDeclined, err)
 	}
 	if r.opt.Accept != nil {
 		if err := r.opt.Accept(ctx, event); err != nil {

@@ -361,7 +361,7 @@ func (r *receiver) fold(e *inEntry, p *claimPage, i uint64) error {
 	paid := min(n, e.owes)
 	e.owes -= paid
 	r.due.Add(-paid)
-	r.track.update(func(t *Progress, res *Result) { t.Bytes += n; res.Reused += n; t.Active = e.path() })
+	r.track.update(func(t *Progress, res *Result) { grow(&t.Bytes, n); grow(&res.Reused, n); t.Active = e.path() })
 	r.completeIfDone(e)
 	r.dropPage(e, p)
 	return nil

@@ -84,6 +84,11 @@ func (r *receiver) readData(stream int, chunk *assembly) error {
 		if err := in.ReadFull(*j.data); err != nil {
 			return err
 		}
+		if kind == tree.Stream {
+			if err := r.bound.content(n); err != nil {
+				return err
+			}
+		}
 		r.jobs.put(j)
 		return nil
 	}
@@ -112,6 +117,11 @@ func (r *receiver) readData(stream int, chunk *assembly) error {
 		return err
 	}
 	if kind == tree.Stream {
+		if !packed {
+			if err := r.bound.content(n); err != nil {
+				return err
+			}
+		}
 		// Pieces of a slow stream are small and their chunk is long in coming: all
 		// but the bytes that are kept is granted again at once.
 		j.cost += int64(n)
@@ -128,6 +138,11 @@ func (r *receiver) readData(stream int, chunk *assembly) error {
 	if packed {
 		if whole, err = framing.ParseZstd(*j.data, length); err != nil {
 			return malformed(err)
+		}
+		if kind == tree.Stream {
+			if err := r.bound.content(whole); err != nil {
+				return err
+			}
 		}
 		j.content, j.last = whole, true
 	}

@@ -16,10 +16,12 @@ type linkTarget struct {
 	settled bool
 	failed  *Error       // why it was not delivered
 	skipped framing.Code // why it was left alone
-	last    bool         // no more links to it will be announced
-	pending int          // links admitted and not settled
-	waiting []*inEntry   // those of them that wait for the verdict on it
-	place   tarLink      // in an archive
+	kind    tree.Kind
+	climbs  int        // of a symbolic link: see leadsOut
+	last    bool       // no more links to it will be announced
+	pending int        // links admitted and not settled
+	waiting []*inEntry // those of them that wait for the verdict on it
+	place   tarLink    // in an archive
 }
 
 // admitLinked notes an entry that hard links may come to, or finds the one that
@@ -38,7 +40,7 @@ func (r *receiver) admitLinked(e *inEntry) error {
 		if r.openLinks++; r.openLinks > framing.MaxOpenLinks {
 			return violation("more than %d items with several names", framing.MaxOpenLinks)
 		}
-		e.linked = &linkTarget{}
+		e.linked = &linkTarget{kind: t.Kind, climbs: tree.TargetClimbs(t.Target)}
 		r.links[t.ID] = e.linked
 		return nil
 	}
@@ -119,6 +121,8 @@ func (r *receiver) refuseLink(e *inEntry) (done bool, err error) {
 		return true, r.fail(e, "linking", &Error{Code: failed.Code, Remote: failed.Remote, Err: errTarget})
 	case skipped != framing.CodeNone:
 		return true, r.skip(e, skipped) // what has that name is another item, or none
+	case e.target.kind == tree.Symlink && r.leadsOut(e, e.target.climbs):
+		return true, r.fail(e, "linking", errLeadsOut())
 	}
 	return false, nil
 }

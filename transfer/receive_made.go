@@ -20,16 +20,27 @@ func (r *receiver) admitSymlink(e *inEntry) (ok bool, err error) {
 	case LinksSkip:
 		return false, r.skip(e, framing.CodeLink)
 	case LinksSafe:
-		parent := ""
-		if e.parent != nil {
-			parent = e.parent.path()
-		}
-		if tree.TargetEscapes(parent, e.entry.Target) {
-			return false, r.fail(e, "receiving", &Error{Code: framing.CodeLink,
-				Err: errors.New("the link leads out of the tree; --follow at the sender sends what it points to, --links all at the receiver keeps the link")})
+		if r.leadsOut(e, tree.TargetClimbs(e.entry.Target)) {
+			return false, r.fail(e, "receiving", errLeadsOut())
 		}
 	}
 	return true, nil
+}
+
+// leadsOut tells whether --links safe refuses a symbolic link at e's place, whose
+// target needs so many folders above it (tree.TargetClimbs). It is asked for each name
+// of a link: one that stays in the tree from deep down may leave it from further up.
+func (r *receiver) leadsOut(e *inEntry, climbs int) bool {
+	depth := 0
+	if e.parent != nil {
+		depth = e.parent.depth
+	}
+	return r.opt.Links == LinksSafe && climbs > depth
+}
+
+func errLeadsOut() *Error {
+	return &Error{Code: framing.CodeLink,
+		Err: errors.New("the link leads out of the tree; --follow at the sender sends what it points to, --links all at the receiver keeps the link")}
 }
 
 func (r *receiver) planSymlink(ctx context.Context, e *inEntry) error {

@@ -216,12 +216,12 @@ func (o *orderedRun) write(b []byte, zeros int) error {
 		return outputError(err)
 	}
 	o.r.track.update(func(p *Progress, res *Result) {
-		p.Bytes += int64(len(b))
-		p.Moved += int64(len(b) - zeros)
-		res.Moved += int64(len(b) - zeros)
+		grow(&p.Bytes, int64(len(b)))
+		grow(&p.Moved, int64(len(b)-zeros))
+		grow(&res.Moved, int64(len(b)-zeros))
 		p.Active = o.current.path()
 		if o.current.entry.Kind == tree.Stream {
-			p.Total += int64(len(b))
+			grow(&p.Total, int64(len(b)))
 		}
 	})
 	return nil

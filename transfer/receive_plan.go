@@ -107,9 +107,16 @@ func (r *receiver) admit(e *inEntry) (ok bool, err error) {
 	t := e.entry
 	r.narrow(t)
 	if t.Kind == tree.Root {
-		return true, nil
+		return true, r.bound.item(t, t.Kind)
 	}
 	if err := r.admitLinked(e); err != nil {
+		return false, err
+	}
+	kind := t.Kind
+	if e.target != nil {
+		kind = e.target.kind
+	}
+	if err := r.bound.item(t, kind); err != nil {
 		return false, err
 	}
 	r.mu.Lock()
@@ -200,6 +207,9 @@ func (r *receiver) planChanged(ctx context.Context, e *inEntry, c *framing.Chang
 		return violation("CHANGED for entry %d", c.ID)
 	}
 	e.mu.Unlock()
+	if err := r.bound.resize(e.entry.Size, int64(c.Size)); err != nil {
+		return err
+	}
 	if err := r.putAside(e, c); err != nil {
 		return r.fail(e, "putting aside", err)
 	}
@@ -224,7 +234,7 @@ func (r *receiver) putAside(e *inEntry, c *framing.Changed) error {
 	e.mu.Unlock()
 	r.pages.give(int64(gone))
 	r.due.Add(-owes)
-	r.track.update(func(p *Progress, _ *Result) { p.Total += t.Size - before })
+	r.track.update(func(p *Progress, _ *Result) { grow(&p.Total, t.Size-before) })
 	if old == nil {
 		return nil
 	}

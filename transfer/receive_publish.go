@@ -163,7 +163,7 @@ func (r *receiver) settle(e *inEntry, status Status, name string) error {
 		d.Size = e.size
 	}
 	if content && !e.hashed && t.Size > 0 {
-		r.track.update(func(p *Progress, _ *Result) { p.Bytes += t.Size })
+		r.track.update(func(p *Progress, _ *Result) { grow(&p.Bytes, t.Size) })
 	}
 	r.track.done(d, content)
 	r.archived(e)

@@ -235,10 +235,10 @@ func (r *receiver) onEntries(body []byte) error {
 	for _, it := range items {
 		if it.in != nil {
 			n++
-			size += max(it.in.entry.Size, 0)
+			size = plus(size, max(it.in.entry.Size, 0))
 		}
 	}
-	r.track.update(func(p *Progress, _ *Result) { p.Items += n; p.Total += size })
+	r.track.update(func(p *Progress, _ *Result) { grow(&p.Items, n); grow(&p.Total, size) })
 	r.plans.put(items...)
 	return nil
 }
@@ -252,9 +252,9 @@ func (r *receiver) onEnd(m framing.End) error {
 	r.end = &m
 	r.track.update(func(p *Progress, res *Result) {
 		p.Exact = true
-		p.Items += int64(m.Failed)
-		p.Done += int64(m.Failed)
-		res.Failed += int64(m.Failed)
+		grow(&p.Items, int64(m.Failed))
+		grow(&p.Done, int64(m.Failed))
+		grow(&res.Failed, int64(m.Failed))
 	})
 	r.closeIfComplete()
 	return nil

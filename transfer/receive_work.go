@@ -207,12 +207,12 @@ func (r *receiver) writeChunk(j *inJob, node checksum.Node, n int) (stored, erro
 func (r *receiver) moved(e *inEntry, n int64, zeros int) {
 	path := e.path()
 	r.track.update(func(p *Progress, res *Result) {
-		p.Bytes += n
-		p.Moved += n - int64(zeros)
-		res.Moved += n - int64(zeros)
+		grow(&p.Bytes, n)
+		grow(&p.Moved, n-int64(zeros))
+		grow(&res.Moved, n-int64(zeros))
 		p.Active = path
 		if e.kind == tree.Stream {
-			p.Total += n
+			grow(&p.Total, n)
 		}
 	})
 }
@@ -284,7 +284,7 @@ func (r *receiver) completeEntry(j *inJob) error {
 			r.plans.put(planItem{in: e, differs: true})
 			return nil
 		}
-		r.track.update(func(pr *Progress, _ *Result) { pr.Bytes += int64(end.Size) })
+		r.track.update(func(pr *Progress, _ *Result) { grow(&pr.Bytes, int64(end.Size)) })
 		return r.equal(e, c.name)
 	}
 	e.mu.Unlock()

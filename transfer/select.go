@@ -3,7 +3,6 @@ package transfer
 import (
 	"context"
 	"errors"
-	"io/fs"
 
 	"ferry/framing"
 	"ferry/transfer/tree"
@@ -63,16 +62,4 @@ func (s *sender) checkSelection(ctx context.Context) error {
 		err = &Error{Op: "selecting", Code: framing.CodeGaveUp, Err: ErrNothingSelected}
 	}
 	return err
-}
-
-// namedInfo is what the selection asks about a source.
-func namedInfo(info fs.FileInfo) tree.Info {
-	named := tree.Info{Kind: tree.KindOther, Size: info.Size()}
-	switch {
-	case info.Mode().IsRegular():
-		named.Kind = tree.File
-	case info.IsDir():
-		named.Kind = tree.Folder
-	}
-	return named
 }

@@ -36,6 +36,7 @@ type sender struct {
 	dirs  *tree.Dirs
 
 	offered  atomic.Uint32 // the flags of OFFER
+	promise  promise
 	wish     tree.Metadata // offered
 	accept   framing.Accept
 	accepted chan struct{} // closed by control when ACCEPT came
@@ -233,7 +234,7 @@ func (s *sender) compare(got framing.Receipt) error {
 	defer s.mu.Unlock()
 	want := framing.Receipt{
 		Delivered: uint64(r.Delivered + turned.items), Same: uint64(r.Same), Skipped: uint64(r.Skipped + turned.skipped),
-		Failed: uint64(r.Failed - s.unsent - turned.items - turned.skipped), Bytes: uint64(r.Bytes + turned.bytes), Digest: s.digest.Sum(), Durable: got.Durable,
+		Failed: uint64(r.Failed - s.unsent - turned.items - turned.skipped), Bytes: uint64(plus(r.Bytes, turned.bytes)), Digest: s.digest.Sum(), Durable: got.Durable,
 	}
 	if got != want {
 		return &Error{Op: "comparing the receipt:", Code: framing.CodeDigest,

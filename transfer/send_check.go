@@ -75,7 +75,7 @@ func (s *sender) checkPage(ctx context.Context, c checkJob, buf []byte) error {
 			continue
 		}
 		k.SetSame(i)
-		s.track.update(func(p *Progress, r *Result) { p.Bytes += n; r.Reused += n; p.Active = w.entry.item.Display })
+		s.track.update(func(p *Progress, r *Result) { grow(&p.Bytes, n); grow(&r.Reused, n); p.Active = w.entry.item.Display })
 	}
 	s.retirePage(w)
 	return linkError("answering a page", s.link.Stream(0).Send(true, framing.TypeChecked, k.Append(nil)))

@@ -300,7 +300,7 @@ func (s *sender) onDone(d framing.Done) error {
 		s.mu.Unlock()
 	}
 	if content && !sent && done.Size > 0 {
-		s.track.update(func(p *Progress, _ *Result) { p.Bytes += done.Size })
+		s.track.update(func(p *Progress, _ *Result) { grow(&p.Bytes, done.Size) })
 	}
 	s.track.done(done, content)
 	return nil

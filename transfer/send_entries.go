@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"io/fs"
-	"os"
 	"path"
 	"time"
 
@@ -24,6 +22,7 @@ type outEntry struct {
 	reader io.Reader // of a stream source
 	at     string    // path at the destination
 	cost   int64     // bytes of its ENTRY record
+	most   int64     // bytes that it was announced with at first
 
 	// Guarded by sender.mu.
 	file   *outFile        // open content of more than one pack
@@ -37,10 +36,11 @@ type outEntry struct {
 	stop   func()          // of a stream that is being read: ends it
 }
 
-// offer sends OFFER: the named items, with sizes where one look tells them. It
-// returns how much content is offered, -1 where that is not known yet.
+// offer sends OFFER: the named items, with sizes where one look tells them. What may
+// be sent as it is read has no final size. It returns how much content is offered, -1
+// where that is not known yet.
 func (s *sender) offer() (content int64, err error) {
-	o := framing.Offer{Items: uint64(len(s.opt.Sources)), RetrySeconds: retrySeconds(s.link), Exact: true}
+	o := framing.Offer{RetrySeconds: retrySeconds(s.link), Exact: !s.opt.AllowChanged}
 	if s.opt.Checksum {
 		o.Flags |= framing.FlagChecksum
 	}
@@ -53,53 +53,54 @@ func (s *sender) offer() (content int64, err error) {
 	}
 	o.Flags |= metadataFlags(s.wish)
 	s.offered.Store(o.Flags)
-	event := Offer{DryRun: s.opt.DryRun}
-	for _, src := range s.opt.Sources {
-		item := framing.OfferItem{Name: []byte(src.Name), Kind: framing.KindStream}
-		if src.Contents {
-			item.Name = nil
-			item.Kind = framing.KindRoot
-		}
-		if src.Reader == nil && !src.Contents {
-			look := os.Lstat
-			if s.opt.Follow {
-				look = os.Stat
-			}
-			info, err := look(src.Path)
-			if err == nil && s.opt.Select.ExcludedSource(src.Path, namedInfo(info)) != nil {
-				o.Items--
-				continue // the walk will say why
-			}
-			switch {
-			case err != nil:
-				item.Kind = framing.KindFile // the walk will say why it is missing
-			case info.Mode().IsRegular():
-				item.Kind, item.Size = framing.KindFile, uint64(info.Size())+1
-				o.Bytes += uint64(info.Size())
-			case info.IsDir():
-				item.Kind = framing.KindFolder
-			case info.Mode()&fs.ModeSymlink != 0:
-				item.Kind = framing.KindSymlink
-			case s.wish.Devices:
-				item.Kind = specialKind(info.Mode())
-			}
-		}
-		if item.Kind != framing.KindFile && item.Kind != framing.KindSymlink {
+	walk := s.newWalk()
+	var items []framing.OfferItem
+	total := int64(0)
+	for i := range s.opt.Sources {
+		src := &s.opt.Sources[i]
+		if src.Reader != nil {
+			items = append(items, framing.OfferItem{Kind: framing.KindStream, Name: []byte(src.Name)})
 			o.Exact = false
+			continue
 		}
-		if len(o.Listed) < framing.MaxListed {
-			o.Listed = append(o.Listed, item)
-			event.Listed = append(event.Listed, OfferItem{Name: src.Name, Kind: tree.Kind(item.Kind), Size: int64(item.Size) - 1})
+		kind, size, err := walk.Look(&src.Source)
+		if err != nil {
+			kind = tree.File // the walk will say why it is missing
 		}
+		s.promise.sources = append(s.promise.sources, promised{kind, size})
+		if kind == 0 {
+			continue // likewise
+		}
+		item := framing.OfferItem{Kind: framing.EntryKind(kind), Name: []byte(src.Name)}
+		switch {
+		case kind == tree.Root:
+			item.Name = nil
+		case kind == tree.File && err == nil:
+			item.Size = uint64(size) + 1
+			total = plus(total, size)
+		}
+		o.Exact = o.Exact && (kind == tree.File || kind == tree.Symlink)
+		items = append(items, item)
 	}
-	event.Items, event.Bytes, event.Exact = int64(o.Items), int64(o.Bytes), o.Exact
+	o.Items, o.Bytes, o.Listed = uint64(len(items)), uint64(total), choose(items)
+	event := Offer{Items: int64(o.Items), Bytes: total, Exact: o.Exact, DryRun: s.opt.DryRun}
+	for _, it := range o.Listed {
+		event.Listed = append(event.Listed, OfferItem{Name: string(it.Name), Kind: tree.Kind(it.Kind), Size: int64(it.Size) - 1})
+	}
 	event.Peer, _, _ = s.link.Peer()
 	s.track.tell(Offered{event})
-	if content = event.Bytes; !o.Exact {
+	if content = total; !o.Exact {
 		content = -1
 	}
+	o.Exact = o.Exact && !s.opt.unasked
+	s.promise.exact = o.Exact
 	// Not flushed: the first ENTRY frame goes with it.
 	return content, linkError("sending the offer", s.link.Stream(0).Send(false, framing.TypeOffer, o.Append(nil)))
+}
+
+// newWalk is a walk as the offer and the announcements both see it.
+func (s *sender) newWalk() tree.Walk {
+	return tree.Walk{Dirs: s.dirs, Follow: s.opt.Follow, Select: s.opt.Select, Metadata: s.wish}
 }
 
 // walk announces every item, at most as far ahead as the receiver's window
@@ -118,22 +119,18 @@ func (s *sender) walk(ctx context.Context) error {
 		s.track.failed(sourceError("reading", display, err))
 	}
 	links := tree.NewHardLinks(tree.MaxHardLinks)
-	w := tree.Walk{
-		Dirs: s.dirs, Follow: s.opt.Follow, Select: s.opt.Select, Excluded: s.track.excluded, Problem: failed,
-		Metadata: s.wish, Granted: b.granted, HardLinks: links, Lost: s.track.lost,
-	}
-	readers := make(map[string]io.Reader)
+	w := s.newWalk()
+	w.Excluded, w.Problem, w.Lost, w.Admit = s.track.excluded, failed, s.track.lost, s.promise.admit
+	w.Granted, w.HardLinks = b.granted, links
 	for _, src := range s.opt.Sources {
-		if src.Reader != nil {
-			readers[src.Name] = src.Reader
-			continue
+		if src.Reader == nil {
+			w.Sources = append(w.Sources, src.Source)
 		}
-		w.Sources = append(w.Sources, src.Source)
 	}
 	atDisk := s.track.atDisk()
 	err := w.Run(ctx, func(it *tree.Item) error {
 		b.rehearse(it)
-		return b.add(ctx, &outEntry{item: it})
+		return b.add(ctx, &outEntry{item: it, most: it.Size})
 	})
 	atDisk()
 	if err != nil {
@@ -246,7 +243,7 @@ func (b *entryBatchWriter) add(ctx context.Context, e *outEntry) error {
 		b.lastID = it.ID
 		b.items++
 		if it.Kind == tree.File {
-			b.total += it.Size
+			b.total = plus(b.total, it.Size)
 			b.files++
 		}
 		s.mu.Lock()
@@ -286,7 +283,7 @@ func (b *entryBatchWriter) flush() error {
 		return nil
 	}
 	items, total := b.items, b.total
-	b.s.track.update(func(p *Progress, _ *Result) { p.Items += items; p.Total += total })
+	b.s.track.update(func(p *Progress, _ *Result) { grow(&p.Items, items); grow(&p.Total, total) })
 	b.items, b.total = 0, 0
 	if err := b.s.limit.take(b.ctx, onWire(len(b.body))); err != nil {
 		return err

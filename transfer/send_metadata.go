@@ -3,7 +3,6 @@ package transfer
 import (
 	"context"
 	"errors"
-	"io/fs"
 
 	"ferry/framing"
 	"ferry/transfer/tree"
@@ -28,21 +27,6 @@ func (s *sender) countCopies(links *tree.HardLinks) {
 	if n := links.Copies(); n > 0 {
 		s.track.warned(ItemWarned{What: tree.AttrHardLink, Code: framing.CodeUnsupported, Err: errManyLinks}, int64(n))
 	}
-}
-
-// specialKind is what a named special file is offered as.
-func specialKind(m fs.FileMode) framing.EntryKind {
-	switch {
-	case m&fs.ModeNamedPipe != 0:
-		return framing.KindFIFO
-	case m&fs.ModeSocket != 0:
-		return framing.KindSocket
-	case m&fs.ModeCharDevice != 0:
-		return framing.KindCharDevice
-	case m&fs.ModeDevice != 0:
-		return framing.KindBlockDevice
-	}
-	return framing.KindStream
 }
 
 // granted is tree.Walk.Granted. What was gathered leaves first, and so does the

@@ -82,7 +82,7 @@ func (t *tracker) turn(done ItemDone, isFile bool) *Error {
 	d.came = true
 	t.turned.items++
 	if isFile {
-		t.turned.bytes += max(done.Size, 0)
+		grow(&t.turned.bytes, max(done.Size, 0))
 	}
 	return d.err
 }

@@ -188,10 +188,10 @@ func (r *streamRun) pieces(h framing.DataHeader, payload []byte, content int64, 
 		n := content*gone/whole - moved
 		moved += n
 		s.track.update(func(p *Progress, res *Result) {
-			p.Bytes += n
-			p.Total += n
-			p.Moved += n
-			res.Moved += n
+			grow(&p.Bytes, n)
+			grow(&p.Total, n)
+			grow(&p.Moved, n)
+			grow(&res.Moved, n)
 			p.Active = r.e.item.Display
 		})
 	}

@@ -247,12 +247,15 @@ func (s *sender) restart(o *outFile, attempt uint8) error {
 	o.mu.Lock()
 	info := o.info
 	o.mu.Unlock()
+	if err := s.promise.grown(e.most, info.Size); err != nil {
+		return s.giveUp(e, sourceError("reading", e.item.Display, err))
+	}
 	s.mu.Lock()
 	e.hashed = false
 	before := e.item.Size
 	e.item.Size, e.item.Mode, e.item.MTime = info.Size, info.Mode&modeBits(&e.item.Entry), info.MTime
 	s.mu.Unlock()
-	s.track.update(func(p *Progress, _ *Result) { p.Total += info.Size - before })
+	s.track.update(func(p *Progress, _ *Result) { grow(&p.Total, info.Size-before) })
 	mode := info.Mode & 0o777
 	if s.granted().Owner {
 		mode = info.Mode & modeBits(&e.item.Entry)

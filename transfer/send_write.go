@@ -107,7 +107,12 @@ func (s *sender) writePack(ctx context.Context, out *link.Stream, j *job) (wire 
 	}
 	n := j.size
 	active := j.pack[len(j.pack)-1].item.Display
-	s.track.update(func(p *Progress, r *Result) { p.Bytes += n; p.Moved += n; r.Moved += n; p.Active = active })
+	s.track.update(func(p *Progress, r *Result) {
+		grow(&p.Bytes, n)
+		grow(&p.Moved, n)
+		grow(&r.Moved, n)
+		p.Active = active
+	})
 	return wire, nil
 }
 
@@ -207,7 +212,12 @@ func (s *sender) writePieces(ctx context.Context, out *link.Stream, j *job, head
 		// Of a frame, the share of the content that it stands for.
 		n := j.size*int64(from)/int64(len(data)) - moved
 		moved += n
-		s.track.update(func(p *Progress, r *Result) { p.Bytes += n; p.Moved += n; r.Moved += n; p.Active = e.item.Display })
+		s.track.update(func(p *Progress, r *Result) {
+			grow(&p.Bytes, n)
+			grow(&p.Moved, n)
+			grow(&r.Moved, n)
+			p.Active = e.item.Display
+		})
 	}
 	return wire, header, nil
 }

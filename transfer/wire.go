@@ -134,7 +134,7 @@ func sourceError(op, path string, err error) *Error {
 		code = framing.CodeVanished
 	case errors.Is(err, tree.ErrName):
 		code = framing.CodeName
-	case errors.Is(err, tree.ErrReplaced):
+	case errors.Is(err, tree.ErrReplaced), errors.Is(err, errNotAsOffered):
 		code = framing.CodeChanged
 	case errors.Is(err, tree.ErrNotRegular):
 		code = framing.CodeUnsupported

@@ -2,6 +2,7 @@ package tree
 
 import (
 	"fmt"
+	"math"
 	"runtime"
 	"strings"
 )
@@ -24,36 +25,32 @@ func CheckTarget(t string) error {
 	return nil
 }
 
-// TargetEscapes reports whether a link in the folder parent, a slash path inside
-// the tree ("" at its top), would lead out of the tree: target is absolute or
-// climbs above the top. A .. after a name counts as climbing too, because that
-// name may be a link itself. Only text is looked at: a target whose components
-// are links that lead out is not seen here.
-func TargetEscapes(parent, target string) bool {
+// TargetClimbs returns how many folders of the tree have to be above a link to
+// target for it to stay in the tree: as many as it climbs, and math.MaxInt if it is
+// absolute. A .. after a name makes it math.MaxInt too, because that name may be a
+// link itself. Only text is looked at: a target whose components are links that lead
+// out is not seen here.
+func TargetClimbs(target string) int {
 	if runtime.GOOS == "windows" {
 		if strings.IndexByte(target, ':') >= 0 {
-			return true // a drive or a stream
+			return math.MaxInt // a drive or a stream
 		}
 		target = strings.ReplaceAll(target, `\`, "/")
 	}
 	if strings.HasPrefix(target, "/") {
-		return true
+		return math.MaxInt
 	}
-	above := 0
-	if parent != "" {
-		above = strings.Count(parent, "/") + 1
-	}
-	named := false
+	climbs, named := 0, false
 	for c := range strings.SplitSeq(target, "/") {
 		switch c {
 		case "", ".":
 		case "..":
-			if above--; named || above < 0 {
-				return true
+			if climbs++; named {
+				return math.MaxInt
 			}
 		default:
 			named = true
 		}
 	}
-	return false
+	return climbs
 }

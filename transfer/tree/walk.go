@@ -27,6 +27,10 @@ type Walk struct {
 	// it leaves out; may be nil.
 	Select   Selection
 	Excluded func(display string, why *Exclusion)
+	// Admit is asked about each source that is taken, by its index, before anything of
+	// it is emitted: what it is now, its size if it is a File. With an error the source
+	// is left out, as a problem. May be nil.
+	Admit func(source int, kind Kind, size int64) error
 	// Problem is told of each item that is left out, a folder with all that is in
 	// it: unreadable, or with ErrSpecial, ErrOwnState, ErrName, ErrTooDeep,
 	// ErrLoop. A file's content is not looked at. If nil, the first problem ends
@@ -54,7 +58,7 @@ type Walk struct {
 func (w *Walk) Run(ctx context.Context, emit func(*Item) error) error {
 	r := &walkRun{Walk: w, ctx: ctx, emit: emit, meta: w.Metadata, accounts: NewAccounts()}
 	for i := range w.Sources {
-		if err := r.source(&w.Sources[i]); err != nil {
+		if err := r.source(i, &w.Sources[i]); err != nil {
 			return err
 		}
 	}
@@ -107,11 +111,57 @@ func (p place) child(id uint64, name string) place {
 	return c
 }
 
-func (r *walkRun) source(s *Source) error {
+// Look returns what Run would take a source for at this moment: what Admit would be
+// told of it. An excluded source has the kind 0.
+func (w *Walk) Look(s *Source) (kind Kind, size int64, err error) {
+	if s.Contents {
+		return Root, 0, nil
+	}
+	info, err := statPath(s.Path, w.Follow)
+	if err != nil {
+		return 0, 0, err
+	}
+	if w.Select.ExcludedSource(s.Path, info) != nil {
+		return 0, 0, nil
+	}
+	follow := w.Follow
+	if info.Kind == Symlink {
+		if end, err := statPath(s.Path, true); err == nil && end.Kind == KindOther {
+			info, follow = end, true
+		}
+	}
+	switch {
+	case info.Kind == File:
+		return File, info.Size, nil
+	case info.Kind != KindOther:
+		return info.Kind, 0, nil
+	case info.Special == 0 || !w.Metadata.Devices:
+		return Stream, 0, nil
+	}
+	if follow {
+		if named, err := statPath(s.Path, false); err != nil || named.Kind == Symlink {
+			return Stream, 0, nil // see behindLink
+		}
+	}
+	return info.Special, 0, nil
+}
+
+// admit asks whether a source may be emitted as what it is now.
+func (r *walkRun) admit(source int, kind Kind, size int64) error {
+	if r.Admit == nil {
+		return nil
+	}
+	return r.Admit(source, kind, size)
+}
+
+func (r *walkRun) source(i int, s *Source) error {
 	at := place{name: s.Name, display: s.Path, length: len(s.Name), only: r.Select.List.only()}
 	r.filter, r.above = r.Select.Filter, len(withSlash(s.Path))
 	if s.Contents {
 		at.name, at.length = "", 0
+		if err := r.admit(i, Root, 0); err != nil {
+			return r.problem(at.display, err)
+		}
 		return r.folder(at, Root, r.Dirs.lazy(s.Path))
 	}
 	if err := CheckName(s.Name); err != nil {
@@ -125,6 +175,9 @@ func (r *walkRun) source(s *Source) error {
 	case err != nil:
 		return r.problem(at.display, err)
 	case info.Kind == Folder:
+		if err := r.admit(i, Folder, 0); err != nil {
+			return r.problem(at.display, err)
+		}
 		return r.sourceFolder(at, s.Path, info)
 	case asFolder || at.only != nil:
 		return r.problem(at.display, fmt.Errorf("%q: %w", s.Path, ErrNotFolder))
@@ -155,12 +208,21 @@ func (r *walkRun) source(s *Source) error {
 			// Kept as what it is was asked for: to read it instead might never end.
 			return r.problem(at.display, ErrSpecial)
 		}
+		if err := r.admit(i, info.Special, 0); err != nil {
+			return r.problem(at.display, err)
+		}
 		return r.leaf(at, r.lastDir, base, info)
 	}
 	if info.Kind == KindOther {
+		if err := r.admit(i, Stream, 0); err != nil {
+			return r.problem(at.display, err)
+		}
 		e := r.entry(at, Stream, info)
 		e.Size = -1
 		return r.emit(&Item{Entry: e, Dir: r.lastDir, Info: info, Display: at.display, base: base, follow: follow})
+	}
+	if err := r.admit(i, info.Kind, info.Size); err != nil {
+		return r.problem(at.display, err)
 	}
 	return r.leaf(at, r.lastDir, base, info)
 }
