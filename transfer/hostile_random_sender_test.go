@@ -127,7 +127,7 @@ func (s *randomSender) checkContents(t *testing.T, dst string) {
 
 // play is the delivery as the sender sees it.
 func (s *randomSender) play() {
-	o := framing.Offer{Items: 1 << 20}
+	o := anyOffer()
 	for _, f := range []uint32{framing.FlagChecksum, framing.FlagAllowChanged, framing.FlagOwner, framing.FlagXattrs, framing.FlagHardLinks, framing.FlagDevices} {
 		if s.is.oneIn(2) {
 			o.Flags |= f

@@ -250,11 +250,18 @@ func wantCode(t *testing.T, err error, told framing.Code, want framing.Code) {
 func (p *peer) offer() { p.offerFlags(0) }
 
 func (p *peer) offerFlags(flags uint32) {
-	o := framing.Offer{Items: 1 << 30, Flags: flags | p.dryFlag()}
+	o := anyOffer()
+	o.Flags = flags | p.dryFlag()
+	p.send(framing.TypeOffer, o.Append(nil))
+}
+
+// anyOffer is an offer that nearly everything may follow.
+func anyOffer() framing.Offer {
+	o := framing.Offer{Items: 1 << 30}
 	for range framing.MaxListed {
 		o.Listed = append(o.Listed, framing.OfferItem{Kind: framing.KindRoot})
 	}
-	p.send(framing.TypeOffer, o.Append(nil))
+	return o
 }
 
 func (p *peer) entries(first uint64, entries ...framing.Entry) {
