@@ -14,10 +14,10 @@ const (
 	AttrSpecial                        // set-user-id, set-group-id and sticky bits
 	AttrXattrs                         // extended attributes but ACLs
 	AttrACL                            // POSIX ACLs
-	AttrTime                           // mtime, of a symbolic link, special file, or folder that was there
+	AttrTime                           // mtime
 
-	// AttrMode is mode & 0777 of a folder that was there. The bits between are
-	// kinds that the program has and never tells of an entry.
+	// AttrMode is mode & 0777. The bits between are kinds that the program has and
+	// never tells of an entry.
 	AttrMode Attributes = 1 << 7
 
 	attrsKnown = AttrTime<<1 - 1 | AttrMode

@@ -46,15 +46,22 @@ func Copy(ctx context.Context, s SendOptions, r ReceiveOptions) (Result, error) 
 	}
 	defer listener.Close() // the links are closed before
 
-	received := make(chan error, 1)
+	type end struct {
+		Result
+		error
+	}
+	received := make(chan end, 1)
 	go func() {
 		l, err := listener.Accept(ctx)
 		if err != nil {
-			received <- linkError("accepting", err)
+			received <- end{error: linkError("accepting", err)}
 			return
 		}
-		_, err = Receive(ctx, l, r)
-		received <- err
+		if r.Observer == nil && s.Observer != nil {
+			r.Observer = remarks{s.Observer}
+		}
+		res, err := Receive(ctx, l, r)
+		received <- end{res, err}
 	}()
 	l, err := link.Dial(ctx, listener.Addr().String(), link.Config{Role: link.Sender, Code: code, Capabilities: s.Compress.Capabilities()}, 0)
 	if err != nil {
@@ -63,7 +70,9 @@ func Copy(ctx context.Context, s SendOptions, r ReceiveOptions) (Result, error) 
 		return Result{}, linkError("dialling on loopback", err)
 	}
 	result, err := Send(ctx, l, s)
-	rerr := <-received
+	there := <-received
+	rerr := there.error
+	result.Unsynced = there.Unsynced
 	// Each side names the other's failure as remote: the one that had it says more.
 	var own *Error
 	if rerr != nil && !errors.Is(rerr, ErrIncomplete) && (err == nil || errors.As(err, &own) && own.Remote) {
@@ -74,4 +83,13 @@ func Copy(ctx context.Context, s SendOptions, r ReceiveOptions) (Result, error) 
 	}
 	del.tellKept(dst)
 	return result, err
+}
+
+// remarks passes on what only the side with the destination can tell.
+type remarks struct{ to Observer }
+
+func (r remarks) Observe(e Event) {
+	if n, ok := e.(Notice); ok && n.Stays {
+		r.to.Observe(n)
+	}
 }

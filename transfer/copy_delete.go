@@ -118,13 +118,16 @@ func (d *deletion) run(ctx context.Context, dst Destination, result *Result) err
 	elapsed := result.Elapsed
 	*result = t.final()
 	result.Elapsed += elapsed
+	if _, unsynced := durability(dst); unsynced != nil && result.Unsynced == nil {
+		result.Durable, result.Unsynced = false, unsynced // of what was removed
+	}
 	switch {
 	case errors.Is(err, dest.ErrTooMany):
 		// A rehearsal names what it comes to before it knows how many there are.
 		result.Deleted = before
 		return fmt.Errorf("%w, so none is", err)
 	case err != nil:
-		return destinationError("deleting", "", err)
+		return destinationEnds("deleting", placeOfDestination(dst), err)
 	case result.Failed > 0:
 		return &NotDeletedError{Items: result.Failed, DryRun: result.DryRun}
 	}
@@ -159,10 +162,6 @@ func deletionError(path string, err error) *Error {
 		failed.Code = framing.CodeChanged
 	case errors.Is(err, dest.ErrMounted):
 		failed.Code = framing.CodeUnsupported
-	}
-	var inner *dest.Error
-	if errors.As(failed.Err, &inner) {
-		failed.Err = inner.Err // it says step and path again
 	}
 	return failed
 }

@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"os"
 
@@ -163,15 +164,16 @@ type FolderOptions struct {
 func NewFolder(path string, o FolderOptions) (Destination, error) {
 	f, err := dest.Open(path, dest.Options{NoSync: o.NoSync, VerifyDisk: o.VerifyDisk})
 	if err != nil {
-		return nil, destinationError("opening the destination", path, err)
+		return nil, destinationEnds("opening", path, err)
 	}
-	return folder{Folder: f, durable: !o.NoSync}, nil
+	return folder{Folder: f, place: path, durable: !o.NoSync}, nil
 }
 
 // folder adapts dest.Folder, whose methods return concrete types.
 type folder struct {
 	*dest.Folder
-	durable bool
+	place   string // as the user named it
+	durable bool   // wished for
 }
 
 func (f folder) Begin(e *tree.Entry) (Partial, error) {
@@ -194,8 +196,39 @@ func (f folder) Publish(batch []*Publication) error {
 	return err
 }
 
-// durableDestination tells whether d's Finish reaches stable storage.
-func durableDestination(d Destination) bool {
-	f, ok := d.(folder)
-	return ok && f.durable
+// placeOfDestination is d as the user named it, if it is known.
+func placeOfDestination(d Destination) string {
+	switch d := d.(type) {
+	case folder:
+		return d.place
+	case rehearsal:
+		return d.place
+	}
+	return ""
 }
+
+// durability tells whether d's Finish, which came before, reached stable storage, and
+// if not, and that was not the user's choice, why.
+func durability(d Destination) (durable bool, unsynced error) {
+	f, ok := d.(folder)
+	if !ok || !f.durable {
+		return false, nil
+	}
+	if err := f.Unsynced(); err != nil {
+		return false, &UnsyncedError{Place: f.place, Err: err}
+	}
+	return true, nil
+}
+
+// UnsyncedError is why what was delivered is verified and not durable, though it was
+// to be: the file system of the destination cannot sync.
+type UnsyncedError struct {
+	Place string // the destination, as the user named it
+	Err   error
+}
+
+func (e *UnsyncedError) Error() string {
+	return fmt.Sprintf("the file system of %q cannot sync folders: %v", e.Place, plain(e.Err))
+}
+
+func (e *UnsyncedError) Unwrap() error { return e.Err }

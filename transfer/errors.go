@@ -15,7 +15,10 @@ type Error struct {
 	Path   string // raw bytes, to be escaped by whoever shows them
 	Code   framing.Code
 	Remote bool
-	Err    error // may be nil: then Code says it all
+	// Place is the destination, as this side's user named it, of what ended the
+	// delivery there. The other side is not told.
+	Place string
+	Err   error // may be nil: then Code says it all
 }
 
 func (e *Error) Error() string {
@@ -23,8 +26,11 @@ func (e *Error) Error() string {
 	if e.Err != nil {
 		s = e.Err.Error()
 	}
-	if e.Path != "" {
-		s = fmt.Sprintf("%q: %s", e.Path, s)
+	switch {
+	case e.Path != "" && e.Place != "":
+		s = fmt.Sprintf("%q in %q: %s", e.Path, e.Place, s)
+	case e.Path != "" || e.Place != "":
+		s = fmt.Sprintf("%q: %s", e.Path+e.Place, s)
 	}
 	switch {
 	case e.Remote:

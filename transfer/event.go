@@ -151,8 +151,9 @@ type ItemExcluded struct {
 // Notice tells of something left out by rule (a FIFO, a stale partial) that
 // does not spoil the delivery.
 type Notice struct {
-	Path string
-	Err  error
+	Path  string
+	Err   error
+	Stays bool // it is of ferry's own, at the destination, and could not be removed
 }
 
 func (PhaseChanged) event() {}

@@ -73,9 +73,10 @@ func TestCreditIsTheLimit(t *testing.T) {
 
 // Sizes are believed for the look at the free space, and for nothing else.
 func TestClaimedSizesAreRefused(t *testing.T) {
+	const most = 1 << 43 // that a file may have, and more than is free
 	for name, entries := range map[string][]framing.Entry{
-		"H11 2^63-1 bytes":              {file(0, "a", math.MaxInt64)},
-		"H03 sizes whose sum overflows": {file(0, "a", 5), file(0, "b", math.MaxInt64), file(0, "c", math.MaxInt64)},
+		"H11 8 TiB":     {file(0, "a", most)},
+		"H03 and again": {file(0, "a", 5), file(0, "b", most), file(0, "c", most)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, res, told, err := hostile(t, victim{}, func(p *peer) { p.offer(); p.entries(1, entries...) })
@@ -84,6 +85,22 @@ func TestClaimedSizesAreRefused(t *testing.T) {
 				t.Errorf("%d delivered", res.Delivered)
 			}
 		})
+	}
+}
+
+// A size that no file can have costs that file, H11 and H03: no sum of them overflows.
+func TestImpossibleSizesAreRefused(t *testing.T) {
+	_, res, told, err := hostile(t, victim{}, func(p *peer) {
+		p.offer()
+		p.entries(1, file(0, "a", math.MaxInt64), file(0, "b", math.MaxInt64), file(0, "c", math.MaxInt64))
+		end := framing.End{Entries: 3, Files: 3, Bytes: math.MaxInt64}
+		p.send(framing.TypeEnd, end.Append(nil))
+	})
+	if told == framing.CodeNoSpace {
+		return // here a file may be as large as that
+	}
+	if !errors.Is(err, transfer.ErrIncomplete) || res.Failed != 3 || res.Failures[0].Code != framing.CodeUnsupported {
+		t.Errorf("%v, %+v", err, res)
 	}
 }
 

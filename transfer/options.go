@@ -167,6 +167,9 @@ type Result struct {
 	Reused    int64    // content taken from a partial or an older file
 	Digest    [32]byte // receipt digest, see framing/PROTOCOL.md
 	Durable   bool     // everything was synced to stable storage
+	// Unsynced is why not, where it was wished for and nothing failed; of the side that
+	// has the destination, and of Copy.
+	Unsynced error
 	// Acknowledged: at the sender, the receipt is in hand; at the receiver, the
 	// sender was seen to have taken it.
 	Acknowledged bool

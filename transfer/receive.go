@@ -106,7 +106,7 @@ func Receive(ctx context.Context, l *link.Link, o ReceiveOptions) (Result, error
 	l.SetState(r.heartbeat)
 	err := r.readOffer(ctx)
 	if err == nil {
-		err = r.run(ctx)
+		err = r.placed(r.run(ctx))
 	}
 	if err != nil {
 		leave(l, err)
@@ -123,6 +123,17 @@ func Receive(ctx context.Context, l *link.Link, o ReceiveOptions) (Result, error
 		err = fmt.Errorf("%w: %d of %d", ErrIncomplete, res.Failed, res.Failed+res.Delivered+res.Same+res.Skipped)
 	}
 	return res, err
+}
+
+// placed names the destination in an error of it that ended the delivery.
+func (r *receiver) placed(err error) error {
+	var own *Error
+	if !errors.As(err, &own) || own.Remote || own.Place != "" || !ofDestination(own.Code) || errors.As(own.Err, new(*SpaceError)) {
+		return err
+	}
+	named := *own
+	named.Place = placeOfDestination(r.dst)
+	return &named
 }
 
 func (r *receiver) heartbeat() (state uint8, progress uint64) {
@@ -256,7 +267,7 @@ func (r *receiver) accept(ctx context.Context, start starter) error {
 		}
 	}
 	if err := r.openDestination(dry); err != nil {
-		return destinationError("opening the destination", "", err)
+		return destinationEnds("opening", "", err)
 	}
 	r.grantMetadata()
 	r.link.LimitRetry(time.Duration(r.offer.RetrySeconds) * time.Second)

@@ -85,7 +85,7 @@ func (o *orderedRun) end(ctx context.Context) error {
 	if err := o.r.sendVerdicts(); err != nil {
 		return err
 	}
-	return o.r.sendReceipt(ctx, false)
+	return o.r.sendReceipt(ctx)
 }
 
 // consumed is the Output, with heartbeats that say when it is waited for.

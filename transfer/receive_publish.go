@@ -3,6 +3,7 @@ package transfer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"ferry/framing"
@@ -30,7 +31,7 @@ func (r *receiver) publish(ctx context.Context) error {
 		err = r.dst.Publish(pubs)
 		done()
 		if err != nil {
-			return destinationError("publishing", "", err)
+			return destinationEnds("publishing", "", err)
 		}
 		for i, e := range batch {
 			if pubs[i].Err != nil {
@@ -203,7 +204,11 @@ func (r *receiver) fail(e *inEntry, op string, cause error) error {
 	}
 	e.io.Unlock() // what follows waits for the disk and the link
 	if derr != nil {
-		return errors.Join(err, destinationError("putting aside", e.path(), derr))
+		kept := destinationError("putting aside", e.path(), derr)
+		if stopsDelivery(kept) {
+			return errors.Join(err, kept)
+		}
+		r.track.tell(Notice{Path: e.path(), Err: fmt.Errorf("what came of it stays in %s: %w", tree.PartialName, kept.Err), Stays: true})
 	}
 	if serr := r.sendFault(framing.Fault{ID: e.id, Code: err.Code, Message: message(err)}); serr != nil {
 		return serr
@@ -347,15 +352,20 @@ func (r *receiver) finish(ctx context.Context) error {
 		r.track.tell(Notice{Path: path, Err: why})
 	}
 	if err := r.dst.Finish(); err != nil {
-		return destinationError("syncing", "", err)
+		return destinationEnds("syncing", "", err)
 	}
 	if err := r.sendVerdicts(); err != nil { // what the destination itself lost
 		return err
 	}
-	return r.sendReceipt(ctx, durableDestination(r.dst))
+	if f, ok := r.dst.(folder); ok {
+		for _, what := range f.Remarks() {
+			r.track.tell(Notice{Path: what.Path, Err: plain(what.Err), Stays: true})
+		}
+	}
+	return r.sendReceipt(ctx)
 }
 
-func (r *receiver) sendReceipt(ctx context.Context, durable bool) error {
+func (r *receiver) sendReceipt(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -364,7 +374,8 @@ func (r *receiver) sendReceipt(ctx context.Context, durable bool) error {
 	digest := r.sums.Sum()
 	unsent := int64(r.end.Failed)
 	r.mu.Unlock()
-	r.track.update(func(_ *Progress, res *Result) { res.Digest, res.Durable = digest, durable })
+	durable, unsynced := durability(r.dst)
+	r.track.update(func(_ *Progress, res *Result) { res.Digest, res.Durable, res.Unsynced = digest, durable, unsynced })
 	receipt := framing.Receipt{
 		Delivered: uint64(res.Delivered), Same: uint64(res.Same), Skipped: uint64(res.Skipped),
 		Failed: uint64(res.Failed - unsent), Bytes: uint64(res.Bytes), Digest: digest, Durable: durable,

@@ -283,12 +283,12 @@ func (r *receiver) reserve(e *inEntry, n int64) error {
 	}
 	free, err := r.dst.Free()
 	if err != nil {
-		return destinationError("looking for space", "", err)
+		return destinationEnds("looking for space", placeOfDestination(r.dst), err)
 	}
 	free = max(free-r.due.Load(), 0)
 	if free < n {
 		return &Error{Op: "receiving", Code: framing.CodeNoSpace, Path: e.path(),
-			Err: spaceError(n, free)}
+			Err: &SpaceError{Need: n, Free: free, Place: placeOfDestination(r.dst)}}
 	}
 	r.owe(e, n)
 	r.budget = min(free-n, spaceStep)

@@ -2,7 +2,6 @@ package transfer
 
 import (
 	"errors"
-	"fmt"
 
 	"ferry/framing"
 	"ferry/transfer/dest"
@@ -14,13 +13,16 @@ import (
 func NewRehearsal(path string) (Rehearsal, error) {
 	r, err := dest.Rehearse(path)
 	if err != nil {
-		return nil, destinationError("opening the destination", path, err)
+		return nil, destinationEnds("opening", path, err)
 	}
-	return rehearsal{r}, nil
+	return rehearsal{r, path}, nil
 }
 
 // rehearsal completes dest.Rehearsal with what a dry run has no use for.
-type rehearsal struct{ *dest.Rehearsal }
+type rehearsal struct {
+	*dest.Rehearsal
+	place string // as the user named it
+}
 
 func (r rehearsal) Keep(e *tree.Entry) error {
 	if !e.Linked {
@@ -69,11 +71,11 @@ func (r *receiver) rehearseSpace(e *inEntry) error {
 	n := max(e.stored()-r.dry.Allocated(e.entry), 0)
 	free, err := r.dst.Free()
 	if err != nil {
-		return destinationError("looking for space", "", err)
+		return destinationEnds("looking for space", placeOfDestination(r.dst), err)
 	}
 	if n > free-r.wanted {
 		return &Error{Op: "finding room:", Code: framing.CodeNoSpace, Path: e.path(),
-			Err: fmt.Errorf("it needs %d bytes, and %d are free beside what comes before it", n, max(free-r.wanted, 0))}
+			Err: &SpaceError{Need: n, Free: max(free-r.wanted, 0), Place: placeOfDestination(r.dst)}}
 	}
 	r.wanted += n
 	return nil

@@ -214,7 +214,7 @@ func TestDryRunCountsTheRoom(t *testing.T) {
 		t.Fatalf("%v, %+v", s.sendErr, s.sent)
 	}
 	for _, f := range []*transfer.Error{s.sent.Failures[0], s.received.Failures[0]} {
-		if f.Code != framing.CodeNoSpace || filepath.Base(f.Path) != "b" || !strings.Contains(f.Error(), "needs 4194304 bytes, and 2097152 are free") {
+		if f.Code != framing.CodeNoSpace || filepath.Base(f.Path) != "b" || !strings.Contains(f.Error(), "needs 4.00 MiB of space, 2.00 MiB are free") {
 			t.Errorf("failure %v", f)
 		}
 	}

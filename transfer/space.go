@@ -5,10 +5,19 @@ import (
 	"strconv"
 )
 
-// spaceError says that n bytes do not fit where free are left beside what is on
-// its way there already. It names no path: the other side is told too.
-func spaceError(n, free int64) error {
-	return fmt.Errorf("needs %s, %s free at the destination beside what is on its way; free some and run the same command again", SizeText(n), SizeText(free))
+// SpaceError says that Need bytes do not fit where Free are left beside what is on
+// its way there already.
+type SpaceError struct {
+	Need, Free int64
+	Place      string // the destination as the user named it; empty for the other side
+}
+
+func (e SpaceError) Error() string {
+	where := "at the destination"
+	if e.Place != "" {
+		where = fmt.Sprintf("in %q", e.Place)
+	}
+	return fmt.Sprintf("needs %s of space, %s are free %s beside what is on its way", SizeText(e.Need), SizeText(e.Free), where)
 }
 
 // SizeText is a number of bytes for people: three digits and an IEC unit.

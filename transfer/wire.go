@@ -139,18 +139,23 @@ func sourceError(op, path string, err error) *Error {
 	case errors.Is(err, tree.ErrNotRegular):
 		code = framing.CodeUnsupported
 	}
-	return &Error{Op: op, Path: path, Code: code, Err: err}
+	return &Error{Op: op, Path: path, Code: code, Err: plain(err)}
 }
 
-// destinationError classifies a failure of the destination.
+// destinationError classifies a failure of the destination at one item. The step that
+// package dest names is the one that failed.
 func destinationError(op, path string, err error) *Error {
 	var own *Error
 	if errors.As(err, &own) {
 		return own
 	}
-	e := &Error{Op: op, Path: path, Code: framing.CodeIO, Err: err}
+	e := &Error{Op: op, Path: path, Code: framing.CodeIO, Err: plain(err)}
 	var de *dest.Error
 	if errors.As(err, &de) {
+		e.Op = de.Op
+		if e.Path == "" {
+			e.Path = de.Path
+		}
 		switch de.Kind {
 		case dest.NoSpace:
 			e.Code = framing.CodeNoSpace
@@ -170,7 +175,7 @@ func destinationError(op, path string, err error) *Error {
 			e.Code = framing.CodeName
 		case dest.Mismatch:
 			e.Code = framing.CodeDigest
-		case dest.Unsupported:
+		case dest.Unsupported, dest.TooLarge:
 			e.Code = framing.CodeUnsupported
 		}
 		if errors.Is(err, dest.ErrToldBefore) {
@@ -187,6 +192,30 @@ func destinationError(op, path string, err error) *Error {
 	return e
 }
 
+// destinationEnds is destinationError of what ends the delivery. Its code is one of
+// those that lie in the destination, whatever the system called it: neither side is to
+// take it for a link that was lost, or for a rule that was broken.
+func destinationEnds(op, place string, err error) *Error {
+	e := *destinationError(op, "", err)
+	if !ofDestination(e.Code) && !e.Remote {
+		e.Code = framing.CodeIO
+	}
+	if e.Place == "" {
+		e.Place = place
+	}
+	return &e
+}
+
+// ofDestination tells whether a cause lies in the destination.
+func ofDestination(c framing.Code) bool {
+	switch c {
+	case framing.CodeNoSpace, framing.CodePermission, framing.CodeIO, framing.CodeLocked, framing.CodeDestinationGone,
+		framing.CodeReadOnly, framing.CodeDigest:
+		return true
+	}
+	return false
+}
+
 // stopsDelivery tells whether a failure at one item means that the rest would
 // fail too.
 func stopsDelivery(e *Error) bool {
@@ -200,16 +229,22 @@ func stopsDelivery(e *Error) bool {
 // message is the text of an error for the other side, without a path: that
 // side knows the item under its own.
 func message(e *Error) string {
-	text := e.Code.String()
-	if e.Err != nil {
-		var pe *fs.PathError
-		if errors.As(e.Err, &pe) {
-			text = pe.Err.Error()
-		} else {
-			text = e.Err.Error()
-		}
+	if space := new(SpaceError); errors.As(e.Err, &space) {
+		return SpaceError{Need: space.Need, Free: space.Free}.Error()
 	}
-	return text
+	if e.Err == nil {
+		return e.Code.String()
+	}
+	return plain(e.Err).Error()
+}
+
+// lastWords is message for what ended the delivery: the item at which the destination
+// failed is one that both sides know.
+func lastWords(e *Error) string {
+	if e.Path == "" || !ofDestination(e.Code) {
+		return message(e)
+	}
+	return fmt.Sprintf("%s %q: %s", e.Op, e.Path, message(e))
 }
 
 // leave says goodbye with the cause if the link still takes it, and closes it
@@ -225,7 +260,7 @@ func leave(l *link.Link, cause error) {
 			l.Abort(cause)
 			return
 		}
-		bye.Code, bye.Message = own.Code, message(own)
+		bye.Code, bye.Message = own.Code, lastWords(own)
 	case cause != nil && !errors.Is(cause, context.Canceled):
 		bye.Code = framing.CodeInternal
 	}

@@ -182,7 +182,7 @@ func (s *sums) failed(path string, err error) {
 func (s *sums) leftOut(path string, err error) {
 	switch {
 	case s.flags.json:
-		s.object(jsonNotice{"notice", pathOf(path), show(bare(err))})
+		s.object(jsonNotice{"notice", pathOf(path), show(bare(err)), false})
 	case !s.flags.quiet:
 		s.flush()
 		fmt.Fprintln(s.env.Stderr, "left out: "+show(path)+": "+bare(err))

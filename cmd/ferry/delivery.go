@@ -23,7 +23,8 @@ type delivery struct {
 	alone    bool                     // both sides are here
 	madeCode bool                     // this side made the code up
 	fed      bool                     // what is sent is standard input
-	strict   bool                     // metadata that is lost is a failure
+	strict   bool                     // what is told as lost is a failure
+	unsynced bool                     // this side gave up durability: --no-sync, or standard output
 	filter   *tree.Filter             // the rules of what is sent; nil without any
 }
 
@@ -76,7 +77,7 @@ func (d *delivery) finish(r transfer.Result, err error, lost int) error {
 		err = fmt.Errorf("%w: %s", transfer.ErrIncomplete, items(r.Failed))
 	}
 	err = rehearsedError(r, err)
-	o := outcome{began: true, result: r, toStream: d.stream, local: d.alone}
+	o := outcome{began: true, result: r, toStream: d.stream, local: d.alone, unsynced: d.unsynced || d.stream}
 	if err == nil || errors.Is(err, transfer.ErrIncomplete) {
 		o.unmet = d.filter.Unmet() // the walk was at the end
 	}
@@ -96,8 +97,9 @@ func (d *delivery) end(o outcome, err error) error {
 			err = &exitError{exit: exitIncomplete, err: merr, hint: "the delivery itself is complete"}
 		}
 	}
-	if err == nil && d.strict {
-		err = strictError(o.result)
+	var why error
+	if o.losses, why = o.lossesAfter(err); err == nil && d.strict && why != nil {
+		err = &exitError{exit: exitIncomplete, err: why}
 	}
 	o.err, o.exit = err, exitOf(d.ctx, err, o.result, &d.tally)
 	var sig signalError

@@ -171,18 +171,18 @@ func exitOf(ctx context.Context, err error, r transfer.Result, t *tally) int {
 	case errors.Is(err, transfer.ErrIncomplete):
 		return t.incomplete(r)
 	case errors.As(err, &failed):
-		return exitOfEnd(failed.Code)
+		return exitOfEnd(failed.Code, failed.Remote)
 	case errors.As(err, &broken):
-		return exitOfEnd(broken.Code)
+		return exitOfEnd(broken.Code, true)
 	}
 	return exitIncomplete
 }
 
-// exitOfEnd is exitOfCode for what ended a delivery before its time. A cause of
-// single items, or one that this version does not know, can only have come from
-// the other side: it gave up.
-func exitOfEnd(c framing.Code) int {
-	if exit := exitOfCode(c); exit != exitIncomplete {
+// exitOfEnd is exitOfCode for what ended a delivery before its time. With a cause of
+// single items, or one that this version does not know, the other side gave up; at
+// this side it is what could not be done.
+func exitOfEnd(c framing.Code, remote bool) int {
+	if exit := exitOfCode(c); exit != exitIncomplete || !remote {
 		return exit
 	}
 	return exitConnection

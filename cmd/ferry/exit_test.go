@@ -24,10 +24,19 @@ func TestExitOfADelivery(t *testing.T) {
 		framing.CodeLost: 3, framing.CodeTimeout: 3, framing.CodeGaveUp: 3, framing.CodeInterrupted: 3, framing.CodeCancelled: 3,
 		framing.CodeUnreadable: 3, framing.CodeConflict: 3, framing.Code(200): 3, // the other side ended it with these
 	} {
-		for _, err := range []error{failed(code), fmt.Errorf("outer: %w", failed(code)), &link.Error{Code: code, Op: "dial"}} {
+		remote := failed(code)
+		remote.Remote = true
+		for _, err := range []error{remote, fmt.Errorf("outer: %w", remote), &link.Error{Code: code, Op: "dial"}} {
 			if got := exitOf(t.Context(), err, transfer.Result{}, &tally{}); got != want {
 				t.Errorf("%v (%T) exits %d, want %d", err, err, got, want)
 			}
+		}
+		// At this side a cause of single items is no matter of the link.
+		if want == 3 && exitOfCode(code) == exitIncomplete {
+			want = exitIncomplete
+		}
+		if got := exitOf(t.Context(), failed(code), transfer.Result{}, &tally{}); got != want {
+			t.Errorf("%v at this side exits %d, want %d", failed(code), got, want)
 		}
 	}
 }

@@ -134,6 +134,7 @@ type jsonNotice struct {
 	Type string `json:"type"` // notice
 	jsonPath
 	Message string `json:"message"`
+	Stays   bool   `json:"stays,omitempty"`
 }
 
 type jsonExcluded struct {
@@ -163,6 +164,8 @@ type jsonResult struct {
 	Streams      int        `json:"streams"`
 	Reused       int64      `json:"reused"`
 	Durable      bool       `json:"durable"`
+	Unsynced     string     `json:"unsynced,omitempty"`
+	Losses       int        `json:"losses,omitempty"`
 	Acknowledged bool       `json:"acknowledged"`
 	ElapsedMS    int64      `json:"elapsed_ms"`
 	Manifest     string     `json:"manifest,omitempty"`
@@ -280,7 +283,7 @@ func jsonEvent(e transfer.Event) any {
 	case transfer.ItemExcluded:
 		return jsonExcluded{"excluded", pathOf(e.Path), show(e.Exclusion.String())}
 	case transfer.Notice:
-		return jsonNotice{"notice", pathOf(e.Path), show(bare(e.Err))}
+		return jsonNotice{"notice", pathOf(e.Path), show(bare(e.Err)), e.Stays}
 	}
 	return nil
 }

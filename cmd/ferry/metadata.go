@@ -24,7 +24,7 @@ func metadataFlags(receive bool) []cli.Flag {
 		boolFlag("xattrs", verb+"extended attributes"+xattrs+", and with them POSIX ACLs"),
 		boolFlag("hard-links", verb+"names of one file as such; without it each becomes a file of its own"),
 		boolFlag("devices", verb+"devices, FIFOs and sockets, as what they are; without it they are left out"),
-		boolFlag("strict", "end with 1 if some of that could not be applied"),
+		boolFlag("strict", "end with 1 if anything is told as lost: metadata that could not be kept, durability that could not be had"),
 	}
 	if receive {
 		return append(flags,
@@ -63,15 +63,32 @@ func permittedOf(c *cli.Context, env *Env) (tree.Metadata, error) {
 	return m, err
 }
 
-// errLost is why --strict is not content.
-var errLost = errors.New("delivered, but not with all the metadata that was asked for")
+// Why --strict is not content.
+var (
+	errLost       = errors.New("delivered, but not with all the metadata that was asked for")
+	errNotDurable = errors.New("delivered, but not synced to stable storage")
+)
 
-// strictError is errLost for a delivery that lost metadata.
-func strictError(r transfer.Result) error {
-	if len(r.Lost) == 0 {
-		return nil
+// lossesAfter counts what a delivery that ended with err told that it could not keep, one
+// a kind, and says why --strict is not content with it. What this side gave up at its
+// own word is none.
+func (o outcome) lossesAfter(err error) (n int, why error) {
+	r := o.result
+	if n = len(r.Lost); n > 0 {
+		why = errLost
 	}
-	return &exitError{exit: exitIncomplete, err: errLost}
+	ended := err == nil || errors.Is(err, transfer.ErrIncomplete)
+	if !o.began || !ended || r.DryRun || r.Durable || o.unsynced {
+		return n, why
+	}
+	switch {
+	case why != nil:
+	case r.Unsynced != nil:
+		why = fmt.Errorf("delivered, but %w", r.Unsynced)
+	default:
+		why = errNotDurable
+	}
+	return n + 1, why
 }
 
 // lossText says for people what kind of metadata some items do not have.

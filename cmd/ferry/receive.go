@@ -64,7 +64,7 @@ func receive(c *cli.Context, env *Env) error {
 	if err := place.startList(false); err != nil {
 		return errors.Join(err, place.close())
 	}
-	d := &delivery{ctx: ctx, env: env, render: newRenderer(env, out, place.stream), stream: place.stream, madeCode: made, strict: c.Bool("strict")}
+	d := &delivery{ctx: ctx, env: env, render: newRenderer(env, out, place.stream), stream: place.stream, madeCode: made, strict: c.Bool("strict"), unsynced: c.Bool("no-sync")}
 	d.manifest.Store(place.list)
 	if console, people := d.render.(*console); people && !c.Bool("yes") {
 		opt.Accept = accept(env, console, place.name())

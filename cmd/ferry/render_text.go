@@ -244,7 +244,11 @@ func (c *console) Observe(e transfer.Event) {
 		c.mu.Unlock()
 	case transfer.Notice:
 		if !c.flags.quiet {
-			c.say("left out: " + show(e.Path) + ": " + cutMiddle(escape(bare(e.Err)), maxShown))
+			what := "left out: "
+			if e.Stays {
+				what = "left there: "
+			}
+			c.say(what + show(e.Path) + ": " + cutMiddle(escape(bare(e.Err)), maxShown))
 		}
 	case transfer.ItemWarned:
 		if c.flags.verbose && e.Path != "" {

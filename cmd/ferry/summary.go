@@ -15,6 +15,8 @@ type outcome struct {
 	began    bool // a delivery ran, so that its counts mean something
 	toStream bool // delivered to standard output
 	local    bool // both sides were here
+	unsynced bool // durability was given up at this side's word
+	losses   int  // see lossesAfter
 	manifest string
 	err      error
 	exit     int
@@ -112,6 +114,8 @@ func (o outcome) caveat() string {
 		return "a dry run: nothing was changed"
 	case o.toStream:
 		return verified + "; what became of it behind standard output is not known" + skipped
+	case o.result.Unsynced != nil:
+		return verified + ", but " + cutMiddle(escape(o.result.Unsynced.Error()), maxShown) + "; a power cut may lose it" + skipped
 	case !o.result.Durable:
 		return verified + ", but not synced to stable storage: a power cut may lose it" + skipped
 	case !o.result.Acknowledged:
@@ -134,7 +138,10 @@ func (o outcome) object() jsonResult {
 		DryRun: r.DryRun, Delivered: r.Delivered, Replaced: r.Replaced, Deleted: r.Deleted, Same: r.Same, Adjusted: r.Adjusted, Skipped: r.Skipped, Excluded: r.Excluded, Failed: r.Failed,
 		Files: r.Files, Bytes: r.Bytes, Moved: r.Moved, Wire: r.Wire, Resent: r.Resent, Streams: r.Streams, Reused: r.Reused,
 		Durable: r.Durable, Acknowledged: r.Acknowledged, ElapsedMS: r.Elapsed.Milliseconds(),
-		Manifest: o.manifest,
+		Manifest: o.manifest, Losses: o.losses,
+	}
+	if r.Unsynced != nil {
+		j.Unsynced = show(r.Unsynced.Error())
 	}
 	for _, rule := range o.unmet {
 		j.Unmet = append(j.Unmet, show(rule.String()))

@@ -106,7 +106,7 @@ func zero(file *os.File, at, n int64) error {
 		}
 	}
 	err = punchChunk(file, at, n)
-	if errors.Is(err, errors.ErrUnsupported) {
+	if err != nil && !tree.Failing(err) { // in as many ways as there are file systems
 		if info.Size <= at {
 			return nil // nothing was there to be made zero
 		}
@@ -178,19 +178,24 @@ func (p *Partial) CopyChunk(from *os.File, index uint64, n int) error {
 		return p.broke("copying", err)
 	}
 	p.wrote.Store(true)
+	return p.fail("copying", p.copyChunk(file, from, at, n))
+}
+
+// copyChunk copies n bytes at offset at, holes as such.
+func (p *Partial) copyChunk(to, from *os.File, at int64, n int) error {
 	// Copying in the kernel would fill holes.
 	switch coverOf(from, at, int64(n)) {
 	case tree.AllHole:
-		return p.broke("copying", zero(file, at, int64(n)))
+		return p.broke("copying", zero(to, at, int64(n)))
 	case tree.Mixed:
-		return p.fail("copying", p.copySparse(file, from, at, n))
+		return p.copySparse(to, from, at, n)
 	}
-	done, err := copyRange(file, from, at, int64(n))
+	done, err := copyRange(to, from, at, int64(n))
 	if errors.Is(err, errors.ErrUnsupported) {
-		err = copyBytes(file, from, at+done, int64(n)-done)
+		err = copyBytes(to, from, at+done, int64(n)-done)
 	}
-	p.dirtied(file, n)
-	return p.fail("copying", err)
+	p.dirtied(to, n)
+	return err
 }
 
 // coverOf tells what n bytes at offset at of from are stored as.

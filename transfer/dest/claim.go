@@ -47,8 +47,9 @@ func (p *Partial) claim(e *tree.Entry) error {
 		if !found {
 			continue
 		}
-		// A hole wherever nothing is written yet; too large a file fails now.
-		if err := setSize(p.file, p.size); err != nil {
+		// A hole wherever nothing is written yet; too large a file fails now. Where a
+		// file is not to be made longer in this way, writing does it.
+		if err := setSize(p.file, p.size); err != nil && !tree.Refused(err) {
 			return errors.Join(err, p.undoClaim())
 		}
 		p.hint = openHint(p.dir, p.key, e, p.reused)
@@ -184,7 +185,10 @@ func lockPart(dir *tree.Dir, name string, file *os.File, made bool) (ours bool, 
 		return false, dir.Remove(name, false)
 	}
 	if info.Mode&0o777 != 0o600 {
-		err = file.Chmod(0o600)
+		// Where that is refused, all files have the mode that they have.
+		if err = file.Chmod(0o600); err != nil && !tree.Failing(err) {
+			err = nil
+		}
 	}
 	return err == nil, err
 }

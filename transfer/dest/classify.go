@@ -3,13 +3,16 @@ package dest
 import (
 	"errors"
 	"io/fs"
+	"os"
 	"syscall"
 
 	"ferry/transfer/tree"
 )
 
-// classify is the one place where a system's error becomes a Kind. Absence
-// means Gone: callers that may find nothing ask for fs.ErrNotExist before.
+// classify is the one place where a system's error becomes a Kind, and with that what
+// it costs: IO, NoSpace, ReadOnly and Gone concern the destination as a whole, all else
+// one item. What is not known here is IO. Absence means Gone: callers that may find
+// nothing ask for fs.ErrNotExist before.
 func classify(err error) Kind {
 	is := func(targets ...error) bool {
 		for _, t := range targets {
@@ -28,22 +31,41 @@ func classify(err error) Kind {
 		return Conflict
 	case is(ErrGone, tree.ErrReplaced, syscall.ESTALE):
 		return Gone
-	case is(syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG) || is(fullErrors...):
+	case is(syscall.ENOSPC, syscall.EDQUOT) || is(fullErrors...):
 		return NoSpace
+	case is(syscall.EFBIG):
+		return TooLarge
 	case is(syscall.EROFS) || is(readOnlyErrors...):
 		return ReadOnly
-	case is(tree.ErrName, tree.ErrTooDeep, syscall.ENAMETOOLONG, syscall.EILSEQ, syscall.EINVAL):
+	case is(tree.ErrName, tree.ErrTooDeep, syscall.ENAMETOOLONG, syscall.EILSEQ), is(syscall.EINVAL) && naming(err):
 		return Name
 	case is(tree.ErrNotRegular, syscall.EISDIR, syscall.ENOTDIR, syscall.ELOOP):
 		return OtherKind
 	case is(fs.ErrExist):
 		return Conflict
-	case is(fs.ErrPermission):
+	case is(fs.ErrPermission, syscall.EBUSY, syscall.ETXTBSY, syscall.EAGAIN):
 		return Permission
 	case is(fs.ErrNotExist):
 		return Gone
-	case is(errors.ErrUnsupported):
+	case is(errors.ErrUnsupported, syscall.EINVAL, syscall.ENOTTY, syscall.EMLINK, syscall.EXDEV, syscall.EOVERFLOW, syscall.ERANGE):
 		return Unsupported
 	}
 	return IO
+}
+
+// naming reports whether err is of a call that gives a name or looks for one: what is
+// invalid there is the name. Links and special files are left out: where the file
+// system has none, it may say so in the same way.
+func naming(err error) bool {
+	var step string
+	if link := new(os.LinkError); errors.As(err, &link) {
+		step = link.Op
+	} else if path := new(fs.PathError); errors.As(err, &path) {
+		step = path.Op
+	}
+	switch step {
+	case "create", "mkdir", "rename", "exchange", "open", "lstat", "remove":
+		return true
+	}
+	return false
 }

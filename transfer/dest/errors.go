@@ -11,8 +11,8 @@ type Kind uint8
 // The kinds.
 const (
 	IO          Kind = iota + 1 // the disk or the system failed; also what fits nowhere else
-	NoSpace                     // bytes, inodes, quota or the limit on a file's size
-	Permission                  // not allowed to this user
+	NoSpace                     // bytes, inodes or quota
+	Permission                  // not allowed to this user, or not now
 	ReadOnly                    // the file system takes no writes
 	Locked                      // another delivery is writing this file
 	Gone                        // the folder is no longer where it was
@@ -20,7 +20,8 @@ const (
 	OtherKind                   // an item of another kind has the name
 	Name                        // the file system cannot hold this name
 	Mismatch                    // the disk gave back other bytes than were written
-	Unsupported                 // the system or the file system has no such items
+	Unsupported                 // the system or the file system has no such items, or not here
+	TooLarge                    // the limit on a file's size
 )
 
 func (k Kind) String() string {
@@ -45,6 +46,8 @@ func (k Kind) String() string {
 		return "mismatch"
 	case Unsupported:
 		return "unsupported"
+	case TooLarge:
+		return "too large"
 	}
 	return "i/o error"
 }

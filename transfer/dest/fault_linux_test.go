@@ -46,7 +46,7 @@ func TestFailedCalls(t *testing.T) {
 		{"pwrite64:error=EIO:when=7", IO.String(), 0},
 		{"linkat:error=ENOSPC:when=5", NoSpace.String(), -1},
 		{"renameat,renameat2:error=EIO", IO.String(), -1},
-		{"renameat,renameat2:error=EXDEV", IO.String(), -1},
+		{"renameat,renameat2:error=EXDEV", Unsupported.String(), -1},
 		{"mkdirat:error=EROFS", ReadOnly.String(), 0},
 		{"mkdirat:error=EACCES", Permission.String(), 0},
 		// What answers so about a name in a folder that is there means the name.
@@ -54,7 +54,7 @@ func TestFailedCalls(t *testing.T) {
 		{"linkat,renameat,renameat2:error=EINVAL", Name.String(), -1},
 		{"renameat,renameat2:error=ENOENT", Name.String(), -1},
 		{"flock:error=ENOLCK", "", childFiles + 1},
-		{"ftruncate:error=EFBIG", NoSpace.String(), 0},
+		{"ftruncate:error=EFBIG", TooLarge.String(), -1},
 		{"statx:error=ENOSYS", "", childFiles + 1},
 		{"copy_file_range:error=EIO", "", childFiles + 1},
 	} {
@@ -193,7 +193,7 @@ func TestFileSizeLimit(t *testing.T) {
 	needTool(t, "prlimit")
 	dir := t.TempDir()
 	c := child{do: "big", dir: dir, wrapper: []string{"prlimit", "--fsize=2097152"}}
-	if got := c.run(t); got != NoSpace.String() {
+	if got := c.run(t); got != TooLarge.String() {
 		t.Errorf("child said %q", got)
 	}
 }

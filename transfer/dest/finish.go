@@ -28,7 +28,7 @@ func (f *Folder) Finish() error {
 // destination's own metadata, of which that changes the mtime.
 func (f *Folder) finishRoot() error {
 	for _, v := range f.eachVolume() {
-		if err := v.removeState(); err != nil {
+		if err := f.dropState(v); err != nil {
 			return err
 		}
 	}
@@ -59,7 +59,8 @@ func (f *Folder) syncFolders() error {
 		}
 	}
 	for _, made := range f.made {
-		if err := syncPath(filepath.Dir(made)); err != nil {
+		// It is on the file system of the destination, which was made in it.
+		if err := f.root.vol.cover(syncPath(filepath.Dir(made))); err != nil {
 			return err
 		}
 	}
@@ -93,6 +94,9 @@ const unknownSpace = math.MaxInt64
 // the destination, math.MaxInt64 if that does not tell.
 func (f *Folder) Free() (int64, error) {
 	n, err := freeBytes(f.root.vol.handle)
+	if tree.Refused(err) {
+		return unknownSpace, nil
+	}
 	if err != nil {
 		return 0, fail("measuring", "", err)
 	}

@@ -45,6 +45,7 @@ type Folder struct {
 
 	accounts *tree.Accounts
 	times    *times
+	short    *shortfall
 
 	unnamed     bool         // files without a name can be given one
 	fileHandles atomic.Int64 // of partials that count against fileBudget
@@ -105,6 +106,7 @@ func Open(path string, o Options) (*Folder, error) {
 		targets:    make(map[uint64]*target),
 		accounts:   tree.NewAccounts(),
 		times:      newTimes(time.Now),
+		short:      new(shortfall),
 		untimed:    make(map[fileID]tree.Time),
 	}
 	if err := f.openRoot(); err != nil {

@@ -1,9 +1,7 @@
 package dest
 
 import (
-	"errors"
 	"slices"
-	"syscall"
 
 	"ferry/transfer/tree"
 )
@@ -16,37 +14,16 @@ type fileID struct{ dev, ino uint64 }
 
 // applyFolder gives n the metadata of its entry. Whoever may write to a folder
 // that stood there already and belongs to another user can still not set its mode
-// and mtime: those are lost then, and no error.
+// and mtime: those are lost then.
 func (f *Folder) applyFolder(n *node) (lost []tree.Loss, err error) {
-	a := f.apply(n.entry)
+	a := f.apply(n.vol, n.entry)
 	a.Fresh = !n.existed
 	lost, err = n.dir.Apply(a)
-	if !n.existed || !errors.Is(err, syscall.EPERM) {
-		return lost, err
-	}
-	now, e := n.dir.Stat()
-	if e != nil || !foreign(now) {
-		return lost, err
-	}
-	if a.Granted.Permissions(a.Mode, now.Mode) != now.Mode&0o777 {
-		lost = append(lost, tree.Loss{What: tree.AttrMode, Err: err})
-	}
-	if a.Granted.Owner && (a.Mode^now.Mode)&0o7000 != 0 && !hasLost(lost, tree.AttrSpecial) {
-		lost = append(lost, tree.Loss{What: tree.AttrSpecial, Err: err})
-	}
-	// The steps that come after the mode are still to be tried. Without Owner,
-	// which had its turn, bits 07000 stay as they are.
-	a.Mode, a.Granted.Owner = now.Mode, false
-	more, err := n.dir.Apply(a)
-	for _, l := range more {
-		if !hasLost(lost, l.What) {
-			lost = append(lost, l)
+	if err == nil && hasLost(lost, tree.AttrTime) {
+		var now tree.Info
+		if now, err = n.dir.Stat(); err == nil {
+			f.noteUntimed(now, n.entry.MTime)
 		}
-	}
-	if errors.Is(err, syscall.EPERM) {
-		lost = append(lost, tree.Loss{What: tree.AttrTime, Err: err})
-		err = nil
-		f.noteUntimed(now, n.entry.MTime)
 	}
 	return lost, err
 }

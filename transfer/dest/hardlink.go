@@ -12,6 +12,12 @@ import (
 // errNoTarget: what the link is to is not here, or was not remembered.
 var errNoTarget = fmt.Errorf("the item that it is a hard link to is not there: %w", errors.ErrUnsupported)
 
+// noHardLinks is what FAT and exFAT mean by err.
+type noHardLinks struct{ err error }
+
+func (e noHardLinks) Error() string { return "the file system makes no hard links: " + e.err.Error() }
+func (e noHardLinks) Unwrap() error { return errors.ErrUnsupported }
+
 // target is where an item is that hard links may come to.
 type target struct {
 	dir  *tree.Dir
@@ -111,8 +117,8 @@ func (t *target) link(dir *tree.Dir, temp string) error {
 				return fmt.Errorf("%w: %w", ErrChanged, errNoTarget)
 			}
 		}
-		if errors.Is(err, syscall.EXDEV) || errors.Is(err, syscall.EMLINK) {
-			err = fmt.Errorf("%w: %w", errors.ErrUnsupported, err)
+		if errors.Is(err, syscall.EPERM) { // link(2): the file system has none
+			err = noHardLinks{syscall.EPERM}
 		}
 		return err
 	}

@@ -26,6 +26,9 @@ func (f *Folder) Keep(e *tree.Entry) error {
 		return nil
 	}
 	err = n.dir.SyncFile(e.Name)
+	if at := new(fs.PathError); errors.As(err, &at) && at.Op == "sync" {
+		err = n.vol.cover(err)
+	}
 	if canSyncVolume && errors.Is(err, fs.ErrPermission) {
 		// Not to be opened: only a sync of all covers it.
 		n.vol.syncAllLater()

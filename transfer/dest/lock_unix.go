@@ -8,6 +8,8 @@ import (
 	"runtime"
 
 	"golang.org/x/sys/unix"
+
+	"ferry/transfer/tree"
 )
 
 // unlockToRename: an open file cannot be renamed here.
@@ -29,7 +31,7 @@ func lock(file *os.File) error {
 			continue
 		case err == unix.EWOULDBLOCK:
 			return ErrLocked
-		case err == unix.ENOLCK || errors.Is(err, errors.ErrUnsupported):
+		case err == unix.ENOLCK || tree.Refused(err) || err == unix.EACCES:
 			return errNoLocks
 		}
 		return &os.PathError{Op: "lock", Path: file.Name(), Err: err}

@@ -16,15 +16,15 @@ func (f *Folder) Grant(m tree.Metadata, lost func(id uint64, lost []tree.Loss)) 
 	f.meta, f.lost = m, lost
 }
 
-// apply is the metadata of e as it is to be applied here to an item that stands
-// there already.
-func (f *Folder) apply(e *tree.Entry) *tree.Apply {
-	return &tree.Apply{Mode: e.Mode, MTime: e.MTime, Extra: e.Extra, Granted: f.meta, Accounts: f.accounts}
+// apply is the metadata of e as it is to be applied to an item that stands on v
+// already.
+func (f *Folder) apply(v *volume, e *tree.Entry) *tree.Apply {
+	return &tree.Apply{Mode: e.Mode, MTime: e.MTime, Extra: e.Extra, Granted: f.meta, Accounts: f.accounts, Doubt: v.doubtful}
 }
 
 // applyNew is apply for an item that this delivery made.
-func (f *Folder) applyNew(e *tree.Entry) *tree.Apply {
-	a := f.apply(e)
+func (f *Folder) applyNew(v *volume, e *tree.Entry) *tree.Apply {
+	a := f.apply(v, e)
 	a.Fresh = true
 	return a
 }
@@ -99,11 +99,11 @@ func (f *Folder) putStaged(dir *tree.Dir, temp string, n *node, name string, rep
 
 // applyStaged gives the item that was made as temp e's metadata, and returns
 // what it is then.
-func (f *Folder) applyStaged(dir *tree.Dir, temp string, e *tree.Entry) (made tree.Info, lost []tree.Loss, err error) {
+func (f *Folder) applyStaged(n *node, dir *tree.Dir, temp string, e *tree.Entry) (made tree.Info, lost []tree.Loss, err error) {
 	if made, err = dir.Lstat(temp); err != nil {
 		return made, nil, err
 	}
-	if lost, err = dir.ApplyTo(temp, made, f.applyNew(e)); err != nil {
+	if lost, err = dir.ApplyTo(temp, made, f.applyNew(n.vol, e)); err != nil {
 		return made, lost, err
 	}
 	made, err = dir.Lstat(temp)
@@ -128,7 +128,7 @@ func (f *Folder) adjust(n *node, e *tree.Entry, apply func(seen tree.Info, a *tr
 	if err != nil {
 		return err
 	}
-	a := f.apply(e)
+	a := f.apply(n.vol, e)
 	then, whole := a.Outcome(&before)
 	if e.Kind != tree.File {
 		// A file's time is set again: that it was found the same is then seen to be
@@ -144,7 +144,7 @@ func (f *Folder) adjust(n *node, e *tree.Entry, apply func(seen tree.Info, a *tr
 	}
 	f.lose(e.ID, lost)
 	after, err := n.dir.State(e.Name, f.meta)
-	if rounded(e.MTime, before.MTime) && rounded(e.MTime, after.MTime) {
+	if tree.KeptTime(before.MTime, e.MTime) && tree.KeptTime(after.MTime, e.MTime) {
 		after.MTime = before.MTime // exfat-fuse forgets the odd second later
 	}
 	f.adjustedIf(err == nil && !after.SameMetadata(&before), e)

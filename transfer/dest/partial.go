@@ -172,7 +172,7 @@ func (p *Partial) Seal(e *tree.Entry, size int64) error {
 	} else if err := setSize(file, size); err != nil {
 		return p.broke("completing", err)
 	}
-	a := p.f.applyNew(e)
+	a := p.f.applyNew(p.vol, e)
 	a.NoACL = p.name == "" && !p.parent.givesACL()
 	var before []tree.Loss
 	if p.reused {
@@ -225,7 +225,11 @@ func (p *Partial) sync() error {
 	if p.f.opts.NoSync {
 		return flush(p.file)
 	}
-	return p.file.Sync()
+	err := p.file.Sync()
+	if err == nil || !tree.Unsyncable(err) {
+		return err
+	}
+	return errors.Join(p.vol.cover(err), flush(p.file))
 }
 
 func (p *Partial) uncount() {

@@ -60,7 +60,10 @@ func (f *Folder) Prune(ctx context.Context, p *Prune) error {
 		return err
 	}
 	for _, mode := range []pruneMode{pruneCount, pruneRemove} {
-		run := pruneRun{Prune: p, ctx: ctx, mode: mode, noSync: f.opts.NoSync, told: f.toldTime, times: f.times}
+		run := pruneRun{Prune: p, ctx: ctx, mode: mode, sync: f.syncDir, told: f.toldTime, times: f.times}
+		if f.opts.NoSync {
+			run.sync = nil
+		}
 		if err := run.asides(f); err != nil {
 			return err
 		}
@@ -102,7 +105,7 @@ type pruneRun struct {
 	*Prune
 	ctx    context.Context
 	mode   pruneMode
-	noSync bool
+	sync   func(*tree.Dir) error     // nil: nothing is synced
 	told   func(tree.Info) tree.Time // see Folder.toldTime; nil when rehearsing
 	times  *times                    // likewise
 	prefix string                    // goes before the paths of the current source, empty or with a slash

@@ -80,8 +80,8 @@ func (r *pruneRun) settle(d *tree.Dir, before tree.Info, rel string, changed boo
 	if errors.Is(err, syscall.EPERM) && foreign(before) {
 		err = nil // it had no time of the source's to keep
 	}
-	if !r.noSync {
-		err = errors.Join(err, d.Sync())
+	if r.sync != nil {
+		err = errors.Join(err, r.sync(d))
 	}
 	if err != nil {
 		r.failed(r.at(rel), err)

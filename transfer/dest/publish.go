@@ -148,14 +148,11 @@ func (pub *Publication) poison(op string, err error) {
 // place gives the partial its name and ends it.
 func (pub *Publication) place() error {
 	p, name := pub.P, pub.E.Name
-	info, err := pub.identity()
-	if err != nil {
-		return p.fail("publishing", err)
-	}
-	if pub.Replace {
-		err = pub.replace(name)
-	} else {
-		err = p.link(name)
+	info, err := pub.put(name)
+	if err != nil && p.name == "" && unlinkable(err) {
+		if err = p.copyToName(pub.E); err == nil {
+			info, err = pub.put(name)
+		}
 	}
 	for i := 1; pub.Rename && !pub.Replace && errors.Is(err, fs.ErrExist) && i <= maxAlternatives; i++ {
 		pub.Name = Alternative(name, i)
@@ -180,9 +177,22 @@ func (pub *Publication) place() error {
 	}
 	p.f.lose(pub.E.ID, p.lost)
 	if p.key != "" {
-		err = p.removeHint()
+		_ = p.removeHint() // if it stays, the next run finds that it serves nothing
 	}
-	return p.fail("publishing", errors.Join(err, p.release()))
+	return p.fail("publishing", p.release())
+}
+
+// put gives the content its name, and returns what it is then.
+func (pub *Publication) put(name string) (tree.Info, error) {
+	info, err := pub.identity()
+	switch {
+	case err != nil:
+	case pub.Replace:
+		err = pub.replace(name)
+	default:
+		err = pub.P.link(name)
+	}
+	return info, err
 }
 
 // named is node.named for the content, which may itself be gone.
@@ -220,7 +230,7 @@ func (pub *Publication) replace(name string) error {
 	p := pub.P
 	if pub.Expect != nil {
 		now, err := p.parent.dir.Lstat(name)
-		if err == nil && !now.SameVersion(*pub.Expect) {
+		if err == nil && !p.vol.unchanged(now, *pub.Expect) {
 			err = ErrChanged
 		}
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -249,6 +259,15 @@ func (pub *Publication) replace(name string) error {
 		}
 		return err
 	})
+}
+
+// unchanged reports whether now is what before was. File servers and FUSE may show
+// the change of a name, as a ctime, later than it was made.
+func (v *volume) unchanged(now, before tree.Info) bool {
+	if v.doubtful {
+		before.CTime = now.CTime
+	}
+	return now.SameVersion(before)
 }
 
 func (p *Partial) rename(name string, replace bool) error {

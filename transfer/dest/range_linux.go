@@ -7,6 +7,8 @@ import (
 	"runtime"
 
 	"golang.org/x/sys/unix"
+
+	"ferry/transfer/tree"
 )
 
 // copyRange copies n bytes at offset at of from to the same offset of to, and
@@ -21,8 +23,7 @@ func copyRange(to, from *os.File, at, n int64) (done int64, err error) {
 		switch {
 		case err == unix.EINTR:
 			continue
-		case err == unix.EXDEV || err == unix.EINVAL || err == unix.EPERM || err == unix.EIO && done == 0,
-			errors.Is(err, errors.ErrUnsupported):
+		case err != nil && (!tree.Failing(err) || err == unix.EIO && done == 0):
 			// Old kernels and odd file systems refuse in many ways; what is a
 			// true failure shows again in the other way.
 			return done, errors.ErrUnsupported

@@ -45,7 +45,7 @@ func (f *Folder) makeNode(n *node, e *tree.Entry, replace bool) error {
 		if err := dir.Mknod(temp, e); err != nil {
 			return nil, err
 		}
-		made, lost, err = f.applyStaged(dir, temp, e)
+		made, lost, err = f.applyStaged(n, dir, temp, e)
 		return lost, err
 	})
 	if err == nil {

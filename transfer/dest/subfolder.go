@@ -169,7 +169,7 @@ func (f *Folder) foreseeRoot(e *tree.Entry) {
 	if f.root.before == nil {
 		return
 	}
-	then := folderOutcome(f.apply(f.root.entry), f.root.before)
+	then := folderOutcome(f.apply(f.root.vol, f.root.entry), f.root.before)
 	f.times.settle(&then, f.root.before)
 	f.adjustedIf(!then.SameMetadata(f.root.before), e)
 }
@@ -193,5 +193,5 @@ func (f *Folder) endVolume(n *node) error {
 	if n.vol.base != n.dir {
 		return nil
 	}
-	return n.vol.removeState()
+	return f.dropState(n.vol)
 }

@@ -33,18 +33,42 @@ func (f *Folder) MakeLink(e *tree.Entry, replace bool) (same bool, err error) {
 
 // makeLink makes the link under its own name, with an mtime only.
 func (f *Folder) makeLink(n *node, e *tree.Entry, replace bool) (same bool, err error) {
-	err = n.named(e.Name, n.dir.Symlink(e.Target, e.Name))
+	err = n.dir.Symlink(e.Target, e.Name)
+	if !errors.Is(err, syscall.EINVAL) { // by which some say that they have no links
+		err = n.named(e.Name, err)
+	}
 	if errors.Is(err, fs.ErrExist) {
 		return f.stageLink(n, e, replace)
 	}
-	if err == nil {
-		err = n.dir.SetLinkTime(e.Name, e.MTime)
+	if err != nil {
+		return false, err
 	}
-	if errors.Is(err, errors.ErrUnsupported) {
+	// The link is there, and has all that makes it one: what its time meets with is
+	// no matter of the link. File servers follow it, or do not find it (ENOENT, ESTALE).
+	err = n.dir.SetLinkTime(e.Name, e.MTime, false)
+	for _, last := range []bool{false, true} {
+		if err == nil && !n.vol.doubtful {
+			return false, nil
+		}
+		now, gone := n.dir.Lstat(e.Name)
+		switch {
+		case gone != nil:
+			return false, gone
+		case now.Kind != tree.Symlink:
+			return false, tree.ErrReplaced
+		case err == nil && tree.KeptTime(now.MTime, e.MTime):
+			return false, nil
+		case err == nil:
+			err = tree.ErrIgnored
+		}
+		if !last {
+			err = n.dir.SetLinkTime(e.Name, e.MTime, true)
+		}
+	}
+	if err != nil {
 		f.lose(e.ID, []tree.Loss{{What: tree.AttrTime, Err: err}})
-		err = nil
 	}
-	return false, err
+	return false, nil
 }
 
 // stageLink looks at what is there, and makes the link in the state folder.
@@ -70,7 +94,7 @@ func (f *Folder) stageLink(n *node, e *tree.Entry, replace bool) (same bool, err
 		if err := dir.Symlink(e.Target, temp); err != nil {
 			return nil, err
 		}
-		made, lost, err = f.applyStaged(dir, temp, e)
+		made, lost, err = f.applyStaged(n, dir, temp, e)
 		return lost, err
 	})
 	if err == nil {

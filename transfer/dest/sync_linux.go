@@ -7,24 +7,32 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// reportsErrors says whether syncfs on handle fails if anything could not be
-// written since handle was opened: from Linux 5.8 on, on file systems known to
-// take part. longest is how many bytes a name has there at most, 0 if that is not
-// known.
-func reportsErrors(handle *os.File) (trusted bool, longest int64) {
+// nature tells of the file system of handle what its type and statfs say. Trusted:
+// syncfs on handle fails if anything could not be written since handle was opened,
+// from Linux 5.8 on. Doubtful: it is not known to keep all metadata that it takes.
+// Longest is how many bytes a name has there at most, 0 if that is not known.
+func nature(handle *os.File) (trusted, doubtful bool, longest int64) {
 	defer runtime.KeepAlive(handle)
 	var st unix.Statfs_t
 	if err := unix.Fstatfs(int(handle.Fd()), &st); err != nil {
-		return false, 0
+		return false, true, 0
 	}
 	longest = int64(st.Namelen)
 	switch uint32(st.Type) { // int32 on some processors
 	case unix.EXT4_SUPER_MAGIC, unix.XFS_SUPER_MAGIC, unix.BTRFS_SUPER_MAGIC,
 		unix.F2FS_SUPER_MAGIC, unix.TMPFS_MAGIC:
-		return kernelSince(5, 8), longest
+		return kernelSince(5, 8), false, longest
+	case unix.OVERLAYFS_SUPER_MAGIC, unix.RAMFS_MAGIC, zfsMagic, bcachefsMagic:
+		return false, false, longest
 	}
-	return false, longest
+	return false, true, longest
 }
+
+// Types that package unix has no names for.
+const (
+	zfsMagic      = 0x2fc12fc1
+	bcachefsMagic = 0xca451a4e
+)
 
 func kernelSince(major, minor int) bool {
 	var u unix.Utsname

@@ -1,7 +1,6 @@
 package dest
 
 import (
-	"slices"
 	"sync"
 	"time"
 
@@ -94,11 +93,6 @@ func (t *times) seen(item tree.Info) int {
 		t.coarse[item.Dev] = at
 	}
 	return at
-}
-
-// rounded reports whether to is from on some grid.
-func rounded(from, to tree.Time) bool {
-	return slices.ContainsFunc(grids[:], func(grid int64) bool { return roundDown(from, grid) == to })
 }
 
 func roundDown(t tree.Time, grid int64) tree.Time {

@@ -30,6 +30,8 @@ type volume struct {
 	// failed since then.
 	handle    *os.File
 	trusted   bool        // syncfs reports write errors here
+	doubtful  bool        // it may take metadata that it does not keep
+	short     *shortfall  // the Folder's
 	noUnnamed atomic.Bool // the file system has no unnamed files
 	noLocks   atomic.Bool // the file system has no locks
 	longest   int64       // bytes of a name, 0 unknown
@@ -65,8 +67,8 @@ func (f *Folder) volumeAt(dir *tree.Dir) (*volume, error) {
 	if v := f.volumes[id]; v != nil {
 		return v, handle.Close()
 	}
-	v := &volume{id: id, base: dir, handle: handle}
-	v.trusted, v.longest = reportsErrors(handle)
+	v := &volume{id: id, base: dir, handle: handle, short: f.short}
+	v.trusted, v.doubtful, v.longest = nature(handle)
 	v.noUnnamed.Store(!f.unnamed)
 	f.volumes[id] = v
 	return v, nil
@@ -105,7 +107,7 @@ func (v *volume) owe(dir *tree.Dir) error {
 		v.owed = append(v.owed, dir)
 	}
 	v.mu.Unlock()
-	return syncDirs(now)
+	return v.syncDirs(now)
 }
 
 // pay syncs what is owed.
@@ -115,14 +117,14 @@ func (v *volume) pay() error {
 	v.owed, v.overflow = nil, false
 	v.mu.Unlock()
 	if overflow {
-		return v.syncAll()
+		return v.cover(v.syncAll())
 	}
-	return syncDirs(owed)
+	return v.syncDirs(owed)
 }
 
-func syncDirs(owed []*tree.Dir) error {
+func (v *volume) syncDirs(owed []*tree.Dir) error {
 	errs := make([]error, len(owed))
-	fanOut(len(owed), maxSyncs, func(_, i int) { errs[i] = owed[i].Sync() })
+	fanOut(len(owed), maxSyncs, func(_, i int) { errs[i] = v.syncDir(owed[i]) })
 	return errors.Join(errs...)
 }
 

@@ -26,6 +26,9 @@ type Apply struct {
 	Fresh bool
 	// NoACL: it has inherited none (Dir.GivesACL), and none is looked for.
 	NoACL bool
+	// Doubt: the file system may take what it does not keep, without an error. Then
+	// the item is looked at once more, and what is not there is lost.
+	Doubt bool
 }
 
 // held is an item by its handle, as far as the system has one for its kind.
@@ -36,8 +39,9 @@ type held interface {
 	chown(uid, gid int) error
 	// chmod takes mode & 07777. It fails for symbolic links.
 	chmod(mode uint32) error
-	// setTime sets the mtime, and leaves the atime alone.
-	setTime(mtime Time) error
+	// setTime sets the mtime, and leaves the atime alone. Both sets that too, to what
+	// it is: file systems of libfuse 2 ignore a call that leaves one of them out.
+	setTime(mtime Time, both bool) error
 	// The attributes: errors.ErrUnsupported where the file system has none.
 	listXattrs() ([]string, error)
 	getXattr(name string) ([]byte, error)
@@ -46,8 +50,8 @@ type held interface {
 }
 
 // ApplyFile gives an open file its metadata by its handle, whatever the umask.
-// What this user or the file system cannot apply, beyond mode & 0777 and mtime,
-// is returned: one Loss of a kind at most, and no error.
+// What this user or the file system cannot apply is returned: one Loss of a kind at
+// most, and no error.
 func ApplyFile(f *os.File, a *Apply) ([]Loss, error) {
 	defer runtime.KeepAlive(f)
 	lost, err := a.to(heldFile(int(f.Fd())), File)
@@ -68,30 +72,55 @@ func (d *Dir) Apply(a *Apply) (lost []Loss, err error) {
 }
 
 // ApplyTo is ApplyFile for name in d, a link or special file, of which seen is
-// what it was: another one is left alone, with ErrReplaced. Here mtime is lost
-// and no error.
+// what it was: another one is left alone, with ErrReplaced. A link that is there has
+// all that can be asked of it: whatever fails is lost, and no error.
 func (d *Dir) ApplyTo(name string, seen Info, a *Apply) (lost []Loss, err error) {
 	h, err := d.acquire()
 	if err != nil {
 		return nil, d.fail("setting metadata of", name, err)
 	}
 	defer d.release()
-	item, done, err := hold(int(h), name)
-	if err == nil {
-		defer done()
-		var now Info
-		now, err = item.stat()
-		if err == nil && (now.Kind != seen.Kind || now.Special != seen.Special || !now.SameFile(seen)) {
-			err = ErrReplaced
-		}
-		if err == nil {
-			lost, err = a.to(item, seen.Kind)
+	lost, err = a.held(int(h), name, seen)
+	if err != nil && seen.Kind == Symlink && !errors.Is(err, ErrReplaced) {
+		if now, gone := fstatat(int(h), name); gone == nil && now.Kind == Symlink && now.SameFile(seen) {
+			return a.all(err), nil
 		}
 	}
 	if err != nil {
 		return lost, d.fail("setting metadata of", name, err)
 	}
 	return lost, nil
+}
+
+// held applies a to name in the folder dir, if it is still what seen is of.
+func (a *Apply) held(dir int, name string, seen Info) ([]Loss, error) {
+	item, done, err := hold(dir, name)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	now, err := item.stat()
+	if err == nil && (now.Kind != seen.Kind || now.Special != seen.Special || !now.SameFile(seen)) {
+		err = ErrReplaced
+	}
+	if err != nil {
+		return nil, err
+	}
+	return a.to(item, seen.Kind)
+}
+
+// all is the loss of all that a asks for of a link.
+func (a *Apply) all(err error) (lost losses) {
+	if a.Granted.Owner && a.Extra != nil && a.Extra.Owner != nil {
+		lost.add(AttrOwner, err)
+	}
+	if a.Granted.Xattrs && a.Extra != nil {
+		for _, x := range a.Extra.Xattrs {
+			lost.add(attrOf(x.Name), err)
+		}
+	}
+	lost.add(AttrTime, err)
+	return lost
 }
 
 // to applies in the order that each step needs: the owner first, since chown
@@ -123,8 +152,9 @@ func (a *Apply) to(item held, kind Kind) (lost losses, err error) {
 	if err != nil {
 		return lost, err
 	}
+	want := a.permissions(now.Mode)
 	if kind != Symlink {
-		if err := a.mode(item, now, a.permissions(now.Mode), special, &lost); err != nil {
+		if err := a.mode(item, now, want, special, &lost); err != nil {
 			return lost, err
 		}
 	}
@@ -134,15 +164,49 @@ func (a *Apply) to(item held, kind Kind) (lost losses, err error) {
 	if err := a.checkSpecial(item, special, &lost); err != nil {
 		return lost, err
 	}
-	if now.MTime == a.MTime {
-		return lost, nil // an item that has it all keeps its ctime too
+	if now.MTime != a.MTime { // an item that has it all keeps its ctime too
+		err := item.setTime(a.MTime, false)
+		if err != nil && losable(err) {
+			err = item.setTime(a.MTime, true)
+		}
+		if err != nil {
+			if !losable(err) {
+				return lost, err
+			}
+			lost.add(AttrTime, err)
+		}
 	}
-	err = item.setTime(a.MTime)
-	if err != nil && kind != File && kind != Folder && losable(err) {
-		lost.add(AttrTime, err)
-		err = nil
+	if a.Doubt {
+		err = a.look(item, kind, want, extra, &lost)
 	}
 	return lost, err
+}
+
+// look finds what the file system took and did not keep. Want are the permission bits
+// that the item was given.
+func (a *Apply) look(item held, kind Kind, want uint32, extra *Extra, lost *losses) error {
+	now, err := item.stat()
+	if err != nil {
+		return err
+	}
+	if kind != Symlink && (now.Mode^want)&0o777 != 0 && !lost.has(AttrACL) {
+		lost.add(AttrMode, ErrIgnored)
+	}
+	if a.Granted.Owner && extra.Owner != nil {
+		if uid, gid := a.Accounts.Resolve(extra.Owner, a.Granted.Numeric); now.UID != uid || now.GID != gid {
+			lost.add(AttrOwner, ErrIgnored)
+		}
+	}
+	if lost.has(AttrTime) || KeptTime(now.MTime, a.MTime) {
+		return nil
+	}
+	if err = item.setTime(a.MTime, true); err == nil {
+		now, err = item.stat()
+	}
+	if err != nil || !KeptTime(now.MTime, a.MTime) {
+		lost.add(AttrTime, ErrIgnored)
+	}
+	return nil
 }
 
 // owner sets user and group, unless they are right: chown changes more.
@@ -226,13 +290,23 @@ func (a *Apply) mode(item held, now Info, permissions, special uint32, lost *los
 		return nil
 	}
 	err := item.chmod(want)
-	if err == unix.EPERM && special != 0 {
+	if err != nil && special != 0 && losable(err) {
 		// Some file systems and sandboxes refuse these bits.
-		if err = item.chmod(want &^ special); err == nil {
-			lost.add(AttrSpecial, unix.EPERM)
+		if again := item.chmod(want &^ special); again == nil {
+			lost.add(AttrSpecial, err)
+			return nil
 		}
 	}
-	return err
+	if err == nil || !losable(err) {
+		return err
+	}
+	if (want^now.Mode)&0o777 != 0 {
+		lost.add(AttrMode, err)
+	}
+	if a.Granted.Owner && (want^now.Mode)&0o7000 != 0 {
+		lost.add(AttrSpecial, err)
+	}
+	return nil
 }
 
 // checkSpecial looks whether the bits are there: the system drops a set-group-id

@@ -18,6 +18,7 @@ type Apply struct {
 	Accounts *Accounts
 	Fresh    bool
 	NoACL    bool
+	Doubt    bool
 }
 
 // lost returns what of a cannot be applied here.
@@ -43,22 +44,30 @@ func (d *Dir) GivesACL() bool { return false }
 // have is returned: one Loss of a kind at most, and no error.
 func ApplyFile(f *os.File, a *Apply) ([]Loss, error) {
 	// The time first: a read-only file may not take one.
+	lost := a.lost()
 	ft := syscall.NsecToFiletime(a.MTime.Std().UnixNano())
 	if err := syscall.SetFileTime(syscall.Handle(f.Fd()), nil, nil, &ft); err != nil {
-		return nil, &os.PathError{Op: "utimes", Path: f.Name(), Err: err}
+		lost.add(AttrTime, err)
 	}
-	return a.lost(), f.Chmod(fs.FileMode(a.Mode & 0o777))
+	if err := f.Chmod(fs.FileMode(a.Mode & 0o777)); err != nil {
+		lost.add(AttrMode, err)
+	}
+	return lost, nil
 }
 
 // Apply is ApplyFile for the folder itself.
 func (d *Dir) Apply(a *Apply) ([]Loss, error) {
-	return a.lost(), d.at("utimes", "", func(r *os.Root) error { return r.Chtimes(".", time.Time{}, a.MTime.Std()) })
+	lost := a.lost()
+	if err := d.at("utimes", "", func(r *os.Root) error { return r.Chtimes(".", time.Time{}, a.MTime.Std()) }); err != nil {
+		lost.add(AttrTime, err)
+	}
+	return lost, nil
 }
 
 // ApplyTo is ApplyFile for the link name in d. Its mtime is lost and no error.
 func (d *Dir) ApplyTo(name string, _ Info, a *Apply) ([]Loss, error) {
 	lost := a.lost()
-	if err := d.SetLinkTime(name, a.MTime); err != nil {
+	if err := d.SetLinkTime(name, a.MTime, false); err != nil {
 		lost.add(AttrTime, err)
 	}
 	return lost, nil

@@ -204,7 +204,7 @@ func (d *Dir) Rename(name string, to *Dir, newName string, replace bool) error {
 func (d *Dir) Exchange(name string, to *Dir, newName string) error {
 	return d.at2("exchange", name, to, newName, func(fd, tofd int) error {
 		err := exchange(fd, name, tofd, newName)
-		if err == unix.EINVAL || err == unix.ENOSYS || err == unix.ENOTSUP {
+		if Refused(err) {
 			err = errors.ErrUnsupported
 		}
 		return err
@@ -215,15 +215,15 @@ func (d *Dir) Exchange(name string, to *Dir, newName string) error {
 // it or, on file systems that do not know that call, by looking.
 func renameNew(fd int, name string, tofd int, newName string) error {
 	err := renameExclusive(fd, name, tofd, newName)
-	if err == unix.EINVAL || err == unix.ENOSYS || err == unix.ENOTSUP {
+	if Refused(err) {
 		return renameLooking(fd, name, tofd, newName)
 	}
 	return err
 }
 
 // renameLooking links and unlinks, which fails just as well when newName is
-// taken. Folders and file systems without links are left with looking first.
-// RACE: a file or empty folder that appears in between is replaced.
+// taken. Folders and file systems without links, whatever they answer, are left with
+// looking first. RACE: a file or empty folder that appears in between is replaced.
 func renameLooking(fd int, name string, tofd int, newName string) error {
 	info, err := fstatat(fd, name)
 	if err != nil {
@@ -233,9 +233,13 @@ func renameLooking(fd int, name string, tofd int, newName string) error {
 		err = unix.Linkat(fd, name, tofd, newName, 0)
 		if err == nil {
 			// Not to be run again from the start, where newName is taken.
-			return retry(func() error { return unix.Unlinkat(fd, name, 0) })
+			err = retry(func() error { return unix.Unlinkat(fd, name, 0) })
+			if err != nil {
+				_ = unix.Unlinkat(tofd, newName, 0) // what fails has not happened
+			}
+			return err
 		}
-		if err != unix.EPERM && err != unix.ENOSYS && err != unix.ENOTSUP {
+		if err == unix.EEXIST || Failing(err) {
 			return err
 		}
 	}

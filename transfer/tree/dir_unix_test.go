@@ -111,7 +111,7 @@ func TestNoCallFollowsLinks(t *testing.T) {
 	if err != nil || info.Kind != Symlink {
 		t.Errorf("Lstat of a link: %v, %v", info.Kind, err)
 	}
-	check(t, d.SetLinkTime("file", Time{Sec: 5, Nsec: 6}))
+	check(t, d.SetLinkTime("file", Time{Sec: 5, Nsec: 6}, false))
 	if info, err = d.Lstat("file"); err != nil || info.MTime != (Time{5, 6}) {
 		t.Errorf("the link's mtime is %v, %v", info.MTime, err)
 	}

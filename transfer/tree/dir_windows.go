@@ -253,6 +253,6 @@ func (d *Dir) Exchange(name string, _ *Dir, _ string) error {
 func (d *Dir) SetMode(uint32) error { return nil }
 
 // SetLinkTime fails with errors.ErrUnsupported.
-func (d *Dir) SetLinkTime(name string, _ Time) error {
+func (d *Dir) SetLinkTime(name string, _ Time, _ bool) error {
 	return d.fail("utimes", name, errors.ErrUnsupported)
 }

@@ -85,10 +85,10 @@ const (
 	AttrSpecial                      // set-user-id, set-group-id and sticky bits
 	AttrXattrs                       // extended attributes but ACLs
 	AttrACL                          // POSIX ACLs
-	AttrTime                         // mtime, of a symbolic link, special file, or folder that was there
+	AttrTime                         // mtime
 	AttrHardLink                     // a further name, sent as an item of its own
 	AttrSpecialFile                  // a device, FIFO or socket, left out
-	AttrMode                         // mode & 0777, of a folder that was there
+	AttrMode                         // mode & 0777
 )
 
 func (a Attr) String() string {

@@ -155,9 +155,10 @@ func (d *Dir) SetMode(mode uint32) error {
 	})
 }
 
-// SetLinkTime sets the mtime of name, a symbolic link, without following it.
-func (d *Dir) SetLinkTime(name string, mtime Time) error {
-	return d.at("utimes", name, func(fd int) error { return setTimeAt(fd, name, mtime) })
+// SetLinkTime sets the mtime of name, a symbolic link, without following it. Both
+// sets the atime too, to what it is, see held.setTime.
+func (d *Dir) SetLinkTime(name string, mtime Time, both bool) error {
+	return d.at("utimes", name, func(fd int) error { return setTimeAt(fd, name, mtime, both) })
 }
 
 // Fstat returns what the open file f is now.

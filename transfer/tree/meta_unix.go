@@ -11,11 +11,19 @@ func (t Time) spec() (unix.Timespec, error) {
 }
 
 // setTimeAt sets the mtime of name, which is not followed if it is a link, and
-// leaves its atime alone.
-func setTimeAt(fd int, name string, mtime Time) error {
+// leaves its atime alone; with both, it sets that to what it is.
+func setTimeAt(fd int, name string, mtime Time, both bool) error {
 	m, err := mtime.spec()
 	if err != nil {
 		return err
 	}
-	return unix.UtimesNanoAt(fd, name, []unix.Timespec{omitTime(), m}, unix.AT_SYMLINK_NOFOLLOW)
+	a := omitTime()
+	if both {
+		var st unix.Stat_t
+		if err := unix.Fstatat(fd, name, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+			return err
+		}
+		a = atimeOf(&st)
+	}
+	return unix.UtimesNanoAt(fd, name, []unix.Timespec{a, m}, unix.AT_SYMLINK_NOFOLLOW)
 }

@@ -46,6 +46,8 @@ func syncFolder(fd int) error {
 // omitTime is UTIME_OMIT of sys/stat.h: the time stays as it is.
 func omitTime() unix.Timespec { return unix.Timespec{Nsec: -2} }
 
+func atimeOf(st *unix.Stat_t) unix.Timespec { return st.Atim }
+
 // attrList is struct attrlist of getattrlist(2).
 type attrList struct {
 	bitmapCount uint16
@@ -61,7 +63,7 @@ const (
 
 // setTime sets the mtime of the open file or folder fd. futimens(3) cannot be
 // called from here, and futimes would cut nanoseconds to microseconds.
-func setTime(fd int, mtime Time) error {
+func setTime(fd int, mtime Time, _ bool) error {
 	m, err := mtime.spec()
 	if err != nil {
 		return err

@@ -18,8 +18,8 @@ const openSearch = unix.O_PATH
 // the file system has none (O_TMPFILE, open(2)).
 func (d *Dir) CreateUnnamed(mode uint32) (*os.File, error) {
 	f, err := d.create("create", "", ".", unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, mode)
-	// EISDIR comes from kernels that do not know the flag.
-	if errors.Is(err, unix.EISDIR) {
+	// EISDIR and ENOENT come from kernels that do not know the flag.
+	if Refused(err) || errors.Is(err, unix.EISDIR) || errors.Is(err, unix.ENOENT) {
 		err = d.fail("create", "", errors.ErrUnsupported)
 	}
 	return f, err
@@ -34,7 +34,7 @@ func (d *Dir) LinkUnnamed(f *os.File, name string) error {
 		if !d.pool.viaProc.Load() {
 			// Saves the look-up through /proc, a third of the call.
 			err := unix.Linkat(from, "", fd, name, unix.AT_EMPTY_PATH)
-			if err != unix.ENOENT { // which says: not allowed
+			if err != unix.ENOENT && !Refused(err) { // ENOENT says: not allowed
 				return err
 			}
 		}
@@ -71,14 +71,23 @@ func syncFolder(fd int) error { return unix.Fsync(fd) }
 
 func omitTime() unix.Timespec { return unix.Timespec{Nsec: unix.UTIME_OMIT} }
 
+func atimeOf(st *unix.Stat_t) unix.Timespec { return st.Atim }
+
 // setTime sets the mtime of the open file or folder fd and leaves its atime
-// alone: utimensat with no path, as futimens(3) does.
-func setTime(fd int, mtime Time) error {
+// alone: utimensat with no path, as futimens(3) does. See held.setTime for both.
+func setTime(fd int, mtime Time, both bool) error {
 	m, err := mtime.spec()
 	if err != nil {
 		return err
 	}
 	ts := [2]unix.Timespec{omitTime(), m}
+	if both {
+		var st unix.Stat_t
+		if err := unix.Fstat(fd, &st); err != nil {
+			return err
+		}
+		ts[0] = atimeOf(&st)
+	}
 	_, _, errno := unix.Syscall6(unix.SYS_UTIMENSAT, uintptr(fd), 0, uintptr(unsafe.Pointer(&ts[0])), 0, 0, 0)
 	if errno != 0 {
 		return errno

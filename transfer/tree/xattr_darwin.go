@@ -45,8 +45,8 @@ func (h heldFile) chmod(mode uint32) error {
 	return retry(func() error { return unix.Fchmod(int(h), mode) })
 }
 
-func (h heldFile) setTime(mtime Time) error {
-	return retry(func() error { return setTime(int(h), mtime) })
+func (h heldFile) setTime(mtime Time, both bool) error {
+	return retry(func() error { return setTime(int(h), mtime, both) })
 }
 
 func (h heldFile) listXattrs() ([]string, error) {
@@ -98,8 +98,8 @@ func (h heldName) chmod(mode uint32) error {
 	return retry(func() error { return unix.Fchmodat(h.dir, h.name, mode, unix.AT_SYMLINK_NOFOLLOW) })
 }
 
-func (h heldName) setTime(mtime Time) error {
-	return retry(func() error { return setTimeAt(h.dir, h.name, mtime) })
+func (h heldName) setTime(mtime Time, both bool) error {
+	return retry(func() error { return setTimeAt(h.dir, h.name, mtime, both) })
 }
 
 func (h heldName) listXattrs() ([]string, error) { return nil, errors.ErrUnsupported }

@@ -22,7 +22,7 @@ func dropACL(item held) error {
 	if _, err := item.getXattr(aclAccess); err != nil {
 		return nil
 	}
-	if err := item.removeXattr(aclAccess); err != nil && !absentXattr(err) {
+	if err := item.removeXattr(aclAccess); err != nil && !absentXattr(err) && !losable(err) {
 		return err
 	}
 	return nil
@@ -67,8 +67,8 @@ func (h heldFile) chmod(mode uint32) error {
 	return retry(func() error { return unix.Fchmod(int(h), mode) })
 }
 
-func (h heldFile) setTime(mtime Time) error {
-	return retry(func() error { return setTime(int(h), mtime) })
+func (h heldFile) setTime(mtime Time, both bool) error {
+	return retry(func() error { return setTime(int(h), mtime, both) })
 }
 
 func (h heldFile) listXattrs() ([]string, error) {
@@ -99,14 +99,20 @@ func (h heldPath) chmod(mode uint32) error {
 	return retry(func() error { return unix.Fchmodat(unix.AT_FDCWD, procPath(h.fd), mode, 0) })
 }
 
-func (h heldPath) setTime(mtime Time) error {
+func (h heldPath) setTime(mtime Time, both bool) error {
 	m, err := mtime.spec()
 	if err != nil {
 		return err
 	}
-	return retry(func() error {
-		return unix.UtimesNanoAt(unix.AT_FDCWD, procPath(h.fd), []unix.Timespec{omitTime(), m}, 0)
-	})
+	ts := []unix.Timespec{omitTime(), m}
+	if both {
+		var st unix.Stat_t
+		if err := unix.Fstat(h.fd, &st); err != nil {
+			return err
+		}
+		ts[0] = atimeOf(&st)
+	}
+	return retry(func() error { return unix.UtimesNanoAt(unix.AT_FDCWD, procPath(h.fd), ts, 0) })
 }
 
 func (h heldPath) listXattrs() ([]string, error) {

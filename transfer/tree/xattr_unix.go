@@ -23,7 +23,7 @@ func (a *Apply) xattrs(item held, extra *Extra, lost *losses) (acls []Xattr, err
 	}
 	root := a.rules()
 	have, err := item.listXattrs()
-	if errors.Is(err, errors.ErrUnsupported) {
+	if Refused(err) {
 		have, err = nil, nil // then setting one says so
 	}
 	if err != nil {

@@ -1,0 +1,239 @@
+package dest
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"ferry/transfer/tree"
+)
+
+func init() {
+	children["told"] = func(dir string) error { return childTold(dir, tree.Metadata{}) }
+	children["toldall"] = func(dir string) error {
+		return childTold(dir, tree.Metadata{Owner: true, Numeric: true, Xattrs: true, HardLinks: true, Devices: true})
+	}
+	children["link"] = childLink
+}
+
+// teller delivers into a folder and notes what is told of it.
+type teller struct {
+	*Folder
+	mu   sync.Mutex
+	told map[string]bool
+}
+
+func newTeller(dir string, m tree.Metadata) (*teller, error) {
+	f, err := Open(dir, Options{})
+	t := &teller{Folder: f, told: make(map[string]bool)}
+	if err == nil {
+		f.Grant(m, func(_ uint64, lost []tree.Loss) {
+			t.mu.Lock()
+			defer t.mu.Unlock()
+			for _, l := range lost {
+				t.told[l.What.String()] = true
+			}
+		})
+	}
+	return t, err
+}
+
+// finish ends the delivery and prints what was told.
+func (t *teller) finish() error {
+	err := t.Finish()
+	if t.Unsynced() != nil {
+		t.told["unsynced"] = true
+	}
+	all := make([]string, 0, len(t.told))
+	for what := range t.told {
+		all = append(all, what)
+	}
+	slices.Sort(all)
+	fmt.Println(strings.Join(all, ", "))
+	return errors.Join(err, t.Close())
+}
+
+// childTold delivers one item of each kind.
+func childTold(dir string, m tree.Metadata) error {
+	t, err := newTeller(dir, m)
+	if err != nil {
+		return err
+	}
+	extra := &tree.Extra{Owner: &tree.Owner{UID: 7, GID: 8}, Xattrs: []tree.Xattr{{Name: "user.x", Value: []byte("y")}}}
+	if _, err = t.MakeFolder(folderEntry(1, 0, "sub")); err != nil {
+		return err
+	}
+	for _, size := range []int{3, 2*chunk + 5} {
+		e := fileEntry(fmt.Sprint("file", size), size)
+		e.ID, e.Parent, e.Mode, e.Extra = uint64(size), 1, 0o4751, extra
+		e.Linked = true
+		p, err := t.Begin(e)
+		if err != nil {
+			return err
+		}
+		b := content(size, 1)
+		if size < chunk {
+			err = p.Write(b)
+		} else {
+			p.KeepHoles()
+			for i := range uint64(3) {
+				if i == 1 {
+					err = errors.Join(err, p.WriteHole(i, chunk, cvOf(make([]byte, chunk), i)))
+					continue
+				}
+				c := chunkOf(b, i)
+				if i == 0 {
+					c = append(c[:chunk/2:chunk/2], make([]byte, chunk/2)...)
+				}
+				err = errors.Join(err, p.WriteChunk(i, c, cvOf(c, i)))
+			}
+		}
+		pub := &Publication{P: p, E: e}
+		err = errors.Join(err, p.Seal(e, e.Size))
+		if err == nil {
+			err = t.Publish([]*Publication{pub})
+		}
+		if err = errors.Join(err, pub.Err); err != nil {
+			return err
+		}
+		// Once more over it, from the state folder.
+		if p, err = t.Begin(e); err == nil {
+			err = errors.Join(p.Discard(false))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	extra = &tree.Extra{Owner: extra.Owner} // of files and folders alone the system takes attributes of users
+	link := &tree.Entry{ID: 2, Parent: 1, Name: "link", Kind: tree.Symlink, Target: "nowhere", MTime: testTime, Extra: extra}
+	if _, err := t.MakeLink(link, false); err != nil {
+		return err
+	}
+	if m.Devices {
+		fifo := &tree.Entry{ID: 5, Parent: 1, Name: "fifo", Kind: tree.FIFO, Mode: 0o640, MTime: testTime, Extra: extra}
+		if _, err := t.MakeNode(fifo, false); err != nil {
+			return err
+		}
+	}
+	if err := t.FinishFolder(folderEntry(1, 0, "sub")); err != nil {
+		return err
+	}
+	return t.finish()
+}
+
+// childLink delivers one symbolic link.
+func childLink(dir string) error {
+	t, err := newTeller(dir, tree.Metadata{})
+	if err != nil {
+		return err
+	}
+	e := &tree.Entry{ID: 1, Name: "link", Kind: tree.Symlink, Target: "nowhere", MTime: testTime}
+	if _, err := t.MakeLink(e, false); err != nil {
+		return err
+	}
+	return t.finish()
+}
+
+// refusals are what real file systems answer to what they do not have.
+var refusals = []string{"EOPNOTSUPP", "EPERM", "ENOSYS", "EINVAL", "ENOTTY"}
+
+// What a file system refuses of an item costs only that, and is told; what can be done
+// in another way costs nothing.
+func TestRefusedCalls(t *testing.T) {
+	for _, c := range []struct {
+		calls string
+		plain string // told of a delivery without more metadata
+		all   string // told with all of it, tried if there is something
+		more  []string
+	}{
+		{"fchmod", "mode", "mode, set-id or sticky bit", []string{"EACCES", "ENOENT"}},
+		{"utimensat", "mtime", "mtime", []string{"EACCES", "ENOENT", "EOVERFLOW"}},
+		{"fchmod,utimensat,fchmodat", "mode, mtime", "mode, mtime, set-id or sticky bit", nil},
+		{"fsync,syncfs", "unsynced", "unsynced", []string{"EBADF", "EACCES", "EISDIR"}},
+		{"fsync", "", "", []string{"EBADF", "EACCES"}}, // syncfs covers it here
+		{"syncfs", "", "", nil},
+		{"fallocate", "", "", []string{"ENODEV", "ETXTBSY"}},
+		{"copy_file_range", "", "", []string{"EXDEV", "EBADF", "EACCES"}},
+		{"flock", "", "", []string{"ENOLCK", "EACCES"}},
+		{"renameat2", "", "", nil},
+		{"fstatfs", "", "", nil},
+		{"sync_file_range", "", "", []string{"ESPIPE"}},
+		{"linkat", "", "", []string{"EXDEV", "EMLINK", "EACCES"}},
+		{"fgetxattr,getxattr,flistxattr,listxattr,fsetxattr,setxattr", "", "extended attribute", []string{"EACCES", "ENOENT"}},
+		{"fchown,fchownat,chown,lchown", "", "owner, set-id or sticky bit", []string{"EACCES", "ENOENT"}},
+	} {
+		for _, number := range append(slices.Clone(refusals), c.more...) {
+			for do, want := range map[string]string{"told": c.plain, "toldall": c.all} {
+				if do == "toldall" && (want == "" || os.Getuid() != 0) {
+					continue
+				}
+				t.Run(strings.Join([]string{do, c.calls, number}, " "), func(t *testing.T) {
+					dir := t.TempDir()
+					if got := traced(t, do, dir, c.calls+":error="+number); got != want {
+						t.Errorf("told %q, want %q", got, want)
+					}
+					b := content(2*chunk+5, 1)
+					clear(b[chunk/2 : 2*chunk])
+					holds(t, filepath.Join(dir, "sub", "file3"), content(3, 1))
+					holds(t, filepath.Join(dir, "sub", fmt.Sprint("file", len(b))), b)
+					if to, err := os.Readlink(filepath.Join(dir, "sub", "link")); err != nil || to != "nowhere" {
+						t.Errorf("the link: %q, %v", to, err)
+					}
+					wantNames(t, dir, "sub")
+				})
+			}
+		}
+	}
+}
+
+// Whatever the time of a link meets with, the link is there.
+func TestRefusedLinkTime(t *testing.T) {
+	for _, number := range append([]string{"ENOENT", "ESTALE", "EIO", "EACCES"}, refusals...) {
+		dir := t.TempDir()
+		if got := traced(t, "link", dir, "utimensat:error="+number); got != "mtime" {
+			t.Errorf("%s: %q", number, got)
+		}
+		wantNames(t, dir, "link")
+	}
+}
+
+// A link that cannot be made is not delivered, whatever the number.
+func TestRefusedLink(t *testing.T) {
+	for number, want := range map[string]Kind{
+		"EOPNOTSUPP": Unsupported, "ENOSYS": Unsupported, "EINVAL": Unsupported, "ENOTTY": Unsupported,
+		"EPERM": Permission, "EACCES": Permission, "EMLINK": Unsupported,
+	} {
+		dir := t.TempDir()
+		if got := traced(t, "link", dir, "symlinkat:error="+number); got != want.String() {
+			t.Errorf("%s: %q, want %v", number, got, want)
+		}
+		wantNames(t, dir)
+	}
+}
+
+// What is wrong with one item costs no other one.
+func TestWhatAnErrorCosts(t *testing.T) {
+	for err, stop := range map[error]bool{
+		unix.EIO: true, unix.ENOSPC: true, unix.EDQUOT: true, unix.EROFS: true, unix.ENOMEM: true, unix.ENODEV: true, unix.ENOTCONN: true,
+		unix.EFBIG: false, unix.ENAMETOOLONG: false, unix.EILSEQ: false, unix.EINVAL: false, unix.EOVERFLOW: false, unix.ELOOP: false,
+		unix.EMLINK: false, unix.ETXTBSY: false, unix.EBUSY: false, unix.EXDEV: false, unix.EPERM: false, unix.EACCES: false,
+		unix.EOPNOTSUPP: false, unix.ENOSYS: false, unix.ENOTTY: false, unix.ENOTEMPTY: false, unix.EISDIR: false, unix.ENOTDIR: false,
+	} {
+		if got := stops(fail("writing", "x", err)); got != stop {
+			t.Errorf("%v ends the delivery: %v", err, got)
+		}
+	}
+	if k := classify(&os.PathError{Op: "mkdir", Path: "x", Err: unix.EINVAL}); k != Name {
+		t.Errorf("an invalid name is %v", k)
+	}
+	if k := classify(&os.PathError{Op: "symlink", Path: "x", Err: unix.EINVAL}); k != Unsupported {
+		t.Errorf("an invalid link is %v", k)
+	}
+}
