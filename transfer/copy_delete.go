@@ -30,6 +30,10 @@ type deletion struct {
 // ErrTooManyDeletions is returned by Copy, wrapped, when Delete.Max is not enough.
 var ErrTooManyDeletions = dest.ErrTooMany
 
+// ErrEmptySource is returned by Copy, wrapped, when something would have to be deleted
+// for a source folder with nothing in it to copy, and Delete.All is not set.
+var ErrEmptySource = dest.ErrEmptySource
+
 // newDeletion looks at the sources. One that cannot be opened most likely fails
 // in the delivery too.
 func newDeletion(s SendOptions, d Delete) (*deletion, error) {
@@ -38,7 +42,7 @@ func newDeletion(s SendOptions, d Delete) (*deletion, error) {
 	}
 	del := &deletion{Delete: d, dirs: tree.NewDirs(openFolders), send: s}
 	for _, src := range s.Sources {
-		p := dest.PruneSource{Name: src.Name}
+		p := dest.PruneSource{Path: src.Path, Name: src.Name}
 		if src.Contents {
 			p.Name = ""
 		}
@@ -71,7 +75,7 @@ func wholeFolder(src tree.Source, follow bool) (bool, error) {
 
 // prune is what the destination is asked for.
 func (d *deletion) prune() *dest.Prune {
-	return &dest.Prune{Sources: d.sources, Select: d.send.Select, Follow: d.send.Follow, Max: d.Max, Keep: d.Keep}
+	return &dest.Prune{Sources: d.sources, Select: d.send.Select, Follow: d.send.Follow, Max: d.Max, All: d.All, Keep: d.Keep}
 }
 
 // makeWay lets what is delivered take the place of items of another kind: what is
@@ -126,6 +130,9 @@ func (d *deletion) run(ctx context.Context, dst Destination, result *Result) err
 		// A rehearsal names what it comes to before it knows how many there are.
 		result.Deleted = before
 		return fmt.Errorf("%w, so none is", err)
+	case errors.Is(err, dest.ErrEmptySource):
+		result.Deleted = before
+		return err
 	case err != nil:
 		return destinationEnds("deleting", placeOfDestination(dst), err)
 	case result.Failed > 0:

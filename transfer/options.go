@@ -92,6 +92,8 @@ type Delete struct {
 	// Max is how many items may be removed, a folder and all in it counted one by
 	// one. If there are more, none is.
 	Max int64
+	// All deletes for a source folder with nothing in it too, see ErrEmptySource.
+	All bool
 	// Keep names paths relative to the destination that stay in any case. May be
 	// nil.
 	Keep func(path string) bool

@@ -97,7 +97,7 @@ func copyLocal(c *cli.Context, env *Env, chosen *selectionArgs) error {
 	defer throttle.follow(c.Context, d.render)()
 	sending.Observer = oneSided{d}
 	result, err := transfer.Copy(c.Context, sending, opt)
-	err = tooMany(err, sending.DryRun)
+	err = refusedDeletion(err, sending.DryRun)
 	if cerr := closeFolder(dst); err == nil {
 		err = cerr
 	}

@@ -17,11 +17,13 @@ const deleteHelp = "With --delete, what DEST has in the folders that were copied
 	"once everything was copied and nothing failed. What --exclude and its like leave out is\n" +
 	"left alone, and no link is followed. If a folder of SRC has changed meanwhile, nothing is\n" +
 	"removed in it, and copy ends with 1. A folder that is something else in SRC, or the\n" +
-	"reverse, makes way for it and is removed with the rest."
+	"reverse, makes way for it and is removed with the rest. A SRC with nothing in it to copy\n" +
+	"deletes nothing without --delete-all."
 
 func deleteFlags() []cli.Flag {
 	return []cli.Flag{
 		boolFlag("delete", "remove from the folders that were copied what SRC has not, after everything else succeeded"),
+		boolFlag("delete-all", "with --delete: delete even where SRC has nothing in it to copy, as where its disk is not mounted"),
 		&cli.Int64Flag{Name: "max-delete", Usage: "with --delete: remove nothing at all if more than `N` items would go", Value: defaultMaxDelete},
 	}
 }
@@ -32,6 +34,8 @@ func deleteOf(c *cli.Context, list *sourceList) (*transfer.Delete, error) {
 	switch {
 	case !c.Bool("delete") && c.IsSet("max-delete"):
 		return nil, usagef("copy", "--max-delete goes with --delete")
+	case !c.Bool("delete") && c.Bool("delete-all"):
+		return nil, usagef("copy", "--delete-all goes with --delete")
 	case !c.Bool("delete"):
 		return nil, nil
 	case limit < 0:
@@ -43,7 +47,7 @@ func deleteOf(c *cli.Context, list *sourceList) (*transfer.Delete, error) {
 	case !list.hasFolder(c.Bool("follow")):
 		return nil, usagef("copy", "--delete needs a folder to copy: with what should DEST be compared?")
 	}
-	return &transfer.Delete{Max: limit}, nil
+	return &transfer.Delete{Max: limit, All: c.Bool("delete-all")}, nil
 }
 
 // hasFolder reports whether one of the sources is a folder.
@@ -66,9 +70,12 @@ func (m *manifest) keeps(path string) bool {
 	return m != nil && (path == m.reserved[0] || path == m.reserved[1])
 }
 
-// tooMany gives the refusal to delete its next step. dry says that it was a dry run,
-// which lists what would go.
-func tooMany(err error, dry bool) error {
+// refusedDeletion gives the refusal to delete its next step. dry says that it was a dry
+// run, which lists what would go.
+func refusedDeletion(err error, dry bool) error {
+	if errors.Is(err, transfer.ErrEmptySource) {
+		return &exitError{exit: exitIncomplete, err: err, hint: "is its disk mounted? if it is to be empty, --delete-all deletes"}
+	}
 	if !errors.Is(err, transfer.ErrTooManyDeletions) {
 		return err
 	}

@@ -14,6 +14,9 @@ import (
 var (
 	// ErrTooMany is returned when more than Prune.Max items would have to go.
 	ErrTooMany = errors.New("too many items would be deleted")
+	// ErrEmptySource is returned when something would have to go for a source folder
+	// with nothing in it to deliver, unless Prune.All allows that.
+	ErrEmptySource = errors.New("nothing is deleted, since there is nothing to copy in")
 	// ErrSourceChanged: by now a source folder may not have what it had.
 	ErrSourceChanged = errors.New("the folder it was copied from has changed since, so nothing is deleted in it")
 	// ErrMounted keeps a removal inside of one mount.
@@ -32,6 +35,7 @@ type Prune struct {
 	Select  tree.Selection // of the delivery, without a List
 	Follow  bool           // as tree.Walk.Follow of the delivery
 	Max     int64          // items; if there are more, none is removed
+	All     bool           // also for a source with nothing in it, see ErrEmptySource
 	// Keep names paths, relative to the destination, that are left alone too. May
 	// be nil.
 	Keep func(path string) bool
@@ -43,6 +47,7 @@ type Prune struct {
 
 // PruneSource is a top-level item of the delivery.
 type PruneSource struct {
+	Path string    // as the user calls it, for errors
 	Name string    // at the destination; empty for the contents of a folder
 	Dir  *tree.Dir // nil for what is no folder
 	// Before is what the source was before the delivery. A folder that has another
@@ -53,7 +58,7 @@ type PruneSource struct {
 // Prune removes what p says, after the delivery and before Close, and with it what
 // MakeWay had moved aside. All of it is
 // counted first. Folders in which something was removed keep their mtime and are
-// synced. Errors: ErrTooMany, ErrGone, or the cause of ctx; what is about one item
+// synced. Errors: ErrTooMany, ErrEmptySource, ErrGone, or the cause of ctx; what is about one item
 // goes to p.Failed.
 func (f *Folder) Prune(ctx context.Context, p *Prune) error {
 	if err := f.present(); err != nil {
@@ -114,6 +119,7 @@ type pruneRun struct {
 
 // twin is a source folder beside a folder of the destination.
 type twin struct {
+	path   string // of a source itself, as the user calls it
 	dir    *tree.Dir
 	filter *tree.Filter // for what is in it
 	dev    uint64       // of the source
@@ -171,7 +177,7 @@ func (r *pruneRun) source(s *PruneSource) (t twin, ok bool) {
 	if err == nil && r.mode != pruneRehearse && now.MTime != s.Before.MTime {
 		err = ErrSourceChanged
 	}
-	t = twin{dir: s.Dir, dev: now.Dev, filter: r.Select.Filter}
+	t = twin{path: s.Path, dir: s.Dir, dev: now.Dev, filter: r.Select.Filter}
 	if err == nil {
 		err = r.enter(&t, "")
 	}
@@ -179,6 +185,39 @@ func (r *pruneRun) source(s *PruneSource) (t twin, ok bool) {
 		r.failed(at, err)
 	}
 	return t, err == nil
+}
+
+// refuseEmpty keeps what is at the destination of a source folder that has nothing to
+// deliver: more often than not its disk is not mounted, or the wrong one is.
+func (r *pruneRun) refuseEmpty(twins []twin) error {
+	if r.All {
+		return nil
+	}
+	for i := range twins {
+		t := &twins[i]
+		if !slices.ContainsFunc(t.names, func(n tree.DirName) bool { return r.delivers(t, n) }) {
+			return fmt.Errorf("%w %s", ErrEmptySource, t.path)
+		}
+	}
+	return nil
+}
+
+// delivers reports whether a name in a source is not left out.
+func (r *pruneRun) delivers(t *twin, n tree.DirName) bool {
+	if tree.IsStateName(n.Name) {
+		return false
+	}
+	kind := n.Kind
+	sized := r.Select.Sizes != (tree.SizeRange{})
+	if kind == 0 || kind == tree.File && sized {
+		info, err := t.dir.Lstat(n.Name)
+		if err != nil || info.Kind == tree.File && r.Select.Sizes.Excludes(info.Size) != "" {
+			return false
+		}
+		kind = info.Kind
+	}
+	excluded, _ := t.filter.Match(n.Name, kind == tree.Folder)
+	return !excluded
 }
 
 // enter takes the rule file of a source folder at rel for what is in it.

@@ -52,6 +52,11 @@ func (r *pruneRun) folder(d *tree.Dir, twins []twin, rel string, reserved map[st
 	if len(extra) == 0 {
 		return nil
 	}
+	if rel == "" {
+		if err := r.refuseEmpty(twins); err != nil {
+			return err
+		}
+	}
 	mount, err := mountOfDir(d)
 	if err != nil {
 		r.failed(r.at(rel), err)
