@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"runtime"
 	"sync"
 )
@@ -13,6 +14,7 @@ var (
 	ErrFolder     = errors.New("is a folder")
 	ErrNotRegular = errors.New("not a regular file")
 	ErrChanged    = errors.New("changed while it was read")
+	ErrOutput     = errors.New("is where this list goes")
 )
 
 // File is one result of Files. Path is the argument, or the argument with the
@@ -31,6 +33,9 @@ type FilesOptions struct {
 	Recurse bool // hash what is in folders; without it a folder is an ErrFolder
 	// NoPipes gives ErrNotRegular for a named pipe, which may never have a writer.
 	NoPipes bool
+	// Output are the files that the results are written to. One that is met in a
+	// folder has no digest that would hold, and is an ErrOutput.
+	Output []fs.FileInfo
 }
 
 const (
@@ -78,7 +83,7 @@ func Files(ctx context.Context, paths []string, o FilesOptions, stdin io.Reader,
 	wg.Go(func() { w.run(paths) })
 	shared := &sharing{wake: make(chan struct{}, workers)}
 	for range workers {
-		h := &worker{ctx: run, tasks: w.tasks, shared: shared, stdin: stdin}
+		h := &worker{ctx: run, tasks: w.tasks, shared: shared, stdin: stdin, output: o.Output}
 		wg.Go(h.run)
 	}
 

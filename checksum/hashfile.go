@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"time"
 )
 
@@ -22,6 +23,7 @@ type worker struct {
 	tasks  <-chan *batch
 	shared *sharing
 	stdin  io.Reader
+	output []fs.FileInfo
 	buf    []byte // its own, pieceSize bytes
 	hash   *Hasher
 }
@@ -78,6 +80,8 @@ func (w *worker) path(it item) (d Digest, size int64, err error) {
 		return d, 0, err
 	case before.IsDir():
 		return d, 0, ErrFolder
+	case it.inTree && slices.ContainsFunc(w.output, func(o fs.FileInfo) bool { return os.SameFile(o, before) }):
+		return d, 0, ErrOutput
 	case !before.Mode().IsRegular() && it.inTree:
 		return d, 0, ErrNotRegular
 	case !before.Mode().IsRegular():

@@ -133,6 +133,19 @@ func TestScanner(t *testing.T) {
 	}
 }
 
+func TestScannerKnowsEditors(t *testing.T) {
+	s := NewScanner(strings.NewReader("\xef\xbb\xbf" + zero + "  a\r\n" + zero + "  b\r\n"))
+	for _, want := range []string{"a", "b"} {
+		if !s.Scan() || s.Line().Err != nil || string(s.Line().Name) != want {
+			t.Errorf("%+v instead of %s", s.Line(), want)
+		}
+	}
+	s = NewScanner(strings.NewReader("\xff\xfe0\x000\x00\r\x00\n\x00"))
+	if s.Scan() || s.Err() == nil || !strings.Contains(s.Err().Error(), "UTF-16") {
+		t.Errorf("%+v, %v", s.Line(), s.Err())
+	}
+}
+
 func TestScannerBoundsTheLine(t *testing.T) {
 	for _, c := range []struct {
 		name string // the line is 66 bytes longer

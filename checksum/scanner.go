@@ -3,6 +3,7 @@ package checksum
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 )
@@ -25,7 +26,11 @@ type Line struct {
 type Scanner struct {
 	s    *bufio.Scanner
 	line Line
+	err  error // what s does not know of
 }
+
+// errUTF16 is of a list that a shell of Windows has written.
+var errUTF16 = errors.New("the text is UTF-16: save it as UTF-8")
 
 // NewScanner returns a Scanner of the list r.
 func NewScanner(r io.Reader) *Scanner {
@@ -43,6 +48,10 @@ func (s *Scanner) Scan() bool {
 	s.line.Number++
 	line := s.s.Bytes()
 	if s.line.Number == 1 {
+		if bytes.HasPrefix(line, []byte("\xff\xfe")) || bytes.HasPrefix(line, []byte("\xfe\xff")) {
+			s.err = errUTF16
+			return false
+		}
 		line = bytes.TrimPrefix(line, []byte("\xef\xbb\xbf")) // a byte order mark, of an editor
 	}
 	s.line.Digest, s.line.Name, s.line.Err = ParseLine(line)
@@ -55,9 +64,12 @@ func (s *Scanner) Scan() bool {
 // Line is the line that Scan went to.
 func (s *Scanner) Line() Line { return s.line }
 
-// Err is what ended the list before its end: a failed read, or a line longer
-// than MaxLine (bufio.ErrTooLong).
+// Err is what ended the list before its end: a failed read, a line longer than
+// MaxLine (bufio.ErrTooLong), or another encoding than UTF-8.
 func (s *Scanner) Err() error {
+	if s.err != nil {
+		return s.err
+	}
 	if err := s.s.Err(); err != nil {
 		return fmt.Errorf("reading line %d: %w", s.line.Number+1, err)
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -138,9 +139,9 @@ type sums struct {
 
 // list prints the digest of each file.
 func (s *sums) list(paths []string) error {
-	return checksum.Files(s.ctx, paths, checksum.FilesOptions{Recurse: true}, s.env.Stdin, func(f checksum.File) error {
+	return checksum.Files(s.ctx, paths, checksum.FilesOptions{Recurse: true, Output: s.output()}, s.env.Stdin, func(f checksum.File) error {
 		switch {
-		case errors.Is(f.Err, checksum.ErrNotRegular): // met in a folder, not named
+		case errors.Is(f.Err, checksum.ErrNotRegular), errors.Is(f.Err, checksum.ErrOutput): // met in a folder, not named
 			s.leftOut(f.Path, f.Err)
 			return s.outputError()
 		case f.Err != nil:
@@ -165,6 +166,18 @@ func (s *sums) list(paths []string) error {
 		}
 		return s.outputError()
 	})
+}
+
+// output are the files that this run writes, which may lie in what is hashed.
+func (s *sums) output() []os.FileInfo {
+	var files []os.FileInfo
+	if s.env.StdoutFile != nil {
+		files = append(files, s.env.StdoutFile)
+	}
+	if s.manifest != nil {
+		files = append(files, s.manifest.files()...)
+	}
+	return files
 }
 
 // failed reports a file that gave no digest.

@@ -21,6 +21,9 @@ type Env struct {
 	// Why a stream cannot serve, as it was closed; nil if it can.
 	StdinErr, StdoutErr, StderrErr error
 
+	// StdoutFile is the file that Stdout is, nil if it is something else.
+	StdoutFile os.FileInfo
+
 	// Terminals: which of the three streams are one.
 	StdinTTY, StdoutTTY, StderrTTY bool
 	// Width is the number of columns of the terminal at Stderr, asked anew for
@@ -35,8 +38,13 @@ type Env struct {
 // ask for the umask can mean to change it for a moment.
 func osEnv() *Env {
 	isTTY := func(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
+	file, err := os.Stdout.Stat()
+	if err != nil || !file.Mode().IsRegular() {
+		file = nil
+	}
 	return &Env{
-		Args: os.Args, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv, Umask: umask(),
+		StdoutFile: file,
+		Args:       os.Args, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv, Umask: umask(),
 		StdinErr: unreadable(os.Stdin), StdoutErr: unwritable(os.Stdout), StderrErr: unwritable(os.Stderr),
 		StdinTTY: isTTY(os.Stdin), StdoutTTY: isTTY(os.Stdout), StderrTTY: isTTY(os.Stderr),
 		Width: func() int {

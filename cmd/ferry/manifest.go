@@ -89,6 +89,17 @@ func (m *manifest) add(d checksum.Digest, name string) {
 	m.lines++
 }
 
+// files are the list under its two names, as far as they are there.
+func (m *manifest) files() []os.FileInfo {
+	var files []os.FileInfo
+	for _, path := range []string{m.path, m.path + partialSuffix} {
+		if info, err := os.Stat(path); err == nil {
+			files = append(files, info)
+		}
+	}
+	return files
+}
+
 // finish ends the list; ended says that the delivery did. It returns where the
 // list is, "" if there is none.
 func (m *manifest) finish(ended bool) (string, error) {
