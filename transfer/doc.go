@@ -13,6 +13,11 @@
 // An item found unchanged whose metadata differs gets the sender's, and is told as
 // adjusted (StatusAdjusted), by a dry run as by the delivery.
 //
+// No item of a delivery takes the place of another item of it, on a file system that
+// takes two names for one either: the item that is walked later is a conflict there,
+// in each run, whatever the policy, and under ConflictRename gets a name of its own. A
+// folder too; then all in it is left out, or lands under that name.
+//
 // A dry run (SendOptions.DryRun) goes through the same phases with a Rehearsal as
 // destination, and changes nothing on either side. Delete works after the receipt,
 // by a pass of its own over the destination, which is synced before Copy returns.

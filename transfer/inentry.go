@@ -54,6 +54,9 @@ type inEntry struct {
 	compare *comparison           // of an existing file that may be the same
 	checked *framing.FileEnd      // what the sender said of its file to be compared
 	skipped framing.Code          // why it is left alone; plan's
+	twin    *twinState            // nil if there is nothing to say; plan's, but for what twins guards
+	fold    uint64                // hash of its name's key; set by plan
+	at      string                // the name that it gets or is found under, if not its own; plan's
 	renames int                   // names of the form `name (1)` that were compared; plan's
 	root    checksum.Digest
 	size    int64 // of the content
@@ -118,6 +121,7 @@ type inFolder struct {
 	failed  bool // it could not be made: its children fail too
 	pending int  // children announced and not settled
 	ended   bool // FOLDER-END came
+	names   folderNames
 }
 
 // path is relative to the destination, empty for a root. One that nothing can

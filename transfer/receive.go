@@ -42,6 +42,7 @@ type receiver struct {
 	dry   Rehearsal           // dst, of a dry run; else nil
 	meta  MetadataDestination // dst, if it keeps more than mode and mtime; else nil
 	way   clearer             // dst, if items of another kind make way; else nil
+	twins *twins              // nil if dst cannot tell
 
 	granted tree.Metadata // what of it was offered and is taken; set before ACCEPT
 
@@ -300,6 +301,7 @@ func (r *receiver) accept(ctx context.Context, start starter) error {
 		start(r.ordered)
 		return nil
 	}
+	r.twins = newTwins(r.dst, r.opt.OnConflict)
 	start(r.plan)
 	for range 2 {
 		start(r.basis)

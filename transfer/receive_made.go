@@ -61,6 +61,13 @@ type maker func(e *tree.Entry, replace bool) (same bool, err error)
 // planMade decides about an item that has no content, and makes it. Alike tells
 // of what stands there whether it can be the same; only make knows.
 func (r *receiver) planMade(ctx context.Context, e *inEntry, alike func(found *tree.Info) bool, put maker) error {
+	switch {
+	case !e.isTwin():
+	case r.opt.OnConflict == ConflictRename:
+		return r.renameMade(e, put)
+	default:
+		return r.fail(e, "receiving", errTwin(e))
+	}
 	t := e.entry
 	found, err := r.lookUp(t)
 	if err != nil {
@@ -69,7 +76,7 @@ func (r *receiver) planMade(ctx context.Context, e *inEntry, alike func(found *t
 	d := takeNew
 	known := r.replaceable(found)
 	if found != nil && alike(found) && known.Kind != tree.KindOther {
-		same, err := put(t, r.opt.OnConflict == ConflictOverwrite)
+		same, err := put(t, r.opt.OnConflict == ConflictOverwrite && !e.unsure())
 		switch {
 		case err == nil && same:
 			return r.settle(e, StatusSame, "")
@@ -83,6 +90,9 @@ func (r *receiver) planMade(ctx context.Context, e *inEntry, alike func(found *t
 		if d, err = r.ask(ctx, e, found, resolve(known, r.opt.OnConflict)); err != nil {
 			return err
 		}
+	}
+	if d == takeReplace && e.unsure() {
+		return r.fail(e, "receiving", errUnsure)
 	}
 	switch d {
 	case takeNew, takeReplace:
@@ -130,13 +140,25 @@ func (r *receiver) clear(t *tree.Entry, found *tree.Info) error {
 }
 
 // renameMade makes an item under the first name of the form `name (1)` that is
-// free, unless the same item has one of those before it.
+// free, unless the same item has one of those before it. Names that other entries
+// have are passed over.
 func (r *receiver) renameMade(e *inEntry, put maker) error {
 	renamed := *e.entry
 	for i := 1; i <= maxRenames; i++ {
-		renamed.Name = dest.Alternative(e.entry.Name, i)
-		same, err := put(&renamed, false)
+		renamed.Name = dest.Alternative(e.name, i)
+		taken, wait, err := r.taken(e, renamed.Name)
+		if wait {
+			return nil
+		}
+		if taken {
+			continue
+		}
+		same := false
+		if err == nil {
+			same, err = put(&renamed, false)
+		}
 		if err == nil && same {
+			e.at = renamed.Name
 			return r.settle(e, StatusSame, "")
 		}
 		if err == nil {

@@ -18,6 +18,7 @@ type planItem struct {
 	fault     *framing.Fault
 	again     *framing.Want // for a chunk that was claimed and is not there
 	differs   bool          // an existing file was compared and is not the same
+	twin      bool          // what in waited for is settled; see twins
 }
 
 // plan decides about entries one after another, and asks for what is missing.
@@ -47,7 +48,7 @@ func (r *receiver) plan(ctx context.Context) error {
 		done := r.track.atDisk()
 		switch {
 		case it == planItem{}:
-		case it.in != nil && (it.changed != nil || it.fault != nil || it.again != nil || it.differs || it.linkable) && !r.isOpen(it.in):
+		case it.in != nil && (it.changed != nil || it.fault != nil || it.again != nil || it.differs || it.linkable || it.twin) && !r.isOpen(it.in):
 			// It was settled meanwhile: nothing is left to say of it.
 		case it.folderEnd != 0:
 			err = r.endFolder(it.folderEnd)
@@ -61,6 +62,8 @@ func (r *receiver) plan(ctx context.Context) error {
 			err = r.planHardLink(ctx, it.in)
 		case it.differs:
 			err = r.planDiffering(ctx, it.in)
+		case it.twin:
+			err = r.planMet(ctx, it.in)
 		default:
 			err = r.planEntry(ctx, it.in)
 		}
@@ -76,20 +79,19 @@ func (r *receiver) planEntry(ctx context.Context, e *inEntry) error {
 	if ok, err := r.admit(e); err != nil || !ok {
 		return err
 	}
+	return r.planMet(ctx, e)
+}
+
+// planMet plans an entry that was admitted, once those before it let it.
+func (r *receiver) planMet(ctx context.Context, e *inEntry) error {
+	if wait, err := r.meet(e); err != nil {
+		return r.failUnmade(e, destinationError("looking up", e.path(), err))
+	} else if wait {
+		return nil
+	}
 	switch t := e.entry; t.Kind {
 	case tree.Folder, tree.Root:
-		existed, err := r.dst.MakeFolder(t)
-		if err == nil && r.dry != nil && !existed && t.Kind == tree.Folder {
-			err = r.mayPut(t)
-		}
-		r.addFolder(e, existed, err)
-		if err != nil {
-			if t.Kind == tree.Folder {
-				err = r.refused(t, err)
-			}
-			return r.fail(e, "making the folder", err)
-		}
-		return nil // the verdict comes when its children are settled
+		return r.planFolder(e)
 	case tree.Symlink:
 		return r.planSymlink(ctx, e)
 	case tree.HardLink:
@@ -97,7 +99,7 @@ func (r *receiver) planEntry(ctx context.Context, e *inEntry) error {
 	case tree.FIFO, tree.CharDevice, tree.BlockDevice, tree.Socket:
 		return r.planNode(ctx, e)
 	default:
-		return r.planFile(ctx, e, false)
+		return r.planFile(ctx, e, e.twin != nil && e.twin.differs)
 	}
 }
 
@@ -170,10 +172,10 @@ func (r *receiver) addFolder(e *inEntry, existed bool, err error) {
 		f.entry = &bare
 	}
 	if !f.root {
-		f.depth, f.length = 1, len(e.name)
+		f.depth, f.length = 1, len(e.entry.Name)
 	}
 	if e.parent != nil {
-		f.depth, f.length = e.parent.depth+1, e.parent.length+1+len(e.name)
+		f.depth, f.length = e.parent.depth+1, e.parent.length+1+len(e.entry.Name)
 	}
 	r.mu.Lock()
 	r.folders[e.entry.ID] = f

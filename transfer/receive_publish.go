@@ -159,7 +159,11 @@ func (r *receiver) settle(e *inEntry, status Status, name string) error {
 	}
 	r.mu.Unlock()
 	content := t.Kind == tree.File || t.Kind == tree.Stream
-	d := ItemDone{Path: e.path(), At: placeOf(e.path(), name), Kind: t.Kind, Size: t.Size, Status: status, NewName: name, Hashed: e.hashed, Digest: e.root, Cause: e.skipped}
+	at := name
+	if at == "" && (status == StatusSame || status == StatusAdjusted) {
+		at = e.at // it was there
+	}
+	d := ItemDone{Path: e.path(), At: placeOf(e.path(), at), Kind: t.Kind, Size: t.Size, Status: status, NewName: name, Hashed: e.hashed, Digest: e.root, Cause: e.skipped}
 	if e.hashed {
 		d.Size = e.size
 	}
@@ -168,6 +172,14 @@ func (r *receiver) settle(e *inEntry, status Status, name string) error {
 	}
 	r.track.done(d, content)
 	r.archived(e)
+	switch {
+	case at != "":
+		r.retwin(e, at)
+	case e.skipped == framing.CodeLink:
+		r.retwin(e, "")
+	default:
+		r.retwin(e, e.name)
+	}
 	r.linksTo(e, nil)
 	if full {
 		if err := r.sendVerdicts(); err != nil {
@@ -214,6 +226,7 @@ func (r *receiver) fail(e *inEntry, op string, cause error) error {
 		return serr
 	}
 	r.track.failed(err)
+	r.retwin(e, "")
 	r.linksTo(e, err)
 	return r.release(e)
 }
@@ -261,6 +274,9 @@ func (r *receiver) finishFolder(f *inFolder) error {
 	e := r.entries[f.entry.ID]
 	delete(r.folders, f.entry.ID)
 	r.mu.Unlock()
+	if r.twins != nil {
+		r.twins.drop(&f.names)
+	}
 	if f.failed || e == nil {
 		return nil
 	}
@@ -269,11 +285,13 @@ func (r *receiver) finishFolder(f *inFolder) error {
 			return r.fail(e, "finishing the folder", err)
 		}
 	}
-	status := StatusDelivered
-	if f.existed {
-		status = StatusSame
+	switch {
+	case f.existed:
+		return r.settle(e, StatusSame, "")
+	case e.at != "":
+		return r.settle(e, StatusRenamed, e.at)
 	}
-	return r.settle(e, status, "")
+	return r.settle(e, StatusDelivered, "")
 }
 
 // closeIfComplete ends the pipeline when everything is settled. Callers hold mu.

@@ -14,6 +14,10 @@ import (
 // planFile decides about a file or stream. differs says that the file which
 // stands there was compared by digest and is another.
 func (r *receiver) planFile(ctx context.Context, e *inEntry, differs bool) error {
+	e.at, e.rename = "", false
+	if e.isTwin() {
+		return r.planTwin(ctx, e)
+	}
 	t := e.entry
 	found, err := r.lookUp(t)
 	if err != nil {
@@ -29,18 +33,16 @@ func (r *receiver) planFile(ctx context.Context, e *inEntry, differs bool) error
 	if d, err = r.ask(ctx, e, found, d); err != nil {
 		return err
 	}
+	if d == takeReplace && e.unsure() {
+		return r.fail(e, "receiving", errUnsure)
+	}
 	switch d {
 	case takeSame:
 		return r.same(e, r.granted.Owner || r.granted.Xattrs || found.Mode&0o777 != r.granted.Permissions(t.Mode, found.Mode))
 	case takeCompare:
 		return r.wantCompare(e, e.name)
 	case takeRename:
-		done, err := r.renamedBefore(e)
-		if done || err != nil {
-			return err
-		}
-		e.rename = true
-		return r.wantContent(ctx, e, nil)
+		return r.planRenamed(ctx, e, differs)
 	case takeReplace:
 		if err := r.clear(t, found); err != nil {
 			return r.fail(e, "making way", err)
@@ -51,6 +53,25 @@ func (r *receiver) planFile(ctx context.Context, e *inEntry, differs bool) error
 		return r.wantContent(ctx, e, nil)
 	}
 	return r.refuse(e, d)
+}
+
+// planTwin decides about a file whose name is taken by an earlier item of this
+// delivery.
+func (r *receiver) planTwin(ctx context.Context, e *inEntry) error {
+	if r.opt.OnConflict != ConflictRename {
+		return r.fail(e, "receiving", errTwin(e))
+	}
+	return r.planRenamed(ctx, e, true)
+}
+
+// planRenamed takes a file under another name.
+func (r *receiver) planRenamed(ctx context.Context, e *inEntry, differs bool) error {
+	done, err := r.renamedBefore(e, differs)
+	if done || err != nil {
+		return err
+	}
+	e.rename = true
+	return r.wantContent(ctx, e, nil)
 }
 
 // ask has the user decide, where that was asked for.
@@ -110,30 +131,43 @@ func (r *receiver) keepsTime(t *tree.Entry, found tree.Info) bool {
 }
 
 // renamedBefore settles a file that an earlier delivery stored under a name of
-// the form `name (1).ext`: one of equal size and time, or, where files are
-// compared by digest, one with its digest. done says that it did, or will.
-func (r *receiver) renamedBefore(e *inEntry) (done bool, err error) {
+// the form `name (1).ext`: one of equal size and time, or one with its digest, since
+// not every file system keeps the time. done says that it did, or will, or that
+// the entry is planned again, once another one is settled. Names that other entries
+// have are passed over.
+func (r *receiver) renamedBefore(e *inEntry, differs bool) (done bool, err error) {
 	probe := *e.entry
 	byDigest := r.offer.Flags&framing.FlagChecksum != 0
 	for i := e.renames + 1; i <= maxRenames; i++ {
 		probe.Name = dest.Alternative(e.name, i)
-		found, err := r.lookUp(&probe)
+		taken, wait, err := r.taken(e, probe.Name)
+		if wait {
+			e.twinState().differs = differs
+			return true, nil
+		}
+		if taken {
+			continue
+		}
+		var found *tree.Info
+		if err == nil {
+			found, err = r.lookUp(&probe)
+		}
 		if err != nil {
 			return true, r.fail(e, "looking up", err)
 		}
 		if found == nil {
+			r.claim(e, probe.Name)
 			return false, nil
 		}
 		if found.Kind != tree.File || found.Size != e.entry.Size {
 			continue
 		}
+		r.claim(e, probe.Name)
 		if !byDigest && r.keepsTime(e.entry, *found) {
 			return true, r.equal(e, probe.Name)
 		}
-		if byDigest {
-			e.renames = i
-			return true, r.wantCompare(e, probe.Name)
-		}
+		e.renames = i
+		return true, r.wantCompare(e, probe.Name)
 	}
 	return false, nil
 }

@@ -51,18 +51,10 @@ func (r *receiver) rehearse(e *inEntry) error {
 	case !e.rename:
 		return r.settle(e, StatusDelivered, "")
 	}
-	probe := *e.entry
-	for i := 1; i <= maxRenames; i++ {
-		probe.Name = dest.Alternative(e.name, i)
-		found, err := r.lookUp(&probe)
-		if err != nil {
-			return r.fail(e, "looking up", err)
-		}
-		if found == nil {
-			return r.settle(e, StatusRenamed, probe.Name)
-		}
+	if e.at == "" {
+		return r.fail(e, "finding a free name", noFreeName())
 	}
-	return r.fail(e, "finding a free name", noFreeName())
+	return r.settle(e, StatusRenamed, e.at)
 }
 
 // rehearseSpace adds an entry to what would be needed. What an unfinished

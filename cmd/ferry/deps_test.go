@@ -47,6 +47,7 @@ var owners = map[string][]string{
 	"golang.org/x/sync":                {"transfer"},
 	"golang.org/x/sys":                 {"checksum", "transfer/tree", "transfer/dest", "transfer/link", "cmd/ferry"},
 	"golang.org/x/term":                {"cmd/ferry"},
+	"golang.org/x/text":                {"transfer/tree"},
 	"github.com/rivo/uniseg":           {"cmd/ferry"},
 	"github.com/schollz/progressbar":   {"cmd/ferry"},
 	"github.com/urfave/cli":            {"cmd/ferry"},

@@ -25,6 +25,8 @@
 //     folder before they get their name. What cannot be applied is told to whom
 //     Grant names, and keeps nothing from being delivered. Items made here inherit
 //     no access ACL.
+//   - Whether the file system takes one name for another, Relate tells by what stands
+//     there; Prune takes what it lists for a delivered name for that item.
 //   - What stands where an item of another kind is to be is kept in the state folder
 //     until Prune, if MakeWay gave leave to move it there.
 //   - A chunk that is a hole, or a hole in the basis it is copied from, takes no

@@ -30,6 +30,7 @@ func (r *pruneRun) folder(d *tree.Dir, twins []twin, rel string, reserved map[st
 		return nil
 	}
 	var extra []string
+	var others *spellings
 	for _, n := range names {
 		if r.ctx.Err() != nil {
 			return context.Cause(r.ctx)
@@ -37,14 +38,26 @@ func (r *pruneRun) folder(d *tree.Dir, twins []twin, rel string, reserved map[st
 		if tree.IsStateName(n.Name) || reserved[n.Name] {
 			continue
 		}
-		t, kind, err := r.find(twins, n.Name)
+		name := n.Name // at the source
+		t, kind, err := r.find(twins, name)
+		if err == nil && t == nil {
+			if others == nil {
+				others = otherSpellings(d, names, twins, reserved)
+			}
+			if name = others.of(n.Name); reserved[name] {
+				continue
+			}
+			if name != "" {
+				t, kind, err = r.find(twins, name)
+			}
+		}
 		switch {
 		case err != nil:
 			r.failed(r.at(join(rel, n.Name)), err)
 		case t == nil:
 			extra = append(extra, n.Name)
 		case kind == tree.Folder:
-			if err := r.descend(d, t, rel, n.Name); err != nil {
+			if err := r.descend(d, n.Name, t, rel, name); err != nil {
 				return err
 			}
 		}
@@ -62,11 +75,10 @@ func (r *pruneRun) folder(d *tree.Dir, twins []twin, rel string, reserved map[st
 		r.failed(r.at(rel), err)
 		return nil
 	}
-	aliases := otherSpellings(d, names, twins)
 	changed, in := false, &opened{dir: d, before: before}
 	for _, name := range extra {
 		var gone bool
-		gone, err = r.remove(d, twins, join(rel, name), name, removal{dev: before.Dev, mount: mount, in: in, spared: aliases})
+		gone, err = r.remove(d, twins, join(rel, name), name, removal{dev: before.Dev, mount: mount, in: in, spared: others.items})
 		if changed = changed || gone; err != nil {
 			break
 		}
@@ -98,8 +110,7 @@ func (r *pruneRun) settle(d *tree.Dir, before tree.Info, rel string, changed boo
 func (r *pruneRun) find(twins []twin, name string) (*twin, tree.Kind, error) {
 	for i := range twins {
 		t := &twins[i]
-		at, listed := slices.BinarySearchFunc(t.names, name, func(n tree.DirName, name string) int { return strings.Compare(n.Name, name) })
-		if listed {
+		if at, listed := findName(t.names, name); listed {
 			if kind := t.names[at].Kind; kind != 0 && !(r.Follow && kind == tree.Symlink) {
 				return t, kind, nil
 			}
@@ -120,13 +131,13 @@ func (r *pruneRun) find(twins []twin, name string) (*twin, tree.Kind, error) {
 	return nil, 0, nil
 }
 
-// descend goes into the folder name, which d and t have.
-func (r *pruneRun) descend(d *tree.Dir, t *twin, rel, name string) error {
+// descend goes into a folder that d and t have: d lists it as at, t as name.
+func (r *pruneRun) descend(d *tree.Dir, at string, t *twin, rel, name string) error {
 	path := join(rel, name)
 	if r.kept([]twin{*t}, path, true) {
 		return nil
 	}
-	info, err := d.Lstat(name)
+	info, err := d.Lstat(at)
 	if err == nil && info.Kind != tree.Folder || errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -154,7 +165,7 @@ func (r *pruneRun) descend(d *tree.Dir, t *twin, rel, name string) error {
 		r.failed(r.at(path), err)
 		return nil
 	}
-	return r.folder(d.Child(name), []twin{next}, path, nil)
+	return r.folder(d.Child(at), []twin{next}, path, nil)
 }
 
 // removal is what holds for an item to be removed and all that is in it.
@@ -282,22 +293,9 @@ func mountOfDir(d *tree.Dir) (uint64, error) {
 	return mountOf(handle), handle.Close()
 }
 
-// otherSpellings returns what d has under names of its twins that it does not
-// list: a file system that does not tell capital letters, or forms of one letter,
-// apart. The item that it lists then is the delivered one.
-func otherSpellings(d *tree.Dir, names []tree.DirName, twins []twin) (items []tree.Info) {
-	for i := range twins {
-		for _, n := range twins[i].names {
-			_, listed := slices.BinarySearchFunc(names, n.Name, func(n tree.DirName, name string) int { return strings.Compare(n.Name, name) })
-			if listed {
-				continue
-			}
-			if info, err := d.Lstat(n.Name); err == nil {
-				items = append(items, info)
-			}
-		}
-	}
-	return items
+// findName returns where name is in a list in the order of bytes.
+func findName(names []tree.DirName, name string) (at int, listed bool) {
+	return slices.BinarySearchFunc(names, name, func(n tree.DirName, name string) int { return strings.Compare(n.Name, name) })
 }
 
 // at is rel as a path relative to the destination.

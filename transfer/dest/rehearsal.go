@@ -32,6 +32,7 @@ type Rehearsal struct {
 	// entrances has the folders that are there and that something would be put into.
 	entrances map[*tree.Dir]*entrance
 	nodes     map[uint64]*tree.Dir // by entry id; nil is a folder that would be made
+	over      map[uint64]*tree.Dir // of those, what they would be made in, if it is there
 	// names are what is there of items that hard links may come to; at most
 	// tree.MaxHardLinks.
 	names   map[uint64]tree.Info
@@ -45,7 +46,7 @@ func Rehearse(path string) (*Rehearsal, error) {
 	if err != nil {
 		return nil, fail("opening", "", err)
 	}
-	r := &Rehearsal{accounts: tree.NewAccounts(), times: newTimes(time.Now), dirs: tree.NewDirs(maxFolderHandles), nodes: make(map[uint64]*tree.Dir), entrances: make(map[*tree.Dir]*entrance), names: make(map[uint64]tree.Info)}
+	r := &Rehearsal{accounts: tree.NewAccounts(), times: newTimes(time.Now), dirs: tree.NewDirs(maxFolderHandles), nodes: make(map[uint64]*tree.Dir), over: make(map[uint64]*tree.Dir), entrances: make(map[*tree.Dir]*entrance), names: make(map[uint64]tree.Info)}
 	for p := abs; ; p = filepath.Dir(p) {
 		info, err := os.Stat(p)
 		if err == nil && !info.IsDir() {
@@ -141,6 +142,11 @@ func (r *Rehearsal) MakeFolder(e *tree.Entry) (existed bool, err error) {
 		return false, fail("making", e.Name, errDuplicate)
 	}
 	r.nodes[e.ID] = d
+	if d == nil && e.Kind != tree.Root {
+		if r.over[e.ID] = r.nodes[e.Parent]; r.over[e.ID] == nil {
+			r.over[e.ID] = r.over[e.Parent]
+		}
+	}
 	return d != nil, nil
 }
 
@@ -152,6 +158,7 @@ func (r *Rehearsal) FinishFolder(e *tree.Entry) error {
 		delete(r.entrances, d)
 	}
 	delete(r.nodes, e.ID)
+	delete(r.over, e.ID)
 	return nil
 }
 

@@ -14,6 +14,9 @@
 // Names are bytes. They are checked and refused, never repaired, and appear in
 // errors as they are: whoever shows an error escapes it.
 //
+// Which names a file system may take for one (FoldKey), golang.org/x/text/unicode/norm
+// helps to tell: the standard library has no tables of compositions.
+//
 // Metadata beyond mode & 0777 and mtime is read and applied on Linux, in part on
 // macOS (no attributes of links, no special files), not on Windows. What cannot
 // be is a Loss and no error, one of a kind for an item. Numbers of users and

@@ -1,0 +1,289 @@
+package dest
+
+import (
+	"errors"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"ferry/transfer/tree"
+)
+
+// Relation is how two names in one folder of the destination are related.
+type Relation uint8
+
+const (
+	// Unknown: nothing has either name, and the folder has not told otherwise.
+	Unknown Relation = iota
+	// Apart: they are two names.
+	Apart
+	// Together: the file system takes one for the other.
+	Together
+)
+
+// Relate reports how e's name is related to another one in e's folder. The names
+// share a tree.FoldKey. It looks at what stands there, and makes nothing. Stands says
+// that the caller has seen to it that something has the other name.
+func (f *Folder) Relate(e *tree.Entry, other string, stands bool) (Relation, error) {
+	n, err := f.parent(e)
+	if err != nil {
+		return Unknown, fail("looking at", e.Name, err)
+	}
+	r, err := relate(n.dir, e.Name, other, stands)
+	return r, f.fail("looking at", e, err)
+}
+
+// Relate is Folder.Relate. Where nothing has either name, the names that are there
+// say whether such are told apart; on an empty file system it stays Unknown.
+func (r *Rehearsal) Relate(e *tree.Entry, other string, _ bool) (Relation, error) {
+	d, err := r.parent(e)
+	if err != nil {
+		return Unknown, fail("looking at", e.Name, err)
+	}
+	if d != nil {
+		if rel, err := relate(d, e.Name, other, false); err != nil || rel != Unknown {
+			return rel, fail("looking at", e.Name, err)
+		}
+	}
+	if d == nil {
+		d = r.above(e.Parent)
+	}
+	return r.foretell(d, strings.EqualFold(e.Name, other)), nil
+}
+
+// relate compares two names in d by what they lead to. Identity alone does not
+// decide: two hard links have one, and some file systems number names and not
+// items. What is listed under both names is two items, or two names of one.
+func relate(d *tree.Dir, a, b string, stands bool) (Relation, error) {
+	if a == b {
+		return Together, nil
+	}
+	one, err := d.Lstat(a)
+	hasOne, err := found(err)
+	if err != nil {
+		return Unknown, err
+	}
+	two, err := d.Lstat(b)
+	hasTwo, err := found(err)
+	if err == nil && hasTwo && !hasOne { // it may have come between the two looks
+		one, err = d.Lstat(a)
+		hasOne, err = found(err)
+	}
+	if err != nil || !hasOne && !hasTwo {
+		return Unknown, err
+	}
+	if hasTwo && !hasOne && stands {
+		return Apart, nil
+	}
+	names, err := d.ReadNames()
+	if errors.Is(err, fs.ErrPermission) {
+		// A folder that this user may write to and not list.
+		if hasOne && hasTwo && knownInode(one) && one.SameFile(two) {
+			return Together, nil
+		}
+		return Apart, nil
+	}
+	switch {
+	case err != nil:
+		return Unknown, err
+	case hasOne && hasTwo && !(listed(names, a) && listed(names, b)):
+		return Together, nil
+	case hasOne && !hasTwo && !listed(names, a), hasTwo && !hasOne && !listed(names, b):
+		return Unknown, nil // a cache that does not know yet that it is gone
+	}
+	return Apart, nil
+}
+
+// found turns the error of a look at a name into whether it is there.
+func found(err error) (bool, error) {
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func listed(names []tree.DirName, name string) bool {
+	_, ok := findName(names, name)
+	return ok
+}
+
+// Unmake removes the folder e.ID, which MakeFolder made and nothing was put into.
+func (f *Folder) Unmake(e *tree.Entry) error {
+	f.mu.Lock()
+	n := f.nodes[e.ID]
+	delete(f.nodes, e.ID)
+	f.mu.Unlock()
+	if n == nil || n.existed {
+		return nil
+	}
+	return f.fail("removing", e, n.dir.Parent().Remove(n.name, true))
+}
+
+// Unmake is Folder.Unmake.
+func (r *Rehearsal) Unmake(e *tree.Entry) error { return r.FinishFolder(e) }
+
+// above is the nearest folder that is there of those the folder id would be in; nil
+// if it cannot be opened.
+func (r *Rehearsal) above(id uint64) *tree.Dir {
+	r.mu.Lock()
+	d := r.over[id]
+	r.mu.Unlock()
+	switch {
+	case d != nil:
+		return d
+	case r.root != nil:
+		return r.root
+	}
+	d, _ = r.dirs.Open(r.space.Name()) // what cannot be looked at tells nothing
+	return d
+}
+
+// foretell tells whether names in d that differ in case, or else in the form of
+// letters, are related, by a name that is there, in d or in a folder above it on its
+// file system.
+func (r *Rehearsal) foretell(d *tree.Dir, cases bool) Relation {
+	if d == nil {
+		return Unknown
+	}
+	if foldsCase(d) {
+		return Together
+	}
+	info, err := d.Stat()
+	if err != nil {
+		return Unknown
+	}
+	at := r.space.Name()
+	for {
+		if rel := foretellIn(d, cases); rel != Unknown {
+			return rel
+		}
+		if d = d.Parent(); d == nil { // a root: above it are folders that no delivery comes to
+			if at == filepath.Dir(at) {
+				return Unknown
+			}
+			at = filepath.Dir(at)
+			d, _ = r.dirs.Open(at)
+		}
+		if d == nil {
+			return Unknown
+		}
+		if up, err := d.Stat(); err != nil || up.Dev != info.Dev {
+			return Unknown
+		}
+	}
+}
+
+// foretellIn tries the first name in d that has another spelling of that kind.
+func foretellIn(d *tree.Dir, cases bool) Relation {
+	names, err := d.ReadNames()
+	if err != nil {
+		return Unknown
+	}
+	for _, n := range names {
+		i := slices.IndexFunc(tree.Spellings(n.Name), func(other string) bool {
+			return strings.EqualFold(n.Name, other) == cases && !listed(names, other)
+		})
+		if i < 0 {
+			continue
+		}
+		other := tree.Spellings(n.Name)[i]
+		switch there, err := found(lstatError(d, other)); {
+		case err != nil:
+			return Unknown
+		case there:
+			return Together
+		}
+		return Apart
+	}
+	return Unknown
+}
+
+func lstatError(d *tree.Dir, name string) error {
+	_, err := d.Lstat(name)
+	return err
+}
+
+// spellings are names that a folder of the destination has, and does not list: its
+// file system takes others for them. What it lists in their place is delivered.
+type spellings struct {
+	dir    *tree.Dir
+	absent map[string][]string // the names, by key
+	items  []tree.Info         // what they lead to, where the system has identities
+}
+
+// otherSpellings looks for the names of twins, and reserved ones, in d, which
+// lists names.
+func otherSpellings(d *tree.Dir, names []tree.DirName, twins []twin, reserved map[string]bool) *spellings {
+	s := &spellings{dir: d, absent: make(map[string][]string)}
+	add := func(name string) {
+		if listed(names, name) {
+			return
+		}
+		info, err := d.Lstat(name)
+		if err != nil {
+			return
+		}
+		key := tree.FoldKey(name)
+		s.absent[key] = append(s.absent[key], name)
+		if knownInode(info) {
+			s.items = append(s.items, info)
+		}
+	}
+	for i := range twins {
+		for _, n := range twins[i].names {
+			add(n.Name)
+		}
+	}
+	for name := range reserved {
+		add(name)
+	}
+	return s
+}
+
+// of returns the name that is listed as name, empty if there is none.
+func (s *spellings) of(name string) string {
+	if len(s.absent) == 0 {
+		return ""
+	}
+	for _, other := range s.absent[tree.FoldKey(name)] {
+		if rel, err := relate(s.dir, other, name, false); err == nil && rel == Together {
+			return other
+		}
+	}
+	return ""
+}
+
+// Borrowed reports whether what stands under e's name is another item, for which
+// the file system has made that name up (tree.IsShortName).
+func (f *Folder) Borrowed(e *tree.Entry) (bool, error) {
+	n, err := f.parent(e)
+	if err != nil {
+		return false, fail("looking at", e.Name, err)
+	}
+	is, err := borrowed(n.dir, e.Name)
+	return is, f.fail("looking at", e, err)
+}
+
+// Borrowed is Folder.Borrowed.
+func (r *Rehearsal) Borrowed(e *tree.Entry) (bool, error) {
+	d, err := r.parent(e)
+	if err != nil || d == nil {
+		return false, fail("looking at", e.Name, err)
+	}
+	is, err := borrowed(d, e.Name)
+	return is, fail("looking at", e.Name, err)
+}
+
+// borrowed reports whether d lists nothing of name's key, though name is there.
+func borrowed(d *tree.Dir, name string) (bool, error) {
+	if there, err := found(lstatError(d, name)); err != nil || !there {
+		return false, err
+	}
+	names, err := d.ReadNames()
+	if err != nil {
+		return false, err
+	}
+	key := tree.FoldKey(name)
+	return !slices.ContainsFunc(names, func(n tree.DirName) bool { return tree.FoldKey(n.Name) == key }), nil
+}

@@ -1,0 +1,102 @@
+package tree
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// FoldKey returns what names have in common that some file system takes for one:
+// one that does not tell capital letters, or forms of one letter, apart, or drops
+// dots and spaces at the end. Names of two keys are two names everywhere, but for
+// short names (IsShortName); those of one key are mostly two as well.
+func FoldKey(name string) string {
+	if IsASCII(name) {
+		name = strings.ToLower(name)
+	} else {
+		// What lower case makes of a letter may have parts again.
+		name = norm.NFKD.String(foldLetters(norm.NFKD.String(name)))
+	}
+	return strings.TrimRight(name, ". ")
+}
+
+// foldLetters gives all cases of a letter one form, and drops what shows nothing.
+// Bytes that are no UTF-8 stay.
+func foldLetters(name string) string {
+	b := make([]byte, 0, len(name)+8)
+	for len(name) > 0 {
+		r, n := utf8.DecodeRuneInString(name)
+		switch {
+		case r == utf8.RuneError && n == 1:
+			b = append(b, name[0])
+		case isIgnorable(r):
+		default:
+			if r = unicode.ToLower(unicode.ToUpper(r)); r == 'ß' {
+				b = append(b, "ss"...)
+			} else {
+				b = utf8.AppendRune(b, r)
+			}
+		}
+		name = name[n:]
+	}
+	return string(b)
+}
+
+// IsASCII reports whether a name has no letters but those of ASCII.
+func IsASCII(name string) bool {
+	for i := range len(name) {
+		if name[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
+// IsShortName reports whether a file system with names of 8 and 3 characters
+// beside the long ones, FAT or NTFS, may have made name up for another one: it has
+// ~ and a digit.
+func IsShortName(name string) bool {
+	stem, ext, _ := strings.Cut(name, ".")
+	if strings.Contains(ext, ".") {
+		return false
+	}
+	at := strings.LastIndexByte(stem, '~')
+	if at < 1 || len(stem) > 8 || len(ext) > 3 || at == len(stem)-1 {
+		return false
+	}
+	return strings.Trim(stem[at+1:], "0123456789") == ""
+}
+
+// Spellings returns what else a file system may take for name: with the case of its
+// letters exchanged, and composed or decomposed.
+func Spellings(name string) []string {
+	var list []string
+	if other := SwapCase(name); other != name {
+		list = append(list, other)
+	}
+	if IsASCII(name) || !utf8.ValidString(name) {
+		return list
+	}
+	for _, form := range []norm.Form{norm.NFC, norm.NFD} {
+		if !form.IsNormalString(name) {
+			list = append(list, form.String(name))
+		}
+	}
+	return list
+}
+
+// SwapCase returns name with the case of its letters exchanged. It is name if that
+// has none, or is no UTF-8.
+func SwapCase(name string) string {
+	if !utf8.ValidString(name) {
+		return name
+	}
+	return strings.Map(func(r rune) rune {
+		if up := unicode.ToUpper(r); up != r {
+			return up
+		}
+		return unicode.ToLower(r)
+	}, name)
+}
