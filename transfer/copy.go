@@ -73,6 +73,7 @@ func Copy(ctx context.Context, s SendOptions, r ReceiveOptions) (Result, error) 
 	there := <-received
 	rerr := there.error
 	result.Unsynced = there.Unsynced
+	result.Lost = append(result.Lost, exposures(there.Lost)...)
 	// Each side names the other's failure as remote: the one that had it says more.
 	var own *Error
 	if rerr != nil && !errors.Is(rerr, ErrIncomplete) && (err == nil || errors.As(err, &own) && own.Remote) {
@@ -89,7 +90,14 @@ func Copy(ctx context.Context, s SendOptions, r ReceiveOptions) (Result, error) 
 type remarks struct{ to Observer }
 
 func (r remarks) Observe(e Event) {
-	if n, ok := e.(Notice); ok && n.Stays {
-		r.to.Observe(n)
+	switch e := e.(type) {
+	case Notice:
+		if e.Stays {
+			r.to.Observe(e)
+		}
+	case ItemWarned:
+		if exposes(e.What) {
+			r.to.Observe(e)
+		}
 	}
 }

@@ -82,6 +82,12 @@ type timekeeper interface {
 	KeepsTime(e *tree.Entry, found tree.Info) bool
 }
 
+// exposer is a Destination that tells which of the folders that stood there already,
+// and are used, are not this user's alone.
+type exposer interface {
+	OnExposed(tell func(path string, lost tree.Loss))
+}
+
 // clearer is a Destination in which items may take the place of those of another
 // kind. Folders that do so, MakeFolder sees to.
 type clearer interface {

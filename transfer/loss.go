@@ -56,6 +56,20 @@ func (t *tracker) lost(path string, lost []tree.Loss) {
 	}
 }
 
+// Exposes reports that l is about folders at this side, and no metadata of items.
+func (l Loss) Exposes() bool { return exposes(l.What) }
+
+func exposes(what tree.Attr) bool { return what == tree.AttrForeign || what == tree.AttrOpen }
+
+func exposures(lost []Loss) (found []Loss) {
+	for _, l := range lost {
+		if l.Exposes() {
+			found = append(found, l)
+		}
+	}
+	return found
+}
+
 // declined notes the kinds of metadata that are wished for and not taken.
 func (t *tracker) declined(wish, taken tree.Metadata, code framing.Code, remote bool) {
 	for _, d := range []struct {

@@ -18,6 +18,9 @@ func (r *receiver) grantMetadata() {
 		return // modes as sent: whoever unpacks an archive has a umask
 	}
 	r.granted.Umask = permitted.Umask
+	if x, ok := r.dst.(exposer); ok {
+		x.OnExposed(func(path string, lost tree.Loss) { r.track.lost(path, []tree.Loss{lost}) })
+	}
 	if a, ok := r.dst.(adjuster); ok {
 		a.OnAdjusted(r.adjust)
 	}

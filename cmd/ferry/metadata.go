@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/urfave/cli/v2"
 
@@ -24,7 +25,7 @@ func metadataFlags(receive bool) []cli.Flag {
 		boolFlag("xattrs", verb+"extended attributes"+xattrs+", and with them POSIX ACLs"),
 		boolFlag("hard-links", verb+"names of one file as such; without it each becomes a file of its own"),
 		boolFlag("devices", verb+"devices, FIFOs and sockets, as what they are; without it they are left out"),
-		boolFlag("strict", "end with 1 if anything is told as lost: metadata that could not be kept, durability that could not be had"),
+		boolFlag("strict", "end with 1 if anything is told as lost: metadata, durability, or a folder there that is not this user's alone"),
 	}
 	if receive {
 		return append(flags,
@@ -66,6 +67,7 @@ func permittedOf(c *cli.Context, env *Env) (tree.Metadata, error) {
 // Why --strict is not content.
 var (
 	errLost       = errors.New("delivered, but not with all the metadata that was asked for")
+	errExposed    = errors.New("delivered, but into a folder that is not this user's alone")
 	errNotDurable = errors.New("delivered, but not synced to stable storage")
 )
 
@@ -76,6 +78,9 @@ func (o outcome) lossesAfter(err error) (n int, why error) {
 	r := o.result
 	if n = len(r.Lost); n > 0 {
 		why = errLost
+		if !slices.ContainsFunc(r.Lost, func(l transfer.Loss) bool { return !l.Exposes() }) {
+			why = errExposed
+		}
 	}
 	ended := err == nil || errors.Is(err, transfer.ErrIncomplete)
 	if !o.began || !ended || r.DryRun || r.Durable || o.unsynced {
@@ -94,6 +99,9 @@ func (o outcome) lossesAfter(err error) (n int, why error) {
 // lossText says for people what kind of metadata some items do not have.
 func lossText(l transfer.Loss) string {
 	what := l.What.String()
+	if l.Exposes() {
+		return fmt.Sprintf("%s: %d, the first is %s", what, l.Items, show(l.Path))
+	}
 	switch {
 	case l.Items == 0 && l.Code != framing.CodeDeclined:
 		return fmt.Sprintf("%s: not applied: %v", what, l.Code)
@@ -131,9 +139,21 @@ func permission(what tree.Attr) string {
 
 // warnedText is what is said of one item with --verbose; the end sums them up.
 func warnedText(e transfer.ItemWarned) string {
+	if exposes(e) {
+		where := show(e.Path)
+		if e.Path == "." {
+			where = "the destination"
+		}
+		return "warning: " + where + ": " + show(bare(e.Err))
+	}
 	text := fmt.Sprintf("%v not applied: %s: %v", e.What, show(e.Path), e.Code)
 	if e.Remote {
 		text += " (at the other side)"
 	}
 	return text
+}
+
+// exposes tells whether e is of a folder that stood there and is not this user's alone.
+func exposes(e transfer.ItemWarned) bool {
+	return e.Err != nil && transfer.Loss{What: e.What}.Exposes()
 }

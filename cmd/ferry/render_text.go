@@ -41,6 +41,8 @@ type console struct {
 	link   *link.Link
 	typed  *typed // of whoever asks, one at a time
 	unmade unmade
+	// exposed counts the folders that were there and are not this user's alone.
+	exposed int
 
 	// Of loop alone.
 	meter  meter
@@ -251,7 +253,7 @@ func (c *console) Observe(e transfer.Event) {
 			c.say(what + show(e.Path) + ": " + cutMiddle(escape(bare(e.Err)), maxShown))
 		}
 	case transfer.ItemWarned:
-		if c.flags.verbose && e.Path != "" {
+		if c.warns(e) {
 			c.say(warnedText(e))
 		}
 	case transfer.ItemExcluded:
@@ -263,6 +265,21 @@ func (c *console) Observe(e transfer.Event) {
 			c.say(text)
 		}
 	}
+}
+
+// maxExposed is how many exposed folders are told at once; the end counts them.
+const maxExposed = 10
+
+// warns tells whether e is shown when it happens: with --verbose, or while it can be
+// thought about whether to go on.
+func (c *console) warns(e transfer.ItemWarned) bool {
+	if exposes(e) && !c.flags.quiet {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.exposed++
+		return c.exposed <= maxExposed || c.flags.verbose
+	}
+	return c.flags.verbose && e.Path != ""
 }
 
 // doneText is what is said of an item that ended well: only that it got another

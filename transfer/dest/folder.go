@@ -35,8 +35,10 @@ type Folder struct {
 	opts Options
 	meta tree.Metadata                     // granted
 	lost func(id uint64, lost []tree.Loss) // nil: nobody asks
-	// adjusted, likewise, is told of items found the same.
+	// adjusted, likewise, is told of items found the same, exposed of folders that are
+	// not this user's alone.
 	adjusted func(id uint64)
+	exposed  func(path string, lost tree.Loss)
 	way      *way // nil: nothing makes way for an item of another kind
 	dirs     *tree.Dirs
 	root     *node
@@ -120,7 +122,7 @@ func (f *Folder) openRoot() error {
 	if err != nil {
 		return err
 	}
-	vol, err := f.volumeAt(dir)
+	vol, _, err := f.volumeAt(dir)
 	if err != nil {
 		return err
 	}

@@ -84,7 +84,7 @@ func (f *Folder) syncDir(dir *tree.Dir) error {
 	if err == nil || !tree.Unsyncable(err) {
 		return err
 	}
-	v, e := f.volumeAt(dir)
+	v, _, e := f.volumeAt(dir)
 	if e != nil {
 		v = f.root.vol
 	}

@@ -82,7 +82,11 @@ func (f *Folder) adoptFolder(parent, n *node, name string) error {
 		// is refused next says so.
 		_ = chmodOwn(parent.dir, name, info.Mode&0o777|0o700)
 	}
-	n.vol, err = f.volumeAt(n.dir)
+	vol, now, err := f.volumeAt(n.dir)
+	if err == nil {
+		n.vol = vol
+		f.expose(parent, n, now)
+	}
 	return err
 }
 

@@ -51,27 +51,27 @@ type volume struct {
 }
 
 // volumeAt returns the volume of dir, which is new if no folder of it was seen
-// before: then its state goes into dir.
-func (f *Folder) volumeAt(dir *tree.Dir) (*volume, error) {
+// before: then its state goes into dir. It also returns what dir is.
+func (f *Folder) volumeAt(dir *tree.Dir) (*volume, tree.Info, error) {
 	handle, err := dir.Handle()
 	if err != nil {
-		return nil, err
+		return nil, tree.Info{}, err
 	}
 	info, err := dir.Stat()
 	if err != nil {
-		return nil, errors.Join(err, handle.Close())
+		return nil, info, errors.Join(err, handle.Close())
 	}
 	id := volumeID{info.Dev, mountOf(handle)}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if v := f.volumes[id]; v != nil {
-		return v, handle.Close()
+		return v, info, handle.Close()
 	}
 	v := &volume{id: id, base: dir, handle: handle, short: f.short}
 	v.trusted, v.doubtful, v.longest = nature(handle)
 	v.noUnnamed.Store(!f.unnamed)
 	f.volumes[id] = v
-	return v, nil
+	return v, info, nil
 }
 
 // whole reports that a syncfs stands for an fsync of each file.

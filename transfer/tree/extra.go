@@ -76,8 +76,9 @@ type Xattr struct {
 }
 
 // Attr is a kind of metadata. The values are those of the wire, but for AttrHardLink
-// and AttrSpecialFile, which say what became of an item as a whole and never cross it.
-type Attr uint8
+// and AttrSpecialFile, which say what became of an item as a whole, and AttrForeign and
+// AttrOpen, which the receiver finds: these never cross it.
+type Attr uint16
 
 // The kinds.
 const (
@@ -89,6 +90,8 @@ const (
 	AttrHardLink                     // a further name, sent as an item of its own
 	AttrSpecialFile                  // a device, FIFO or socket, left out
 	AttrMode                         // mode & 0777
+	AttrForeign                      // a folder that was there is another user's
+	AttrOpen                         // a folder that was there, to which anybody may write
 )
 
 func (a Attr) String() string {
@@ -109,6 +112,10 @@ func (a Attr) String() string {
 		return "special file"
 	case AttrMode:
 		return "mode"
+	case AttrForeign:
+		return "folder of another user"
+	case AttrOpen:
+		return "folder open to anybody"
 	}
 	return "metadata"
 }
