@@ -51,6 +51,9 @@ type ReceiveOptions struct {
 	// Open gives the Destination once the offer is accepted, so that nothing is
 	// made for one that is not. Whoever gives it closes what it returns.
 	Open func() (Destination, error)
+	// Begin is called once the offer is accepted and what the delivery needs here is
+	// open, before anything is written. An error ends the delivery. May be nil.
+	Begin func() error
 	// Rehearse gives what answers a dry run; without it one is declined. Whoever
 	// gives it closes what it returns.
 	Rehearse func() (Rehearsal, error)

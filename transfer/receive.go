@@ -336,6 +336,9 @@ func (r *receiver) openDestination(dry bool) (err error) {
 	case r.opt.Open != nil:
 		r.dst, err = r.opt.Open()
 	}
+	if err == nil && r.opt.Begin != nil {
+		err = r.opt.Begin()
+	}
 	return err
 }
 

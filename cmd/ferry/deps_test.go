@@ -29,7 +29,8 @@ var allowed = map[string][]string{
 	"transfer/dest": {"transfer/tree", "checksum"},
 	"transfer":      {"transfer/link", "transfer/dest", "transfer/tree", "framing", "checksum"},
 	// cmd names codes, kinds and digests that cross its API; it opens no destination itself.
-	"cmd/ferry": {"transfer", "transfer/link", "transfer/tree", "checksum", "framing"},
+	"cmd/ferry":         {"cmd/ferry/confine", "transfer", "transfer/link", "transfer/tree", "checksum", "framing"},
+	"cmd/ferry/confine": {},
 	// The benchmark runs programs as a user would, and hashes to know the limit.
 	"cmd/ferry-bench": {"checksum"},
 	// The same, for programs that fail.
@@ -39,18 +40,19 @@ var allowed = map[string][]string{
 // owners says which one package imports each third-party module, so that each
 // can be replaced in one place. x/sys is the system's own interface.
 var owners = map[string][]string{
-	"filippo.io/edwards25519":          {"transfer/link"},
-	"github.com/sethvargo/go-diceware": {"transfer/link"},
-	"github.com/klauspost/compress":    {"transfer"},
-	"github.com/zeebo/blake3":          {"checksum"},
-	"lukechampine.com/blake3":          {"checksum"},
-	"golang.org/x/sync":                {"transfer"},
-	"golang.org/x/sys":                 {"checksum", "transfer/tree", "transfer/dest", "transfer/link", "cmd/ferry"},
-	"golang.org/x/term":                {"cmd/ferry"},
-	"golang.org/x/text":                {"transfer/tree"},
-	"github.com/rivo/uniseg":           {"cmd/ferry"},
-	"github.com/schollz/progressbar":   {"cmd/ferry"},
-	"github.com/urfave/cli":            {"cmd/ferry"},
+	"filippo.io/edwards25519":             {"transfer/link"},
+	"github.com/sethvargo/go-diceware":    {"transfer/link"},
+	"github.com/klauspost/compress":       {"transfer"},
+	"github.com/landlock-lsm/go-landlock": {"cmd/ferry/confine"},
+	"github.com/zeebo/blake3":             {"checksum"},
+	"lukechampine.com/blake3":             {"checksum"},
+	"golang.org/x/sync":                   {"transfer"},
+	"golang.org/x/sys":                    {"checksum", "transfer/tree", "transfer/dest", "transfer/link", "cmd/ferry"},
+	"golang.org/x/term":                   {"cmd/ferry"},
+	"golang.org/x/text":                   {"transfer/tree"},
+	"github.com/rivo/uniseg":              {"cmd/ferry"},
+	"github.com/schollz/progressbar":      {"cmd/ferry"},
+	"github.com/urfave/cli":               {"cmd/ferry"},
 }
 
 func TestImports(t *testing.T) {

@@ -13,6 +13,9 @@
 // list. A standard output that cannot be written makes the exit code non-zero
 // and does not stop a delivery.
 //
+// Once an offer is accepted, receive gives up all rights that the delivery does not
+// need, see confinement.go and package confine.
+//
 // Not guaranteed: that a terminal which is stopped (^S) shows everything before
 // an interrupted ferry ends.
 //

@@ -5,6 +5,8 @@ import (
 	"os"
 
 	"golang.org/x/term"
+
+	"ferry/cmd/ferry/confine"
 )
 
 // Env is all that a command takes from the process around it. Tests pass
@@ -15,6 +17,9 @@ type Env struct {
 	Stdout io.Writer
 	Stderr io.Writer
 	Getenv func(string) string
+	// Confine takes from the process what it does not need any more; nil leaves it
+	// as it is.
+	Confine func(confine.Set) (confine.Kept, error)
 	// Umask is the process's, of the bits 0777.
 	Umask uint32
 
@@ -44,7 +49,7 @@ func osEnv() *Env {
 	}
 	return &Env{
 		StdoutFile: file,
-		Args:       os.Args, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv, Umask: umask(),
+		Args:       os.Args, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv, Umask: umask(), Confine: confine.Apply,
 		StdinErr: unreadable(os.Stdin), StdoutErr: unwritable(os.Stdout), StderrErr: unwritable(os.Stderr),
 		StdinTTY: isTTY(os.Stdin), StdoutTTY: isTTY(os.Stdout), StderrTTY: isTTY(os.Stderr),
 		Width: func() int {

@@ -78,6 +78,11 @@ func receive(c *cli.Context, env *Env) error {
 		return d.abandon(errors.Join(err, place.close()))
 	}
 	opt.Observer = d
+	limits := &confinement{landing: place, pairing: pair, throttle: throttle, metadata: opt.Metadata}
+	opt.Begin = func() error {
+		limits.apply(env, d.render)
+		return nil
+	}
 	opt.Open = func() (transfer.Destination, error) {
 		err := place.open()
 		d.manifest.Store(place.list)

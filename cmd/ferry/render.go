@@ -26,6 +26,8 @@ type renderer interface {
 	// limited tells of the limit in bytes a second, 0 for none, and with err why it
 	// could not be changed.
 	limited(rate int64, err error)
+	// confined tells what the process cannot do any more, with --verbose.
+	confined(text string)
 	// linked tells of the link that a delivery runs over.
 	linked(*link.Link)
 	// finish shows how it ended. The error is that of the output itself.

@@ -107,6 +107,8 @@ func (r *jsonRenderer) limited(rate int64, err error) {
 	r.send(v)
 }
 
+func (*jsonRenderer) confined(string) {}
+
 func (r *jsonRenderer) linked(l *link.Link) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

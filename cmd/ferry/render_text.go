@@ -201,6 +201,12 @@ func (c *console) limited(rate int64, err error) {
 	}
 }
 
+func (c *console) confined(text string) {
+	if c.flags.verbose {
+		c.say(text)
+	}
+}
+
 func (c *console) linked(l *link.Link) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

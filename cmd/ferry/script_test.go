@@ -18,9 +18,10 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// TestMain lets scripts run this program as the command ferry.
+// TestMain lets scripts run this program as the command ferry, and tests as one
+// that tries what it may do once it is confined.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"ferry": main})
+	testscript.Main(m, map[string]func(){"ferry": main, insideName: inside})
 }
 
 // scriptLimit ends a script that hangs; no script comes near it.

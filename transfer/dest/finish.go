@@ -4,7 +4,6 @@ import (
 	"errors"
 	"math"
 	"os"
-	"path/filepath"
 
 	"ferry/transfer/tree"
 )
@@ -58,22 +57,13 @@ func (f *Folder) syncFolders() error {
 			return err
 		}
 	}
-	for _, made := range f.made {
+	for _, a := range f.above {
 		// It is on the file system of the destination, which was made in it.
-		if err := f.root.vol.cover(syncPath(filepath.Dir(made))); err != nil {
+		if err := f.root.vol.cover(a.sync()); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-func syncPath(path string) error {
-	dirs := tree.NewDirs(1)
-	dir, err := dirs.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dirs.Close())
 }
 
 func (f *Folder) eachVolume() []*volume {

@@ -42,7 +42,7 @@ type Folder struct {
 	way      *way // nil: nothing makes way for an item of another kind
 	dirs     *tree.Dirs
 	root     *node
-	made     []string // folders that Open made
+	above    []above // what holds the folders that Open made, outermost first
 	now      func() time.Time
 
 	accounts *tree.Accounts
@@ -82,6 +82,20 @@ type node struct {
 	acl    bool // see givesACL
 }
 
+// above holds a folder that Open made, and is synced by Finish. It is opened with
+// it: later this process may have no right to, see cmd/ferry/confine.
+type above struct {
+	dir *tree.Dir
+	err error // why it could not be opened
+}
+
+func (a above) sync() error {
+	if a.err != nil {
+		return a.err
+	}
+	return a.dir.Sync()
+}
+
 // Open opens the folder at path, links in path followed, and makes it and its
 // missing parents, subject to the umask. It writes nothing in it.
 func Open(path string, o Options) (*Folder, error) {
@@ -98,7 +112,6 @@ func Open(path string, o Options) (*Folder, error) {
 		path:       abs,
 		opts:       o,
 		dirs:       tree.NewDirs(int(min(maxFolderHandles, limit/8))),
-		made:       made,
 		now:        time.Now,
 		unnamed:    canLinkUnnamed(),
 		fileBudget: min(maxFileHandles, limit/2),
@@ -110,6 +123,11 @@ func Open(path string, o Options) (*Folder, error) {
 		times:      newTimes(time.Now),
 		short:      new(shortfall),
 		untimed:    make(map[fileID]tree.Time),
+	}
+	for _, folder := range made {
+		var a above
+		a.dir, a.err = f.dirs.Open(filepath.Dir(folder))
+		f.above = append(f.above, a)
 	}
 	if err := f.openRoot(); err != nil {
 		return nil, fail("opening", "", errors.Join(err, f.dirs.Close()))
@@ -129,8 +147,8 @@ func (f *Folder) openRoot() error {
 	if f.self, err = vol.handle.Stat(); err != nil {
 		return errors.Join(err, vol.handle.Close())
 	}
-	f.root = &node{dir: dir, vol: vol, existed: len(f.made) == 0}
-	f.root.fresh.Store(len(f.made) > 0)
+	f.root = &node{dir: dir, vol: vol, existed: len(f.above) == 0}
+	f.root.fresh.Store(len(f.above) > 0)
 	return nil
 }
 

@@ -15,8 +15,8 @@ func TestOpenMakesMissingFoldersAndNothingElse(t *testing.T) {
 	path := filepath.Join(base, "a", "b", "c")
 	f := open(t, path, Options{})
 	wantNames(t, path)
-	if len(f.made) != 3 {
-		t.Errorf("Open remembers %q, want the three folders it made", f.made)
+	if len(f.above) != 3 {
+		t.Errorf("Open remembers %v, want what holds the three folders it made", f.above)
 	}
 	finish(t, f)
 	wantNames(t, path)

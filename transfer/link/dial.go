@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"sync"
 	"time"
 
 	"ferry/framing"
@@ -51,12 +52,31 @@ func Dial(ctx context.Context, addr string, cfg Config, wait time.Duration) (*Li
 		return nil, &Error{Code: framing.CodeLost, Op: "dial", Err: fmt.Errorf("address %q: %w", addr, err)}
 	}
 	nd := net.Dialer{Timeout: connectLimit, KeepAliveConfig: keepAlive()}
-	connect := func(ctx context.Context, addr string) (net.Conn, error) { return nd.DialContext(ctx, "tcp", addr) }
+	connect := byName(nd.DialContext)
 	if cfg.Connect != nil {
 		connect = cfg.Connect
 	}
 	d := &dialler{addr: addr, cfg: cfg, connect: connect}
 	return d.run(ctx, wait)
+}
+
+// byName makes TCP connections by dial, which resolves the name in an address each
+// time. While it cannot, as the network changes or its settings may not be read any
+// more, the address serves that the name had before.
+func byName(dial func(ctx context.Context, network, addr string) (net.Conn, error)) func(ctx context.Context, addr string) (net.Conn, error) {
+	var known sync.Map // what was reached under each address
+	return func(ctx context.Context, addr string) (net.Conn, error) {
+		conn, err := dial(ctx, "tcp", addr)
+		var unresolved *net.DNSError
+		if before, ok := known.Load(addr); ok && errors.As(err, &unresolved) && ctx.Err() == nil {
+			conn, err = dial(ctx, "tcp", before.(string))
+		}
+		if err != nil {
+			return nil, err
+		}
+		known.Store(addr, conn.RemoteAddr().String())
+		return conn, nil
+	}
 }
 
 // dialler makes one link. It starts no goroutine.
