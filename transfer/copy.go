@@ -9,8 +9,8 @@ import (
 
 // Copy runs a sender and a receiver in this process, over TCP on the loopback
 // interface: the same protocol, proof and encryption as between two machines.
-// It returns what the sender knows at the end, receipt included. Only
-// s.Observer is told of events. After a success it deletes what r.Delete asks
+// It returns what the sender knows at the end, receipt included. S.Observer is told
+// the events; r.Observer, if there is one, the receiver's beside them. After a success it deletes what r.Delete asks
 // for; what could not be deleted is in the result like what was not delivered.
 func Copy(ctx context.Context, s SendOptions, r ReceiveOptions) (Result, error) {
 	ctx, cancel := context.WithCancel(ctx)

@@ -86,6 +86,9 @@ func copyLocal(c *cli.Context, env *Env, chosen *selectionArgs) error {
 	}
 	d := &delivery{ctx: c.Context, env: env, render: newRenderer(env, out, false), alone: true, strict: c.Bool("strict"), unsynced: c.Bool("no-sync"), filter: selection.Filter}
 	d.manifest.Store(sums)
+	if sums != nil {
+		opt.Observer = sums
+	}
 	d.missing(list.missing)
 	if opt.Delete != nil {
 		opt.Delete.Keep = sums.keeps

@@ -67,7 +67,7 @@ func (l *sourceList) hasFolder(follow bool) bool {
 // keeps reports whether path, relative to the destination, is the manifest's own,
 // which no source has.
 func (m *manifest) keeps(path string) bool {
-	return m != nil && (path == m.reserved[0] || path == m.reserved[1])
+	return m != nil && m.isOwn(path)
 }
 
 // refusedDeletion gives the refusal to delete its next step. dry says that it was a dry

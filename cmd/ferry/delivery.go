@@ -26,6 +26,8 @@ type delivery struct {
 	strict   bool                     // what is told as lost is a failure
 	unsynced bool                     // this side gave up durability: --no-sync, or standard output
 	filter   *tree.Filter             // the rules of what is sent; nil without any
+	// checksums says, before --checksum, whose flag that is; empty for one's own.
+	checksums string
 }
 
 // Observe passes events to all who keep something of them. tally comes first: it
@@ -33,7 +35,8 @@ type delivery struct {
 func (d *delivery) Observe(e transfer.Event) {
 	d.tally.Observe(e)
 	d.render.Observe(e)
-	if m := d.manifest.Load(); m != nil {
+	// Of a copy the receiver tells the list where each item landed.
+	if m := d.manifest.Load(); m != nil && !d.alone {
 		m.Observe(e)
 	}
 }
@@ -92,7 +95,10 @@ func (d *delivery) abandon(err error) error { return d.end(outcome{}, err) }
 func (d *delivery) end(o outcome, err error) error {
 	if m := d.manifest.Load(); m != nil {
 		kept, merr := m.finish(!o.result.DryRun && (err == nil || errors.Is(err, transfer.ErrIncomplete)))
-		o.manifest = kept
+		o.manifest, o.unlisted = kept, m.left
+		if merr == nil && (err == nil || errors.Is(err, transfer.ErrIncomplete)) {
+			o.listed = m.unlisted(kept, d.checksums)
+		}
 		if err == nil && merr != nil {
 			err = &exitError{exit: exitIncomplete, err: merr, hint: "the delivery itself is complete"}
 		}

@@ -169,6 +169,7 @@ type jsonResult struct {
 	Acknowledged bool       `json:"acknowledged"`
 	ElapsedMS    int64      `json:"elapsed_ms"`
 	Manifest     string     `json:"manifest,omitempty"`
+	Unlisted     int64      `json:"unlisted,omitempty"`
 	Lost         []jsonLoss `json:"lost,omitempty"`
 	Unmet        []string   `json:"unmet,omitempty"`
 	Error        *jsonError `json:"error,omitempty"`

@@ -12,6 +12,7 @@ import (
 
 	"ferry/checksum"
 	"ferry/transfer"
+	"ferry/transfer/tree"
 )
 
 // partialSuffix marks a list whose delivery did not end.
@@ -20,13 +21,15 @@ const partialSuffix = ".partial"
 // manifest writes the digest and name of each item whose bytes were verified in
 // this run, in the format of b3sum and relative to the destination, so that
 // `cd OUT && b3sum --check FILE` passes. Items found unchanged by size and time
-// were not verified and are not listed; with --checksum they are.
+// were not verified and are not listed, which is told; with --checksum they are.
 //
 // The list grows in FILE.partial. It becomes FILE, in one step, when the
 // delivery ended (exit 0 or 1); else it stays there, and an older FILE as it
-// was. Each run starts a new list.
+// was. So does that if nothing was verified: an empty list says less. Each run
+// starts a new list.
 type manifest struct {
-	path string
+	path   string
+	folder string // the destination if FILE is in it, else ""
 
 	// reserved are FILE and FILE.partial as seen from the destination, where
 	// they may stand: an item of that name is not to be overwritten with the list.
@@ -37,6 +40,7 @@ type manifest struct {
 	buf   *bufio.Writer
 	line  []byte
 	lines int64
+	left  int64 // files found unchanged and not verified
 	err   error // the first; nothing is written after it
 }
 
@@ -46,7 +50,7 @@ func newManifest(path, folder string) (*manifest, error) {
 	m := &manifest{path: path}
 	if folder != "" {
 		if rel, inside := within(folder, path); inside {
-			m.reserved = [2]string{rel, rel + partialSuffix}
+			m.folder, m.reserved = folder, [2]string{rel, rel + partialSuffix}
 		}
 	}
 	// A new file, whoever else has the old one open or linked.
@@ -70,8 +74,12 @@ func (m *manifest) Observe(e transfer.Event) {
 	name := done.At
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.err == nil && name != "" && (name == m.reserved[0] || name == m.reserved[1]) {
+	if m.err == nil && m.isOwn(name) {
 		m.err = fmt.Errorf("an item of the delivery has the name of the manifest, %s: name another FILE", show(name))
+	}
+	unread := !done.Hashed && (done.Kind == tree.File || done.Kind == tree.Stream)
+	if unread && (done.Status == transfer.StatusSame || done.Status == transfer.StatusAdjusted) {
+		m.left++
 	}
 	if m.err != nil || done.DryRun || !done.Hashed || done.Status == transfer.StatusSkipped {
 		return
@@ -80,6 +88,62 @@ func (m *manifest) Observe(e transfer.Event) {
 		name = "./-" // alone it is standard input to b3sum
 	}
 	m.add(done.Digest, name)
+}
+
+// isOwn reports whether path, relative to the destination, leads to the list, by
+// another spelling too where the file system takes one for the other.
+func (m *manifest) isOwn(path string) bool {
+	if m.reserved[0] == "" {
+		return false
+	}
+	key := tree.FoldKey(path)
+	for i, at := range []string{m.path, m.path + partialSuffix} {
+		if path == m.reserved[i] {
+			return true
+		}
+		if key != tree.FoldKey(m.reserved[i]) {
+			continue
+		}
+		own, err := os.Lstat(at)
+		if err != nil {
+			continue
+		}
+		if it, err := os.Lstat(filepath.Join(m.folder, filepath.FromSlash(path))); err == nil && os.SameFile(own, it) {
+			return true
+		}
+	}
+	return false
+}
+
+// kept reports whether the list is empty and an older one not, which then stays.
+func (m *manifest) kept() bool {
+	if m.lines > 0 {
+		return false
+	}
+	older, err := os.Stat(m.path)
+	return err == nil && older.Size() > 0
+}
+
+// unlisted is what people are told of what the list leaves out, "" if that is
+// nothing. Kept is where the list is; who is the side whose --checksum has all read.
+func (m *manifest) unlisted(kept, who string) string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var what string
+	switch {
+	case m.left > 1:
+		what = fmt.Sprintf("%d unchanged files were not read and are not listed; %s--checksum lists them", m.left, who)
+	case m.left == 1:
+		what = fmt.Sprintf("1 unchanged file was not read and is not listed; %s--checksum lists it", who)
+	case kept == "":
+		what = "nothing was verified"
+	default:
+		return ""
+	}
+	if kept == "" {
+		what += ". The older list stays as it was"
+	}
+	return show(m.path) + ": " + what
 }
 
 // add appends one line; the caller holds mu or is alone.
@@ -115,7 +179,7 @@ func (m *manifest) finish(ended bool) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("writing the manifest: %w", err)
 	}
-	if !ended {
+	if kept := ended && m.kept(); kept || !ended {
 		if m.lines > 0 {
 			return partial, nil
 		}

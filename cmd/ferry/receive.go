@@ -66,6 +66,7 @@ func receive(c *cli.Context, env *Env) error {
 	}
 	d := &delivery{ctx: ctx, env: env, render: newRenderer(env, out, place.stream), stream: place.stream, madeCode: made, strict: c.Bool("strict"), unsynced: c.Bool("no-sync")}
 	d.manifest.Store(place.list)
+	d.checksums = "the sender's "
 	if console, people := d.render.(*console); people && !c.Bool("yes") {
 		opt.Accept = accept(env, console, place.name())
 		if !c.IsSet("on-conflict") {

@@ -18,6 +18,8 @@ type outcome struct {
 	unsynced bool // durability was given up at this side's word
 	losses   int  // see lossesAfter
 	manifest string
+	unlisted int64  // files that the list leaves out
+	listed   string // what people are told of that
 	err      error
 	exit     int
 	hint     string
@@ -32,6 +34,9 @@ func (o outcome) lines(quiet bool) []string {
 		lines = append(lines, o.counts())
 		for _, l := range r.Lost {
 			lines = append(lines, lossText(l))
+		}
+		if o.listed != "" {
+			lines = append(lines, o.listed)
 		}
 		for _, rule := range o.unmet {
 			lines = append(lines, "a rule without effect: "+show(rule.String())+": nothing that it matches was met, or a later rule decided")
@@ -138,7 +143,7 @@ func (o outcome) object() jsonResult {
 		DryRun: r.DryRun, Delivered: r.Delivered, Replaced: r.Replaced, Deleted: r.Deleted, Same: r.Same, Adjusted: r.Adjusted, Skipped: r.Skipped, Excluded: r.Excluded, Failed: r.Failed,
 		Files: r.Files, Bytes: r.Bytes, Moved: r.Moved, Wire: r.Wire, Resent: r.Resent, Streams: r.Streams, Reused: r.Reused,
 		Durable: r.Durable, Acknowledged: r.Acknowledged, ElapsedMS: r.Elapsed.Milliseconds(),
-		Manifest: o.manifest, Losses: o.losses,
+		Manifest: o.manifest, Unlisted: o.unlisted, Losses: o.losses,
 	}
 	if r.Unsynced != nil {
 		j.Unsynced = show(r.Unsynced.Error())
