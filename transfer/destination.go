@@ -234,7 +234,7 @@ type UnsyncedError struct {
 }
 
 func (e *UnsyncedError) Error() string {
-	return fmt.Sprintf("the file system of %q cannot sync folders: %v", e.Place, plain(e.Err))
+	return fmt.Sprintf("the file system of %q cannot sync: %v", e.Place, plain(e.Err))
 }
 
 func (e *UnsyncedError) Unwrap() error { return e.Err }

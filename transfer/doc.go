@@ -48,7 +48,7 @@
 // # Metadata
 //
 // Mode & 0777 less ReceiveOptions.Metadata.Umask, mtime, symbolic links and holes
-// always arrive. The rest the sender
+// always go. The rest the sender
 // wishes for (SendOptions.Metadata), the receiver permits, and ACCEPT grants. What
 // is declined, or cannot be read or applied, is in Result.Lost and in the events,
 // and keeps nothing from being delivered. A hard link waits for the verdict on

@@ -3,6 +3,7 @@ package dest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -233,8 +234,7 @@ func TestArchiveIsWhatRsyncSees(t *testing.T) {
 	}
 }
 
-// Without anything granted, nothing of it arrives: neither asked for by an entry
-// nor inherited from the folder.
+// Without anything granted, nothing of it arrives. What the folder gives stays.
 func TestNothingGrantedNothingApplied(t *testing.T) {
 	needsRoot(t)
 	needs(t, "rsync", "setfacl", "setfattr", "getfacl", "getfattr")
@@ -259,11 +259,70 @@ func TestNothingGrantedNothingApplied(t *testing.T) {
 		if st.Uid != 0 || st.Gid != 0 || st.Mode&0o7777 != mode {
 			t.Errorf("%s: mode %#o, owner %d:%d", name, st.Mode&0o7777, st.Uid, st.Gid)
 		}
-		if acl := run(t, "getfacl", "--access", "--skip-base", "--omit-header", "--absolute-names", filepath.Join(dst, name)); acl != "" {
+		acl := run(t, "getfacl", "--access", "--skip-base", "--omit-header", "--no-effective", "--absolute-names", filepath.Join(dst, name))
+		want := fmt.Sprintf("user:12345:rwx\ngroup::rwx\nmask::%s\n", rwx(mode>>3))
+		if !strings.Contains(acl, want) || strings.Count(acl, ":") != 2*5 {
 			t.Errorf("%s has the ACL\n%s", name, acl)
 		}
 	}
 	if out := run(t, "getfattr", "-R", "-h", "-m", "^(user|trusted|security.capability)", "--absolute-names", dst); out != "" {
 		t.Errorf("attributes arrived:\n%s", out)
+	}
+}
+
+// rwx is the lowest three bits of a mode as getfacl has them.
+func rwx(bits uint32) string {
+	b := []byte("---")
+	for i, c := range "rwx" {
+		if bits&(4>>i) != 0 {
+			b[i] = byte(c)
+		}
+	}
+	return string(b)
+}
+
+// In a folder with a default ACL, what is made has what cp(1) gives it, whatever the
+// umask, and keeps that when it is delivered again.
+func TestDefaultACLOfTheDestination(t *testing.T) {
+	needs(t, "setfacl", "getfacl", "cp")
+	for _, acl := range []string{"u:4000:rwX,o::-", "g:4000:r-x,g::rwx,m::r-x,o::r-x", "u::rwx,g::r-x,o::-"} {
+		for _, umask := range []uint32{0, 0o022} {
+			src, dst, there := t.TempDir(), t.TempDir(), t.TempDir()
+			must(t, os.Mkdir(filepath.Join(src, "d"), 0o755))
+			for name, mode := range map[string]os.FileMode{"a": 0o644, "b": 0o600, "d/c": 0o755, "d/e": 0o440} {
+				must(t, os.WriteFile(filepath.Join(src, name), []byte(name), 0o600))
+				must(t, os.Chmod(filepath.Join(src, name), mode))
+			}
+			must(t, os.WriteFile(filepath.Join(src, "large"), content(chunk+1, 1), 0o644))
+			for _, at := range []string{dst, there} {
+				must(t, os.Mkdir(filepath.Join(at, "old"), 0o700)) // without one
+				run(t, "setfacl", "-d", "-m", acl, at)
+			}
+			run(t, "cp", "-r", src+"/.", there)
+			for range 2 {
+				f := open(t, dst, Options{})
+				f.Grant(tree.Metadata{Umask: umask}, nil)
+				dirs := tree.NewDirs(8)
+				w := tree.Walk{Sources: []tree.Source{{Path: src, Contents: true}}, Dirs: dirs, Problem: func(string, error) {}}
+				must(t, w.Run(context.Background(), func(it *tree.Item) error {
+					if it.Kind == tree.File {
+						if _, err := f.Stat(&it.Entry); err == nil {
+							return f.Touch(&it.Entry)
+						}
+					}
+					return carryItem(t, f, it)
+				}))
+				finish(t, f)
+				must(t, dirs.Close())
+				for _, name := range []string{"a", "b", "large", "d", "d/c", "d/e"} {
+					facl := func(at string) string {
+						return run(t, "getfacl", "--omit-header", "--absolute-names", filepath.Join(at, name))
+					}
+					if got, want := facl(dst), facl(there); got != want {
+						t.Errorf("%s, umask %03o: %s has\n%s, cp gives it\n%s", acl, umask, name, got, want)
+					}
+				}
+			}
+		}
 	}
 }

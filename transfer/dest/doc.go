@@ -22,9 +22,11 @@
 //     folder on the way, is on stable storage (unless Options.NoSync).
 //   - Metadata beyond mode & 0777 and mtime is applied as far as Grant allows: to
 //     files and folders by their handle, to links and special files in the state
-//     folder before they get their name. What cannot be applied is told to whom
-//     Grant names, and keeps nothing from being delivered. Items made here inherit
-//     no access ACL.
+//     folder before they get their name. What is refused, or taken and not kept, is
+//     told to whom Grant names, and keeps nothing from being delivered. Unless
+//     attributes are granted, items have the ACL that their folder gives.
+//   - An operation that the file system refuses is done in another way if there is
+//     one. A sync that is refused keeps nothing from being delivered: see Unsynced.
 //   - Whether the file system takes one name for another, Relate tells by what stands
 //     there; Prune takes what it lists for a delivered name for that item.
 //   - What stands where an item of another kind is to be is kept in the state folder

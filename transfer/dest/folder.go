@@ -78,8 +78,9 @@ type node struct {
 
 	entrance entrance
 
+	within *node // nil: the destination itself
 	askACL sync.Once
-	acl    bool // see givesACL
+	acl    tree.DefaultACL // see gives
 }
 
 // above holds a folder that Open made, and is synced by Finish. It is opened with
@@ -215,10 +216,17 @@ func (f *Folder) parent(e *tree.Entry) (*node, error) {
 	return f.node(e.Parent)
 }
 
-// givesACL tells whether files made in n may inherit an ACL from it. It is asked
-// once: who gives the folder one later means it for what comes later.
-func (n *node) givesACL() bool {
-	n.askACL.Do(func() { n.acl = n.dir.GivesACL() })
+// gives returns the ACL that what is made in n inherits. It is asked once, and not at
+// all of folders that this delivery made, which have that of the folder they are in:
+// who gives a folder one later means it for what comes later.
+func (n *node) gives() tree.DefaultACL {
+	n.askACL.Do(func() {
+		if n.within != nil && !n.existed {
+			n.acl = n.within.gives()
+			return
+		}
+		n.acl = n.dir.DefaultACL()
+	})
 	return n.acl
 }
 

@@ -16,7 +16,8 @@ type fileID struct{ dev, ino uint64 }
 // that stood there already and belongs to another user can still not set its mode
 // and mtime: those are lost then.
 func (f *Folder) applyFolder(n *node) (lost []tree.Loss, err error) {
-	a := f.apply(n.vol, n.entry)
+	a := f.apply(n.within, n.entry)
+	a.Doubt = n.vol.doubtful
 	a.Fresh = !n.existed
 	lost, err = n.dir.Apply(a)
 	if err == nil && hasLost(lost, tree.AttrTime) {

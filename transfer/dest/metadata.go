@@ -16,15 +16,22 @@ func (f *Folder) Grant(m tree.Metadata, lost func(id uint64, lost []tree.Loss)) 
 	f.meta, f.lost = m, lost
 }
 
-// apply is the metadata of e as it is to be applied to an item that stands on v
-// already.
-func (f *Folder) apply(v *volume, e *tree.Entry) *tree.Apply {
-	return &tree.Apply{Mode: e.Mode, MTime: e.MTime, Extra: e.Extra, Granted: f.meta, Accounts: f.accounts, Doubt: v.doubtful}
+// apply is the metadata of e as it is to be applied to an item that stands in the
+// folder in already; nil for the destination itself.
+func (f *Folder) apply(in *node, e *tree.Entry) *tree.Apply {
+	a := &tree.Apply{Mode: e.Mode, MTime: e.MTime, Extra: e.Extra, Granted: f.meta, Accounts: f.accounts}
+	if in != nil {
+		a.Doubt = in.vol.doubtful
+		if !f.meta.Xattrs && e.Kind != tree.Symlink {
+			a.Inherit = in.gives()
+		}
+	}
+	return a
 }
 
 // applyNew is apply for an item that this delivery made.
-func (f *Folder) applyNew(v *volume, e *tree.Entry) *tree.Apply {
-	a := f.apply(v, e)
+func (f *Folder) applyNew(in *node, e *tree.Entry) *tree.Apply {
+	a := f.apply(in, e)
 	a.Fresh = true
 	return a
 }
@@ -103,7 +110,7 @@ func (f *Folder) applyStaged(n *node, dir *tree.Dir, temp string, e *tree.Entry)
 	if made, err = dir.Lstat(temp); err != nil {
 		return made, nil, err
 	}
-	if lost, err = dir.ApplyTo(temp, made, f.applyNew(n.vol, e)); err != nil {
+	if lost, err = dir.ApplyTo(temp, made, f.applyNew(n, e)); err != nil {
 		return made, lost, err
 	}
 	made, err = dir.Lstat(temp)
@@ -128,7 +135,7 @@ func (f *Folder) adjust(n *node, e *tree.Entry, apply func(seen tree.Info, a *tr
 	if err != nil {
 		return err
 	}
-	a := f.apply(n.vol, e)
+	a := f.apply(n, e)
 	then, whole := a.Outcome(&before)
 	if e.Kind != tree.File {
 		// A file's time is set again: that it was found the same is then seen to be

@@ -172,8 +172,8 @@ func (p *Partial) Seal(e *tree.Entry, size int64) error {
 	} else if err := setSize(file, size); err != nil {
 		return p.broke("completing", err)
 	}
-	a := p.f.applyNew(p.vol, e)
-	a.NoACL = p.name == "" && !p.parent.givesACL()
+	a := p.f.applyNew(p.parent, e)
+	a.NoACL = p.name == ""
 	var before []tree.Loss
 	if p.reused {
 		before, err = p.strip(file, e)

@@ -23,6 +23,14 @@ func (r *Rehearsal) foresee(d *tree.Dir, name string, e *tree.Entry) error {
 		return err
 	}
 	a := tree.Apply{Mode: e.Mode, MTime: e.MTime, Extra: e.Extra, Granted: r.meta, Accounts: r.accounts}
+	if in := d; !r.meta.Xattrs && now.Kind != tree.Symlink {
+		if name == "" {
+			in = d.Parent()
+		}
+		if in != nil {
+			a.Inherit = in.DefaultACL()
+		}
+	}
 	then, _ := a.Outcome(&now)
 	if now.Kind == tree.Folder {
 		then = folderOutcome(&a, &now)

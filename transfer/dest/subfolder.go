@@ -32,7 +32,7 @@ func (f *Folder) MakeFolder(e *tree.Entry) (existed bool, err error) {
 	if err != nil {
 		return false, fail("making", e.Name, err)
 	}
-	n := &node{name: e.Name, dir: parent.dir.Child(e.Name), vol: parent.vol, entry: e}
+	n := &node{name: e.Name, dir: parent.dir.Child(e.Name), vol: parent.vol, entry: e, within: parent}
 	err = parent.named(e.Name, parent.dir.Mkdir(e.Name, f.folderMode(e)))
 	switch {
 	case err == nil:
@@ -173,7 +173,7 @@ func (f *Folder) foreseeRoot(e *tree.Entry) {
 	if f.root.before == nil {
 		return
 	}
-	then := folderOutcome(f.apply(f.root.vol, f.root.entry), f.root.before)
+	then := folderOutcome(f.apply(nil, f.root.entry), f.root.before)
 	f.times.settle(&then, f.root.before)
 	f.adjustedIf(!then.SameMetadata(f.root.before), e)
 }

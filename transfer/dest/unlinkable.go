@@ -43,7 +43,7 @@ func (p *Partial) copyToName(e *tree.Entry) error {
 		}
 	}
 	if err == nil {
-		p.lost, err = tree.ApplyFile(p.file, p.f.applyNew(p.vol, e))
+		p.lost, err = tree.ApplyFile(p.file, p.f.applyNew(p.parent, e))
 	}
 	if err == nil {
 		err = p.sync()

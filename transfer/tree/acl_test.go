@@ -23,11 +23,7 @@ func known(users, groups map[string]uint32) *Accounts {
 	return a
 }
 
-const (
-	aclNone  = 1<<32 - 1
-	aclOwner = 0x01
-	aclMask  = 0x10
-)
+const aclNone = 1<<32 - 1
 
 func aclOf(entries ...aclEntry) []byte { return formatACL(entries) }
 

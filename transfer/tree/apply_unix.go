@@ -24,7 +24,12 @@ type Apply struct {
 	// Fresh: this delivery made the item. Permissions that it has are nobody's wish,
 	// and an ACL that it may have inherited goes.
 	Fresh bool
-	// NoACL: it has inherited none (Dir.GivesACL), and none is looked for.
+	// Inherit is what the folder that the item is in gives to what is made there. With
+	// Granted.Xattrs it goes, as all that the sender does not tell; without, the item
+	// has it, and of Mode no more than it leaves.
+	Inherit DefaultACL
+	// NoACL: without Inherit, the item has no ACL that it could have inherited where
+	// it was made, and none is looked for.
 	NoACL bool
 	// Doubt: the file system may take what it does not keep, without an error. Then
 	// the item is looked at once more, and what is not there is lost.
@@ -275,6 +280,9 @@ func (a *Apply) permissions(have uint32) uint32 {
 func (a *Apply) bare(have uint32) uint32 {
 	if a.Fresh {
 		have = 0
+	}
+	if a.Inherit != nil && !a.Granted.Xattrs {
+		return a.Mode & 0o777 & (a.Inherit.permissions() | have)
 	}
 	return a.Granted.Permissions(a.Mode, have)
 }

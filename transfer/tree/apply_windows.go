@@ -18,6 +18,7 @@ type Apply struct {
 	Accounts *Accounts
 	Fresh    bool
 	NoACL    bool
+	Inherit  DefaultACL
 	Doubt    bool
 }
 
@@ -37,8 +38,8 @@ func (a *Apply) lost() (lost losses) {
 	return lost
 }
 
-// GivesACL: ACLs are of another kind here, and are inherited as Windows does.
-func (d *Dir) GivesACL() bool { return false }
+// DefaultACL: ACLs are of another kind here, and are inherited as Windows does.
+func (d *Dir) DefaultACL() DefaultACL { return nil }
 
 // ApplyFile gives an open file its metadata by its handle. What Windows does not
 // have is returned: one Loss of a kind at most, and no error.

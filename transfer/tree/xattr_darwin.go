@@ -18,8 +18,11 @@ func absentXattr(err error) bool { return err == unix.ENOATTR }
 // one.
 func dropACL(held) error { return nil }
 
-// GivesACL: see dropACL.
-func (d *Dir) GivesACL() bool { return false }
+// inheritACL: see dropACL.
+func inheritACL(held, []byte) error { return nil }
+
+// DefaultACL: see dropACL.
+func (d *Dir) DefaultACL() DefaultACL { return nil }
 
 // heldFile is an open file or folder.
 type heldFile int

@@ -2,7 +2,6 @@ package tree
 
 import (
 	"bytes"
-	"errors"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -28,14 +27,29 @@ func dropACL(item held) error {
 	return nil
 }
 
-// GivesACL tells whether what is made in the folder may inherit an ACL from it,
-// now: also if that cannot be found out.
-func (d *Dir) GivesACL() bool {
-	err := d.at("reading the ACL of", "", func(fd int) error {
-		_, err := heldFile(fd).getXattr(aclDefault)
+// DefaultACL returns what is made in the folder inherits from it, now.
+func (d *Dir) DefaultACL() DefaultACL {
+	var all []aclEntry
+	_ = d.at("reading the ACL of", "", func(fd int) error { // none, where it cannot be read
+		value, err := heldFile(fd).getXattr(aclDefault)
+		if err == nil {
+			all, _ = parseACL(value)
+		}
 		return err
 	})
-	return !errors.Is(err, unix.ENODATA) && !errors.Is(err, unix.ENOTSUP)
+	return all
+}
+
+// inheritACL gives item an ACL as its folder would have. Where that is refused, its
+// permission bits have to do.
+func inheritACL(item held, acl []byte) error {
+	if now, err := item.getXattr(aclAccess); err == nil && bytes.Equal(now, acl) {
+		return nil
+	}
+	if err := item.setXattr(aclAccess, acl); err != nil && !losable(err) {
+		return err
+	}
+	return nil
 }
 
 // heldFile is an open file or folder.

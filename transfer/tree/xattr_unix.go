@@ -12,11 +12,15 @@ import (
 )
 
 // xattrs makes item have the attributes of extra, and returns those that are to
-// be set after its mode. Without Granted.Xattrs it takes off an inherited ACL
-// only.
+// be set after its mode. Without Granted.Xattrs a new item has the ACL that its folder
+// gives, and no other that it inherited where it was made.
 func (a *Apply) xattrs(item held, extra *Extra, lost *losses) (acls []Xattr, err error) {
 	if !a.Granted.Xattrs {
-		if a.Fresh && !a.NoACL {
+		switch {
+		case !a.Fresh:
+		case a.Inherit != nil:
+			err = inheritACL(item, a.Inherit.access(a.bare(0)))
+		case !a.NoACL:
 			err = dropACL(item)
 		}
 		return nil, err
