@@ -84,7 +84,7 @@ const unknownSpace = math.MaxInt64
 // the destination, math.MaxInt64 if that does not tell.
 func (f *Folder) Free() (int64, error) {
 	n, err := freeBytes(f.root.vol.handle)
-	if tree.Refused(err) {
+	if err != nil && !tree.Failing(err) {
 		return unknownSpace, nil
 	}
 	if err != nil {
