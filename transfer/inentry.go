@@ -50,6 +50,7 @@ type inEntry struct {
 	got     uint64                // their number
 	pages   map[uint64]*claimPage // of chunks that were here, by first chunk
 	old     bool                  // they are taken from the file that will be replaced
+	lent    *lent                 // of that file, if it may be the same; else nil
 	tries   map[uint64]int        // how often a chunk had to be asked for again
 	compare *comparison           // of an existing file that may be the same
 	checked *framing.FileEnd      // what the sender said of its file to be compared

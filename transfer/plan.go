@@ -33,8 +33,8 @@ func decide(e *tree.Entry, found *tree.Info, policy ConflictPolicy, byDigest, dr
 			return takeSame
 		}
 		// A large file that may be overwritten is compared chunk by chunk, as the
-		// basis of the new one.
-		if byDigest || dry || policy != ConflictOverwrite || e.Size <= checksum.ChunkSize {
+		// basis of the new one: that copies nothing while nothing differs.
+		if byDigest || dry || policy != ConflictOverwrite || e.Size <= checksum.ChunkSize || checksum.Chunks(e.Size) > maxLent {
 			return takeCompare
 		}
 	}

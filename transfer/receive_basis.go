@@ -2,10 +2,7 @@ package transfer
 
 import (
 	"context"
-	"errors"
-	"io"
 	"iter"
-	"os"
 
 	"ferry/checksum"
 	"ferry/framing"
@@ -26,8 +23,11 @@ func (r *receiver) basis(ctx context.Context) error {
 		e.mu.Lock()
 		b.attempt, b.entry, b.partial = e.attempt, e.entry, e.partial
 		compare, old := e.compare != nil, e.old
+		fill := e.lent != nil && e.sealed
 		e.mu.Unlock()
 		switch {
+		case fill:
+			err = b.fill(ctx)
 		case compare:
 			err = b.compare(ctx)
 		case old:
@@ -207,77 +207,6 @@ func (b *basisRun) judge(p *claimPage, i uint64, good bool) error {
 	return linkError("asking for a chunk", b.r.link.Stream(0).Send(true, framing.TypeWant, w.Append(nil)))
 }
 
-// copyOld takes over the chunks of the file that will be replaced, and states
-// them page by page. What lies past its end is asked for first.
-func (b *basisRun) copyOld(ctx context.Context) error {
-	b.r.track.enter(PhaseComparing)
-	f, info, err := b.r.dst.Existing(b.entry)
-	if errors.Is(err, os.ErrNotExist) {
-		info.Size = 0
-	} else if err != nil {
-		return b.r.fail(b.e, "reading the file to be replaced", err)
-	} else {
-		defer f.Close() // read only
-	}
-	total := checksum.Chunks(b.entry.Size)
-	usable := uint64(0) // chunks that the old file has in full length
-	for usable < total && int64(usable)*checksum.ChunkSize+int64(checksum.ChunkLen(b.entry.Size, usable)) <= info.Size {
-		usable++
-	}
-	for first := usable; first < total; first += framing.MaxPage {
-		if ok, err := b.page(newClaimPage(first, min(framing.MaxPage, total-first))); err != nil || !ok {
-			return err
-		}
-	}
-	for first := uint64(0); first < usable; first += oldPage {
-		p := newClaimPage(first, min(oldPage, usable-first))
-		for i := range p.count {
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
-			}
-			cv, stale, err := b.copyChunk(f, p.first+i)
-			if stale {
-				return nil
-			}
-			if errors.Is(err, io.ErrUnexpectedEOF) { // it shrank
-				continue
-			}
-			if err != nil {
-				return b.r.fail(b.e, "taking over the file to be replaced", err)
-			}
-			p.hold(p.first+i, cv)
-			p.good.set(i)
-		}
-		if ok, err := b.page(p); err != nil || !ok {
-			return err
-		}
-	}
-	return nil
-}
-
-func (b *basisRun) copyChunk(f *os.File, index uint64) (cv checksum.CV, stale bool, err error) {
-	b.e.io.RLock()
-	defer b.e.io.RUnlock()
-	b.e.mu.Lock()
-	stale = b.e.attempt != b.attempt || b.e.partial == nil
-	b.e.mu.Unlock()
-	if stale {
-		return cv, true, nil
-	}
-	defer b.r.track.atDisk()()
-	b.r.track.work.Add(1)
-	n := checksum.ChunkLen(b.entry.Size, index)
-	if err := b.partial.CopyChunk(f, index, n); err != nil {
-		return cv, false, err
-	}
-	if got, err := b.partial.ReadChunk(index, b.buf[:n]); err != nil || got != n {
-		return cv, false, errors.Join(io.ErrUnexpectedEOF, err)
-	}
-	cv = checksum.Check(b.buf[:n], index, false)
-	b.partial.Mark(index, cv)
-	return cv, false, nil
-}
-
 // page waits for room and sends a page. ok is false when the attempt is over.
 func (b *basisRun) page(p *claimPage) (ok bool, err error) {
 	if err := b.r.pages.take(1); err != nil {
@@ -329,6 +258,10 @@ func (r *receiver) onChecked(e *inEntry, c framing.Checked) error {
 	for i := range p.count {
 		if !c.Same(i) {
 			p.held.clear(i) // it comes, or came, as DATA
+			if l := e.lent; l != nil && !l.differs {
+				l.differs = true
+				r.plans.put(planItem{in: e, room: true})
+			}
 			continue
 		}
 		p.equal.set(i)

@@ -17,6 +17,7 @@ type planItem struct {
 	changed   *framing.Changed
 	fault     *framing.Fault
 	again     *framing.Want // for a chunk that was claimed and is not there
+	room      bool          // space for it is needed after all
 	differs   bool          // an existing file was compared and is not the same
 	twin      bool          // what in waited for is settled; see twins
 }
@@ -48,7 +49,7 @@ func (r *receiver) plan(ctx context.Context) error {
 		done := r.track.atDisk()
 		switch {
 		case it == planItem{}:
-		case it.in != nil && (it.changed != nil || it.fault != nil || it.again != nil || it.differs || it.linkable || it.twin) && !r.isOpen(it.in):
+		case it.in != nil && (it.changed != nil || it.fault != nil || it.again != nil || it.differs || it.room || it.linkable || it.twin) && !r.isOpen(it.in):
 			// It was settled meanwhile: nothing is left to say of it.
 		case it.folderEnd != 0:
 			err = r.endFolder(it.folderEnd)
@@ -60,6 +61,8 @@ func (r *receiver) plan(ctx context.Context) error {
 			err = r.planFault(it.in, it.fault)
 		case it.linkable:
 			err = r.planHardLink(ctx, it.in)
+		case it.room:
+			err = r.makeRoom(it.in)
 		case it.differs:
 			err = r.planDiffering(ctx, it.in)
 		case it.twin:
@@ -232,7 +235,7 @@ func (r *receiver) putAside(e *inEntry, c *framing.Changed) error {
 	e.entry, e.attempt, e.partial = &t, c.Attempt, nil
 	e.end, e.chunks, e.got, e.tries, e.compare, e.checked = nil, nil, 0, nil, nil, nil
 	gone, owes := len(e.pages), e.owes
-	e.pages, e.old, e.owes = nil, false, 0
+	e.pages, e.old, e.lent, e.owes = nil, false, nil, 0
 	e.mu.Unlock()
 	r.pages.give(int64(gone))
 	r.due.Add(-owes)

@@ -262,8 +262,19 @@ func (r *receiver) wantLarge(ctx context.Context, e *inEntry, old *tree.Info) er
 		return r.fail(e, "beginning", err)
 	}
 	keepHoles(p, e)
-	// What an interrupted delivery left takes no space again.
-	if err := r.reserve(e, e.stored()-p.Allocated()); err != nil {
+	claims := t.Kind == tree.File && hasClaims(ctx, p)
+	replaces := t.Kind == tree.File && old != nil && old.Kind == tree.File
+	// What an interrupted delivery left takes no space again, and what may be the same
+	// or is shared none at all.
+	need := e.stored() - p.Allocated()
+	switch {
+	case !replaces:
+	case r.shares(e, p):
+		need = min(need, t.Size-old.Size)
+	case !claims && lends(t, old):
+		need = 0
+	}
+	if err := r.reserve(e, need); err != nil {
 		return errors.Join(err, p.Discard(true))
 	}
 	e.mu.Lock()
@@ -271,10 +282,12 @@ func (r *receiver) wantLarge(ctx context.Context, e *inEntry, old *tree.Info) er
 	e.chunks = checksum.NewTree(t.Size)
 	e.mu.Unlock()
 	r.track.tell(ItemStarted{Path: e.path(), Size: t.Size})
-	claims := t.Kind == tree.File && hasClaims(ctx, p)
-	if claims || t.Kind == tree.File && old != nil && old.Kind == tree.File {
+	if claims || replaces {
 		e.mu.Lock()
-		e.pages, e.old = make(map[uint64]*claimPage), !claims
+		e.pages, e.old = make(map[uint64]*claimPage), replaces
+		if e.lent = nil; lends(t, old) {
+			e.lent = &lent{differs: claims, filled: claims}
+		}
 		e.mu.Unlock()
 		r.bases.put(e)
 		return nil

@@ -165,6 +165,7 @@ func (r *receiver) storeChunk(j *inJob) error {
 		return violation("chunk %d of entry %d: %v", j.index, e.id, err)
 	}
 	e.got++
+	e.lent.holds(j.index)
 	r.completeIfDone(e)
 	e.mu.Unlock()
 	r.moved(e, int64(n), j.zeros)
@@ -315,7 +316,8 @@ func (r *receiver) completeEntry(j *inJob) error {
 	}
 	e.mu.Lock()
 	e.root, e.size, e.hashed = root, int64(end.Size), true
-	untouched := e.old && e.got == 0 && e.expect != nil && e.expect.Size == e.size
+	untouched := e.old && e.got == 0 && e.expect != nil && e.expect.Size == e.size && !(e.lent != nil && e.lent.claimed)
+	fill := e.lent != nil && !e.lent.filled
 	e.mu.Unlock()
 	if untouched {
 		// All of it is what the older file has: that stays.
@@ -331,6 +333,10 @@ func (r *receiver) completeEntry(j *inJob) error {
 			}
 			return r.equal(e, e.name)
 		}
+	}
+	if fill {
+		r.bases.put(e)
+		return nil
 	}
 	p.SetDigest(root)
 	// A chunk that came twice may still be written.

@@ -65,6 +65,9 @@ func (r *receiver) rehearseSpace(e *inEntry) error {
 	if err != nil {
 		return destinationEnds("looking for space", placeOfDestination(r.dst), err)
 	}
+	if s, ok := r.dry.(interface{ Shares(*tree.Entry) bool }); ok && n > free-r.wanted && e.expect != nil && s.Shares(e.entry) {
+		n = max(min(n, e.entry.Size-e.expect.Size), 0)
+	}
 	if n > free-r.wanted {
 		return &Error{Op: "finding room:", Code: framing.CodeNoSpace, Path: e.path(),
 			Err: &SpaceError{Need: n, Free: max(free-r.wanted, 0), Place: placeOfDestination(r.dst)}}

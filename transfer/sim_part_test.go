@@ -207,10 +207,20 @@ func (p *simPartial) Seal(e *tree.Entry, size int64) error {
 	return err
 }
 
-// superfluous reports that what has its name is the same already.
+// superfluous reports that what has its name has all of it already.
 func (p *simPartial) superfluous() bool {
 	n := p.dir.entries[p.name]
-	return n != nil && n.kind == tree.File && bytes.Equal(n.data, p.part.node.data)
+	if n == nil || n.kind != tree.File || int64(len(n.data)) != p.size {
+		return false
+	}
+	here := p.part.node.data
+	for i := range p.part.claims {
+		at, end := int(i)*checksum.ChunkSize, int(i)*checksum.ChunkSize+checksum.ChunkLen(p.size, i)
+		if end > len(here) || !bytes.Equal(n.data[at:end], here[at:end]) {
+			return false
+		}
+	}
+	return true
 }
 
 // Discard keeps what may be trusted. Without a key nobody would find it again. A

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"ferry/framing"
 	"ferry/transfer"
 )
 
@@ -179,5 +180,65 @@ func TestNamesThatTargetsRefuse(t *testing.T) {
 		if _, err := os.Stat(filepath.Join(dst, name)); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// A file that is the same but for its time takes no space and nothing is copied, and of
+// one that differs only what differs, where the file system shares blocks. Where it
+// does not, the new one has to have room beside the old one.
+func TestUpdateTakesWhatDiffers(t *testing.T) {
+	for name, c := range map[string]struct {
+		disk, size  int64
+		kind, mkfs  string
+		args        []string
+		roomToShare bool
+	}{
+		"ext4":  {64 * mib, 40 * mib, "ext4", "mkfs.ext4", []string{"-q", "-F", "-m", "0"}, false},
+		"xfs":   {400 * mib, 240 * mib, "xfs", "mkfs.xfs", []string{"-q"}, true},
+		"btrfs": {256 * mib, 150 * mib, "btrfs", "mkfs.btrfs", []string{"-q", "-m", "single"}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dst := diskOf(t, c.disk, c.kind, "", c.mkfs, c.args...)
+			src := filepath.Join(t.TempDir(), "src")
+			file := filepath.Join(src, "f")
+			write(t, file, int(c.size), 1)
+			if _, _, r, err := mirror(t, dst, contents(src), nil); err != nil {
+				t.Fatalf("%v: %v", err, r.Failures)
+			}
+			touch(t, file, time.Date(2021, 3, 4, 5, 6, 7, 8, time.UTC))
+			for _, run := range []string{"a dry run", "touched"} {
+				prepare := func(*transfer.SendOptions, *transfer.ReceiveOptions) {}
+				if run == "a dry run" {
+					prepare = dryMirror(t, dst)
+				}
+				_, _, r, err := mirror(t, dst, contents(src), prepare)
+				if err != nil || r.Delivered != 0 || r.Moved != 0 || r.Adjusted != 1 {
+					t.Errorf("%s: %v: %+v", run, err, r)
+				}
+			}
+			f, err := os.OpenFile(file, os.O_WRONLY, 0)
+			must(t, err)
+			_, err = f.WriteAt([]byte("changed"), c.size/2)
+			must(t, errors.Join(err, f.Close()))
+			if _, _, r, err := mirror(t, dst, contents(src), dryMirror(t, dst)); (err == nil) != c.roomToShare {
+				t.Errorf("a dry run of the change: %v: %+v", err, r)
+			}
+			_, _, r, err := mirror(t, dst, contents(src), nil)
+			if !c.roomToShare {
+				var failed *transfer.Error
+				if !errors.As(err, &failed) || failed.Code != framing.CodeNoSpace {
+					t.Errorf("without room: %v", err)
+				}
+				return
+			}
+			if err != nil || r.Replaced != 1 || r.Moved != mib {
+				t.Errorf("changed: %v: %+v", err, r)
+			}
+			want, err := os.ReadFile(file)
+			must(t, err)
+			if got, err := os.ReadFile(filepath.Join(dst, "f")); err != nil || !bytes.Equal(got, want) {
+				t.Errorf("the changed file is not there: %v", err)
+			}
+		})
 	}
 }

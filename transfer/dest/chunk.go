@@ -198,6 +198,38 @@ func (p *Partial) copyChunk(to, from *os.File, at int64, n int) error {
 	return err
 }
 
+// Shares reports whether CopyChunk from another file here shares its blocks, and so
+// takes no space. It is tried once a volume, with a file of the destination that old
+// opens.
+func (p *Partial) Shares(old func() (*os.File, error)) bool {
+	if p.vol.sharing.Load() == 0 {
+		p.vol.sharing.Store(p.tryShare(old))
+	}
+	return p.vol.sharing.Load() > 0
+}
+
+// tryShare shares a block with a file that has no name, or with the partial if nothing
+// is written to that yet. It returns 0 if it cannot be tried.
+func (p *Partial) tryShare(old func() (*os.File, error)) int32 {
+	from, err := old()
+	if err != nil {
+		return 0
+	}
+	defer from.Close() // read only
+	to, err := p.parent.dir.CreateUnnamed(0o600)
+	if err == nil {
+		defer to.Close() // it is gone with that
+	} else if p.reused || p.wrote.Load() {
+		return 0
+	} else if to, err = p.open(); err != nil {
+		return 0
+	}
+	if sharesRange(to, from) {
+		return 1
+	}
+	return -1
+}
+
 // coverOf tells what n bytes at offset at of from are stored as.
 func coverOf(from *os.File, at, n int64) tree.Cover {
 	info, err := tree.Fstat(from)

@@ -9,6 +9,8 @@ import (
 
 func copyRange(to, from *os.File, at, n int64) (int64, error) { return 0, errors.ErrUnsupported }
 
+func sharesRange(to, from *os.File) bool { return false }
+
 // startWriteBack: the system does as it likes.
 func startWriteBack(*os.File) {}
 

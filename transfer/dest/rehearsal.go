@@ -236,6 +236,26 @@ func (r *Rehearsal) Allocated(e *tree.Entry) int64 {
 	return 0 // there is none, and no more is promised of it than space
 }
 
+// Shares reports whether a new version of the file at e's name would share its blocks.
+// It is tried with a file that never has a name.
+func (r *Rehearsal) Shares(e *tree.Entry) bool {
+	from, _, err := r.Existing(e)
+	if err != nil {
+		return false
+	}
+	defer from.Close() // read only
+	d, err := r.parent(e)
+	if err != nil {
+		return false
+	}
+	to, err := d.CreateUnnamed(0o600)
+	if err != nil {
+		return false
+	}
+	defer to.Close() // it is gone with that
+	return sharesRange(to, from)
+}
+
 // Free is Folder.Free.
 func (r *Rehearsal) Free() (int64, error) {
 	n, err := freeBytes(r.space)

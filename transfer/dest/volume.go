@@ -29,12 +29,13 @@ type volume struct {
 	// handle is base, opened before the first write: syncfs reports what
 	// failed since then.
 	handle    *os.File
-	trusted   bool        // syncfs reports write errors here
-	doubtful  bool        // it may take metadata that it does not keep
-	short     *shortfall  // the Folder's
-	noUnnamed atomic.Bool // the file system has no unnamed files
-	noLocks   atomic.Bool // the file system has no locks
-	longest   int64       // bytes of a name, 0 unknown
+	trusted   bool         // syncfs reports write errors here
+	doubtful  bool         // it may take metadata that it does not keep
+	short     *shortfall   // the Folder's
+	noUnnamed atomic.Bool  // the file system has no unnamed files
+	noLocks   atomic.Bool  // the file system has no locks
+	sharing   atomic.Int32 // of blocks between files: 1 it does, -1 it does not, 0 not known
+	longest   int64        // bytes of a name, 0 unknown
 	rules     nameRules
 
 	// syncing lets one syncfs run at a time: the kernel reports an error to one

@@ -1,0 +1,91 @@
+package transfer_test
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"ferry/checksum"
+	"ferry/transfer/dest"
+	"ferry/transfer/tree"
+)
+
+// A file of equal size is compared chunk by chunk with what it replaces; what differs
+// moves, wherever it is, and the rest is taken from the old file.
+func TestUpdateOfEqualSize(t *testing.T) {
+	const chunks = 150 // more than one page of the old file
+	src, dst := filepath.Join(t.TempDir(), "src"), t.TempDir()
+	file, there := filepath.Join(src, "f"), filepath.Join(dst, "f")
+	content := write(t, file, chunks*mib+5, 1)
+	if _, _, r, err := mirror(t, dst, contents(src), nil); err != nil {
+		t.Fatalf("%v: %v", err, r.Failures)
+	}
+	for i, differ := range [][]int{{}, {0}, {chunks}, {chunks - 1}, {77}, {0, 1, 70, 149, 150}} {
+		for _, at := range differ {
+			content[at*mib]++
+		}
+		must(t, os.WriteFile(file, content, 0o640))
+		must(t, os.Chtimes(file, time.Time{}, time.Unix(1e9+int64(i), 0)))
+		before, err := os.Stat(there)
+		must(t, err)
+		_, _, r, err := mirror(t, dst, contents(src), nil)
+		moved := int64(0)
+		for _, at := range differ {
+			moved += min(mib, int64(len(content)-at*mib))
+		}
+		if err != nil || r.Moved != moved {
+			t.Errorf("%v differ: %v: %d moved, want %d", differ, err, r.Moved, moved)
+		}
+		got, err := os.ReadFile(there)
+		if err != nil || !bytes.Equal(got, content) {
+			t.Errorf("%v differ: the file is not there: %v", differ, err)
+		}
+		after, err := os.Stat(there)
+		must(t, err)
+		if os.SameFile(before, after) != (len(differ) == 0) {
+			t.Errorf("%v differ: the old file stays: %v", differ, os.SameFile(before, after))
+		}
+	}
+}
+
+// An update that was interrupted goes on with what it left, and with the old file for
+// the rest.
+func TestUpdateGoesOn(t *testing.T) {
+	const chunks = 10
+	src, dst := filepath.Join(t.TempDir(), "src"), t.TempDir()
+	file := filepath.Join(src, "f")
+	content := write(t, file, chunks*mib, 1)
+	write(t, filepath.Join(dst, "f"), chunks*mib, 1)
+	for _, at := range []int{2, 5, 7} {
+		content[at*mib]++
+	}
+	must(t, os.WriteFile(file, content, 0o640))
+	mtime := time.Unix(1e9, 0)
+	must(t, os.Chtimes(file, time.Time{}, mtime))
+
+	d, err := dest.Open(dst, dest.Options{})
+	must(t, err)
+	p, err := d.Begin(&tree.Entry{ID: 1, Kind: tree.File, Name: "f", Size: chunks * mib, Mode: 0o640, MTime: tree.TimeOf(mtime)})
+	must(t, err)
+	for i := range uint64(chunks) {
+		b := content[i*mib : (i+1)*mib]
+		switch cv := checksum.Check(b, i, false); i {
+		case 2, 5:
+			must(t, p.WriteChunk(i, b, cv))
+		case 8:
+			p.Mark(i, cv) // not true
+		}
+	}
+	must(t, p.Discard(true))
+	must(t, d.Close())
+
+	_, _, r, err := mirror(t, dst, contents(src), nil)
+	if err != nil || r.Moved != mib || r.Reused != (chunks-1)*mib {
+		t.Errorf("%v: %d moved, %d reused", err, r.Moved, r.Reused)
+	}
+	if got, err := os.ReadFile(filepath.Join(dst, "f")); err != nil || !bytes.Equal(got, content) {
+		t.Errorf("the file is not there: %v", err)
+	}
+}
