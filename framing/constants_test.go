@@ -97,7 +97,7 @@ func TestConstants(t *testing.T) {
 		{"WantAll", uint64(WantAll), 1}, {"WantPage", uint64(WantPage), 2}, {"WantCheck", uint64(WantCheck), 3}, {"WantAgain", uint64(WantAgain), 4},
 		{"DataLast", uint64(DataLast), 1}, {"EncodingRaw", uint64(EncodingRaw), 0}, {"EncodingZstd", uint64(EncodingZstd), 1}, {"EncodingZeros", uint64(EncodingZeros), 2},
 		{"DoneDelivered", uint64(DoneDelivered), 1}, {"DoneSame", uint64(DoneSame), 2}, {"DoneSkipped", uint64(DoneSkipped), 3}, {"DoneRenamed", uint64(DoneRenamed), 4},
-		{"DoneReplaced", uint64(DoneReplaced), 6}, {"DoneSameAdjusted", uint64(DoneSameAdjusted), 7}, {"DoneEqualAdjusted", uint64(DoneEqualAdjusted), 8},
+		{"DoneReplaced", uint64(DoneReplaced), 6}, {"DoneSameAdjusted", uint64(DoneSameAdjusted), 7}, {"DoneEqualAdjusted", uint64(DoneEqualAdjusted), 8}, {"DoneElsewhere", uint64(DoneElsewhere), 64},
 		{"StateSending", uint64(StateSending), 1}, {"StateDisk", uint64(StateDisk), 2}, {"StateHashing", uint64(StateHashing), 3},
 		{"StateSource", uint64(StateSource), 4}, {"StateUser", uint64(StateUser), 5}, {"StateIdle", uint64(StateIdle), 6},
 		{"ChunkSize", ChunkSize, 1 << 20}, {"MaxSize", MaxSize, 1<<63 - 1}, {"MaxChunks", MaxChunks, 1 << 43}, {"MaxPage", MaxPage, 4096},

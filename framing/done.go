@@ -18,13 +18,18 @@ const (
 	// DoneSame and DoneEqual of an item whose metadata this delivery changed.
 	DoneSameAdjusted  DoneStatus = 7
 	DoneEqualAdjusted DoneStatus = 8
+	// DoneElsewhere is added to those four of an item that stood under another name.
+	DoneElsewhere DoneStatus = 64
 )
+
+// named reports whether a name follows the status.
+func (s DoneStatus) named() bool { return s == DoneRenamed || s&DoneElsewhere != 0 }
 
 // Done settles one entry. It is verified and not yet durable: RECEIPT says that.
 type Done struct {
 	ID     uint64
 	Status DoneStatus
-	Name   []byte // DoneRenamed only: the name it got, 1 to MaxName bytes
+	Name   []byte // DoneRenamed and DoneElsewhere only: its name, 1 to MaxName bytes
 	Code   Code   // DoneSkipped only: why; not CodeNone
 }
 
@@ -32,10 +37,10 @@ type Done struct {
 func (m *Done) Append(b []byte) []byte {
 	b = binary.AppendUvarint(b, m.ID)
 	b = append(b, byte(m.Status))
-	switch m.Status {
-	case DoneRenamed:
+	switch {
+	case m.Status.named():
 		b = appendBytes(b, m.Name)
-	case DoneSkipped:
+	case m.Status == DoneSkipped:
 		b = append(b, byte(m.Code))
 	}
 	return b
@@ -50,7 +55,7 @@ func ParseDones(body []byte) iter.Seq2[Done, error] {
 		case DoneDelivered, DoneSame, DoneEqual, DoneReplaced, DoneSameAdjusted, DoneEqualAdjusted:
 		case DoneSkipped:
 			m.Code = d.cause("code")
-		case DoneRenamed:
+		case DoneRenamed, DoneSame | DoneElsewhere, DoneEqual | DoneElsewhere, DoneSameAdjusted | DoneElsewhere, DoneEqualAdjusted | DoneElsewhere:
 			m.Name = d.bytes("name", 1, MaxName)
 		default:
 			d.fail("status", errUnknown)

@@ -145,12 +145,19 @@ func (r *receiver) settle(e *inEntry, status Status, name string) error {
 	if status == StatusSame && e.adjusted {
 		status = StatusAdjusted
 	}
-	done := framing.Done{ID: t.ID, Status: framing.DoneStatus(status), Name: []byte(name), Code: e.skipped}
+	at := name // if it is not its own
+	if at == "" && (status == StatusSame || status == StatusAdjusted) {
+		at = e.at // it was there
+	}
+	done := framing.Done{ID: t.ID, Status: framing.DoneStatus(status), Name: []byte(at), Code: e.skipped}
 	switch {
 	case status == StatusSame && e.hashed:
 		done.Status = framing.DoneEqual
 	case status == StatusAdjusted && e.hashed:
 		done.Status = framing.DoneEqualAdjusted
+	}
+	if at != "" && name == "" {
+		done.Status |= framing.DoneElsewhere
 	}
 	r.verdict = done.Append(r.verdict)
 	full := max(len(r.verdict), len(r.warnings)) >= verdictBatch
@@ -159,10 +166,6 @@ func (r *receiver) settle(e *inEntry, status Status, name string) error {
 	}
 	r.mu.Unlock()
 	content := t.Kind == tree.File || t.Kind == tree.Stream
-	at := name
-	if at == "" && (status == StatusSame || status == StatusAdjusted) {
-		at = e.at // it was there
-	}
 	d := ItemDone{Path: e.path(), At: placeOf(e.path(), at), Kind: t.Kind, Size: t.Size, Status: status, NewName: name, Hashed: e.hashed, Digest: e.root, Cause: e.skipped}
 	if e.hashed {
 		d.Size = e.size

@@ -267,6 +267,8 @@ func (s *sender) onDone(d framing.Done) error {
 		s.mu.Unlock()
 		return violation("DONE for entry %d, which is not open", d.ID)
 	}
+	elsewhere := d.Status&framing.DoneElsewhere != 0 // it has d.Name
+	d.Status &^= framing.DoneElsewhere
 	content := e.item.Kind == tree.File || e.item.Kind == tree.Stream
 	delivered := d.Status == framing.DoneDelivered || d.Status == framing.DoneRenamed || d.Status == framing.DoneReplaced
 	sent := delivered && !s.opt.DryRun
@@ -274,7 +276,7 @@ func (s *sender) onDone(d framing.Done) error {
 	verified := content && (sent || equal)
 	hashed, root, size := e.hashed, e.root, e.size
 	s.mu.Unlock()
-	if d.Status == framing.DoneRenamed && tree.CheckName(string(d.Name)) != nil {
+	if (elsewhere || d.Status == framing.DoneRenamed) && tree.CheckName(string(d.Name)) != nil {
 		return violation("DONE with the name %q", d.Name)
 	}
 	if verified && !hashed || equal && !content {
@@ -292,7 +294,10 @@ func (s *sender) onDone(d framing.Done) error {
 	case framing.DoneEqualAdjusted:
 		status = StatusAdjusted
 	}
-	done := ItemDone{Path: e.item.Display, At: placeOf(e.at, string(d.Name)), Kind: e.item.Kind, Size: e.item.Size, Status: status, NewName: string(d.Name), Cause: d.Code}
+	done := ItemDone{Path: e.item.Display, At: placeOf(e.at, string(d.Name)), Kind: e.item.Kind, Size: e.item.Size, Status: status, Cause: d.Code}
+	if status == StatusRenamed {
+		done.NewName = string(d.Name)
+	}
 	if verified {
 		done.Hashed, done.Digest, done.Size = true, root, size
 		s.mu.Lock()

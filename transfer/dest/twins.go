@@ -275,10 +275,13 @@ func (r *Rehearsal) Borrowed(e *tree.Entry) (bool, error) {
 	return is, fail("looking at", e.Name, err)
 }
 
-// borrowed reports whether d lists nothing of name's key, though name is there.
+// borrowed reports whether d lists nothing of name's key, though name is there. What
+// makes up names does not tell their case apart.
 func borrowed(d *tree.Dir, name string) (bool, error) {
-	if there, err := found(lstatError(d, name)); err != nil || !there {
-		return false, err
+	for _, at := range []string{name, tree.SwapCase(name)} {
+		if there, err := found(lstatError(d, at)); err != nil || !there {
+			return false, err
+		}
 	}
 	names, err := d.ReadNames()
 	if err != nil {
