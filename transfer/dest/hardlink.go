@@ -27,9 +27,12 @@ type target struct {
 
 // is reports whether info is of the item. The number alone may be another's by
 // now, once the item is removed.
-func (t *target) is(info tree.Info) bool {
-	return info.SameFile(t.info) && info.Kind == t.info.Kind && info.Special == t.info.Special &&
-		info.Size == t.info.Size && info.MTime == t.info.MTime
+func (t *target) is(info tree.Info) bool { return info.SameFile(t.info) && t.like(info) }
+
+// like is is for what was linked to it just now, on a file system that numbers names
+// and not items, as sshfs does.
+func (t *target) like(info tree.Info) bool {
+	return info.Kind == t.info.Kind && info.Special == t.info.Special && info.Size == t.info.Size && info.MTime == t.info.MTime
 }
 
 // remembered takes note that the entry e, with Linked, is what stands under its
@@ -103,14 +106,14 @@ func (f *Folder) MakeHardLink(e *tree.Entry, replace bool) (same bool, err error
 	}
 	if err == nil {
 		err = f.stage(n, e, replace, func(dir *tree.Dir, temp string) ([]tree.Loss, error) {
-			return nil, t.link(dir, temp)
+			return nil, t.link(dir, temp, n.vol.doubtful)
 		})
 	}
 	return false, f.fail("linking", e, err)
 }
 
 // link gives the item the name temp, if it is still the one that was put there.
-func (t *target) link(dir *tree.Dir, temp string) error {
+func (t *target) link(dir *tree.Dir, temp string, doubtful bool) error {
 	if err := t.dir.Link(t.name, dir, temp); err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			if _, gone := t.dir.Lstat(t.name); errors.Is(gone, fs.ErrNotExist) {
@@ -123,7 +126,7 @@ func (t *target) link(dir *tree.Dir, temp string) error {
 		return err
 	}
 	info, err := dir.Lstat(temp)
-	if err == nil && !t.is(info) {
+	if err == nil && !t.is(info) && !(doubtful && t.like(info)) {
 		err = ErrChanged
 	}
 	return err
