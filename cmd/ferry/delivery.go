@@ -121,7 +121,8 @@ func (d *delivery) end(o outcome, err error) error {
 			o.hint = ""
 		}
 		again := o.exit == exitConnection || o.exit == exitInterrupted || o.exit == exitTerminated
-		if again && d.madeCode {
+		// Where it could not even listen, the code was never shown.
+		if again && d.madeCode && !errors.As(err, new(*exitError)) {
 			o.hint += " (" + codeVariable + " takes the code above)"
 		}
 		if again && d.fed {

@@ -70,13 +70,20 @@ func pairingOf(c *cli.Context, role link.Role, dial string) (pairing, error) {
 		return p, usagef(p.verb, "--code-file needs the name of a file, or -")
 	}
 	if c.IsSet(dial) {
-		if host, port, err := net.SplitHostPort(p.dial); err != nil || host == "" || port == "" || port == "0" {
+		if host, port, err := net.SplitHostPort(p.dial); err != nil || host == "" || port == "" || port == "0" || !isPort(port) {
 			return p, usagef(p.verb, "--%s needs HOST:PORT, such as 192.0.2.7:33779 or [2001:db8::7]:33779, and not %q", dial, p.dial)
 		}
-	} else if _, _, err := net.SplitHostPort(p.listen); err != nil {
+	} else if _, port, err := net.SplitHostPort(p.listen); err != nil || !isPort(port) {
 		return p, usagef(p.verb, "--listen needs an address such as :33779, 192.0.2.7:0 or [::1]:33779, and not %q", p.listen)
 	}
 	return p, nil
+}
+
+// isPort reports whether a port can be one: a number that fits, or the name of a
+// service, which the system knows or not.
+func isPort(port string) bool {
+	n, err := strconv.Atoi(port)
+	return err != nil || 0 <= n && n <= math.MaxUint16
 }
 
 // parseStreams reads the value of --streams; 0 is auto.
