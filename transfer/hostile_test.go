@@ -201,7 +201,7 @@ func bounded(t *testing.T, memory uint64, run func(context.Context)) {
 	if n := after.TotalAlloc - before.TotalAlloc; n > memory {
 		t.Errorf("%d MiB were allocated, at most %d may be", n>>20, memory>>20)
 	}
-	goleak.VerifyNone(t, running)
+	goleak.VerifyNone(t, append(certCleanups(), running)...)
 }
 
 // patience is longer than any limit of a delivery. Under synctest it costs no

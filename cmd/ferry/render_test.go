@@ -20,6 +20,15 @@ import (
 	"ferry/transfer/tree"
 )
 
+// certCleanups are what crypto/tls has the runtime do for certificates that nobody
+// uses any more, whenever it likes (runtime.runCleanups).
+func certCleanups() []goleak.Option {
+	return []goleak.Option{
+		goleak.IgnoreAnyFunction("crypto/tls.(*weakCertCache).newCert.func1"),
+		goleak.IgnoreAnyFunction("crypto/tls.(*weakCertCache).newCert.func2"),
+	}
+}
+
 // scene is a delivery in which everything happens, with names that would
 // mislead.
 func scene(r renderer) {
@@ -67,7 +76,7 @@ func sceneEnd() outcome {
 }
 
 func TestText(t *testing.T) {
-	defer goleak.VerifyNone(t)
+	defer goleak.VerifyNone(t, certCleanups()...)
 	var out bytes.Buffer
 	c := newConsole(&out, outputFlags{verbose: true}, nil, nil)
 	scene(c)
@@ -192,7 +201,7 @@ func TestQuietTextSaysOnlyWhatWentWrong(t *testing.T) {
 }
 
 func TestJSON(t *testing.T) {
-	defer goleak.VerifyNone(t)
+	defer goleak.VerifyNone(t, certCleanups()...)
 	var out bytes.Buffer
 	r := newJSONRenderer(&out, &time.Ticker{C: make(chan time.Time)})
 	scene(r)

@@ -18,6 +18,17 @@ const (
 	tlsHead = 5
 	// strangerBuffer is all that a connection without proof gets.
 	strangerBuffer = 4 << 10
+	// handshakeLimit is what the other side may say in its TLS handshake, in bytes: a
+	// ferry says less than 3 KiB, with the post-quantum share and a certificate.
+	handshakeLimit = 16 << 10
+	// strangerLimit is what it may say in all before its proof: HELLO, PROOF and all
+	// PADs come on top, each in a TLS record, and what was read ahead.
+	strangerLimit = handshakeLimit + (maxPads+3)*(strangerBuffer+64)
+)
+
+var (
+	errLongHandshake = fmt.Errorf("a TLS handshake of more than %d bytes", handshakeLimit)
+	errLongLadder    = fmt.Errorf("more than %d bytes before the proof", strangerLimit)
 )
 
 // errCut is what a connection's end is below TLS. Not io.EOF itself: crypto/tls
@@ -62,6 +73,7 @@ type coalescer struct {
 	// disappears in it: so less than dripLeast of it is no sign of life.
 	partial bool
 	drip    int // bytes of it since the last sign of life
+	said    int // bytes that came before the proof
 }
 
 // dripLeast is what comes within seconds over any line that is of use, in bytes, and
@@ -108,6 +120,9 @@ func (c *coalescer) more(limit int) error {
 	}
 	n, err := c.Conn.Read(c.in[c.end:limit])
 	c.end += n
+	if err := c.bound(n); err != nil {
+		return err
+	}
 	if n > 0 {
 		c.heard(n)
 		if c.bulky {
@@ -116,6 +131,21 @@ func (c *coalescer) more(limit int) error {
 		return nil
 	}
 	return cut(err)
+}
+
+// bound counts n more bytes of a side that has not proved itself.
+func (c *coalescer) bound(n int) error {
+	if c.pulse != nil {
+		return nil
+	}
+	c.said += n
+	switch {
+	case c.said > handshakeLimit && c.handshake.Load():
+		return errLongHandshake
+	case c.said > strangerLimit:
+		return errLongLadder
+	}
+	return nil
 }
 
 // want returns the next n bytes, at most those of a sealed record, without

@@ -8,6 +8,7 @@ import (
 	"crypto/tls"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"math"
 	"net"
 	"runtime"
@@ -98,7 +99,6 @@ func TestHugeClientHello(t *testing.T) {
 // keyUpdater writes TLS 1.3 records of its own after a handshake, by the secret
 // that the key log tells.
 type keyUpdater struct {
-	t      *testing.T
 	conn   net.Conn
 	secret []byte
 	aead   cipher.AEAD
@@ -106,27 +106,40 @@ type keyUpdater struct {
 	seq    uint64
 }
 
+// updaterOf has the secret from a key log.
+func updaterOf(conn net.Conn, log string) (*keyUpdater, error) {
+	k := &keyUpdater{conn: conn}
+	for line := range strings.Lines(log) {
+		if f := strings.Fields(line); f[0] == "CLIENT_TRAFFIC_SECRET_0" {
+			secret, err := hex.DecodeString(f[2])
+			if err != nil {
+				return nil, err
+			}
+			return k, k.rekey(secret)
+		}
+	}
+	return nil, errors.New("no secret in the log")
+}
+
 func (k *keyUpdater) expand(label string, n int) []byte {
 	label = "tls13 " + label
 	info := append([]byte{0, byte(n), byte(len(label))}, label...)
 	b, err := hkdf.Expand(sha256.New, k.secret, string(append(info, 0)), n)
 	if err != nil {
-		k.t.Fatal(err)
+		panic(err) // n is too large
 	}
 	return b
 }
 
 // rekey uses secret for the records that follow.
-func (k *keyUpdater) rekey(secret []byte) {
+func (k *keyUpdater) rekey(secret []byte) error {
 	k.secret, k.seq = secret, 0
 	block, err := aes.NewCipher(k.expand("key", 16))
 	if err == nil {
 		k.aead, err = cipher.NewGCM(block)
 	}
-	if err != nil {
-		k.t.Fatal(err)
-	}
 	k.iv = k.expand("iv", 12)
+	return err
 }
 
 // update sends a KeyUpdate that asks for one in return.
@@ -140,8 +153,7 @@ func (k *keyUpdater) update() error {
 		nonce[4+i] ^= b
 	}
 	_, err := k.conn.Write(k.aead.Seal(head, nonce, inner, head))
-	k.rekey(k.expand("traffic upd", sha256.Size))
-	return err
+	return errors.Join(err, k.rekey(k.expand("traffic upd", sha256.Size)))
 }
 
 // A stranger that only ever changes keys is thrown out after a few.
@@ -165,15 +177,9 @@ func TestKeyUpdateFlood(t *testing.T) {
 		if id := c.ConnectionState().CipherSuite; id != tls.TLS_AES_128_GCM_SHA256 {
 			t.Skipf("the test writes records for AES-128 only, this is %s", tls.CipherSuiteName(id))
 		}
-		k := &keyUpdater{t: t, conn: conn}
-		for line := range strings.Lines(log.String()) {
-			if f := strings.Fields(line); f[0] == "CLIENT_TRAFFIC_SECRET_0" {
-				secret, err := hex.DecodeString(f[2])
-				if err != nil {
-					t.Fatal(err)
-				}
-				k.rekey(secret)
-			}
+		k, err := updaterOf(conn, log.String())
+		if err != nil {
+			t.Fatal(err)
 		}
 		start := time.Now()
 		for range 3 {

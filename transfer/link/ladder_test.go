@@ -1,8 +1,16 @@
 package link
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
+	"fmt"
+	"io"
+	"math/big"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -39,6 +47,82 @@ func TestEarlyFramesRefused(t *testing.T) {
 				_ = l.Close()
 			})
 		})
+	}
+}
+
+// renumbered is a certificate with another serial number: crypto/tls keeps those
+// that it has parsed. Nobody looks at its signature.
+func renumbered(der []byte) []byte {
+	out := append([]byte(nil), der...)
+	_, _ = rand.Read(out[len(out)-8:])
+	return out
+}
+
+// Neither side takes a TLS handshake of more than 16 KiB, nor a certificate whose
+// signature is dear to verify, nor more before the proof than that takes.
+func TestHandshakesAreBounded(t *testing.T) {
+	long := func(c *tls.Config) {
+		own := c.Certificates[0]
+		for range handshakeLimit / len(own.Certificate[0]) {
+			own.Certificate = append(own.Certificate, renumbered(own.Certificate[0]))
+		}
+		c.Certificates = []tls.Certificate{own}
+	}
+	dear := func(c *tls.Config) {
+		key, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		template := &x509.Certificate{SerialNumber: big.NewInt(1)}
+		der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Certificates = []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}
+	}
+	for name, tc := range map[string]struct {
+		change func(*tls.Config)
+		want   error
+	}{"a long one": {long, errLongHandshake}, "a dear one": {dear, errKeyKind}} {
+		for _, victim := range []side{dialling, listening} {
+			t.Run(fmt.Sprint(name, victim), func(t *testing.T) {
+				theirs, err := newTLSConfig()
+				if err != nil {
+					t.Fatal(err)
+				}
+				tc.change(theirs)
+				own, err := newTLSConfig()
+				if err != nil {
+					t.Fatal(err)
+				}
+				near, far := newMemoryConns()
+				var wg sync.WaitGroup
+				wg.Go(func() {
+					conn := tls.Client(far, theirs)
+					if victim == dialling {
+						conn = tls.Server(far, theirs)
+					}
+					_ = conn.Handshake()
+					_, _ = conn.Read(make([]byte, 1))
+				})
+				raw := newCoalescer(near)
+				if _, err := openChannel(raw, own, victim); !errors.Is(err, tc.want) {
+					t.Errorf("%v, want %v", err, tc.want)
+				}
+				if raw.said > handshakeLimit+strangerBuffer {
+					t.Errorf("%d bytes were taken", raw.said)
+				}
+				_ = near.Close()
+				wg.Wait()
+			})
+		}
+	}
+	near, far := newMemoryConns()
+	raw := newCoalescer(near)
+	go func() { _, _ = far.Write(make([]byte, 2*strangerLimit)); _ = far.Close() }()
+	raw.left = -1
+	if n, err := io.Copy(io.Discard, struct{ io.Reader }{raw}); !errors.Is(err, errLongLadder) || n > strangerLimit {
+		t.Errorf("%d bytes were taken: %v", n, err)
 	}
 }
 

@@ -14,7 +14,16 @@ import (
 	"ferry/framing"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, certCleanups()...) }
+
+// certCleanups are what crypto/tls has the runtime do for certificates that nobody
+// uses any more, whenever it likes (runtime.runCleanups).
+func certCleanups() []goleak.Option {
+	return []goleak.Option{
+		goleak.IgnoreAnyFunction("crypto/tls.(*weakCertCache).newCert.func1"),
+		goleak.IgnoreAnyFunction("crypto/tls.(*weakCertCache).newCert.func2"),
+	}
+}
 
 func code(t testing.TB, s string) Code {
 	t.Helper()

@@ -1,10 +1,13 @@
 package link
 
 import (
+	"crypto/ecdsa"
 	"crypto/ed25519"
+	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"math/big"
 	"time"
@@ -46,7 +49,30 @@ func newTLSConfig() (*tls.Config, error) {
 		ClientAuth:                  tls.RequireAnyClientCert,
 		SessionTicketsDisabled:      true,
 		DynamicRecordSizingDisabled: true, // a frame goes out whole, so small first records only cost
+		// What a stranger may choose is what is cheap to compute.
+		CurvePreferences:      []tls.CurveID{tls.X25519MLKEM768, tls.X25519},
+		VerifyPeerCertificate: cheapKey,
 	}, nil
+}
+
+var errKeyKind = errors.New("a certificate with another key than Ed25519 or ECDSA over P-256")
+
+// cheapKey comes before the other side's signature is verified. With a key of RSA, or
+// over a larger curve, that takes longer than all the rest of an honest handshake.
+func cheapKey(raw [][]byte, _ [][]*x509.Certificate) error {
+	cert, err := x509.ParseCertificate(raw[0])
+	if err != nil {
+		return fmt.Errorf("parsing a certificate: %w", err)
+	}
+	switch key := cert.PublicKey.(type) {
+	case ed25519.PublicKey:
+		return nil
+	case *ecdsa.PublicKey:
+		if key.Curve == elliptic.P256() {
+			return nil
+		}
+	}
+	return errKeyKind
 }
 
 // channel is one connection with TLS, before and after its proof.
