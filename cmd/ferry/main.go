@@ -4,6 +4,7 @@ import "os"
 
 // main is all that needs a real process; run is the rest.
 func main() {
+	keepPrivate()
 	env := osEnv()
 	ctx, signals := watchSignals(os.Exit)
 	code := run(ctx, env)

@@ -67,9 +67,13 @@ func (p *cpaceParty) isk(peerShare []byte, t cpaceTranscript) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	msg := appendLV(nil, []byte(cpaceDSI+"_ISK"), p.sid, k)
+	// With room for all of it, or what grows leaves copies behind.
+	msg := make([]byte, 0, 2*sha512.BlockSize+len(p.sid)+len(k)+len(t.shareA)+len(t.adA)+len(t.shareB)+len(t.adB))
+	msg = appendLV(msg, []byte(cpaceDSI+"_ISK"), p.sid, k)
 	msg = appendLV(msg, t.shareA, t.adA, t.shareB, t.adB)
 	isk := sha512.Sum512(msg)
+	clear(msg)
+	clear(k)
 	return isk[:], nil
 }
 
@@ -92,9 +96,12 @@ func cpaceTags(sid, isk []byte, t cpaceTranscript) (tagA, tagB [sha512.Size]byte
 // cpaceGenerator hashes the password to a point. The padding fills the first
 // block of the hash, so that its time does not depend on the password's length.
 func cpaceGenerator(prs, ci, sid []byte) [32]byte {
-	used := len(appendLV(nil, prs)) + len(appendLV(nil, []byte(cpaceDSI))) + 1
+	used := len(appendLV(nil, make([]byte, len(prs)))) + len(appendLV(nil, []byte(cpaceDSI))) + 1
 	pad := make([]byte, max(0, sha512.BlockSize-used))
-	sum := sha512.Sum512(appendLV(nil, []byte(cpaceDSI), prs, pad, ci, sid))
+	msg := make([]byte, 0, used+2*sha512.BlockSize+len(ci)+len(sid))
+	msg = appendLV(msg, []byte(cpaceDSI), prs, pad, ci, sid)
+	sum := sha512.Sum512(msg)
+	clear(msg)
 	return elligator2([32]byte(sum[:32]))
 }
 

@@ -146,6 +146,7 @@ func explain(c *channel, cfg *Config, cause error) {
 // stands for.
 func newSession(c *channel, cfg *Config, peer framing.Hello, p *codeProver) (*Link, error) {
 	id, secret, err := p.session()
+	p.forget()
 	if err != nil {
 		return nil, err
 	}

@@ -302,6 +302,7 @@ func (l *Link) adopt(c *channel) error {
 		openWindow(c.raw.Conn)
 	}
 	c.raw.promote(l.pulse)
+	clear(c.exporter) // it has proved what it can
 	if l.seal {
 		return c.seal()
 	}

@@ -52,7 +52,9 @@ type codeProver struct {
 func newCodeProver(code Code, dialler Role, exporter []byte) (*codeProver, error) {
 	ci := appendLV(nil, []byte(alpn), []byte("dialler"), []byte{byte(dialler)},
 		[]byte("listener"), []byte{byte(otherRole(dialler))})
-	party, err := newCPace([]byte(code.Reveal()), ci, exporter)
+	password := []byte(code.Reveal())
+	defer clear(password)
+	party, err := newCPace(password, ci, exporter)
 	if err != nil {
 		return nil, err
 	}
@@ -81,6 +83,12 @@ func (p *codeProver) prove(d, l helloBody, own side) (macs, error) {
 	var m macs
 	m.dialler, m.listener = cpaceTags(p.exporter, isk, t)
 	return m, nil
+}
+
+// forget wipes what the session was made from. The scalar cannot be wiped.
+func (p *codeProver) forget() {
+	clear(p.isk)
+	p.party = nil
 }
 
 // session derives what further streams and a rejoin are proved with.

@@ -3,6 +3,8 @@ package link
 import (
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/sha512"
 	"crypto/tls"
 	"encoding/binary"
 	"errors"
@@ -44,39 +46,49 @@ var (
 
 // sealer has the keys of one direction. Nonces are those of TLS 1.3 (RFC 8446,
 // section 5.3): a secret one of 12 bytes, XORed with the number of the record.
+//
+// The keys of a generation come from a secret that makes the next secret too and is
+// then wiped, so that memory never holds what an older key could be made from.
 type sealer struct {
-	export func(generation uint64) ([]byte, error) // 12 bytes of nonce, then the key
-	limit  int64                                   // bytes a key seals
+	secret  []byte // of the generation that follows
+	keySize int
+	limit   int64 // bytes a key seals
 
-	aead       cipher.AEAD
-	iv         [12]byte
-	generation uint64
-	records    uint64 // under this key
-	bytes      int64  // under this key
+	aead    cipher.AEAD
+	iv      [12]byte
+	records uint64 // under this key
+	bytes   int64  // under this key
 }
 
 func newSealer(conn *tls.Conn, keySize int, way string) (*sealer, error) {
 	state := conn.ConnectionState()
-	s := &sealer{limit: sealedKey, export: func(generation uint64) ([]byte, error) {
-		context := binary.BigEndian.AppendUint64([]byte(way), generation)
-		return state.ExportKeyingMaterial(sealedLabel, context, 12+keySize)
-	}}
+	secret, err := state.ExportKeyingMaterial(sealedLabel, []byte(way), secretSize)
+	if err != nil {
+		return nil, fmt.Errorf("TLS exporter: %w", err)
+	}
+	s := &sealer{secret: secret, keySize: keySize, limit: sealedKey}
 	return s, s.rekey()
 }
 
 func (s *sealer) rekey() error {
-	b, err := s.export(s.generation)
+	b, err := hkdf.Expand(sha512.New, s.secret, "ferry sealed keys", len(s.iv)+s.keySize)
 	if err != nil {
-		return fmt.Errorf("TLS exporter: %w", err)
+		return fmt.Errorf("deriving keys: %w", err)
 	}
-	block, err := aes.NewCipher(b[12:])
+	defer clear(b)
+	next, err := hkdf.Expand(sha512.New, s.secret, "ferry sealed next", secretSize)
+	if err != nil {
+		return fmt.Errorf("deriving the next secret: %w", err)
+	}
+	clear(s.secret)
+	s.secret = next
+	block, err := aes.NewCipher(b[len(s.iv):])
 	if err != nil {
 		return err
 	}
 	s.aead, err = cipher.NewGCM(block)
 	copy(s.iv[:], b)
 	s.records, s.bytes = 0, 0
-	s.generation++
 	return err
 }
 
@@ -156,6 +168,8 @@ func (c *channel) seal() error {
 		return err
 	}
 	c.sealed = s
+	// TLS still has what the secrets were made from.
+	c.tls, c.r, c.w = nil, nil, nil
 	return nil
 }
 

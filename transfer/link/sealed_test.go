@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/hmac"
+	"crypto/sha512"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -15,18 +18,68 @@ import (
 	"ferry/framing"
 )
 
-// fixedKeys are 12 bytes of nonce and a key of 16, told apart by generation.
-func fixedKeys(generation uint64) ([]byte, error) {
-	b := bytes.Repeat([]byte{byte(generation) + 1}, 28)
+// fixedSecret is what TLS exports, in these tests.
+func fixedSecret() []byte {
+	b := make([]byte, 64)
 	for i := range b {
-		b[i] += byte(i)
+		b[i] = byte(i)
 	}
-	return b, nil
+	return b
+}
+
+// fixedKeys are 12 bytes of nonce and a key of 16, as PROTOCOL.md makes them of
+// fixedSecret.
+func fixedKeys(generation uint64) ([]byte, error) {
+	expand := func(key []byte, info string, n int) []byte {
+		m := hmac.New(sha512.New, key) // RFC 5869 for one block of 64 bytes
+		m.Write(append([]byte(info), 1))
+		return m.Sum(nil)[:n]
+	}
+	secret := fixedSecret()
+	for range generation {
+		secret = expand(secret, "ferry sealed next", 64)
+	}
+	return expand(secret, "ferry sealed keys", 28), nil
+}
+
+// Vectors for other implementations: iv and key of generations 0 to 2, of the secret
+// 00 01 … 3f.
+func TestSealedKeysRatchet(t *testing.T) {
+	s := &sealer{secret: fixedSecret(), keySize: 16, limit: 1}
+	for generation, want := range []string{
+		"9da92b3c9ec97f9b6ed7c518dc79695c62b462421fd9838484c791af",
+		"763e30d66d0c05eab7294f12b04b198ddab22c146e6c57b5f665e90d",
+		"cbe4ef55fcb119148d494be2cbd096d5dfd13cad68da1c4e84738ce8",
+	} {
+		old := s.secret
+		if err := s.rekey(); err != nil {
+			t.Fatal(err)
+		}
+		keys, _ := fixedKeys(uint64(generation))
+		if got := hex.EncodeToString(keys); got != want || !bytes.Equal(s.iv[:], keys[:12]) {
+			t.Errorf("generation %d: %s, want %s", generation, got, want)
+		}
+		if !bytes.Equal(old, make([]byte, 64)) {
+			t.Errorf("the secret of generation %d is still there", generation)
+		}
+	}
+}
+
+// Once records are sealed nothing is left of what their keys were made from.
+func TestNothingKeepsTheExporter(t *testing.T) {
+	a, b := sessionOf(t, true)
+	for _, l := range []*Link{a, b} {
+		c := l.Stream(0).bytes.conn()
+		if c.tls != nil || c.r != nil || c.w != nil || !bytes.Equal(c.exporter, make([]byte, exporterSize)) {
+			t.Error("the connection of TLS or its exporter is still there")
+		}
+	}
+	closeBoth(t, a, b)
 }
 
 func fixedSealer(t testing.TB, limit int64) *sealer {
 	t.Helper()
-	s := &sealer{limit: limit, export: fixedKeys}
+	s := &sealer{secret: fixedSecret(), keySize: 16, limit: limit}
 	if err := s.rekey(); err != nil {
 		t.Fatal(err)
 	}
