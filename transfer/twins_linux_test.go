@@ -236,3 +236,21 @@ func TestTwinSources(t *testing.T) {
 }
 
 var everything = tree.Metadata{Owner: true, Xattrs: true, HardLinks: true, Devices: true, Numeric: true}
+
+// Names that this file system tells apart are no twins, though others take them for
+// one, and though it lists them in another case than was given.
+func TestNamesOfOneKeyThatAreTwo(t *testing.T) {
+	dst, src := folding(t), t.TempDir()
+	for _, form := range []string{"\u00e9", "e\u0301"} {
+		write(t, filepath.Join(src, "F"+form), 10+len(form), 1)
+		write(t, filepath.Join(src, "D"+form, "in"), 20, 2)
+		must(t, os.Symlink("x"+form, filepath.Join(src, "L"+form)))
+	}
+	all := func(_ *transfer.SendOptions, r *transfer.ReceiveOptions, _ *sides) { r.Links = transfer.LinksAll }
+	if s := deliver(t, t.Context(), dst, contents(src), all).ok(t); s.sent.Delivered != 8 {
+		t.Errorf("%d items were delivered", s.sent.Delivered)
+	}
+	if s := deliver(t, t.Context(), dst, contents(src), all, withPolicy(transfer.ConflictOverwrite)).ok(t); s.sent.Delivered != 0 {
+		t.Errorf("again, %d items were delivered", s.sent.Delivered)
+	}
+}

@@ -84,15 +84,52 @@ func relate(d *tree.Dir, a, b string, stands bool) (Relation, error) {
 		}
 		return Apart, nil
 	}
-	switch {
-	case err != nil:
+	if err != nil {
 		return Unknown, err
-	case hasOne && hasTwo && !(listed(names, a) && listed(names, b)):
-		return Together, nil
-	case hasOne && !hasTwo && !listed(names, a), hasTwo && !hasOne && !listed(names, b):
-		return Unknown, nil // a cache that does not know yet that it is gone
 	}
-	return Apart, nil
+	alike := sharing(names, tree.FoldKey(a))
+	switch one, two := nearest(alike, a), nearest(alike, b); {
+	case hasOne && hasTwo && one == two:
+		return Together, nil
+	case hasOne && hasTwo:
+		return Apart, nil
+	case hasOne && stood(one, a, b), hasTwo && stood(two, b, a):
+		return Apart, nil
+	}
+	return Unknown, nil // a cache that does not know yet that it is gone
+}
+
+// sharing are the names of one key.
+func sharing(names []tree.DirName, key string) (list []string) {
+	for _, n := range names {
+		if tree.FoldKey(n.Name) == key {
+			list = append(list, n.Name)
+		}
+	}
+	return list
+}
+
+// nearest is the name that name is listed as: itself, or one that differs in case
+// only, since some file systems list another case than was given, or any.
+func nearest(names []string, name string) string {
+	if slices.Contains(names, name) {
+		return name
+	}
+	for _, n := range names {
+		if strings.EqualFold(n, name) {
+			return n
+		}
+	}
+	if len(names) > 0 {
+		return names[0]
+	}
+	return ""
+}
+
+// stood reports whether name, which is listed so, is there beside another one that
+// is not.
+func stood(as, name, other string) bool {
+	return as == name || strings.EqualFold(as, name) && !strings.EqualFold(name, other)
 }
 
 // found turns the error of a look at a name into whether it is there.
