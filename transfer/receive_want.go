@@ -266,10 +266,10 @@ func (r *receiver) wantLarge(ctx context.Context, e *inEntry, old *tree.Info) er
 	replaces := t.Kind == tree.File && old != nil && old.Kind == tree.File
 	// What an interrupted delivery left takes no space again, and what may be the same
 	// or is shared none at all.
-	need := e.stored() - p.Allocated()
+	need, shared := e.stored()-p.Allocated(), replaces && r.shares(e, p)
 	switch {
 	case !replaces:
-	case r.shares(e, p):
+	case shared:
 		need = min(need, t.Size-old.Size)
 	case !claims && lends(t, old):
 		need = 0
@@ -286,7 +286,8 @@ func (r *receiver) wantLarge(ctx context.Context, e *inEntry, old *tree.Info) er
 		e.mu.Lock()
 		e.pages, e.old = make(map[uint64]*claimPage), replaces
 		if e.lent = nil; lends(t, old) {
-			e.lent = &lent{differs: claims, filled: claims}
+			// What is shared costs nothing to take over at once.
+			e.lent = &lent{differs: claims || shared, filled: claims || shared}
 		}
 		e.mu.Unlock()
 		r.bases.put(e)

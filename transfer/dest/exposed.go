@@ -54,7 +54,7 @@ func infoOf(path string) tree.Info {
 
 // expose tells of n, which was taken and is as info says.
 func (f *Folder) expose(parent, n *node, info tree.Info) {
-	if f.exposed == nil {
+	if f.exposed == nil || info.Mode&0o1002 != 0o002 && !foreign(info) {
 		return
 	}
 	var above tree.Info
