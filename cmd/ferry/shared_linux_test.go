@@ -41,6 +41,8 @@ func TestFoldersOfOthersAreTold(t *testing.T) {
 		{"the destination", mallory, 0o777 | os.ModeSticky, nobody, 0o755, nobody, "the destination", "belongs to user"},
 		{"the destination is open", nobody, 0o777, nobody, 0o755, nobody, "the destination", "anybody may"},
 		{"an own folder is open", nobody, 0o755, nobody, 0o777, nobody, "photos", "anybody may"},
+		{"all of it is open, as where there are no modes", nobody, 0o777, nobody, 0o777, nobody, "the destination", "open to anybody: 1,"},
+		{"all of it is another's", mallory, 0o777 | os.ModeSticky, mallory, 0o777, nobody, "the destination", "another user: 1,"},
 		{"own", nobody, 0o755, nobody, 0o755, nobody, "", ""},
 		{"root's own in /tmp", 0, 0o777 | os.ModeSticky, nobody, 0o755, nobody, "", ""},
 		{"a home, for root", mallory, 0o755, mallory, 0o755, 0, "", ""},

@@ -20,8 +20,9 @@ func (e ownedBy) Error() string { return "it belongs to " + e.owner + ", " + err
 func (ownedBy) Unwrap() error   { return errSomebodys }
 
 // OnExposed has tell called for the destination and for each folder taken that stood
-// there already, if another user owns it or anybody may write to it: before anything
-// is put into it, from its handle. It comes before anything else.
+// there already, if another user owns it or anybody may write to it, and that was not
+// told of the folder above: before anything is put into it, from its handle. It comes
+// before anything else.
 func (f *Folder) OnExposed(tell func(path string, lost tree.Loss)) {
 	f.exposed = tell
 	info, err := f.root.dir.Stat()
@@ -33,6 +34,7 @@ func (f *Folder) OnExposed(tell func(path string, lost tree.Loss)) {
 		above = infoOf(filepath.Dir(f.path))
 	}
 	if loss, is := exposure(info, above, nil, nil); is {
+		f.root.told, f.root.owner = loss.What, info.UID
 		tell(".", loss)
 	}
 }
@@ -61,7 +63,13 @@ func (f *Folder) expose(parent, n *node, info tree.Info) {
 	if privileged() && foreign(info) {
 		above, _ = parent.dir.Stat() // without it nothing is told
 	}
-	if loss, is := exposure(info, above, n.entry, f.ownerHere); is {
+	loss, is := exposure(info, above, n.entry, f.ownerHere)
+	if !is {
+		return
+	}
+	n.told, n.owner = loss.What, info.UID
+	// What holds for the folder above holds for all in it.
+	if n.told != parent.told || n.told == tree.AttrForeign && n.owner != parent.owner {
 		f.exposed(n.dir.Path(), loss)
 	}
 }

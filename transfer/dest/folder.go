@@ -77,6 +77,8 @@ type node struct {
 	before  *tree.State // of one that existed, as it was found
 
 	entrance entrance
+	told     tree.Attr // how it is exposed, see OnExposed
+	owner    uint32    // with told
 
 	within *node // nil: the destination itself
 	askACL sync.Once
