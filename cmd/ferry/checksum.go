@@ -185,7 +185,7 @@ func (s *sums) failed(path string, err error) {
 	s.count.Failed++
 	if s.flags.json {
 		no := false
-		s.object(jsonSum{Type: "file", jsonPath: pathOf(path), OK: &no, Message: show(bare(err))})
+		s.object(jsonSum{Type: "file", jsonPath: pathOf(path), OK: &no, Message: tell(bare(err))})
 		return
 	}
 	s.complain(show(path) + ": " + bare(err))
@@ -195,7 +195,7 @@ func (s *sums) failed(path string, err error) {
 func (s *sums) leftOut(path string, err error) {
 	switch {
 	case s.flags.json:
-		s.object(jsonNotice{"notice", pathOf(path), show(bare(err)), false})
+		s.object(jsonNotice{"notice", pathOf(path), tell(bare(err)), false})
 	case !s.flags.quiet:
 		s.flush()
 		fmt.Fprintln(s.env.Stderr, "left out: "+show(path)+": "+bare(err))
@@ -205,7 +205,7 @@ func (s *sums) leftOut(path string, err error) {
 // complain says something to people, after what was printed so far.
 func (s *sums) complain(text string) {
 	if s.flags.json {
-		s.object(jsonWarning{"warning", show(text)})
+		s.object(jsonWarning{"warning", tell(text)})
 		return
 	}
 	s.flush()
@@ -250,7 +250,7 @@ func (s *sums) finish(err error) error {
 	}
 	if s.flags.json {
 		if err != nil {
-			c.Error = &jsonError{Message: show(err.Error())}
+			c.Error = &jsonError{Message: tell(err.Error())}
 		}
 		s.object(c)
 	}

@@ -108,7 +108,7 @@ func (s *sums) tellExtra() error {
 			s.object(jsonExtra{"extra", pathOf(path)})
 		default:
 			*s.count.Extra++
-			s.text(escape(path) + ": not in the list\n")
+			s.text(plain(path) + ": not in the list\n")
 		}
 		return s.outputError()
 	})
@@ -144,7 +144,7 @@ func (s *sums) compare(f checksum.File, want checksum.Digest) {
 		return
 	case f.Err != nil:
 		s.count.Failed++
-		s.text(escape(f.Path) + ": FAILED (" + bare(f.Err) + ")\n")
+		s.text(plain(f.Path) + ": FAILED (" + bare(f.Err) + ")\n")
 		return
 	case same:
 		s.count.Files++
@@ -161,6 +161,6 @@ func (s *sums) compare(f checksum.File, want checksum.Digest) {
 		verdict = "FAILED"
 	}
 	if !same || !s.flags.quiet {
-		s.text(escape(f.Path) + ": " + verdict + "\n")
+		s.text(plain(f.Path) + ": " + verdict + "\n")
 	}
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -143,7 +142,7 @@ func (s *codeSource) ask(ctx context.Context, c *console, why string) (link.Code
 		default:
 			fmt.Fprintln(out, why)
 		}
-		line, err := askLine(ctx, in, out, c)
+		line, err := s.askLine(ctx, in, out, c)
 		if err != nil {
 			return link.Code{}, s.pairing.stopped(ctx, s.pairing.noCode())
 		}
@@ -161,22 +160,17 @@ func (s *codeSource) ask(ctx context.Context, c *console, why string) (link.Code
 }
 
 // askLine puts the question and reads the line that is typed.
-func askLine(ctx context.Context, in io.Reader, out io.Writer, c *console) (string, error) {
+func (s *codeSource) askLine(ctx context.Context, in io.Reader, out io.Writer, c *console) (string, error) {
 	const question = "code: "
 	if c != nil {
-		c.ask(question)
-		line, err := readLine(ctx, in)
-		if err == nil {
-			c.answered()
-		} else {
-			c.withdraw()
-		}
-		return line, err
+		return c.question(ctx, s.env, question)
 	}
+	t := &typed{from: in}
+	t.discard()
 	if _, err := io.WriteString(out, question); err != nil {
 		return "", err
 	}
-	line, err := readLine(ctx, in)
+	line, err := t.line(ctx)
 	if err != nil {
 		fmt.Fprintln(out) // the question still stands there
 	}
@@ -193,62 +187,4 @@ func (p pairing) stopped(ctx context.Context, err error) error {
 		return cause
 	}
 	return &usageError{verb: p.verb, text: err.Error()}
-}
-
-// maxAnswer is the longest line that is read as a code or an answer, in bytes.
-const maxAnswer = 1024
-
-var errLongLine = errors.New("line is too long")
-
-// typed reads lines, byte by byte so that nothing behind one is taken. The end of
-// input after some text ends a line too. It belongs to one goroutine at a time.
-type typed struct {
-	from    io.Reader
-	pending chan typedLine // a read that was left behind; nil if there is none
-}
-
-type typedLine struct {
-	text string
-	err  error
-}
-
-// line returns the next line. When ctx ends first, the read under way is left
-// behind, since a read of a terminal cannot be interrupted; the next call has
-// what comes of it.
-func (t *typed) line(ctx context.Context) (string, error) {
-	if t.pending == nil {
-		got := make(chan typedLine, 1) // so that the reader left behind can end
-		t.pending = got
-		go func() { got <- scanLine(t.from) }()
-	}
-	select {
-	case l := <-t.pending:
-		t.pending = nil
-		return l.text, l.err
-	case <-ctx.Done():
-		return "", context.Cause(ctx)
-	}
-}
-
-func scanLine(r io.Reader) typedLine {
-	var line []byte
-	var b [1]byte
-	for {
-		n, err := r.Read(b[:])
-		switch {
-		case n == 1 && b[0] == '\n', n == 0 && err == io.EOF && len(line) > 0:
-			return typedLine{text: string(line)}
-		case n == 1 && len(line) == maxAnswer:
-			return typedLine{err: errLongLine}
-		case n == 1:
-			line = append(line, b[0])
-		case err != nil:
-			return typedLine{err: err}
-		}
-	}
-}
-
-// readLine reads one line, and leaves a read under way behind when ctx ends.
-func readLine(ctx context.Context, r io.Reader) (string, error) {
-	return (&typed{from: r}).line(ctx)
 }

@@ -264,7 +264,7 @@ func errorText(err error) string {
 	case errors.Is(err, errDeclined):
 		return "the offer was declined"
 	case remote && code == framing.CodeDeclined:
-		return "the other side declined the offer"
+		return "the other side declined the offer" + saidWhy(failed)
 	case remote && code == framing.CodeInterrupted:
 		return "the other side was interrupted"
 	case remote && code == framing.CodeGaveUp:
@@ -274,7 +274,15 @@ func errorText(err error) string {
 		return why
 	}
 	// Joined errors come one a line.
-	return cutMiddle(escape(strings.ReplaceAll(err.Error(), "\n", "; ")), 4*maxShown)
+	return isolate(cutMiddle(plain(strings.ReplaceAll(err.Error(), "\n", "; ")), 4*maxShown))
+}
+
+// saidWhy is what the other side said with a refusal, unless that is just the word.
+func saidWhy(e *transfer.Error) string {
+	if e.Err == nil || e.Err.Error() == errDeclined.Error() {
+		return ""
+	}
+	return ": " + tell(e.Err.Error())
 }
 
 // lostLink is what to say of a link that broke, "" if err is something else.
@@ -291,7 +299,7 @@ func lostLink(err error) string {
 	if errors.Is(root, io.EOF) || errors.Is(root, io.ErrUnexpectedEOF) {
 		why = "the connection ended without a goodbye"
 	}
-	return fmt.Sprintf("the link to the other side was lost while %s: %s", failed.Op, cutMiddle(escape(why), maxShown))
+	return fmt.Sprintf("the link to the other side was lost while %s: %s", failed.Op, tell(why))
 }
 
 // codeOf is the wire code of an error, CodeNone if it has none.
@@ -329,8 +337,8 @@ func report(ctx context.Context, env *Env, err error) int {
 			return exit
 		}
 	}
-	for _, line := range o.lines(true) {
-		fmt.Fprintln(env.Stderr, escape(line))
+	for _, row := range o.rows(true, 0) {
+		fmt.Fprintln(env.Stderr, row)
 	}
 	return exit
 }

@@ -195,7 +195,7 @@ func jsonLine(v any) []byte {
 func pathOf(name string) jsonPath {
 	b64 := base64Of(name)
 	if b64 != "" {
-		name = escape(name)
+		name = plain(name)
 	}
 	return jsonPath{name, b64}
 }
@@ -272,19 +272,19 @@ func jsonEvent(e transfer.Event) any {
 	case transfer.ItemFailed:
 		f := jsonFailed{Type: "failed", jsonPath: pathOf(e.Path), Code: uint8(e.Err.Code), Cause: e.Err.Code.String(), Remote: e.Err.Remote}
 		if e.Err.Err != nil {
-			f.Message = show(bare(e.Err.Err))
+			f.Message = tell(bare(e.Err.Err))
 		}
 		return f
 	case transfer.ItemWarned:
 		w := jsonWarned{Type: "warned", jsonPath: pathOf(e.Path), What: e.What.String(), Code: uint8(e.Code), Cause: e.Code.String(), Remote: e.Remote}
 		if e.Err != nil {
-			w.Message = show(bare(e.Err))
+			w.Message = tell(bare(e.Err))
 		}
 		return w
 	case transfer.ItemExcluded:
-		return jsonExcluded{"excluded", pathOf(e.Path), show(e.Exclusion.String())}
+		return jsonExcluded{"excluded", pathOf(e.Path), tell(e.Exclusion.String())}
 	case transfer.Notice:
-		return jsonNotice{"notice", pathOf(e.Path), show(bare(e.Err)), e.Stays}
+		return jsonNotice{"notice", pathOf(e.Path), tell(bare(e.Err)), e.Stays}
 	}
 	return nil
 }

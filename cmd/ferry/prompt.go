@@ -12,13 +12,13 @@ import (
 )
 
 // question shows a question and returns the line that is typed, without spaces
-// around it. Nothing is drawn in between. One that nobody waits for any more is
-// withdrawn; what is typed then answers the next.
+// around it. Nothing is drawn in between, and what was typed before the question
+// stands there is thrown away. One that nobody waits for any more is withdrawn.
 func (c *console) question(ctx context.Context, env *Env, text string) (string, error) {
 	if c.typed == nil {
 		c.typed = &typed{from: env.Stdin}
 	}
-	c.ask(text)
+	c.askAfter(c.typed.discard, text)
 	line, err := c.typed.line(ctx)
 	if err == nil {
 		c.answered()
@@ -32,13 +32,15 @@ func (c *console) question(ctx context.Context, env *Env, text string) (string, 
 // terminal.
 func accept(env *Env, c *console, place string) func(context.Context, transfer.Offer) error {
 	return func(ctx context.Context, o transfer.Offer) error {
-		for _, line := range offerLines(o) {
-			c.say(line)
+		room := c.row()
+		for _, row := range offerLines(o, room) {
+			c.say(row)
 		}
-		text := "take it into " + show(place) + "? [y/N] "
+		start, end := "take it into ", "? [y/N] "
 		if o.DryRun {
-			text = "it is a dry run: say what would become of it in " + show(place) + ", and change nothing? [y/N] "
+			start, end = "a dry run, which changes nothing: look at ", "? [y/N] "
 		}
+		text := start + fit(place, max(room-len(start)-len(end)-len("yes"), 1)) + end
 		answer, err := c.question(ctx, env, text)
 		if err == io.EOF {
 			return errDeclined
@@ -54,9 +56,11 @@ func accept(env *Env, c *console, place string) func(context.Context, transfer.O
 	}
 }
 
-// offerLines show an offer as far as it is listed. The sender may be anybody who
-// knows the code, so names are escaped before they are lined up.
-func offerLines(o transfer.Offer) []string {
+// offerLines show an offer as far as it is listed, each item in one row of at most room
+// columns. The sender may be anybody who knows the code, so no name may look like a row
+// of its own. Names that begin with a dot come last, apart from the others: people do
+// not see such files later, and programs read them.
+func offerLines(o transfer.Offer, room int) []string {
 	head := fmt.Sprintf("%s offers %s", o.Peer, items(o.Items))
 	if o.Bytes > 0 {
 		head += ", " + sizeText(o.Bytes)
@@ -65,20 +69,35 @@ func offerLines(o transfer.Offer) []string {
 		head += " and more that is not counted yet"
 	}
 	lines := []string{head + ":"}
+	var dotted []string
 	for _, it := range o.Listed {
-		size, name := "", show(it.Name)
-		if it.Kind == tree.File && it.Size >= 0 {
-			size = sizeText(it.Size)
+		row := offerRow(it, room)
+		if strings.HasPrefix(it.Name, ".") {
+			dotted = append(dotted, row)
+		} else {
+			lines = append(lines, row)
 		}
-		if it.Kind == tree.Root {
-			name = "(what is in a folder)"
-		}
-		lines = append(lines, fmt.Sprintf("    %-8s %10s  %s", kindText(it.Kind), size, name))
 	}
 	if more := o.Items - int64(len(o.Listed)); more > 0 {
 		lines = append(lines, fmt.Sprintf("    and %d more", more))
 	}
-	return lines
+	if len(dotted) > 0 {
+		lines = append(lines, "  and with names that begin with a dot, which hides them:")
+	}
+	return append(lines, dotted...)
+}
+
+// offerRow is one item of an offer.
+func offerRow(it transfer.OfferItem, room int) string {
+	size := ""
+	if it.Kind == tree.File && it.Size >= 0 {
+		size = sizeText(it.Size)
+	}
+	row := fmt.Sprintf("    %-8s %10s  ", kindText(it.Kind), size)
+	if room-columns(row) < minName {
+		row = "    " + kindText(it.Kind) + "  "
+	}
+	return row + fit(it.Name, max(room-columns(row), 1))
 }
 
 // resolve returns the question what to do about a conflict. A capital letter
@@ -92,8 +111,10 @@ func resolve(env *Env, c *console) func(context.Context, transfer.Conflict) (tra
 		if always != nil {
 			return *always, nil
 		}
-		c.say(fmt.Sprintf("%s exists: %s; offered: %s", show(k.Path),
-			itemText(k.Existing.Kind, k.Existing.Size, k.Existing.MTime), itemText(k.Offered.Kind, k.Offered.Size, k.Offered.MTime)))
+		const exists = " exists:"
+		c.say(fit(k.Path, max(c.row()-len(exists), 1)) + exists)
+		c.say("    here     " + itemText(k.Existing.Kind, k.Existing.Size, k.Existing.MTime))
+		c.say("    offered  " + itemText(k.Offered.Kind, k.Offered.Size, k.Offered.MTime))
 		for {
 			answer, err := c.question(ctx, env, "[s]kip, [o]verwrite, [r]ename, [f]ail; a capital for all: ")
 			if err == io.EOF { // nobody will answer

@@ -189,3 +189,34 @@ func TestCodeIsInNoError(t *testing.T) {
 		t.Errorf("the screen shows %q", screen.String())
 	}
 }
+
+// No name makes a second row of the question, or one that looks like ferry's own, and
+// hidden names stand apart.
+func TestOfferRows(t *testing.T) {
+	pad := func(s string, n int) string { return s + strings.Repeat(" ", n) }
+	var listed []transfer.OfferItem
+	for _, name := range []string{
+		"holiday.jpg", ".bashrc",
+		pad("notes.txt", 48) + "    file          1 KB  report.pdf" + strings.Repeat(" ", 46) + "    and nothing else",
+		"invoice.pdf" + strings.Repeat(" ", 120) + ".desktop", strings.Repeat("日本", 100), "x" + strings.Repeat("\u0335", 100) + "y",
+		"\u05d0\u05d1\u05d2.gpj.exe", "a\nb", "a\u2800b", ".ssh",
+	} {
+		listed = append(listed, transfer.OfferItem{Name: name, Kind: tree.File, Size: 1000})
+	}
+	offer := transfer.Offer{Items: 12, Bytes: 1, Listed: listed, Peer: "192.0.2.1:5"}
+	for _, width := range []int{200, 80, 60, 40, 20} {
+		rows := offerLines(offer, width-1)
+		for _, row := range append(rows[1:9:9], rows[11:]...) {
+			if columns(row) >= width || strings.Contains(row, "   file") && !strings.HasPrefix(row, "    file") {
+				t.Errorf("%d columns have the row %q of %d", width, row, columns(row))
+			}
+		}
+		if len(rows) != 1+8+1+1+2 {
+			t.Errorf("%d rows:\n%s", len(rows), strings.Join(rows, "\n"))
+		}
+		tail := strings.Join(rows[9:], "\n")
+		if !strings.Contains(rows[9], "and 2 more") || !strings.Contains(rows[10], "begin with a dot") || !strings.Contains(tail, ".bashrc") || !strings.Contains(tail, ".ssh") {
+			t.Errorf("the hidden names do not stand apart:\n%s", tail)
+		}
+	}
+}

@@ -8,6 +8,7 @@ import (
 
 	"ferry/transfer"
 	"ferry/transfer/link"
+	"ferry/transfer/tree"
 )
 
 func receiveCommand(env *Env) *cli.Command {
@@ -19,6 +20,8 @@ func receiveCommand(env *Env) *cli.Command {
 		Flags: join([]cli.Flag{
 			&cli.StringFlag{Name: "out", Usage: "put what comes into the folder `DIR`, made if absent; - for standard output", Value: "."},
 			boolFlag("yes", "accept the offer, and ask nothing at all", "y"),
+			&cli.Int64Flag{Name: "max-items", Usage: "take at most `N` items, all that is in folders counted: decline an offer of more, and end once more come"},
+			&cli.StringFlag{Name: "max-bytes", Usage: "take at most `SIZE` of content, such as 500M or 2G: decline an offer of more, and end once more comes"},
 		}, placeFlags("safe", "ask on a terminal, else fail"), metadataFlags(true), pairingFlags("from"), throttleFlags(), outputFlagList()),
 		Action: func(c *cli.Context) error { return receive(c, env) },
 	}
@@ -44,6 +47,10 @@ func receive(c *cli.Context, env *Env) error {
 	if opt.Metadata, err = permittedOf(c, env); err != nil {
 		return err
 	}
+	if opt.MaxItems, opt.MaxBytes, err = limitsOf(c); err != nil {
+		return err
+	}
+	opt.OnlyNamed = true
 	throttle, err := throttleOf(c)
 	if err != nil {
 		return err
@@ -141,6 +148,22 @@ func checkReceive(c *cli.Context, env *Env, out outputFlags) error {
 // isCodeAlone reports whether a text can be a code and nothing else: it has none of
 // the marks of an address or a path.
 func isCodeAlone(text string) bool { return !strings.ContainsAny(text, `./:\`) }
+
+// limitsOf reads the flags about how much is taken; 0 without them.
+func limitsOf(c *cli.Context) (items, bytes int64, err error) {
+	if items = c.Int64("max-items"); c.IsSet("max-items") && items < 1 {
+		return 0, 0, usagef("receive", "--max-items is a number of items from 1 on, and not %d", items)
+	}
+	if c.IsSet("max-bytes") {
+		if bytes, err = tree.ParseSize(c.String("max-bytes")); err == nil && bytes < 1 {
+			err = errors.New("no bytes at all would be taken")
+		}
+		if err != nil {
+			return 0, 0, usagef("receive", "--max-bytes: %v", err)
+		}
+	}
+	return items, bytes, nil
+}
 
 // placeOf reads the flags about the destination.
 func placeOf(c *cli.Context) (transfer.ReceiveOptions, error) {

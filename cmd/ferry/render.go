@@ -94,7 +94,11 @@ func newTextRenderer(env *Env, o outputFlags) *console {
 	if !o.quiet && o.progress != "never" {
 		ticker = time.NewTicker(tick)
 	}
-	return newConsole(env.Stderr, o, width, ticker)
+	c := newConsole(env.Stderr, o, width, ticker)
+	if env.StderrTTY {
+		c.columns = env.Width
+	}
+	return c
 }
 
 // dialCause is why there is no connection, without the address that stands

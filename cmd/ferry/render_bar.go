@@ -21,6 +21,14 @@ const (
 	narrow       = 60 // columns; in less, what can be told from the rest is left out
 )
 
+// orDefault is a width, or the one assumed where it is not known.
+func orDefault(width int) int {
+	if width <= 0 {
+		return defaultWidth
+	}
+	return width
+}
+
 // view is what is known of a delivery at one instant.
 type view struct {
 	phase    transfer.Phase
@@ -73,7 +81,7 @@ func plainLine(v view) string {
 		parts[0] += fmt.Sprintf(" %d%%", n)
 	}
 	if v.trouble != "" {
-		return parts[0] + ", " + show(v.trouble)
+		return parts[0] + ", " + tell(v.trouble)
 	}
 	parts = append(parts, v.fields(false)...)
 	if v.progress.Active != "" && v.phase == transfer.PhaseTransfer {
@@ -86,16 +94,13 @@ func plainLine(v view) string {
 // then as many fields as fit, then a bar and the name of the item if there is
 // room for something worth seeing.
 func barLine(v view, width int) string {
-	if width <= 0 {
-		width = defaultWidth
-	}
-	room := width - 1 // a full last column makes some terminals go to the next line
+	room := orDefault(width) - 1 // a full last column makes some terminals go to the next line
 	start, percent := v.phase.String(), v.percent()
 	if percent >= 0 {
 		start += fmt.Sprintf(" %3d%%", percent)
 	}
 	if v.trouble != "" {
-		return head(start+"  "+escape(v.trouble), room)
+		return escape(head(start+"  "+plain(v.trouble), room))
 	}
 	used := columns(start)
 	end := ""
@@ -108,7 +113,7 @@ func barLine(v view, width int) string {
 	}
 	name := ""
 	if v.phase == transfer.PhaseTransfer {
-		name = escape(v.progress.Active)
+		name = nameText(v.progress.Active)
 	}
 	if free := room - used; percent >= 0 && free >= minBar+3 {
 		bar := free - 3 // a space and two brackets
@@ -123,7 +128,7 @@ func barLine(v view, width int) string {
 	if free := room - used - 2; name != "" && free >= minName {
 		end += "  " + cutMiddle(name, free)
 	}
-	return head(start+end, room)
+	return escape(head(start+end, room))
 }
 
 // drawBar is "PHASE  45% [====>    ]" with a bar of that many columns. The

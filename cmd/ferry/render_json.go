@@ -102,7 +102,7 @@ func (r *jsonRenderer) standstill(now time.Time) {
 func (r *jsonRenderer) limited(rate int64, err error) {
 	v := jsonLimit{Type: "limit", Rate: rate}
 	if err != nil {
-		v.Message = show(err.Error())
+		v.Message = tell(err.Error())
 	}
 	r.send(v)
 }
@@ -166,7 +166,7 @@ func (r *jsonRenderer) linkEvent(e link.Event) {
 		return
 	}
 	if e.Err != nil {
-		v.Message = show(dialCause(e.Err))
+		v.Message = tell(dialCause(e.Err))
 	}
 	r.send(v)
 }

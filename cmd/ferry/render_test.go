@@ -391,7 +391,7 @@ func TestNothingHiddenInAnyMode(t *testing.T) {
 			_ = r.finish(outcome{began: true, err: errors.New(c.raw), hint: c.raw})
 		}
 		for _, out := range []string{text.String(), lines.String()} {
-			if rest := strings.ReplaceAll(out, "\n", ""); needsEscape(rest) {
+			if rest := strings.ReplaceAll(out, "\n", ""); needsEscape(unisolated(rest)) {
 				t.Errorf("%q comes out as %q", c.raw, rest)
 			}
 		}

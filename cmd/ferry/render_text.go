@@ -25,6 +25,8 @@ type console struct {
 	out   io.Writer
 	flags outputFlags
 	width func() int // nil: lines only, nothing is redrawn
+	// columns is the width of the terminal that out is, nil if it is none.
+	columns func() int
 
 	ticker *time.Ticker     // nil: no progress
 	ticks  <-chan time.Time // of ticker
@@ -57,6 +59,8 @@ type console struct {
 type entry struct {
 	text     string
 	question bool
+	before   func()        // of a question: called before it is written
+	shown    chan struct{} // of a question: closed once it is written
 	answered bool
 }
 
@@ -104,8 +108,10 @@ func (c *console) put(e entry) {
 		c.asking = ""
 		c.write(e.text)
 	case e.question:
+		e.before()
 		c.asking = e.text
 		c.write(e.text)
+		close(e.shown)
 	case c.asking != "":
 		c.write("\n" + e.text + "\n" + c.asking)
 	default:
@@ -151,7 +157,18 @@ func (c *console) erase() {
 func (c *console) write(s string) { _, _ = io.WriteString(c.out, s) }
 
 // say shows a line, made safe as a whole; it has no more to say once finished.
-func (c *console) say(text string) { c.send(entry{text: escape(text)}) }
+func (c *console) say(text string) { c.send(entry{text: fold(text, c.screen())}) }
+
+// screen is the width of the terminal, 0 where there is none.
+func (c *console) screen() int {
+	if c.columns == nil {
+		return 0
+	}
+	return orDefault(c.columns())
+}
+
+// row is how many columns a row may have that must not become two.
+func (c *console) row() int { return orDefault(c.screen()) - 1 }
 
 func (c *console) send(e entry) {
 	select {
@@ -162,9 +179,20 @@ func (c *console) send(e entry) {
 
 // ask shows a question; the answer is read by the caller, who then calls
 // answered.
-func (c *console) ask(question string) { c.send(entry{text: escape(question), question: true}) }
-func (c *console) answered()           { c.send(entry{answered: true}) }
-func (c *console) withdraw()           { c.send(entry{answered: true, text: "\n"}) }
+func (c *console) ask(question string) { c.askAfter(func() {}, question) }
+
+// askAfter is ask, and calls before right before the question is written. It returns
+// once the question stands there, or the loop has ended.
+func (c *console) askAfter(before func(), question string) {
+	shown := make(chan struct{})
+	c.send(entry{text: escape(question), question: true, before: before, shown: shown})
+	select {
+	case <-shown:
+	case <-c.ended:
+	}
+}
+func (c *console) answered() { c.send(entry{answered: true}) }
+func (c *console) withdraw() { c.send(entry{answered: true, text: "\n"}) }
 
 func (c *console) listening(addresses []string, other, code string) {
 	// Without the code nobody can connect, so even --quiet shows one made up.
@@ -172,7 +200,7 @@ func (c *console) listening(addresses []string, other, code string) {
 		return
 	}
 	for _, line := range pairingLines(addresses, other, code) {
-		c.say(line)
+		c.send(entry{text: plain(line)})
 	}
 }
 
@@ -256,7 +284,7 @@ func (c *console) Observe(e transfer.Event) {
 			if e.Stays {
 				what = "left there: "
 			}
-			c.say(what + show(e.Path) + ": " + cutMiddle(escape(bare(e.Err)), maxShown))
+			c.say(what + show(e.Path) + ": " + tell(bare(e.Err)))
 		}
 	case transfer.ItemWarned:
 		if c.warns(e) {
@@ -318,7 +346,7 @@ func excludedText(e transfer.ItemExcluded, verbose bool) string {
 	case e.Rule == nil && e.Flag == tree.FlagOneFileSystem:
 		return "left out: " + show(e.Path) + ": on another file system"
 	case verbose:
-		return "excluded: " + show(e.Path) + ": " + show(e.Exclusion.String())
+		return "excluded: " + show(e.Path) + ": " + tell(e.Exclusion.String())
 	}
 	return ""
 }
@@ -337,7 +365,7 @@ func causeText(e *transfer.Error) string {
 	if e.Remote {
 		text += " (at the other side)"
 	}
-	return show(text)
+	return tell(text)
 }
 
 // bare is an error's text without the path that package os puts into it.
@@ -364,10 +392,10 @@ func (c *console) finish(o outcome) error {
 		what = "would fail: "
 	}
 	for _, line := range c.unmade.lines() {
-		c.write(escape(what+line) + "\n")
+		c.write(fold(what+line, c.screen()) + "\n")
 	}
-	for _, line := range o.lines(c.flags.quiet) {
-		c.write(escape(line) + "\n")
+	for _, row := range o.rows(c.flags.quiet, c.screen()) {
+		c.write(row + "\n")
 	}
 	return nil
 }

@@ -34,6 +34,10 @@ const scriptLimit = 3 * time.Minute
 //	exits CODE CMD ARG...   runs CMD and expects this exit code
 //	signal SIG CODE TEXT CMD ARG...
 //	                        runs CMD, sends SIG once it has printed TEXT, and expects this exit code
+//	typing [-stdin FILE] CODE TEXT FILE -- CMD ARG...
+//	                        runs CMD at a terminal and expects this exit code; types a line of
+//	                        FILE each time that TEXT stands there, then the end of the input,
+//	                        and leaves all that stood there in the file screen
 //	bytes SIZE FILE         makes a file of that many bytes, the same in each run
 //	odd DIR                 makes files with names that mislead terminals
 //	safe                    expects no controls but newlines in what the last command printed
@@ -54,7 +58,7 @@ func TestScript(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"port": port, "exits": exits, "signal": signalled, "bytes": makeBytes, "odd": makeOdd, "safe": safe,
+			"port": port, "exits": exits, "signal": signalled, "bytes": makeBytes, "odd": makeOdd, "safe": safe, "typing": typing,
 		},
 		Condition: func(cond string) (bool, error) {
 			if cond == "root" {
@@ -153,6 +157,7 @@ type awaited struct {
 	mu    sync.Mutex
 	buf   bytes.Buffer
 	text  string
+	from  int // where in buf the text may begin
 	once  sync.Once
 	found chan struct{}
 }
@@ -161,10 +166,24 @@ func (a *awaited) Write(p []byte) (int, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.buf.Write(p)
-	if strings.Contains(a.buf.String(), a.text) {
+	if strings.Contains(a.buf.String()[a.from:], a.text) {
 		a.once.Do(func() { close(a.found) })
 	}
 	return len(p), nil
+}
+
+// expect begins to wait for another text, that comes from now on.
+func (a *awaited) expect(text string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.text, a.from, a.once, a.found = text, a.buf.Len(), sync.Once{}, make(chan struct{})
+}
+
+// next is closed once that came.
+func (a *awaited) next() <-chan struct{} {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.found
 }
 
 func (a *awaited) String() string {
@@ -211,7 +230,7 @@ func safe(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: safe")
 	}
 	for _, name := range []string{"stdout", "stderr"} {
-		if text := strings.ReplaceAll(ts.ReadFile(name), "\n", ""); needsEscape(text) {
+		if text := strings.ReplaceAll(unisolated(ts.ReadFile(name)), "\n", ""); needsEscape(text) {
 			ts.Fatalf("%s has something hidden: %q", name, text)
 		}
 	}

@@ -39,7 +39,7 @@ func (o outcome) lines(quiet bool) []string {
 			lines = append(lines, o.listed)
 		}
 		for _, rule := range o.unmet {
-			lines = append(lines, "a rule without effect: "+show(rule.String())+": nothing that it matches was met, or a later rule decided")
+			lines = append(lines, "a rule without effect: "+tell(rule.String())+": nothing that it matches was met, or a later rule decided")
 		}
 		if s := o.caveat(); s != "" && (o.err == nil || r.DryRun) {
 			lines = append(lines, s)
@@ -53,6 +53,20 @@ func (o outcome) lines(quiet bool) []string {
 		lines = append(lines, "ferry: "+o.hint)
 	}
 	return lines
+}
+
+// rows is lines as they are shown on a screen of that width, 0 where there is none.
+// The hint may end in a command, which has to stay as it is to be copied.
+func (o outcome) rows(quiet bool, width int) []string {
+	rows := o.lines(quiet)
+	for i, line := range rows {
+		if o.err != nil && o.hint != "" && i == len(rows)-1 {
+			rows[i] = plain(line)
+		} else {
+			rows[i] = fold(line, width)
+		}
+	}
+	return rows
 }
 
 // counts is one line about what became of the items.
@@ -149,13 +163,13 @@ func (o outcome) object() jsonResult {
 		j.Unsynced = show(r.Unsynced.Error())
 	}
 	for _, rule := range o.unmet {
-		j.Unmet = append(j.Unmet, show(rule.String()))
+		j.Unmet = append(j.Unmet, tell(rule.String()))
 	}
 	for _, l := range r.Lost {
 		j.Lost = append(j.Lost, jsonLoss{l.What.String(), l.Items, l.Code.String()})
 	}
 	if o.err != nil {
-		j.Error = &jsonError{Message: errorText(o.err), Hint: escape(o.hint)}
+		j.Error = &jsonError{Message: errorText(o.err), Hint: plain(o.hint)}
 	}
 	return j
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"syscall"
 )
 
 // openTTY joins the two ends of the console, which Windows names apart.
@@ -24,3 +25,6 @@ type consolePair struct{ in, out *os.File }
 func (c consolePair) Read(p []byte) (int, error)  { return c.in.Read(p) }
 func (c consolePair) Write(p []byte) (int, error) { return c.out.Write(p) }
 func (c consolePair) Close() error                { return errors.Join(c.in.Close(), c.out.Close()) }
+
+// SyscallConn is that of the end that is read.
+func (c consolePair) SyscallConn() (syscall.RawConn, error) { return c.in.SyscallConn() }

@@ -1,0 +1,18 @@
+//go:build unix && !linux
+
+package main
+
+import (
+	"io"
+
+	"golang.org/x/sys/unix"
+)
+
+// discardInput throws away what was typed at a terminal and not read yet.
+func discardInput(r io.Reader) {
+	const input = 1 // FREAD of sys/file.h: what was typed, and not what is to be shown
+	onDescriptor(r, func(fd uintptr) {
+		// What is no terminal has nothing typed, and refuses.
+		_ = unix.IoctlSetPointerInt(int(fd), unix.TIOCFLUSH, input)
+	})
+}
