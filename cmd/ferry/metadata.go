@@ -144,7 +144,7 @@ func warnedText(e transfer.ItemWarned) string {
 		if e.Path == "." {
 			where = "the destination"
 		}
-		return "warning: " + where + ": " + show(bare(e.Err))
+		return "warning: " + where + ": " + tell(bare(e.Err))
 	}
 	text := fmt.Sprintf("%v not applied: %s: %v", e.What, show(e.Path), e.Code)
 	if e.Remote {

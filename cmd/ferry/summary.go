@@ -134,7 +134,7 @@ func (o outcome) caveat() string {
 	case o.toStream:
 		return verified + "; what became of it behind standard output is not known" + skipped
 	case o.result.Unsynced != nil:
-		return verified + ", but " + cutMiddle(escape(o.result.Unsynced.Error()), maxShown) + "; a power cut may lose it" + skipped
+		return verified + ", but " + tell(o.result.Unsynced.Error()) + "; a power cut may lose it" + skipped
 	case !o.result.Durable:
 		return verified + ", but not synced to stable storage: a power cut may lose it" + skipped
 	case !o.result.Acknowledged:
@@ -160,7 +160,7 @@ func (o outcome) object() jsonResult {
 		Manifest: o.manifest, Unlisted: o.unlisted, Losses: o.losses,
 	}
 	if r.Unsynced != nil {
-		j.Unsynced = show(r.Unsynced.Error())
+		j.Unsynced = tell(r.Unsynced.Error())
 	}
 	for _, rule := range o.unmet {
 		j.Unmet = append(j.Unmet, tell(rule.String()))
