@@ -80,7 +80,7 @@ type tallied struct {
 	digest, destination, other int64
 	skipped                    int64 // the part of other that the other side's user chose to skip
 	vain                       int64 // the part of other that running again cannot mend
-	folders                    int64 // that stood there already
+	folders                    int64 // that are there
 	absent                     int64 // the part of other that is not at the source, or unreadable there
 }
 
@@ -107,9 +107,11 @@ func (t *tally) Observe(e transfer.Event) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if done {
-		folder := d.Kind == tree.Folder || d.Kind == tree.Root
-		if folder && (d.Status == transfer.StatusSame || d.Status == transfer.StatusAdjusted) {
-			t.folders++
+		switch d.Status {
+		case transfer.StatusDelivered, transfer.StatusReplaced, transfer.StatusSame, transfer.StatusAdjusted:
+			if d.Kind == tree.Folder || d.Kind == tree.Root {
+				t.folders++
+			}
 		}
 		return
 	}
@@ -133,15 +135,15 @@ func (t *tally) Observe(e transfer.Event) {
 // incomplete is the exit code of a delivery that ended with failed items. A bad
 // digest outweighs everything else; a destination that took nothing at all is
 // not a matter of single items. What an earlier run put there counts as taken, so
-// that the same state gives the same code in every run; a folder that stood there
-// says nothing.
+// that the same state gives the same code in every run. A folder says nothing, made
+// now or before.
 func (t *tally) incomplete(r transfer.Result) int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch {
 	case t.digest > 0:
 		return exitDigest
-	case t.destination > 0 && t.other == 0 && r.Delivered == 0 && r.Same-t.folders <= 0:
+	case t.destination > 0 && t.other == 0 && r.Delivered+r.Same-t.folders <= 0:
 		return exitDestination
 	}
 	return exitIncomplete

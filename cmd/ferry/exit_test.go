@@ -12,6 +12,7 @@ import (
 	"ferry/framing"
 	"ferry/transfer"
 	"ferry/transfer/link"
+	"ferry/transfer/tree"
 )
 
 func failed(code framing.Code) *transfer.Error { return &transfer.Error{Op: "step", Code: code} }
@@ -90,6 +91,24 @@ func TestExitOfFailedItems(t *testing.T) {
 		}
 		if got := exitOf(t.Context(), incomplete, transfer.Result{Delivered: c.delivered, Same: c.same}, &count); got != c.want {
 			t.Errorf("%v with %d delivered and %d there exits %d, want %d", c.codes, c.delivered, c.same, got, c.want)
+		}
+	}
+}
+
+// Folders say nothing of what a destination takes, whether this run made them or the
+// one before: the same state gives the same code in every run.
+func TestExitOfFoldersAlone(t *testing.T) {
+	incomplete := fmt.Errorf("%w: some", transfer.ErrIncomplete)
+	for _, status := range []transfer.Status{transfer.StatusDelivered, transfer.StatusSame} {
+		var count tally
+		count.Observe(transfer.ItemDone{Path: "d", Kind: tree.Folder, Status: status})
+		count.Observe(transfer.ItemFailed{Path: "d/x", Err: failed(framing.CodePermission)})
+		r := transfer.Result{Delivered: 1}
+		if status == transfer.StatusSame {
+			r = transfer.Result{Same: 1}
+		}
+		if got := exitOf(t.Context(), incomplete, r, &count); got != exitDestination {
+			t.Errorf("a folder that is %v and a failed file exit %d", status, got)
 		}
 	}
 }
