@@ -27,12 +27,16 @@ type target struct {
 
 // is reports whether info is of the item. The number alone may be another's by
 // now, once the item is removed.
-func (t *target) is(info tree.Info) bool { return info.SameFile(t.info) && t.like(info) }
+func (t *target) is(info tree.Info) bool {
+	return info.SameFile(t.info) && info.MTime == t.info.MTime && t.like(info)
+}
 
-// like is is for what was linked to it just now, on a file system that numbers names
-// and not items, as sshfs does.
+// like is is on a file system that may number names and not items, as sshfs does: for
+// what was linked to it just now, and what is left alone as files of equal size and time
+// are.
 func (t *target) like(info tree.Info) bool {
-	return info.Kind == t.info.Kind && info.Special == t.info.Special && info.Size == t.info.Size && info.MTime == t.info.MTime
+	return info.Kind == t.info.Kind && info.Special == t.info.Special && info.Size == t.info.Size &&
+		tree.KeptTime(info.MTime, t.info.MTime) // which sshfs shows as it was set for a while
 }
 
 // remembered takes note that the entry e, with Linked, is what stands under its
@@ -96,7 +100,7 @@ func (f *Folder) MakeHardLink(e *tree.Entry, replace bool) (same bool, err error
 	case errors.Is(err, fs.ErrNotExist):
 		err = nil
 	case err != nil:
-	case knownInode(there) && t.is(there):
+	case knownInode(there) && t.is(there), !replace && n.vol.doubtful && t.like(there):
 		return true, nil
 	case there.Kind == tree.Folder && !f.replacesFolder(there, replace):
 		err = fmt.Errorf("a folder has that name: %w", syscall.EISDIR)

@@ -43,7 +43,7 @@ func (f *Folder) makeNode(n *node, e *tree.Entry, replace bool) error {
 	var made tree.Info
 	err := f.stage(n, e, replace, func(dir *tree.Dir, temp string) (lost []tree.Loss, err error) {
 		if err := dir.Mknod(temp, e); err != nil {
-			return nil, err
+			return nil, mknodError(dir, temp, err)
 		}
 		made, lost, err = f.applyStaged(n, dir, temp, e)
 		return lost, err
@@ -52,4 +52,17 @@ func (f *Folder) makeNode(n *node, e *tree.Entry, replace bool) error {
 		f.remember(e, n, e.Name, made)
 	}
 	return err
+}
+
+// mknodError is why a special file is not there, after a call that failed with err.
+// exfat-fuse makes a file in its place, and the system then says EIO of it: that is
+// no failing disk, which the next item would meet with too.
+func mknodError(dir *tree.Dir, temp string, err error) error {
+	if !errors.Is(err, syscall.EIO) {
+		return err
+	}
+	if gone := ignoreAbsent(dir.Remove(temp, false)); gone != nil {
+		return errors.Join(err, gone)
+	}
+	return fmt.Errorf("%w: %w", errors.ErrUnsupported, err)
 }
