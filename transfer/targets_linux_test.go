@@ -14,6 +14,7 @@ import (
 
 	"ferry/framing"
 	"ferry/transfer"
+	"ferry/transfer/tree"
 )
 
 // diskOf makes a file system in a file and mounts it, or skips the test with the
@@ -236,5 +237,21 @@ func TestUpdateTakesWhatDiffers(t *testing.T) {
 				t.Errorf("the changed file is not there: %v", err)
 			}
 		})
+	}
+}
+
+// A time that a file system has no room for is another one there, and told.
+func TestTimesThatTargetsHaveNoRoomFor(t *testing.T) {
+	dst := diskOf(t, 24*mib, "ext4", "", "mkfs.ext4", "-q", "-F", "-I", "128")
+	src := layTimes(t)
+	touch(t, filepath.Join(src, "d/link"), time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC))
+	for run := range 2 {
+		_, _, r, err := mirror(t, dst, contents(src), nil)
+		if err != nil {
+			t.Fatalf("%v: %v", err, r.Failures)
+		}
+		if len(r.Lost) != 1 || r.Lost[0].What != tree.AttrTime || r.Lost[0].Items != 3 {
+			t.Errorf("run %d: want a file, a folder and a link without their times, not %v", run+1, r.Lost)
+		}
 	}
 }

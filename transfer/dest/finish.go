@@ -27,9 +27,7 @@ func (f *Folder) Finish() error {
 // destination's own metadata, of which that changes the mtime.
 func (f *Folder) finishRoot() error {
 	for _, v := range f.eachVolume() {
-		if err := f.dropState(v); err != nil {
-			return err
-		}
+		f.dropState(v)
 	}
 	e := f.root.entry
 	if e == nil {

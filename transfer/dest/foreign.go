@@ -17,7 +17,7 @@ type fileID struct{ dev, ino uint64 }
 // and mtime: those are lost then.
 func (f *Folder) applyFolder(n *node) (lost []tree.Loss, err error) {
 	a := f.apply(n.within, n.entry)
-	a.Doubt = n.vol.doubtful
+	a.Doubt = n.vol.doubts(n.entry)
 	a.Fresh = !n.existed
 	lost, err = n.dir.Apply(a)
 	if err == nil && hasLost(lost, tree.AttrTime) {

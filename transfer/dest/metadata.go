@@ -21,7 +21,7 @@ func (f *Folder) Grant(m tree.Metadata, lost func(id uint64, lost []tree.Loss)) 
 func (f *Folder) apply(in *node, e *tree.Entry) *tree.Apply {
 	a := &tree.Apply{Mode: e.Mode, MTime: e.MTime, Extra: e.Extra, Granted: f.meta, Accounts: f.accounts}
 	if in != nil {
-		a.Doubt = in.vol.doubtful
+		a.Doubt = in.vol.doubts(e)
 		if !f.meta.Xattrs && e.Kind != tree.Symlink {
 			a.Inherit = in.gives()
 		}
@@ -110,7 +110,7 @@ func (f *Folder) applyStaged(n *node, dir *tree.Dir, temp string, e *tree.Entry)
 	if made, err = dir.Lstat(temp); err != nil {
 		return made, nil, err
 	}
-	if lost, err = dir.ApplyTo(temp, made, f.applyNew(n, e)); err != nil {
+	if lost, err = f.applyTo(n.vol, dir, temp, made, f.applyNew(n, e)); err != nil {
 		return made, lost, err
 	}
 	made, err = dir.Lstat(temp)
@@ -160,7 +160,7 @@ func (f *Folder) adjust(n *node, e *tree.Entry, apply func(seen tree.Info, a *tr
 
 // metadataOnly gives what stands at e's name, and seen is of, e's metadata.
 func (f *Folder) metadataOnly(n *node, e *tree.Entry, seen tree.Info) error {
-	err := f.adjust(n, e, func(_ tree.Info, a *tree.Apply) ([]tree.Loss, error) { return n.dir.ApplyTo(e.Name, seen, a) })
+	err := f.adjust(n, e, func(_ tree.Info, a *tree.Apply) ([]tree.Loss, error) { return f.applyTo(n.vol, n.dir, e.Name, seen, a) })
 	if err != nil {
 		return err
 	}

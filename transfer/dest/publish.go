@@ -177,7 +177,9 @@ func (pub *Publication) place() error {
 	}
 	p.f.lose(pub.E.ID, p.lost)
 	if p.key != "" {
-		_ = p.removeHint() // if it stays, the next run finds that it serves nothing
+		if err := p.removeHint(); err != nil {
+			p.f.short.leftover(p.dir.Path(), err) // the next run finds that it serves nothing
+		}
 	}
 	return p.fail("publishing", p.release())
 }

@@ -59,6 +59,11 @@ func (f *Folder) Remarks() []Remark {
 	return append([]Remark(nil), f.short.remarks...)
 }
 
+// doubts reports whether metadata of e may not be kept here though no call fails: where
+// the file system is not known to keep what it takes, or has no room for the time, of
+// which it then takes the nearest that it has.
+func (v *volume) doubts(e *tree.Entry) bool { return v.doubtful || !e.MTime.Common() }
+
 // syncDir makes the names in dir durable, or takes note that the file system cannot.
 func (v *volume) syncDir(dir *tree.Dir) error { return v.cover(dir.Sync()) }
 
@@ -92,16 +97,21 @@ func (f *Folder) syncDir(dir *tree.Dir) error {
 }
 
 // dropState removes the state folder of v if it is empty. Where that is refused, as
-// in a folder that is only to be added to, it is remarked: nobody needs it to go.
-func (f *Folder) dropState(v *volume) error {
+// in a folder that is only to be added to, it is remarked: nobody needs it to go. A disk
+// that fails says so when all is synced, which is after that.
+func (f *Folder) dropState(v *volume) {
 	err := v.removeState()
-	if err == nil || tree.Failing(err) {
-		return err
+	if err == nil {
+		return
 	}
 	at := v.base.Path()
 	if pe := new(fs.PathError); errors.As(err, &pe) {
 		at = pe.Path
 	}
-	f.short.remark(at, fmt.Errorf("it is not needed any more, and could not be removed: %w", err))
-	return nil
+	f.short.leftover(at, err)
+}
+
+// leftover remarks that at, or something in it, could not be removed for err.
+func (s *shortfall) leftover(at string, err error) {
+	s.remark(at, fmt.Errorf("it is not needed any more, and could not be removed: %w", err))
 }

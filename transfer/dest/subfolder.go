@@ -146,20 +146,20 @@ func (f *Folder) FinishFolder(e *tree.Entry) error {
 	if err := n.stillThere(); err != nil {
 		return fail("finishing", path, err)
 	}
-	err := f.endVolume(n)
-	if err == nil {
-		var lost []tree.Loss
-		lost, err = f.applyFolder(n)
-		f.lose(n.entry.ID, lost)
-		f.noteKept(n)
-		if err == nil && n.before != nil {
-			var now tree.State
-			now, err = n.dir.State("", f.meta)
-			if hasLost(lost, tree.AttrTime) {
-				now.MTime = n.before.MTime // what was put into it changed that
-			}
-			f.adjustedIf(err == nil && !now.SameMetadata(n.before), n.entry)
+	if n.vol.base == n.dir {
+		// If a state folder is kept there, it goes first: that changes n's mtime.
+		f.dropState(n.vol)
+	}
+	lost, err := f.applyFolder(n)
+	f.lose(n.entry.ID, lost)
+	f.noteKept(n)
+	if err == nil && n.before != nil {
+		var now tree.State
+		now, err = n.dir.State("", f.meta)
+		if hasLost(lost, tree.AttrTime) {
+			now.MTime = n.before.MTime // what was put into it changed that
 		}
+		f.adjustedIf(err == nil && !now.SameMetadata(n.before), n.entry)
 	}
 	if !f.opts.NoSync {
 		err = errors.Join(err, n.vol.owe(n.dir))
@@ -189,13 +189,4 @@ func (n *node) stillThere() error {
 		return ErrGone
 	}
 	return err
-}
-
-// endVolume removes the state folder in n, if one is kept there, so that n's
-// mtime can be set.
-func (f *Folder) endVolume(n *node) error {
-	if n.vol.base != n.dir {
-		return nil
-	}
-	return f.dropState(n.vol)
 }

@@ -43,11 +43,15 @@ func (f *Folder) makeLink(n *node, e *tree.Entry, replace bool) (same bool, err 
 	if err != nil {
 		return false, err
 	}
+	if n.vol.followsLinks() {
+		f.lose(e.ID, []tree.Loss{{What: tree.AttrTime, Err: errFollows}})
+		return false, nil
+	}
 	// The link is there, and has all that makes it one: what its time meets with is
 	// no matter of the link. File servers follow it, or do not find it (ENOENT, ESTALE).
 	err = n.dir.SetLinkTime(e.Name, e.MTime, false)
 	for _, last := range []bool{false, true} {
-		if err == nil && !n.vol.doubtful {
+		if err == nil && !n.vol.doubts(e) {
 			return false, nil
 		}
 		now, gone := n.dir.Lstat(e.Name)
@@ -109,10 +113,11 @@ func (f *Folder) sameLink(n *node, e *tree.Entry, info tree.Info) (bool, error) 
 	if info.Kind != tree.Symlink {
 		return false, nil
 	}
-	target, err := n.dir.Readlink(e.Name)
-	if err != nil || target != e.Target {
-		return false, err
+	// One that cannot be read is not known to be the same.
+	if target, err := n.dir.Readlink(e.Name); err != nil || target != e.Target {
+		return false, nil
 	}
+	var err error
 	if m := f.meta; m.Owner || m.Xattrs || info.MTime != e.MTime {
 		err = f.metadataOnly(n, e, info)
 	} else {

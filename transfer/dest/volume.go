@@ -37,6 +37,7 @@ type volume struct {
 	sharing   atomic.Int32 // of blocks between files: 1 it does, -1 it does not, 0 not known
 	longest   int64        // bytes of a name, 0 unknown
 	rules     nameRules
+	links     linkTrial
 
 	// syncing lets one syncfs run at a time: the kernel reports an error to one
 	// caller only, and the next must see broken instead.

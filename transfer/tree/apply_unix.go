@@ -194,7 +194,13 @@ func (a *Apply) look(item held, kind Kind, want uint32, extra *Extra, lost *loss
 	if err != nil {
 		return err
 	}
-	if kind != Symlink && (now.Mode^want)&0o777 != 0 && !lost.has(AttrACL) {
+	if a.Granted.Xattrs {
+		a.lookXattrs(item, extra, lost)
+	}
+	if lost.has(AttrACL) {
+		want = a.bare(now.Mode)
+	}
+	if kind != Symlink && (now.Mode^want)&0o777 != 0 {
 		lost.add(AttrMode, ErrIgnored)
 	}
 	if a.Granted.Owner && extra.Owner != nil {
@@ -212,6 +218,26 @@ func (a *Apply) look(item held, kind Kind, want uint32, extra *Extra, lost *loss
 		lost.add(AttrTime, ErrIgnored)
 	}
 	return nil
+}
+
+// Unapplied is what a asks for of a symbolic link that is as info says, and that gets
+// none of it for that cause.
+func (a *Apply) Unapplied(info Info, cause error) []Loss {
+	var all losses
+	if x := a.Extra; x != nil && a.Granted.Owner && x.Owner != nil {
+		if uid, gid := a.Accounts.Resolve(x.Owner, a.Granted.Numeric); info.UID != uid || info.GID != gid {
+			all.add(AttrOwner, cause)
+		}
+	}
+	if x := a.Extra; x != nil && a.Granted.Xattrs {
+		for _, attr := range x.Xattrs {
+			all.add(attrOf(attr.Name), cause)
+		}
+	}
+	if !KeptTime(info.MTime, a.MTime) {
+		all.add(AttrTime, cause)
+	}
+	return all
 }
 
 // owner sets user and group, unless they are right: chown changes more.

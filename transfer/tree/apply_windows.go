@@ -65,6 +65,9 @@ func (d *Dir) Apply(a *Apply) ([]Loss, error) {
 	return lost, nil
 }
 
+// Unapplied is what a link does not get that is left alone for that cause.
+func (a *Apply) Unapplied(_ Info, cause error) []Loss { return []Loss{{AttrTime, cause}} }
+
 // ApplyTo is ApplyFile for the link name in d. Its mtime is lost and no error.
 func (d *Dir) ApplyTo(name string, _ Info, a *Apply) ([]Loss, error) {
 	lost := a.lost()

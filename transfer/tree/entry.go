@@ -63,6 +63,9 @@ type Time struct {
 	Nsec uint32
 }
 
+// Common reports whether every file system that has exact times has room for t.
+func (t Time) Common() bool { return 0 <= t.Sec && t.Sec < 1<<31 }
+
 // TimeOf converts t without loss.
 func TimeOf(t time.Time) Time {
 	return Time{Sec: t.Unix(), Nsec: uint32(t.Nanosecond())}

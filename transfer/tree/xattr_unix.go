@@ -163,3 +163,16 @@ func (d *Dir) readExtra(base string, info Info, follow bool, m Metadata, account
 	}
 	return &x, lost
 }
+
+// lookXattrs finds the attributes that the file system took and did not keep.
+func (a *Apply) lookXattrs(item held, extra *Extra, lost *losses) {
+	for _, x := range extra.Xattrs {
+		what := attrOf(x.Name)
+		if lost.has(what) || checkXattr(x.Name) != nil || !transferable(x.Name, a.rules()) || a.Granted.Declines(x.Name) {
+			continue
+		}
+		if now, err := item.getXattr(x.Name); err != nil || !bytes.Equal(now, a.localXattr(x).Value) {
+			lost.add(what, ErrIgnored)
+		}
+	}
+}
