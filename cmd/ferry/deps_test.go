@@ -115,6 +115,11 @@ func sourceFiles(t *testing.T) map[string][]string {
 	t.Helper()
 	files := make(map[string][]string)
 	err := filepath.WalkDir(top, func(p string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() && p != top {
+			if _, err := os.Stat(filepath.Join(p, "go.mod")); err == nil {
+				return fs.SkipDir // a module of its own, with its own dependencies
+			}
+		}
 		if err != nil || d.IsDir() || !strings.HasSuffix(p, ".go") {
 			return err
 		}

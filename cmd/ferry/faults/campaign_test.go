@@ -6,11 +6,13 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/fnv"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -49,6 +51,7 @@ func TestFaults(t *testing.T) {
 	}{
 		{"power", power}, {"inject", inject}, {"space", space}, {"kill", kill}, {"slow", slow},
 		{"sources", sources}, {"together", together}, {"journal", journal}, {"network", network},
+		{"targets", targets}, {"refusals", refusals},
 	} {
 		t.Run(f.name, func(t *testing.T) {
 			t.Parallel()
@@ -100,6 +103,16 @@ func (f *family) play(name string, run func(r *round)) (hit bool) {
 		hit = f.round(t, run)
 	})
 	return hit
+}
+
+// beside runs a round beside the others of its family, as far as there are lanes.
+func (f *family) beside(name string, run func(r *round)) {
+	f.Run(name, func(t *testing.T) {
+		t.Parallel()
+		f.c.lanes <- struct{}{}
+		defer func() { <-f.c.lanes }()
+		f.round(t, run)
+	})
 }
 
 // aside runs a round that mostly waits, beside the others.
@@ -188,11 +201,22 @@ type ledger struct {
 	order   []string
 	rows    map[string]*row
 	reasons sync.Map // test name → why it was skipped
+	notes   map[string][]string
 }
 
 type row struct {
 	injected, survived, missed, failed int
 	skipped                            map[string]int
+}
+
+// note adds lines below a row that is printed at the end.
+func (l *ledger) note(row string, lines ...string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.notes == nil {
+		l.notes = make(map[string][]string)
+	}
+	l.notes[row] = append(l.notes[row], lines...)
 }
 
 func (l *ledger) leave(t *testing.T, why string) { l.reasons.Store(t.Name(), why) }
@@ -243,6 +267,13 @@ func (l *ledger) table(seed uint64) string {
 		}
 		sum.injected, sum.survived = sum.injected+r.injected, sum.survived+r.survived
 		sum.missed, sum.failed, skipped = sum.missed+r.missed, sum.failed+r.failed, skipped+n
+	}
+	for _, row := range slices.Sorted(maps.Keys(l.notes)) {
+		fmt.Fprintf(&b, "%s\n", row)
+		slices.Sort(l.notes[row])
+		for _, line := range l.notes[row] {
+			fmt.Fprintf(&b, "    %s\n", line)
+		}
 	}
 	fmt.Fprintf(&b, "faults: %d injected, %d survived, %d missed, %d skipped, %d failed\n",
 		sum.injected, sum.survived, sum.missed, skipped, sum.failed)

@@ -30,13 +30,19 @@ var diskBytes = map[string]int64{"ext4": 192 * mib, "xfs": 320 * mib, "btrfs": 1
 // disk makes and mounts one, or skips the round where that cannot be done.
 func (r *round) disk(kind, options string) *disk {
 	r.Helper()
+	return r.diskOf(kind, options)
+}
+
+// diskOf is disk with arguments of mkfs.
+func (r *round) diskOf(kind, options string, mkfs ...string) *disk {
+	r.Helper()
 	r.own()
 	r.tool("mkfs." + kind)
 	d := &disk{r: r, kind: kind, options: strings.Trim("loop,"+options, ","),
 		image: filepath.Join(r.dir, kind+".image"), path: r.folder(kind)}
 	must(r, os.WriteFile(d.image, nil, 0o600))
 	must(r, os.Truncate(d.image, diskBytes[kind]))
-	if out, err := exec.Command("mkfs."+kind, "-q", d.image).CombinedOutput(); err != nil {
+	if out, err := exec.Command("mkfs."+kind, append(append([]string{"-q"}, mkfs...), d.image)...).CombinedOutput(); err != nil {
 		r.leave("mkfs.%s: %v: %s", kind, err, firstLine(string(out)))
 	}
 	d.mount()

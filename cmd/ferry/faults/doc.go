@@ -13,12 +13,29 @@
 //
 //	faults: N injected, N survived, N missed, N skipped, N failed
 //
-// A round is one fault in one delivery, named by its subtest. Injected means that
-// the fault was seen to happen, survived that every check held, missed that the
-// delivery was over before the fault. What a round does follows from its name
+// A round is one fault in one delivery, or in some to one target, named by its
+// subtest. Injected means that the fault was seen to happen, survived that every
+// check held, missed that the delivery was over before the fault. What a round does follows from its name
 // and FERRY_FAULT_SEED (printed, 1 if not set): the same two give the same
 // fault, though not the same moment in threads and disks. FERRY_FAULT_ROUNDS
 // multiplies the rounds of each family, for a soak.
+//
+// Two families are an oracle over targets. In targets, one odd tree goes by copy,
+// copy -a, send and receive, with -a and without, to each kind of file system that
+// can be set up here, and a row at the end tells each run's exit code and what it
+// said was lost, with the number of items. In refusals, a small tree goes to a file system that refuses one
+// operation with one error; fusefault beside this package is that file system. A
+// long campaign refuses more than one operation at a time:
+//
+//	FERRY_FAULT_ROUNDS=20 FERRY_FAULT_SEED=7 go test -tags faults -count=1 -v -timeout 3h \
+//		-run 'TestFaults/(targets|refusals)' ./cmd/ferry/faults
+//
+// What holds there: a fault of the target ends a run with 0, 1 or 6. After 0 all
+// of the source is there, and metadata that is not was told, item by item. After 1
+// each item that is missing was named. Under each name stands the old or the new,
+// and nothing of ferry's own after a success. A second run ends with the same code
+// and moves nothing that is there. What cp -a keeps on that file system, ferry -a
+// keeps.
 //
 // What is checked in each round, by code that shares nothing with ferry: exit
 // code 0 at either side means that every item is there with its bytes, mode and

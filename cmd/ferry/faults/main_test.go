@@ -22,6 +22,8 @@ import (
 const (
 	baseEnv   = "FERRY_FAULTS_BASE"
 	sharedEnv = "FERRY_FAULTS_SHARED"
+	// Why fusefault could not be built, if so.
+	fuseEnv = "FERRY_FAULTS_FUSE"
 )
 
 // scratchLimit bounds the memory that the disks and trees of a run may take.
@@ -98,10 +100,18 @@ func prepare(base string) error {
 	if err := build.Run(); err != nil {
 		return fmt.Errorf("building ferry: %w", err)
 	}
+	// A module of its own, which may not be at hand. .ci/run builds it by itself.
+	fault := exec.Command("go", "build", "-o", faultIn(base), ".")
+	fault.Dir = "fusefault"
+	fault.Env = build.Env
+	if out, err := fault.CombinedOutput(); err != nil {
+		return os.Setenv(fuseEnv, fmt.Sprintf("%v: %s", err, firstLine(string(out))))
+	}
 	return nil
 }
 
 func binaryIn(base string) string { return filepath.Join(base, "ferry") }
+func faultIn(base string) string  { return filepath.Join(base, "fusefault") }
 
 // inside makes the namespaces fit to work in.
 func inside(m *testing.M, base string) int {

@@ -36,6 +36,14 @@ type side struct {
 type told struct {
 	Type      string
 	Path      string
+	Base64    string `json:"path_b64"` // the exact bytes of a path that is no UTF-8
+	NewName   string `json:"new_name"`
+	NewBase64 string `json:"new_name_b64"`
+	Kind      string
+	Status    string
+	Size      int64
+	Digest    string
+	What      string
 	Addresses []string
 	Message   string
 	Cause     string
@@ -46,7 +54,12 @@ type told struct {
 	Moved     int64
 	Reused    int64
 	Durable   bool
-	Error     struct{ Message, Hint string }
+	Lost      []struct {
+		What  string
+		Items int64
+		Cause string
+	}
+	Error struct{ Message, Hint string }
 }
 
 // process is a ferry that runs.
