@@ -40,7 +40,7 @@ func newDeletion(s SendOptions, d Delete) (*deletion, error) {
 	if s.Select.List != nil {
 		return nil, &Error{Op: "deleting:", Code: framing.CodeUnsupported, Err: errors.New("of a list of paths, what the source has beside them is not known")}
 	}
-	del := &deletion{Delete: d, dirs: tree.NewDirs(openFolders), send: s}
+	del := &deletion{Delete: d, dirs: tree.NewDirs(mayOpen(openFolders, 8)), send: s}
 	for _, src := range s.Sources {
 		p := dest.PruneSource{Path: src.Path, Name: src.Name}
 		if src.Contents {

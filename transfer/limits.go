@@ -1,9 +1,11 @@
 package transfer
 
 import (
+	"runtime"
 	"time"
 
 	"ferry/framing"
+	"ferry/transfer/tree"
 )
 
 // Limits of this implementation; those of the wire are in package framing.
@@ -41,7 +43,7 @@ const (
 	// credit that is on its way, and what is read meanwhile.
 	chunkBytes = creditWindow + readAhead<<20
 
-	// openFiles bounds the large files that are open at once at either side.
+	// openFiles bounds the large files that are open at once at either side; see mayOpen.
 	openFiles = 64
 
 	// pagesWindow bounds the WANT pages that are under way, 128 KiB each.
@@ -113,3 +115,10 @@ const oldPage = 64
 
 // verdictBatch closes a DONE frame, in bytes.
 const verdictBatch = 8 << 10
+
+// mayOpen is n, of whatever holds an open file for a while, or less where the process
+// may open few: that part of them.
+func mayOpen(n, part int) int { return min(n, max(tree.MayOpen()/part, 1)) }
+
+// workers is how many files are read or written at a time, about one a processor.
+func workers() int { return mayOpen(max(2, runtime.GOMAXPROCS(0)), 6) }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -186,7 +185,7 @@ func (r *receiver) run(parent context.Context) error {
 	r.open, r.links = make(map[uint64]bool), make(map[uint64]*linkTarget)
 	r.plans, r.jobs = newQueue[planItem](), newQueue[*inJob]()
 	r.bases, r.ready = newQueue[*inEntry](), newQueue[*inEntry]()
-	r.large, r.temps, r.pages = newGauge(gctx, openFiles), newGauge(gctx, openTemps), newGauge(gctx, pagesWindow)
+	r.large, r.temps, r.pages = newGauge(gctx, int64(mayOpen(openFiles, 8))), newGauge(gctx, openTemps), newGauge(gctx, pagesWindow)
 	if _, caps, _ := r.link.Peer(); caps&framing.CapZstd != 0 {
 		var err error
 		if r.decoder, err = newDecoder(); err != nil {
@@ -306,7 +305,7 @@ func (r *receiver) accept(ctx context.Context, start starter) error {
 	for range 2 {
 		start(r.basis)
 	}
-	for range max(2, runtime.GOMAXPROCS(0)) {
+	for range workers() {
 		start(r.workLoop)
 	}
 	start(r.publish)

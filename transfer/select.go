@@ -43,7 +43,7 @@ func Unlisted(ctx context.Context, o SendOptions, report func(ItemFailed)) error
 // lookAt calls look with the walk that Send would do, but not if a source is a
 // stream.
 func lookAt(o SendOptions, look func(*tree.Walk) error) error {
-	dirs := tree.NewDirs(openFolders)
+	dirs := tree.NewDirs(mayOpen(openFolders, 8))
 	defer dirs.Close() // only read handles: nothing is lost if one does not close
 	w := tree.Walk{Dirs: dirs, Follow: o.Follow, Select: o.Select}
 	for _, src := range o.Sources {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"sync"
 	"sync/atomic"
 
@@ -89,12 +88,12 @@ func Send(ctx context.Context, l *link.Link, o SendOptions) (Result, error) {
 	l.AllowStreams(1) // until they are asked for
 	s := &sender{
 		link: l, opt: o, limit: newLimit(o.Limit.Rate()), track: newTracker(o.Observer),
-		dirs:     tree.NewDirs(openFolders),
+		dirs:     tree.NewDirs(mayOpen(openFolders, 8)),
 		accepted: make(chan struct{}),
 		inFlight: make(map[uint64]*outEntry),
 		roots:    make(map[uint64]string),
 		slots:    newGauge(gctx, firstEntries), room: newGauge(gctx, entryBytes),
-		open: newGauge(gctx, 2*openFiles), bytes: newGauge(gctx, 0), bufs: newGauge(gctx, chunkBytes),
+		open: newGauge(gctx, int64(mayOpen(2*openFiles, 4))), bytes: newGauge(gctx, 0), bufs: newGauge(gctx, chunkBytes),
 		wants: newQueue[want](), checks: newQueue[checkJob](),
 		work: make(chan *job, readAhead), order: make(chan *job, readAhead),
 		receipt: make(chan framing.Receipt, 1),
@@ -188,11 +187,10 @@ func (s *sender) deliver(ctx context.Context, start starter, heard <-chan struct
 	if s.press, err = newCompressor(s.link, s.opt.Compress, s.limit.Rate() == 0); err != nil {
 		return err
 	}
-	workers := max(2, runtime.GOMAXPROCS(0))
 	// The pipeline ends from its top: feed closes work and order when wants is
 	// closed and drained, which control does at the receipt.
 	start(func(ctx context.Context) error { return s.feed(ctx, start) })
-	for range workers {
+	for range workers() {
 		start(s.workLoop)
 	}
 	for range 2 {

@@ -27,10 +27,11 @@ const (
 
 // streamsOf is how many streams a choice of --streams allows; 0 is auto.
 func streamsOf(choice int) int {
+	most := mayOpen(link.MaxStreams, 8)
 	if choice == 0 {
-		return link.MaxStreams
+		return most
 	}
-	return min(choice, link.MaxStreams)
+	return min(choice, most)
 }
 
 // eachStream calls f for the link's streams from first on: those that are there,

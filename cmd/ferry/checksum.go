@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"ferry/checksum"
 	"ferry/transfer"
+	"ferry/transfer/tree"
 )
 
 func checksumCommand(env *Env) *cli.Command {
@@ -137,9 +139,13 @@ type sums struct {
 	count    jsonSumResult
 }
 
+// hashers is how many files are hashed at a time: one a processor, if so many may
+// be open.
+func hashers() int { return min(runtime.GOMAXPROCS(0), max(tree.MayOpen()/2, 1)) }
+
 // list prints the digest of each file.
 func (s *sums) list(paths []string) error {
-	return checksum.Files(s.ctx, paths, checksum.FilesOptions{Recurse: true, Output: s.output()}, s.env.Stdin, func(f checksum.File) error {
+	return checksum.Files(s.ctx, paths, checksum.FilesOptions{Workers: hashers(), Recurse: true, Output: s.output()}, s.env.Stdin, func(f checksum.File) error {
 		switch {
 		case errors.Is(f.Err, checksum.ErrNotRegular), errors.Is(f.Err, checksum.ErrOutput): // met in a folder, not named
 			s.leftOut(f.Path, f.Err)

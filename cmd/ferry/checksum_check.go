@@ -52,7 +52,7 @@ func (s *sums) check(name string) error {
 	var want []checksum.Digest
 	flush := func() error {
 		i := 0
-		err := checksum.Files(s.ctx, paths, checksum.FilesOptions{NoPipes: true}, nil, func(f checksum.File) error {
+		err := checksum.Files(s.ctx, paths, checksum.FilesOptions{Workers: hashers(), NoPipes: true}, nil, func(f checksum.File) error {
 			s.compare(f, want[i])
 			i++
 			return s.outputError()

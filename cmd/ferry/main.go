@@ -6,6 +6,7 @@ import "os"
 func main() {
 	keepPrivate()
 	env := osEnv()
+	limitMemory(os.DirFS("/"))
 	ctx, signals := watchSignals(os.Exit)
 	code := run(ctx, env)
 	os.Exit(signals.exit(code))

@@ -22,7 +22,7 @@ type Options struct {
 }
 
 // Most handles held at a time, of folders and of files without a name that
-// wait for Publish; less where the process may open few (openLimit).
+// wait for Publish; less where the process may open few (tree.MayOpen).
 const (
 	maxFolderHandles = 256
 	maxFileHandles   = 2048
@@ -52,6 +52,7 @@ type Folder struct {
 	unnamed     bool         // files without a name can be given one
 	fileHandles atomic.Int64 // of partials that count against fileBudget
 	fileBudget  int64
+	width       int // files synced, checked and named at a time
 
 	mu       sync.RWMutex // guards what follows
 	closed   bool
@@ -110,14 +111,15 @@ func Open(path string, o Options) (*Folder, error) {
 	if err != nil {
 		return nil, fail("making", "", err)
 	}
-	limit := openLimit()
+	may := tree.MayOpen()
 	f := &Folder{
 		path:       abs,
 		opts:       o,
-		dirs:       tree.NewDirs(int(min(maxFolderHandles, limit/8))),
+		dirs:       tree.NewDirs(min(maxFolderHandles, may/8)),
 		now:        time.Now,
 		unnamed:    canLinkUnnamed(),
-		fileBudget: min(maxFileHandles, limit/2),
+		fileBudget: int64(min(maxFileHandles, may/2)),
+		width:      min(maxSyncs, max(may/8, 1)),
 		nodes:      make(map[uint64]*node),
 		volumes:    make(map[volumeID]*volume),
 		partials:   make(map[*Partial]struct{}),

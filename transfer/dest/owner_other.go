@@ -25,5 +25,3 @@ func reclaim(*os.File) bool { return false }
 func chmodOwn(dir *tree.Dir, name string, mode uint32) error {
 	return dir.Child(name).SetMode(mode)
 }
-
-func openLimit() int64 { return 4096 }

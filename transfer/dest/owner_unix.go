@@ -66,12 +66,3 @@ func chmodOwn(dir *tree.Dir, name string, mode uint32) error {
 	}
 	return nil
 }
-
-// openLimit returns how many files this process may have open.
-func openLimit() int64 {
-	var limit unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
-		return 256
-	}
-	return int64(min(limit.Cur, 1<<20))
-}

@@ -53,13 +53,13 @@ func (f *Folder) Publish(batch []*Publication) error {
 		return err
 	}
 	if f.opts.NoSync {
-		f.eachReady(batch, maxSyncs, func(_ int, pub *Publication) { pub.sync() })
+		f.eachReady(batch, f.width, func(_ int, pub *Publication) { pub.sync() })
 	} else {
 		f.syncBatch(batch)
 	}
 	if f.opts.VerifyDisk {
 		buffers := make([][]byte, maxReads)
-		f.eachReady(batch, maxReads, func(worker int, pub *Publication) {
+		f.eachReady(batch, min(maxReads, f.width), func(worker int, pub *Publication) {
 			if buffers[worker] == nil {
 				buffers[worker] = alignedBuffer()
 			}
@@ -119,7 +119,7 @@ func (f *Folder) syncBatch(batch []*Publication) {
 			}
 		}
 	}
-	f.eachReady(batch, maxSyncs, func(_ int, pub *Publication) {
+	f.eachReady(batch, f.width, func(_ int, pub *Publication) {
 		if !synced[pub.P.vol] {
 			pub.sync()
 		}

@@ -32,6 +32,7 @@ type volume struct {
 	trusted   bool         // syncfs reports write errors here
 	doubtful  bool         // it may take metadata that it does not keep
 	short     *shortfall   // the Folder's
+	width     int          // likewise
 	noUnnamed atomic.Bool  // the file system has no unnamed files
 	noLocks   atomic.Bool  // the file system has no locks
 	sharing   atomic.Int32 // of blocks between files: 1 it does, -1 it does not, 0 not known
@@ -69,7 +70,7 @@ func (f *Folder) volumeAt(dir *tree.Dir) (*volume, tree.Info, error) {
 	if v := f.volumes[id]; v != nil {
 		return v, info, handle.Close()
 	}
-	v := &volume{id: id, base: dir, handle: handle, short: f.short}
+	v := &volume{id: id, base: dir, handle: handle, short: f.short, width: f.width}
 	v.trusted, v.doubtful, v.longest = nature(handle)
 	v.noUnnamed.Store(!f.unnamed)
 	f.volumes[id] = v
@@ -126,7 +127,7 @@ func (v *volume) pay() error {
 
 func (v *volume) syncDirs(owed []*tree.Dir) error {
 	errs := make([]error, len(owed))
-	fanOut(len(owed), maxSyncs, func(_, i int) { errs[i] = v.syncDir(owed[i]) })
+	fanOut(len(owed), v.width, func(_, i int) { errs[i] = v.syncDir(owed[i]) })
 	return errors.Join(errs...)
 }
 

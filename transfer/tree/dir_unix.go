@@ -112,6 +112,14 @@ func retry(call func() error) error {
 }
 
 func openat(at int, name string, flags int, mode uint32) (fd int, err error) {
+	fd, err = openOnce(at, name, flags, mode)
+	if err == unix.EMFILE || err == unix.ENFILE {
+		fd, err = crowded(func() (int, error) { return openOnce(at, name, flags, mode) })
+	}
+	return fd, err
+}
+
+func openOnce(at int, name string, flags int, mode uint32) (fd int, err error) {
 	for {
 		if fd, err = unix.Openat(at, name, flags, mode); err != unix.EINTR {
 			return fd, err
