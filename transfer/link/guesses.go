@@ -41,8 +41,9 @@ type allowance struct {
 //
 // begin gives an exchange its turn, answered says that its answer is there, settle
 // looks at that, and end, which must follow begin whatever came between, gives the
-// turn back. A source that has others wait for all of turnLease and does not answer
-// is taken for one that was wrong, but not for a guess.
+// turn back. A source that does not answer, and has others wait or takes all of
+// turnLease, is taken for one that was wrong, but not for a guess. Else a stranger could
+// keep the turn for just less than turnLease, again and again, and never be blamed.
 //
 // Its lock may be taken while Listener.mu is held, and never the other way round.
 // slots.mu and this one are never held together. It starts no goroutine.
@@ -250,7 +251,8 @@ func (g *guesses) leave(i int, err *Error) {
 func (g *guesses) end(t *turn) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if !t.over && t.asked && !t.proved && g.paced() && !g.closed && time.Since(t.since) >= turnLease {
+	silent := !t.over && t.asked && !t.proved && g.paced() && !g.closed
+	if silent && (len(g.room) > 0 || time.Since(t.since) >= turnLease) {
 		g.blamed.blame(t.from)
 	}
 	g.giveBack(t)
