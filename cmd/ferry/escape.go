@@ -274,7 +274,7 @@ func head(s string, width int) string {
 	rest, state, used := s, -1, 0
 	for rest != "" {
 		cluster, next, w, st := uniseg.FirstGraphemeClusterInString(rest, state)
-		if w += skinTones(cluster); used+w > width {
+		if w += beside(cluster); used+w > width {
 			break
 		}
 		rest, state, used = next, st, used+w
@@ -287,24 +287,32 @@ func tail(s string, width int) string {
 	over, rest, state := columns(s)-width, s, -1
 	for rest != "" && over > 0 {
 		cluster, next, w, st := uniseg.FirstGraphemeClusterInString(rest, state)
-		rest, state, over = next, st, over-w-skinTones(cluster)
+		rest, state, over = next, st, over-w-beside(cluster)
 	}
 	return rest
 }
 
 // columns is the room that s takes on a terminal, or more.
-func columns(s string) int { return uniseg.StringWidth(s) + skinTones(s) }
+func columns(s string) int { return uniseg.StringWidth(s) + beside(s) }
 
-// skinTones are the columns of the modifiers of emoji, where a terminal draws them
-// beside what they modify.
-func skinTones(s string) (columns int) {
+// beside are the columns of runes that uniseg takes for a part of the one before, and
+// that terminals draw beside it: modifiers of emoji, the first part of a Korean
+// syllable behind another first part, and the marks of narrow katakana.
+func beside(s string) (columns int) {
+	var before rune
 	for _, r := range s {
-		if skinTone(r) {
+		switch {
+		case skinTone(r), firstOfSyllable(r) && firstOfSyllable(before):
 			columns += 2
+		case r == 0xff9e || r == 0xff9f:
+			columns++
 		}
+		before = r
 	}
 	return columns
 }
+
+func firstOfSyllable(r rune) bool { return r >= 0x1100 && r <= 0x115f || r >= 0xa960 && r <= 0xa97c }
 
 // quote writes an argument so that a POSIX shell, and PowerShell for ordinary
 // names, reads it back. Names with hidden runes take the $'…' form of bash, zsh

@@ -239,6 +239,22 @@ func TestCut(t *testing.T) {
 	}
 }
 
+// What a terminal draws beside the rune before counts, or a name would be longer than
+// its row and go on in the next one.
+func TestColumns(t *testing.T) {
+	for s, want := range map[string]int{
+		"각": 2, "\u1100\u1161\u11a8": 2, "e\u0301": 1, "🇩🇪": 2,
+		strings.Repeat("\u1100", 85): 170, strings.Repeat("\ua960", 85): 170, "ｶ" + strings.Repeat("\uff9e", 84): 85, "👍🏽": 4,
+	} {
+		if got := columns(s); got != want {
+			t.Errorf("%q takes %d columns, want %d", s, got, want)
+		}
+		if short := fit(s, 40); columns(short) > 40 {
+			t.Errorf("%q is cut to %d columns", s, columns(short))
+		}
+	}
+}
+
 func TestSizeText(t *testing.T) {
 	for n, want := range map[int64]string{
 		0: "0 B", 1023: "1023 B", 1024: "1.00 KiB", 10235: "10.0 KiB", 102400: "100 KiB",
