@@ -53,6 +53,9 @@ func confinedText(s confine.Set, kept confine.Kept, err error) string {
 	for i, folder := range s.Folders {
 		text += []string{" outside of ", " and "}[min(i, 1)] + show(folder)
 	}
+	for _, folder := range s.Renames {
+		text += ", but files below " + show(folder) + " can be moved and removed"
+	}
 	if kept.Ports {
 		text += ", and no other port be used"
 	}

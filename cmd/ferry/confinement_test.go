@@ -123,6 +123,8 @@ func TestConfinedText(t *testing.T) {
 	}{
 		{confine.Set{Folders: []string{"out"}}, confine.Kept{Files: true, Ports: true}, nil,
 			"from now on nothing can be written outside of out, and no other port be used (Landlock)"},
+		{confine.Set{Folders: []string{"out"}, Renames: []string{"lists"}}, confine.Kept{Files: true, Ports: true}, nil,
+			"from now on nothing can be written outside of out, but files below lists can be moved and removed, and no other port be used (Landlock)"},
 		{confine.Set{}, confine.Kept{Files: true}, nil, "from now on nothing can be written (Landlock)"},
 		{confine.Set{}, confine.Kept{}, confine.ErrNone, "not confined to the delivery: this system has no Landlock"},
 	} {

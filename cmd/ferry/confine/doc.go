@@ -8,7 +8,9 @@
 // of two rulesets, one on the other, no file can be moved between folders.
 //
 // Landlock has limits. Modes, owners, times and attributes of what stands elsewhere
-// are not guarded, nor UDP, which names are resolved over, nor Multipath TCP.
+// are not guarded. Nor are UDP, which names are resolved over, Multipath TCP, TCP Fast
+// Open, a port that the kernel picks for a listener, UNIX sockets, and signals to other
+// processes of the same user.
 package confine
 
 import (
@@ -22,7 +24,8 @@ type Set struct {
 	// Folders: all in them may be read, made, written, moved and removed.
 	Folders []string
 	// Renames: files in them may get another name in the same folder, but not be
-	// opened. That is how a list that is open gets its final name.
+	// opened. That is how a list that is open gets its final name. Landlock gives that
+	// only with more: files may be removed, and empty ones made, in all folders below.
 	Renames []string
 	// Reads: these files, and all in these folders, may be read. One that is not
 	// there is left out.
