@@ -48,7 +48,10 @@ func (r *receiver) meet(e *inEntry) (wait bool, err error) {
 			return false, err
 		case rel == dest.Apart, rel == dest.Unknown && c.e == nil:
 			continue
-		case c.e != nil && canWait(e, c.e) && t.follow(n, c.e, c.name, e):
+		case c.e != nil && canWait(e, c.e):
+			if !t.follow(n, c.e, c.name, e) {
+				return r.meet(e) // it was settled since the disk was looked at
+			}
 			return true, nil
 		case rel == dest.Together:
 			e.twinState().of = r.pathBeside(e, c.name)
@@ -83,7 +86,10 @@ func (r *receiver) taken(e *inEntry, name string) (taken, wait bool, err error) 
 			return false, false, err
 		case rel == dest.Apart, rel == dest.Unknown && c.e == nil:
 			continue
-		case c.e != nil && c.e.id < e.id && canWait(e, c.e) && t.follow(n, c.e, c.name, e):
+		case c.e != nil && c.e.id < e.id && canWait(e, c.e):
+			if !t.follow(n, c.e, c.name, e) {
+				return r.taken(e, name) // as in meet
+			}
 			return false, true, nil
 		}
 		return true, false, nil

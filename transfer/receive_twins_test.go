@@ -16,6 +16,7 @@ type relatingDisk struct {
 	has   map[string]bool
 	folds bool
 	asked int
+	told  func() // is called once, after the disk was looked at
 }
 
 func (d *relatingDisk) Relate(e *tree.Entry, other string, _ bool) (dest.Relation, error) {
@@ -26,7 +27,12 @@ func (d *relatingDisk) Relate(e *tree.Entry, other string, _ bool) (dest.Relatio
 		}
 		return name
 	}
-	switch one, two := d.has[key(e.Name)], d.has[key(other)]; {
+	one, two := d.has[key(e.Name)], d.has[key(other)]
+	if told := d.told; told != nil {
+		d.told = nil
+		told()
+	}
+	switch {
 	case !one && !two:
 		return dest.Unknown, nil
 	case key(e.Name) == key(other):
@@ -90,6 +96,24 @@ func TestTwinWaits(t *testing.T) {
 		}
 		if meets(t, r, second) || second.isTwin() != c.twin {
 			t.Errorf("%+v: it waits, or is a twin: %v", c, second.isTwin())
+		}
+	}
+}
+
+// An entry that is settled after the disk was looked at, and before the twin waits
+// for it, is what the twin would replace.
+func TestTwinSettledMeanwhile(t *testing.T) {
+	for _, folds := range []bool{true, false} {
+		d := &relatingDisk{folds: folds}
+		r := meeting(d, ConflictOverwrite)
+		first, second := entryNamed(1, "Same"), entryNamed(2, "same")
+		meets(t, r, first)
+		d.told = func() {
+			d.has[map[bool]string{true: "same", false: "Same"}[folds]] = true
+			r.retwin(first, "Same")
+		}
+		if meets(t, r, second) || second.isTwin() != folds {
+			t.Errorf("folds %v: it waits, or is a twin: %v", folds, second.isTwin())
 		}
 	}
 }
