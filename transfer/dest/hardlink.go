@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"syscall"
 
+	"ferry/checksum"
 	"ferry/transfer/tree"
 )
 
@@ -31,12 +32,52 @@ func (t *target) is(info tree.Info) bool {
 	return info.SameFile(t.info) && info.MTime == t.info.MTime && t.like(info)
 }
 
-// like is is on a file system that may number names and not items, as sshfs does: for
-// what was linked to it just now, and what is left alone as files of equal size and time
-// are.
+// like is is for what was linked to it just now, on a file system that may number names
+// and not items, as sshfs does.
 func (t *target) like(info tree.Info) bool {
 	return info.Kind == t.info.Kind && info.Special == t.info.Special && info.Size == t.info.Size &&
 		tree.KeptTime(info.MTime, t.info.MTime) // which sshfs shows as it was set for a while
+}
+
+// maxEqual bounds the files that equal reads, so that it takes seconds.
+const maxEqual = 64 << 20
+
+// equal reports whether name in d, which there is of, is like the item and has what it
+// has. A larger file is not known to.
+func (t *target) equal(d *tree.Dir, name string, there tree.Info) bool {
+	if !t.like(there) || there.Major != t.info.Major || there.Minor != t.info.Minor {
+		return false
+	}
+	switch there.Kind {
+	case tree.File:
+		if there.Size > maxEqual {
+			return false
+		}
+		buf := alignedBuffer()
+		a, err := digestIn(t.dir, t.name, buf)
+		if err != nil {
+			return false
+		}
+		b, err := digestIn(d, name, buf)
+		return err == nil && a == b
+	case tree.Symlink:
+		a, err := t.dir.Readlink(t.name)
+		if err != nil {
+			return false
+		}
+		b, err := d.Readlink(name)
+		return err == nil && a == b
+	}
+	return true
+}
+
+func digestIn(d *tree.Dir, name string, buf []byte) (checksum.Digest, error) {
+	file, _, err := d.OpenFile(name)
+	if err != nil {
+		return checksum.Digest{}, err
+	}
+	defer file.Close() // read only
+	return digestOf(file, buf)
 }
 
 // remembered takes note that the entry e, with Linked, is what stands under its
@@ -100,7 +141,7 @@ func (f *Folder) MakeHardLink(e *tree.Entry, replace bool) (same bool, err error
 	case errors.Is(err, fs.ErrNotExist):
 		err = nil
 	case err != nil:
-	case knownInode(there) && t.is(there), !replace && n.vol.doubtful && t.like(there):
+	case knownInode(there) && t.is(there), !replace && n.vol.doubtful && t.equal(n.dir, e.Name, there):
 		return true, nil
 	case there.Kind == tree.Folder && !f.replacesFolder(there, replace):
 		err = fmt.Errorf("a folder has that name: %w", syscall.EISDIR)

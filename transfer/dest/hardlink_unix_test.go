@@ -66,6 +66,42 @@ func TestHardLinks(t *testing.T) {
 	}
 }
 
+// Where names are numbered and not items, what is there is a link already if it has
+// what the item has, and not for its size and time.
+func TestHardLinkWhereNamesAreNumbered(t *testing.T) {
+	for _, c := range []struct {
+		there string
+		same  bool
+	}{{string(content(10, 4)), true}, {"0123456789", false}} {
+		dir := t.TempDir()
+		f := linked(t, dir)
+		f.root.vol.doubtful = true
+		first(t, f, 10, Publication{})
+		info, err := os.Stat(filepath.Join(dir, "first"))
+		must(t, err)
+		must(t, os.WriteFile(filepath.Join(dir, "taken"), []byte(c.there), 0o600))
+		must(t, os.Chtimes(filepath.Join(dir, "taken"), info.ModTime(), info.ModTime()))
+		same, err := f.MakeHardLink(linkEntry(2, 1, "taken"), false)
+		if same != c.same {
+			t.Errorf("same %v, %v", same, err)
+		}
+		if !c.same {
+			wantKind(t, err, Conflict)
+		}
+		for target, same := range map[string]bool{"there": true, "other": false} {
+			e := &tree.Entry{ID: 3, Kind: tree.Symlink, Name: "link", Target: "there", MTime: tree.TimeOf(info.ModTime()), Linked: true}
+			_, err := f.MakeLink(e, true)
+			must(t, err)
+			must(t, os.RemoveAll(filepath.Join(dir, "at")))
+			must(t, os.Symlink(target, filepath.Join(dir, "at")))
+			must(t, f.root.dir.SetLinkTime("at", e.MTime, false))
+			if got, err := f.MakeHardLink(linkEntry(4, 3, "at"), false); got != same {
+				t.Errorf("a link to %s: same %v, %v", target, got, err)
+			}
+		}
+	}
+}
+
 func TestHardLinkInTheWayOfOthers(t *testing.T) {
 	dir := t.TempDir()
 	f := linked(t, dir)
