@@ -97,7 +97,7 @@ func lossCode(err error) framing.Code {
 		return framing.CodePermission
 	case errors.Is(err, tree.ErrName):
 		return framing.CodeName
-	case errors.Is(err, errors.ErrUnsupported) || !errors.As(err, &number):
+	case tree.Refused(err) || !errors.As(err, &number):
 		return framing.CodeUnsupported
 	case number == syscall.ENOSPC:
 		return framing.CodeNoSpace

@@ -157,7 +157,7 @@ func TestAttributesOfNestedFoldersLeaveRoom(t *testing.T) {
 
 func TestLossCode(t *testing.T) {
 	for err, want := range map[error]framing.Code{
-		syscall.EPERM: framing.CodePermission, &fs.PathError{Err: syscall.EACCES}: framing.CodePermission, syscall.ENOTSUP: framing.CodeUnsupported,
+		syscall.EPERM: framing.CodePermission, &fs.PathError{Err: syscall.EACCES}: framing.CodePermission, syscall.ENOTSUP: framing.CodeUnsupported, syscall.EINVAL: framing.CodeUnsupported,
 		syscall.ENOSPC: framing.CodeNoSpace, syscall.ERANGE: framing.CodeIO, tree.ErrName: framing.CodeName, errors.New("x"): framing.CodeUnsupported,
 	} {
 		if got := lossCode(err); got != want {

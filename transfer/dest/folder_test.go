@@ -147,6 +147,18 @@ func TestFreeSpace(t *testing.T) {
 	}
 }
 
+// A file system that does not tell how much is free ends no dry run, as it ends no
+// delivery.
+func TestRehearsalWhereSpaceIsNotTold(t *testing.T) {
+	r, err := Rehearse(t.TempDir())
+	must(t, err)
+	must(t, r.space.Close()) // so that the system answers EBADF
+	if n, err := r.Free(); err != nil || n != unknownSpace {
+		t.Errorf("Free: %d, %v", n, err)
+	}
+	must(t, r.Close())
+}
+
 func TestCloseKeepsOpenPartials(t *testing.T) {
 	dir := t.TempDir()
 	f, err := Open(dir, Options{})
