@@ -5,8 +5,10 @@ package faults
 import (
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // delivery is a folder, where it lands, and how the two ferries are run. The
@@ -112,18 +114,21 @@ func (d *delivery) check(endings ...ending) {
 			done = true
 		case -1, 130, 143:
 		case 1, 3, 5, 6, 2: // 2 where a source cannot even be looked at
-			if e.result.Type == "" || e.result.OK || e.result.Error.Message == "" {
+			if !e.explained() {
 				d.r.Errorf("no cause is named: %v", e)
 			}
-			if e.result.Error.Hint == "" {
+			if !e.advised() {
 				d.r.Errorf("no next step is named: %v", e)
 			}
 		default:
 			d.r.Errorf("an exit code that this fault does not explain: %v", e)
 		}
 	}
+	for _, e := range endings {
+		d.shares = d.shares || e.leaves()
+	}
 	if done {
-		equal(d.r, "after exit code 0", d.sent, withoutPartials(got))
+		equal(d.r, "after exit code 0", whatWasKept(d.sent, got, endings), withoutPartials(got))
 		if !d.shares {
 			d.tidy()
 		}
@@ -135,6 +140,21 @@ func (d *delivery) check(endings ...ending) {
 			d.r.Logf("%v\n%s", e, e.failures())
 		}
 	}
+}
+
+// whatWasKept is what was sent, but for the modes that a receiver said it could not set.
+func whatWasKept(sent, got picture, endings []ending) picture {
+	sent = maps.Clone(sent)
+	for _, e := range endings {
+		for _, t := range e.all {
+			at := strings.TrimPrefix(t.Path, "tree/")
+			if w, was := sent[at]; t.Type == "warned" && t.What == "mode" && was {
+				w.mode = got[at].mode
+				sent[at] = w
+			}
+		}
+	}
+	return sent
 }
 
 // withoutPartials leaves out ferry's own folder; tidy looks at it.

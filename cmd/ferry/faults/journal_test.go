@@ -4,6 +4,7 @@ package faults
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -105,22 +106,35 @@ func damaged(r *round, suffix string, do func(r *round, d *delivery, path string
 	checkCanary(r)
 }
 
-// foreignState: a folder of partials that is not ours alone is refused, and what
-// is in it stays as it is.
+// foreignState: a folder of partials that is not ours alone is left as it is, and
+// another one serves.
 func foreignState(r *round, do func(r *round, state string)) {
 	d := interrupted(r)
 	state := filepath.Join(d.out, partials)
 	do(r, state)
 	r.hit()
 	d.gate = nil
+	d.shares = true
+	before := strangers(r, d.out)
 	recv, send := d.run()
 	d.check(recv, send)
-	if recv.exit == 0 || !strings.Contains(recv.result.Error.Message+recv.failures(), partials) {
-		r.Errorf("want a refusal that names the folder: %v\n%s", recv, recv.failures())
+	if recv.exit != 0 || send.exit != 0 {
+		r.Errorf("another folder would serve: %v\n%s%v", recv, recv.failures(), send)
+	}
+	if now := strangers(r, d.out); !maps.EqualFunc(now, before, sameFact) {
+		r.Errorf("%v is there, it was %v", now, before)
 	}
 	checkCanary(r)
 	must(r, os.RemoveAll(state))
 	d.converge()
+}
+
+// strangers is the folder of partials that is there, and what is in it.
+func strangers(r *round, out string) census {
+	r.Helper()
+	found := survey(r, out)
+	maps.DeleteFunc(found, func(at string, _ fact) bool { return !stateful(at) })
+	return found
 }
 
 // canary is a file outside the destination, which must stay as it is.

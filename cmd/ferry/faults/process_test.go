@@ -237,10 +237,38 @@ func (p *process) within(limit time.Duration) ending {
 			e.result = t
 		}
 	}
-	if strings.Contains(e.stderr, "panic:") || strings.Contains(e.stderr, "fatal error:") || e.exit == 2 && e.result.Type == "" {
+	if strings.Contains(e.stderr, "panic:") || strings.Contains(e.stderr, "fatal error:") || e.exit == 2 && e.result.Type == "" && !e.explained() {
 		p.r.Errorf("%s broke down: %.8000s", p.name, e.stderr)
 	}
 	return e
+}
+
+// explained: a failure has a cause. One whose standard output cannot be looked at says
+// it on standard error.
+func (e ending) explained() bool {
+	if e.result.Type == "" {
+		return strings.Contains(e.stderr, "ferry: ")
+	}
+	return !e.result.OK && e.result.Error.Message != ""
+}
+
+// advised: a failure has a next step, unless nothing that ferry knows of mends it.
+func (e ending) advised() bool {
+	vain := e.result.Type == ""
+	for _, t := range e.all {
+		if t.Type == "failed" {
+			vain = slices.Contains([]string{"name refused", "not supported", "a different item exists"}, t.Cause)
+			if !vain {
+				break
+			}
+		}
+	}
+	return vain || e.result.Error.Hint != ""
+}
+
+// leaves reports whether it was said that something in ferry's own folder stays.
+func (e ending) leaves() bool {
+	return slices.ContainsFunc(e.all, func(t told) bool { return t.Type == "notice" && stateful(t.Path) })
 }
 
 func (e ending) String() string {

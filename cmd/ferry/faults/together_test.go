@@ -44,7 +44,7 @@ func understood(r *round, ends [4]ending) {
 		switch e.exit {
 		case 0:
 		case 1, 6:
-			if e.result.Error.Message == "" || e.result.Error.Hint == "" {
+			if !e.explained() || !e.advised() {
 				r.Errorf("no cause or no next step: %v", e)
 			}
 		default:
