@@ -121,11 +121,13 @@ func (c *consent) content(n int) error {
 	return c.add(int64(n))
 }
 
-// resize counts the new size of a file that changed.
-func (c *consent) resize(before, after int64) error {
+// resize counts the new size of a file that changed, where it is more than the most that
+// it had. A smaller one gives nothing back: what came before stands in the partial, and
+// a sender could fill the disk with files that it then has shrink.
+func (c *consent) resize(most, after int64) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.add(after - before)
+	return c.add(max(after-most, 0))
 }
 
 // add counts bytes, and looks at all bounds but those of items. Callers hold mu.

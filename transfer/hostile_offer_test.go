@@ -349,6 +349,17 @@ func TestLimitsOfTheReceiver(t *testing.T) {
 			ch := framing.Changed{ID: 1, Attempt: 1, Size: 3<<20 + 1}
 			p.send(framing.TypeChanged, ch.Append(nil))
 		}},
+		{"bytes of files that then shrink", limit{bytes: 4 << 20}, framing.CodeDeclined, func(p *peer) {
+			p.offered(0, false, 0, item(framing.KindFolder, "d"))
+			p.entries(1, folderEntry(0, "d"))
+			for id := uint64(2); id < 4; id++ {
+				p.entries(id, file(1, fmt.Sprint("f", id), 3<<20))
+				p.until(framing.TypeWant)
+				p.chunk(id, 0, make([]byte, mib))
+				ch := framing.Changed{ID: id, Attempt: 1, Size: 4}
+				p.send(framing.TypeChanged, ch.Append(nil))
+			}
+		}},
 		{"what is in a folder, under names that were not told", limit{}, framing.CodeDeclined, func(p *peer) {
 			p.offered(0, false, 0, framing.OfferItem{Kind: framing.KindRoot})
 		}},

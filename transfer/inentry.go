@@ -18,6 +18,7 @@ type inEntry struct {
 	parent *inFolder // nil at the top; set by plan
 	weight int64     // part of receiver.held
 	holes  uint64    // bytes of the content announced that take no space at the sender, about
+	most   int64     // the largest size announced; plan's
 	// linked is set if hard links may come to it, target if it is one; by plan.
 	linked, target *linkTarget
 	// Guarded by receiver.mu.

@@ -212,9 +212,10 @@ func (r *receiver) planChanged(ctx context.Context, e *inEntry, c *framing.Chang
 		return violation("CHANGED for entry %d", c.ID)
 	}
 	e.mu.Unlock()
-	if err := r.bound.resize(e.entry.Size, int64(c.Size)); err != nil {
+	if err := r.bound.resize(e.most, int64(c.Size)); err != nil {
 		return err
 	}
+	e.most = max(e.most, int64(c.Size))
 	if err := r.putAside(e, c); err != nil {
 		return r.fail(e, "putting aside", err)
 	}

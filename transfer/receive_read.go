@@ -216,7 +216,7 @@ func (r *receiver) onEntries(body []byte) error {
 			return violation("entry %d follows entry %d", t.ID, r.lastID)
 		}
 		r.lastID = t.ID
-		e := &inEntry{id: t.ID, kind: t.Kind, name: t.Name, entry: t, weight: weight(&w), holes: w.Holes}
+		e := &inEntry{id: t.ID, kind: t.Kind, name: t.Name, entry: t, weight: weight(&w), holes: w.Holes, most: t.Size}
 		if r.entries[t.ID] = e; len(r.entries) > entryWindow {
 			return violation("more than %d entries in flight", entryWindow)
 		}
