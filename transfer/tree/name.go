@@ -7,6 +7,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // Limits of names and paths, checked at both sides.
@@ -45,36 +47,26 @@ func CheckName(name string) error {
 }
 
 // IsStateName reports whether name can be that of a state folder: PartialName, or
-// PartialName, a dash and anything. File systems ignore case and code points that
-// are shown as nothing (ext4 with casefold, HFS+), and dots and spaces at the end
-// (FAT), so they do not count. Such a name is refused from peers, not sent, and left
-// alone where other items are deleted.
+// PartialName, a dash and anything, in any spelling that some file system takes for
+// that (FoldKey): ext4 with casefold, HFS+, FAT, ZFS with normalization. Such a name is
+// refused from peers, not sent, and left alone where other items are deleted.
 func IsStateName(name string) bool {
 	if len(name) < len(PartialName) || name[0] != '.' && name[0] < utf8.RuneSelf {
 		return false
 	}
-	if strings.IndexFunc(name, isIgnorable) >= 0 {
-		name = strings.Map(dropIgnorable, name)
-	}
-	n := len(PartialName)
-	if len(name) < n || !strings.EqualFold(name[:n], PartialName) {
+	// FoldKey is dear, and hardly any name begins like that.
+	first, _ := utf8.DecodeRuneInString(name)
+	if first != '.' && !isIgnorable(first) && norm.NFKD.String(string(first))[0] != '.' {
 		return false
 	}
-	rest := strings.TrimRight(name[n:], ". ")
-	return rest == "" || rest[0] == '-'
+	rest, ok := strings.CutPrefix(FoldKey(name), PartialName)
+	return ok && (rest == "" || rest[0] == '-')
 }
 
 // isIgnorable is about Default_Ignorable_Code_Point of Unicode, and a little more.
 func isIgnorable(r rune) bool {
 	return r >= utf8.RuneSelf && r != utf8.RuneError &&
 		unicode.In(r, unicode.Cf, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point)
-}
-
-func dropIgnorable(r rune) rune {
-	if isIgnorable(r) {
-		return -1
-	}
-	return r
 }
 
 // checkWindowsName refuses what Windows would read as another name, a device or

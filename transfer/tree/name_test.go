@@ -27,7 +27,7 @@ func TestCheckName(t *testing.T) {
 		strings.Repeat("x", MaxName+1), strings.Repeat("é", 128),
 		".ferry-partial", ".Ferry-Partial", ".FERRY-PARTIAL", ".ferry\u200c-partial", "\ufeff.ferry-partial",
 		".ferry-partial-", ".ferry-partial-0", ".ferry-partial-1000", ".Ferry-PARTIAL-1000", ".ferry-partial-x y", ".ferry-partial-\xff",
-		".ferry-partial.", ".ferry-partial. .", ".ferry\u00ad-partial", ".ferry-partial\u200d-1000", "\U000e0001.ferry-partial-1",
+		".ferry-partial.", ".ferry-partial. .", ".ferry\u00ad-partial", ".ferry-part\u0131al", "\uff0eferry\uff0dpartial", "\u2024ferry-partial", "\uff0e\uff26erry-partial-1", ".ferry-partial\u00a0", ".ferry-partial\u200d-1000", "\U000e0001.ferry-partial-1",
 	}
 	for _, name := range bad {
 		if err := CheckName(name); !errors.Is(err, ErrName) {
