@@ -18,7 +18,6 @@ var errClosed = errors.New("is closed, or is /dev/null opened for both reading a
 type streamUse struct {
 	is, hold string // "standard input IS and cannot hold HOLD too"
 	way      string // what to do about two of them
-	terminal bool   // a person is asked there, and others may read it too
 }
 
 // checkStreams refuses a command line whose standard descriptors cannot serve,
