@@ -31,6 +31,7 @@ type Rehearsal struct {
 	mu sync.Mutex
 	// entrances has the folders that are there and that something would be put into.
 	entrances map[*tree.Dir]*entrance
+	numbered  map[uint64]bool      // by device, see numbersItems
 	nodes     map[uint64]*tree.Dir // by entry id; nil is a folder that would be made
 	over      map[uint64]*tree.Dir // of those, what they would be made in, if it is there
 	// names are what is there of items that hard links may come to; at most
@@ -46,7 +47,7 @@ func Rehearse(path string) (*Rehearsal, error) {
 	if err != nil {
 		return nil, fail("opening", "", err)
 	}
-	r := &Rehearsal{accounts: tree.NewAccounts(), times: newTimes(time.Now), dirs: tree.NewDirs(maxFolderHandles), nodes: make(map[uint64]*tree.Dir), over: make(map[uint64]*tree.Dir), entrances: make(map[*tree.Dir]*entrance), names: make(map[uint64]tree.Info)}
+	r := &Rehearsal{accounts: tree.NewAccounts(), times: newTimes(time.Now), dirs: tree.NewDirs(maxFolderHandles), nodes: make(map[uint64]*tree.Dir), over: make(map[uint64]*tree.Dir), entrances: make(map[*tree.Dir]*entrance), names: make(map[uint64]tree.Info), numbered: make(map[uint64]bool)}
 	for p := abs; ; p = filepath.Dir(p) {
 		info, err := os.Stat(p)
 		if err == nil && !info.IsDir() {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -30,7 +31,7 @@ func (f *Folder) Relate(e *tree.Entry, other string, stands bool) (Relation, err
 	if err != nil {
 		return Unknown, fail("looking at", e.Name, err)
 	}
-	r, err := relate(n.dir, e.Name, other, stands)
+	r, err := relate(n.dir, e.Name, other, stands, numbersItems(n.vol.doubtful))
 	return r, f.fail("looking at", e, err)
 }
 
@@ -42,7 +43,7 @@ func (r *Rehearsal) Relate(e *tree.Entry, other string, _ bool) (Relation, error
 		return Unknown, fail("looking at", e.Name, err)
 	}
 	if d != nil {
-		if rel, err := relate(d, e.Name, other, false); err != nil || rel != Unknown {
+		if rel, err := relate(d, e.Name, other, false, r.numbersItems(d)); err != nil || rel != Unknown {
 			return rel, fail("looking at", e.Name, err)
 		}
 	}
@@ -52,10 +53,38 @@ func (r *Rehearsal) Relate(e *tree.Entry, other string, _ bool) (Relation, error
 	return r.foretell(d, strings.EqualFold(e.Name, other)), nil
 }
 
+// numbersItems reports whether what d is on is known to number items.
+func (r *Rehearsal) numbersItems(d *tree.Dir) bool {
+	info, err := d.Stat()
+	if err != nil {
+		return false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	known, asked := r.numbered[info.Dev]
+	if asked {
+		return known
+	}
+	handle, err := d.Handle()
+	if err != nil {
+		return false
+	}
+	defer handle.Close() // read only
+	_, doubtful, _ := nature(handle)
+	r.numbered[info.Dev] = numbersItems(doubtful)
+	return r.numbered[info.Dev]
+}
+
+// numbersItems is that for a file system of which nature told whether it is doubtful.
+// Elsewhere than on Linux it looks at none.
+func numbersItems(doubtful bool) bool { return !doubtful && runtime.GOOS == "linux" }
+
 // relate compares two names in d by what they lead to. Identity alone does not
 // decide: two hard links have one, and some file systems number names and not
-// items. What is listed under both names is two items, or two names of one.
-func relate(d *tree.Dir, a, b string, stands bool) (Relation, error) {
+// items. What is listed under both names is two items, or two names of one. Numbered
+// says that the file system numbers items: two numbers are two items there, and the
+// folder, which may be large, need not be listed for each pair.
+func relate(d *tree.Dir, a, b string, stands, numbered bool) (Relation, error) {
 	if a == b {
 		return Together, nil
 	}
@@ -73,7 +102,7 @@ func relate(d *tree.Dir, a, b string, stands bool) (Relation, error) {
 	if err != nil || !hasOne && !hasTwo {
 		return Unknown, err
 	}
-	if hasTwo && !hasOne && stands {
+	if hasTwo && !hasOne && stands || hasOne && hasTwo && numbered && knownInode(one) && !one.SameFile(two) {
 		return Apart, nil
 	}
 	names, err := d.ReadNames()
@@ -284,7 +313,7 @@ func (s *spellings) of(name string) string {
 		return ""
 	}
 	for _, other := range s.absent[tree.FoldKey(name)] {
-		if rel, err := relate(s.dir, other, name, false); err == nil && rel == Together {
+		if rel, err := relate(s.dir, other, name, false, false); err == nil && rel == Together {
 			return other
 		}
 	}

@@ -1,6 +1,7 @@
 package dest
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -53,6 +54,42 @@ func TestRelate(t *testing.T) {
 		}
 		if is, err := f.Borrowed(e); err != nil || is {
 			t.Errorf("%s is borrowed: %v, %v", c.name, is, err)
+		}
+	}
+}
+
+// Where items have numbers, a pair of names costs no look at all names of the folder:
+// of twins there may be as many as names.
+func TestRelateListsNoFolder(t *testing.T) {
+	dir := t.TempDir()
+	const names = 2000
+	for i := range names {
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprint(i)), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"Two", "two"} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f, err := Open(dir, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	r, err := Rehearse(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if known := r.numbersItems(r.root); !known {
+		t.Skip("the file system here is not known to number items")
+	}
+	e := &tree.Entry{ID: 1, Name: "two", Kind: tree.File}
+	for what, relate := range map[string]func(*tree.Entry, string, bool) (Relation, error){"a delivery": f.Relate, "a dry run": r.Relate} {
+		if n := testing.AllocsPerRun(3, func() { _, _ = relate(e, "Two", true) }); n > names/2 {
+			t.Errorf("%s: %v allocations for a pair", what, n)
 		}
 	}
 }
