@@ -264,10 +264,16 @@ func (pub *Publication) replace(name string) error {
 }
 
 // unchanged reports whether now is what before was. File servers and FUSE may show
-// the change of a name, as a ctime, later than it was made.
+// the change of a name, as a ctime, later than it was made. An item of several names
+// has one set of times, and this delivery moves them when it replaces one name or
+// gives one new metadata: of the others only size and identity tell.
 func (v *volume) unchanged(now, before tree.Info) bool {
-	if v.doubtful {
+	several := before.Nlink > 1 && before.Kind != tree.Folder
+	if v.doubtful || several {
 		before.CTime = now.CTime
+	}
+	if several {
+		before.MTime = now.MTime
 	}
 	return now.SameVersion(before)
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"ferry/transfer/tree"
 )
@@ -284,6 +285,44 @@ func TestReplaceOnlyWhatWasSeen(t *testing.T) {
 	pub.Expect = &seen
 	publish(t, f, pub) // the same partial, now that the user has agreed
 	holds(t, path, []byte("new"))
+}
+
+// The names of one file are replaced one after another: what happens to the first
+// is no change of the others by somebody else.
+func TestReplaceEachNameOfOneFile(t *testing.T) {
+	dir := t.TempDir()
+	f := open(t, dir, Options{})
+	must(t, os.WriteFile(filepath.Join(dir, "a"), []byte("old"), 0o600))
+	names := []string{"a", "b", "c"}
+	seen := make(map[string]tree.Info)
+	for _, name := range names {
+		if name != "a" {
+			must(t, os.Link(filepath.Join(dir, "a"), filepath.Join(dir, name)))
+		}
+	}
+	for _, name := range names {
+		info, err := f.Stat(fileEntry(name, 3))
+		must(t, err)
+		seen[name] = info
+	}
+	must(t, os.Chtimes(filepath.Join(dir, "c"), time.Unix(1, 0), time.Unix(1, 0))) // as an entry that only gets new metadata
+	for _, name := range names {
+		pub := sealed(t, f, fileEntry(name, 3), []byte("n-"+name))
+		expect := seen[name]
+		pub.Replace, pub.Expect = true, &expect
+		publish(t, f, pub)
+		holds(t, filepath.Join(dir, name), []byte("n-"+name))
+	}
+
+	must(t, os.WriteFile(filepath.Join(dir, "d"), []byte("old"), 0o600))
+	must(t, os.Link(filepath.Join(dir, "d"), filepath.Join(dir, "e")))
+	info, err := f.Stat(fileEntry("e", 3))
+	must(t, err)
+	must(t, os.WriteFile(filepath.Join(dir, "d"), []byte("somebody's"), 0o600))
+	pub := sealed(t, f, fileEntry("e", 3), []byte("new"))
+	pub.Replace, pub.Expect = true, &info
+	must(t, f.Publish([]*Publication{pub}))
+	wantKind(t, pub.Err, Conflict)
 }
 
 func TestRenameTakesFreeNames(t *testing.T) {
