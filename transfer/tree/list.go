@@ -18,13 +18,13 @@ const (
 // List is a set of paths below one named source, read by ReadList. It does not
 // change and may be used from many goroutines.
 type List struct {
-	// paths are in the order of a walk, and none is below another.
+	// paths are in the order of a walk: those below another right after it.
 	paths []string
 	all   bool // the source itself is named
 }
 
-// ReadList reads the whole list with a ListReader. Duplicates count once, and a
-// path below another goes with that.
+// ReadList reads the whole list with a ListReader. Duplicates count once. A path
+// below another goes with that, and is a problem of the walk if it is not there.
 //
 // Errors: those of ListReader.Next, ErrName and ErrTooDeep included, but for
 // names of state folders, which are passed over; and more than MaxListPaths or MaxListBytes.
@@ -54,19 +54,8 @@ func ReadList(in io.Reader, name string, from0 bool) (*List, error) {
 		l.paths = append(l.paths, path)
 	}
 	slices.SortFunc(l.paths, comparePaths)
-	kept := l.paths[:0]
-	for _, p := range l.paths {
-		if n := len(kept); n == 0 || !isAtOrBelow(p, kept[n-1]) {
-			kept = append(kept, p)
-		}
-	}
-	clear(l.paths[len(kept):])
-	l.paths = kept
+	l.paths = slices.Compact(l.paths)
 	return l, nil
-}
-
-func isAtOrBelow(path, above string) bool {
-	return strings.HasPrefix(path, above) && (len(path) == len(above) || path[len(above)] == '/')
 }
 
 // Empty reports that the list names nothing.
@@ -79,6 +68,14 @@ func (l *List) only() []string {
 		return nil
 	case l.paths == nil:
 		return []string{}
+	}
+	return l.paths
+}
+
+// due are the paths that have to be met though the source is taken whole.
+func (l *List) due() []string {
+	if l == nil || !l.all {
+		return nil
 	}
 	return l.paths
 }
@@ -101,14 +98,29 @@ func comparePaths(a, b string) int {
 }
 
 // nextListed takes the first component, behind skip bytes, off the paths below one
-// folder: n of them have it, and whole says that it is one of them itself.
+// folder: n of them have it, and whole says that the first is it itself.
 func nextListed(paths []string, skip int) (name string, n int, whole bool) {
 	name, _, more := strings.Cut(paths[0][skip:], "/")
-	if !more {
-		return name, 1, true
+	prefix := paths[0][:skip] + name + "/"
+	for n = 1; n < len(paths) && strings.HasPrefix(paths[n], prefix); n++ {
 	}
-	prefix := paths[0][skip : skip+len(name)+1]
-	for n = 1; n < len(paths) && strings.HasPrefix(paths[n][skip:], prefix); n++ {
+	return name, n, !more
+}
+
+// dueBelow returns those of paths, all below one folder, that lie below name in it or
+// are it, and how many. Those of the folder itself begin behind skip bytes.
+func dueBelow(paths []string, skip int, name string) (below []string, n int) {
+	if len(paths) == 0 {
+		return nil, 0
 	}
-	return name, n, false
+	from, found := slices.BinarySearchFunc(paths, paths[0][:skip]+name, comparePaths)
+	to := from
+	if found {
+		to++
+	}
+	below = paths[to:]
+	prefix := paths[0][:skip] + name + "/"
+	for n = 0; n < len(below) && strings.HasPrefix(below[n], prefix); n++ {
+	}
+	return below[:n], to - from + n
 }

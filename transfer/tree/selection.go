@@ -145,10 +145,7 @@ func (r *walkRun) leaveOut(at place, why *Exclusion) {
 
 // listed emits what the list takes of the folder d.
 func (r *walkRun) listed(at place, id uint64, d *Dir) error {
-	skip := len(r.relative(at))
-	if skip > 0 {
-		skip++
-	}
+	skip := r.belowSource(at)
 	for paths := at.only; len(paths) > 0; {
 		if r.ctx.Err() != nil {
 			return context.Cause(r.ctx)
@@ -157,6 +154,8 @@ func (r *walkRun) listed(at place, id uint64, d *Dir) error {
 		c := at.child(id, name)
 		if !whole {
 			c.only = paths[:n]
+		} else if n > 1 {
+			c.due = paths[1:n]
 		}
 		if err := r.child(c, d, DirName{Name: name}); err != nil {
 			return err
@@ -169,16 +168,54 @@ func (r *walkRun) listed(at place, id uint64, d *Dir) error {
 // absent reports an item that is not there, or no folder though it should be: by
 // the names that the list has for it, if it has some below.
 func (r *walkRun) absent(at place, err error) error {
-	if at.only == nil {
-		return r.problem(at.display, err)
+	if at.only != nil {
+		return r.missed(at, at.only, err)
 	}
+	if err := r.problem(at.display, err); err != nil {
+		return err
+	}
+	return r.missed(at, at.due, err)
+}
+
+// missed reports listed paths, at or below at, that are not there.
+func (r *walkRun) missed(at place, paths []string, err error) error {
 	source := at.display[:len(at.display)-len(r.relative(at))]
-	for _, p := range at.only {
+	for _, p := range paths {
 		if err := r.problem(source+p, err); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// unmet reports what the list has of the folder at, which is taken whole, and the
+// folder has not. A look decides: a file system that folds names takes other spellings.
+func (r *walkRun) unmet(at place, d *Dir, names []DirName) error {
+	there := make(map[string]bool, len(names))
+	for _, n := range names {
+		there[n.Name] = true
+	}
+	skip := r.belowSource(at)
+	for paths := at.due; len(paths) > 0; {
+		name, n, _ := nextListed(paths, skip)
+		if !there[name] {
+			if _, absent := d.stat(name, r.Follow); absent != nil {
+				if err := r.missed(at, paths[:n], absent); err != nil {
+					return err
+				}
+			}
+		}
+		paths = paths[n:]
+	}
+	return nil
+}
+
+// belowSource is where the names of the folder at begin in a listed path, in bytes.
+func (r *walkRun) belowSource(at place) int {
+	if n := len(r.relative(at)); n > 0 {
+		return n + 1
+	}
+	return 0
 }
 
 func withSlash(display string) string {

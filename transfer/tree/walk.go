@@ -91,8 +91,8 @@ type place struct {
 	depth   int // folders above
 	length  int // bytes of the slash path, name included
 	// only has the listed paths, below the source, that are taken of what is in
-	// it; nil is all.
-	only []string
+	// it; nil is all. Then due has those that are to be met there all the same.
+	only, due []string
 }
 
 // child is the place of name in the folder at p, whose entry is id.
@@ -153,15 +153,25 @@ func (r *walkRun) folder(at place, kind Kind, d *Dir) error {
 }
 
 func (r *walkRun) children(at place, id uint64, d *Dir, names []DirName) error {
+	met := 0
 	for _, n := range names {
 		if r.ctx.Err() != nil {
 			return context.Cause(r.ctx)
 		}
-		if err := r.child(at.child(id, n.Name), d, n); err != nil {
+		c := at.child(id, n.Name)
+		if at.due != nil {
+			var some int
+			c.due, some = dueBelow(at.due, r.belowSource(at), n.Name)
+			met += some
+		}
+		if err := r.child(c, d, n); err != nil {
 			return err
 		}
 	}
-	return nil
+	if met == len(at.due) {
+		return nil
+	}
+	return r.unmet(at, d, names)
 }
 
 func (r *walkRun) child(at place, d *Dir, n DirName) error {
@@ -196,6 +206,12 @@ func (r *walkRun) child(at place, d *Dir, n DirName) error {
 		return r.folder(at, Folder, c)
 	case at.only != nil:
 		return r.absent(at, ErrNotFolder)
+	case at.due != nil:
+		if err := r.missed(at, at.due, ErrNotFolder); err != nil {
+			return err
+		}
+	}
+	switch {
 	case info.Kind == KindOther:
 		if ok, err := r.special(info); err != nil {
 			return err

@@ -49,7 +49,7 @@ func (r *walkRun) admit(source int, kind Kind, size int64) error {
 }
 
 func (r *walkRun) source(i int, s *Source) error {
-	at := place{name: s.Name, display: s.Path, length: len(s.Name), only: r.Select.List.only()}
+	at := place{name: s.Name, display: s.Path, length: len(s.Name), only: r.Select.List.only(), due: r.Select.List.due()}
 	r.filter, r.above = r.Select.Filter, len(withSlash(s.Path))
 	if s.Contents {
 		at.name, at.length = "", 0
