@@ -1,7 +1,6 @@
 package checksum
 
 import (
-	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -152,7 +151,7 @@ func TestScannerBoundsTheLine(t *testing.T) {
 		want error
 	}{
 		{strings.Repeat("n", MaxLine-66), nil},
-		{strings.Repeat("n", MaxLine-65), bufio.ErrTooLong},
+		{strings.Repeat("n", MaxLine-65), ErrLineTooLong},
 	} {
 		s := NewScanner(strings.NewReader(zero + "  " + c.name + "\n" + zero + "  b\n"))
 		lines := 0

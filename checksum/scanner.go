@@ -29,6 +29,9 @@ type Scanner struct {
 	err  error // what s does not know of
 }
 
+// ErrLineTooLong is of a line that no list has: a name is no longer than a path can be.
+var ErrLineTooLong = errors.New("longer than the limit")
+
 // errUTF16 is of a list that a shell of Windows has written.
 var errUTF16 = errors.New("the text is UTF-16: save it as UTF-8")
 
@@ -65,12 +68,14 @@ func (s *Scanner) Scan() bool {
 func (s *Scanner) Line() Line { return s.line }
 
 // Err is what ended the list before its end: a failed read, a line longer than
-// MaxLine (bufio.ErrTooLong), or another encoding than UTF-8.
+// MaxLine (ErrLineTooLong), or another encoding than UTF-8.
 func (s *Scanner) Err() error {
 	if s.err != nil {
 		return s.err
 	}
-	if err := s.s.Err(); err != nil {
+	if err := s.s.Err(); errors.Is(err, bufio.ErrTooLong) {
+		return fmt.Errorf("line %d: %w of %d bytes", s.line.Number+1, ErrLineTooLong, MaxLine)
+	} else if err != nil {
 		return fmt.Errorf("reading line %d: %w", s.line.Number+1, err)
 	}
 	return nil
