@@ -58,7 +58,7 @@ func arrange(app *cli.App, argv []string) ([]string, error) {
 			continue
 		}
 		flags = append(flags, arg)
-		key, _, hasValue := strings.Cut(strings.TrimLeft(arg, "-"), "=")
+		key, value, hasValue := strings.Cut(strings.TrimLeft(arg, "-"), "=")
 		flag := lookupFlag(cmd, key)
 		if flag == nil {
 			return nil, unknownFlag(cmd, arg, key)
@@ -69,14 +69,21 @@ func arrange(app *cli.App, argv []string) ([]string, error) {
 		if err := seen.add(cmd, flag, hasValue); err != nil {
 			return nil, err
 		}
-		if hasValue || !flag.TakesValue() {
+		if !flag.TakesValue() {
 			continue
 		}
-		if i+1 == len(rest) {
-			return nil, usagef(cmd.Name, "%s needs a value", arg)
+		if !hasValue {
+			if i+1 == len(rest) {
+				return nil, usagef(cmd.Name, "%s needs a value", arg)
+			}
+			i++
+			value = rest[i]
+			flags = append(flags, value)
 		}
-		i++
-		flags = append(flags, rest[i])
+		// What a script's variable was to hold, and did not, is not the default.
+		if value == "" {
+			return nil, usagef(cmd.Name, "--%s needs a value, and not an empty one", flag.Names()[0])
+		}
 	}
 	out := append([]string{argv[0], name}, flags...)
 	return append(append(out, "--"), paths...), nil

@@ -105,6 +105,29 @@ func TestArrangeRefusesASecondValue(t *testing.T) {
 	}
 }
 
+// An empty value is one that got lost, and no word for the default.
+func TestArrangeRefusesAnEmptyValue(t *testing.T) {
+	for _, cmd := range newApp(&Env{}).Commands {
+		for _, f := range cmd.Flags {
+			flag := f.(cli.DocGenerationFlag)
+			if !flag.TakesValue() {
+				continue
+			}
+			name := flag.Names()[0]
+			for _, line := range [][]string{
+				{"ferry", cmd.Name, "--" + name, "", "path"},
+				{"ferry", cmd.Name, "path", "--" + name + "="},
+			} {
+				_, err := arrange(newApp(&Env{}), line)
+				var usage *usageError
+				if want := "--" + name + " needs a value, and not an empty one"; !errors.As(err, &usage) || usage.text != want {
+					t.Errorf("%q gives %v, want %q", line, err, want)
+				}
+			}
+		}
+	}
+}
+
 // The contract of this version: these flags, and no others.
 func TestFlags(t *testing.T) {
 	want := map[string]string{

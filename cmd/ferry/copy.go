@@ -195,7 +195,11 @@ func planCopy(args []string, follow bool, filter *tree.Filter) (*sourceList, str
 	case err == nil && info.IsDir():
 		return list, dest, nil
 	case len(sources) == 1 && !list.folder && !endsInSlash(dest):
-		list.sources[0].Name = filepath.Base(dest)
+		name := filepath.Base(dest)
+		if err := tree.CheckName(name); err != nil {
+			return nil, "", usagef("copy", "DEST %s: %v", dest, err)
+		}
+		list.sources[0].Name = name
 		return list, filepath.Dir(dest), nil
 	case err == nil:
 		return nil, "", usagef("copy", "%s is no folder: only one file can be copied to it", dest)
