@@ -179,7 +179,7 @@ func (r *walkRun) absent(at place, err error) error {
 
 // missed reports listed paths, at or below at, that are not there.
 func (r *walkRun) missed(at place, paths []string, err error) error {
-	source := at.display[:len(at.display)-len(r.relative(at))]
+	source := withSlash(at.display[:len(at.display)-len(r.relative(at))])
 	for _, p := range paths {
 		if err := r.problem(source+p, err); err != nil {
 			return err
