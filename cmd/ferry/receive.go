@@ -74,10 +74,13 @@ func receive(c *cli.Context, env *Env) error {
 	d := &delivery{ctx: ctx, env: env, render: newRenderer(env, out, place.stream), stream: place.stream, madeCode: made, strict: c.Bool("strict"), unsynced: c.Bool("no-sync")}
 	d.manifest.Store(place.list)
 	d.checksums = "the sender's "
+	begin := func() {} // of each offer that comes
 	if console, people := d.render.(*console); people && !c.Bool("yes") {
 		opt.Accept = accept(env, console, place.name())
 		if !c.IsSet("on-conflict") {
-			opt.OnConflict, opt.Resolve = transfer.ConflictAsk, resolve(env, console)
+			opt.OnConflict = transfer.ConflictAsk
+			// An answer for all conflicts is about those of one offer.
+			begin = func() { opt.Resolve = resolve(env, console) }
 		}
 	}
 	defer throttle.follow(ctx, d.render)()
@@ -102,7 +105,10 @@ func receive(c *cli.Context, env *Env) error {
 		opt.Rehearse = place.rehearse
 	}
 	result, err := d.run(conn,
-		func(l *link.Link) (transfer.Result, error) { return transfer.Receive(ctx, l, opt) },
+		func(l *link.Link) (transfer.Result, error) {
+			begin()
+			return transfer.Receive(ctx, l, opt)
+		},
 		place.close)
 	if cerr := place.end(err); err == nil {
 		err = cerr
