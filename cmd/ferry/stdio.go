@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
+	"syscall"
 
 	"github.com/urfave/cli/v2"
 )
@@ -150,7 +152,7 @@ func unreadable(f *os.File) error {
 	info, err := f.Stat()
 	switch {
 	case err != nil:
-		return errClosed
+		return notSeen(err)
 	case info.IsDir():
 		return errors.New("is a folder")
 	}
@@ -160,7 +162,16 @@ func unreadable(f *os.File) error {
 func unwritable(f *os.File) error {
 	info, err := f.Stat()
 	if err != nil {
-		return errClosed
+		return notSeen(err)
 	}
 	return unusable(f, info, os.O_WRONLY)
+}
+
+// notSeen says why a standard descriptor could not be looked at: the system has none
+// there, or failed.
+func notSeen(err error) error {
+	if e, ok := errors.AsType[syscall.Errno](err); ok && e != syscall.EBADF && runtime.GOOS != "windows" {
+		return fmt.Errorf("cannot be looked at (%w)", e)
+	}
+	return errClosed
 }

@@ -243,18 +243,24 @@ func (p *process) within(limit time.Duration) ending {
 	return e
 }
 
+// mute: no look at anything came through, standard output among it, so that nothing
+// was said there.
+func (e ending) mute() bool {
+	return len(e.all) == 0 && strings.Contains(e.stderr, "ferry: ") && strings.Contains(e.stderr, "input/output error")
+}
+
 // explained: a failure has a cause. One whose standard output cannot be looked at says
 // it on standard error.
 func (e ending) explained() bool {
-	if e.result.Type == "" {
-		return strings.Contains(e.stderr, "ferry: ")
+	if e.mute() {
+		return true
 	}
-	return !e.result.OK && e.result.Error.Message != ""
+	return e.result.Type != "" && !e.result.OK && e.result.Error.Message != ""
 }
 
 // advised: a failure has a next step, unless nothing that ferry knows of mends it.
 func (e ending) advised() bool {
-	vain := e.result.Type == ""
+	vain := e.mute()
 	for _, t := range e.all {
 		if t.Type == "failed" {
 			vain = slices.Contains([]string{"name refused", "not supported", "a different item exists"}, t.Cause)
