@@ -45,9 +45,12 @@ func newConsent(offer framing.Offer, most limits) *consent {
 	return c
 }
 
-// hiddenName tells whether listings leave out an item of that name. Such files
-// configure programs, so people want to know of them.
-func hiddenName(name string) bool { return strings.HasPrefix(name, ".") }
+// hiddenName tells whether listings leave out an item of that name, or of one that
+// some file system takes for it. Such files configure programs, so people want to know
+// of them.
+func hiddenName(name string) bool {
+	return strings.HasPrefix(name, ".") || strings.HasPrefix(tree.FoldKey(name), ".")
+}
 
 // refuse returns why the offer as a whole is not taken, or nil. onlyNamed says that
 // what is in a folder, under names that no offer tells, is not wanted.

@@ -147,6 +147,12 @@ func TestHostileBeyondTheOffer(t *testing.T) {
 			p.end(1)
 			p.all()
 		}},
+		{"H28 what ext4 with casefold takes for a hidden name, among more than are listed", func(p *peer) {
+			p.offered(0, false, 10, crowd(70)...)
+			p.entries(1, file(0, "\u200c.bashrc", 4))
+			p.end(1)
+			p.all()
+		}},
 		{"H28 another kind among more than are listed", func(p *peer) {
 			p.offered(0, false, 10, crowd(70)...)
 			p.entries(1, folderEntry(0, "crowd3"), folderEnd(1))
