@@ -73,7 +73,7 @@ func Copy(ctx context.Context, s SendOptions, r ReceiveOptions) (Result, error) 
 	there := <-received
 	rerr := there.error
 	result.Unsynced = there.Unsynced
-	result.Lost = append(result.Lost, exposures(there.Lost)...)
+	result.Lost = append(result.Lost, ofWhatStood(there.Lost)...)
 	// Each side names the other's failure as remote: the one that had it says more.
 	var own *Error
 	if rerr != nil && !errors.Is(rerr, ErrIncomplete) && (err == nil || errors.As(err, &own) && own.Remote) {
@@ -96,7 +96,7 @@ func (r remarks) Observe(e Event) {
 			r.to.Observe(e)
 		}
 	case ItemWarned:
-		if exposes(e.What) {
+		if stood(e.What) {
 			r.to.Observe(e)
 		}
 	}

@@ -83,7 +83,7 @@ type timekeeper interface {
 }
 
 // exposer is a Destination that tells which of the folders that stood there already,
-// and are used, are not this user's alone.
+// and are used, are not this user's alone, and what there may be a hard link or a copy.
 type exposer interface {
 	OnExposed(tell func(path string, lost tree.Loss))
 }

@@ -61,9 +61,15 @@ func (l Loss) Exposes() bool { return exposes(l.What) }
 
 func exposes(what tree.Attr) bool { return what == tree.AttrForeign || what == tree.AttrOpen }
 
-func exposures(lost []Loss) (found []Loss) {
+// Stood reports that l is of what stood at this side already, and of no metadata that
+// could not be applied: only the receiver knows it.
+func (l Loss) Stood() bool { return stood(l.What) }
+
+func stood(what tree.Attr) bool { return exposes(what) || what == tree.AttrUnsureLink }
+
+func ofWhatStood(lost []Loss) (found []Loss) {
 	for _, l := range lost {
-		if l.Exposes() {
+		if l.Stood() {
 			found = append(found, l)
 		}
 	}

@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"slices"
 	"testing"
 
 	"ferry/framing"
@@ -20,5 +21,20 @@ func TestWireAttributesAreAllKnown(t *testing.T) {
 		if all&framing.Attributes(what) != 0 {
 			t.Errorf("%v has the value of one in a WARN", what)
 		}
+	}
+}
+
+// What a copy's receiver alone knows is told by the copy, and the rest once.
+func TestWhatStoodIsTold(t *testing.T) {
+	var lost []Loss
+	for what := tree.AttrOwner; what <= tree.AttrUnsureLink; what <<= 1 {
+		lost = append(lost, Loss{What: what})
+	}
+	var told []tree.Attr
+	for _, l := range ofWhatStood(lost) {
+		told = append(told, l.What)
+	}
+	if want := []tree.Attr{tree.AttrForeign, tree.AttrOpen, tree.AttrUnsureLink}; !slices.Equal(told, want) {
+		t.Errorf("told of %v, want %v", told, want)
 	}
 }

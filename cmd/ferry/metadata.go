@@ -67,6 +67,7 @@ func permittedOf(c *cli.Context, env *Env) (tree.Metadata, error) {
 // Why --strict is not content.
 var (
 	errLost       = errors.New("delivered, but not with all the metadata that was asked for")
+	errUnsure     = errors.New("delivered, but what was there in place of a hard link may be a copy")
 	errExposed    = errors.New("delivered, but into a folder that is not this user's alone")
 	errNotDurable = errors.New("delivered, but not synced to stable storage")
 )
@@ -77,8 +78,13 @@ var (
 func (o outcome) lossesAfter(err error) (n int, why error) {
 	r := o.result
 	if n = len(r.Lost); n > 0 {
-		why = errLost
-		if !slices.ContainsFunc(r.Lost, func(l transfer.Loss) bool { return !l.Exposes() }) {
+		any := func(of func(l transfer.Loss) bool) bool { return slices.ContainsFunc(r.Lost, of) }
+		switch {
+		case any(func(l transfer.Loss) bool { return !l.Stood() }):
+			why = errLost
+		case any(func(l transfer.Loss) bool { return l.What == tree.AttrUnsureLink }):
+			why = errUnsure
+		default:
 			why = errExposed
 		}
 	}
@@ -99,7 +105,7 @@ func (o outcome) lossesAfter(err error) (n int, why error) {
 // lossText says for people what kind of metadata some items do not have.
 func lossText(l transfer.Loss) string {
 	what := l.What.String()
-	if l.Exposes() {
+	if l.Stood() {
 		return fmt.Sprintf("%s: %d, the first is %s", what, l.Items, show(l.Path))
 	}
 	switch {
@@ -139,7 +145,7 @@ func permission(what tree.Attr) string {
 
 // warnedText is what is said of one item with --verbose; the end sums them up.
 func warnedText(e transfer.ItemWarned) string {
-	if exposes(e) {
+	if e.Err != nil && (transfer.Loss{What: e.What}).Stood() {
 		where := show(e.Path)
 		if e.Path == "." {
 			where = "the destination"

@@ -21,8 +21,9 @@ func (ownedBy) Unwrap() error   { return errSomebodys }
 
 // OnExposed has tell called for the destination and for each folder taken that stood
 // there already, if another user owns it or anybody may write to it, and that was not
-// told of the folder above: before anything is put into it, from its handle. It comes
-// before anything else.
+// told of the folder above: before anything is put into it, from its handle. It is also
+// called, from any goroutine, for each name that was taken for a hard link and may be a
+// copy. It comes before anything else.
 func (f *Folder) OnExposed(tell func(path string, lost tree.Loss)) {
 	f.exposed = tell
 	info, err := f.root.dir.Stat()

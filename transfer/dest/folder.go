@@ -36,7 +36,7 @@ type Folder struct {
 	meta tree.Metadata                     // granted
 	lost func(id uint64, lost []tree.Loss) // nil: nobody asks
 	// adjusted, likewise, is told of items found the same, exposed of folders that are
-	// not this user's alone.
+	// not this user's alone, and of what may be a hard link or a copy.
 	adjusted func(id uint64)
 	exposed  func(path string, lost tree.Loss)
 	way      *way // nil: nothing makes way for an item of another kind

@@ -26,14 +26,14 @@ type target struct {
 	info tree.Info // as it was put there
 }
 
-// is reports whether info is of the item. The number alone may be another's by
-// now, once the item is removed.
-func (t *target) is(info tree.Info) bool {
-	return info.SameFile(t.info) && info.MTime == t.info.MTime && t.like(info)
+// is reports whether info, of something on v, is of the item. The number alone may be
+// another's by now, once the item is removed.
+func (t *target) is(v *volume, info tree.Info) bool {
+	return info.SameFile(t.info) && (v.doubtful || info.MTime == t.info.MTime) && t.like(info)
 }
 
-// like is is for what was linked to it just now, on a file system that may number names
-// and not items, as sshfs does.
+// like is is for what was linked to it just now, on a file system that numbers names and
+// not items, as sshfs does.
 func (t *target) like(info tree.Info) bool {
 	return info.Kind == t.info.Kind && info.Special == t.info.Special && info.Size == t.info.Size &&
 		tree.KeptTime(info.MTime, t.info.MTime) // which sshfs shows as it was set for a while
@@ -119,7 +119,9 @@ func (f *Folder) Forget(id uint64) {
 // MakeHardLink makes e a further name of the entry e.LinkTo, which was
 // remembered. same says that it is that already. Anything else there is a
 // Conflict, unless replace, or OtherKind if it is a folder. If another item
-// stands where that entry was put, the result is a Conflict too. Unsupported:
+// stands where that entry was put, the result is a Conflict too. Where the file system
+// does not tell, a name of the same content is taken for a link, and whom OnExposed
+// names is told. Unsupported:
 // the file system has no hard links, the item is on another one, or it is not
 // remembered.
 func (f *Folder) MakeHardLink(e *tree.Entry, replace bool) (same bool, err error) {
@@ -141,7 +143,12 @@ func (f *Folder) MakeHardLink(e *tree.Entry, replace bool) (same bool, err error
 	case errors.Is(err, fs.ErrNotExist):
 		err = nil
 	case err != nil:
-	case knownInode(there) && t.is(there), !replace && n.vol.doubtful && t.equal(n.dir, e.Name, there):
+	case knownInode(there) && t.is(n.vol, there):
+		return true, nil
+	case !replace && !n.vol.numbersItems() && t.equal(n.dir, e.Name, there):
+		if f.exposed != nil {
+			f.exposed(f.Path(e), tree.Loss{What: tree.AttrUnsureLink, Err: errUnnumbered})
+		}
 		return true, nil
 	case there.Kind == tree.Folder && !f.replacesFolder(there, replace):
 		err = fmt.Errorf("a folder has that name: %w", syscall.EISDIR)
@@ -151,14 +158,14 @@ func (f *Folder) MakeHardLink(e *tree.Entry, replace bool) (same bool, err error
 	}
 	if err == nil {
 		err = f.stage(n, e, replace, func(dir *tree.Dir, temp string) ([]tree.Loss, error) {
-			return nil, t.link(dir, temp, n.vol.doubtful)
+			return nil, t.link(n.vol, dir, temp)
 		})
 	}
 	return false, f.fail("linking", e, err)
 }
 
 // link gives the item the name temp, if it is still the one that was put there.
-func (t *target) link(dir *tree.Dir, temp string, doubtful bool) error {
+func (t *target) link(v *volume, dir *tree.Dir, temp string) error {
 	if err := t.dir.Link(t.name, dir, temp); err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			if _, gone := t.dir.Lstat(t.name); errors.Is(gone, fs.ErrNotExist) {
@@ -171,7 +178,7 @@ func (t *target) link(dir *tree.Dir, temp string, doubtful bool) error {
 		return err
 	}
 	info, err := dir.Lstat(temp)
-	if err == nil && !t.is(info) && !(doubtful && t.like(info)) {
+	if err == nil && !t.is(v, info) && !(t.like(info) && !v.numbersItems()) {
 		err = ErrChanged
 	}
 	return err

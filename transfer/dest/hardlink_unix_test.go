@@ -76,6 +76,9 @@ func TestHardLinkWhereNamesAreNumbered(t *testing.T) {
 		dir := t.TempDir()
 		f := linked(t, dir)
 		f.root.vol.doubtful = true
+		f.root.vol.items.once.Do(func() {}) // it was tried, and they are not
+		var told []tree.Loss
+		f.OnExposed(func(_ string, lost tree.Loss) { told = append(told, lost) })
 		first(t, f, 10, Publication{})
 		info, err := os.Stat(filepath.Join(dir, "first"))
 		must(t, err)
@@ -99,7 +102,40 @@ func TestHardLinkWhereNamesAreNumbered(t *testing.T) {
 				t.Errorf("a link to %s: same %v, %v", target, got, err)
 			}
 		}
+		want := 1 // the symbolic link
+		if c.same {
+			want++
+		}
+		if len(told) != want || told[0].What != tree.AttrUnsureLink {
+			t.Errorf("%q is there: told %v", c.there, told)
+		}
 	}
+}
+
+// A file system that is not known is tried: where items are numbered, a copy is no link.
+func TestHardLinkWhereItIsTriedWhatIsNumbered(t *testing.T) {
+	dir := t.TempDir()
+	f := linked(t, dir)
+	f.root.vol.doubtful = true
+	f.OnExposed(func(path string, lost tree.Loss) { t.Errorf("%s: %v", path, lost.Err) })
+	first(t, f, 10, Publication{})
+	info, err := os.Stat(filepath.Join(dir, "first"))
+	must(t, err)
+	at := filepath.Join(dir, "taken")
+	must(t, os.WriteFile(at, content(10, 4), 0o600))
+	must(t, os.Chtimes(at, info.ModTime(), info.ModTime()))
+	_, err = f.MakeHardLink(linkEntry(2, 1, "taken"), false)
+	wantKind(t, err, Conflict)
+	for _, want := range []bool{false, true} {
+		if same, err := f.MakeHardLink(linkEntry(2, 1, "taken"), true); err != nil || same != want {
+			t.Errorf("same %v, %v; want %v", same, err, want)
+		}
+	}
+	if !sameInode(t, filepath.Join(dir, "first"), at) {
+		t.Error("two files")
+	}
+	finish(t, f)
+	wantNames(t, dir, "first", "taken")
 }
 
 func TestHardLinkInTheWayOfOthers(t *testing.T) {

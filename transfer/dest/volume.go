@@ -39,6 +39,7 @@ type volume struct {
 	longest   int64        // bytes of a name, 0 unknown
 	rules     nameRules
 	links     linkTrial
+	items     itemTrial
 
 	// syncing lets one syncfs run at a time: the kernel reports an error to one
 	// caller only, and the next must see broken instead.

@@ -76,8 +76,8 @@ type Xattr struct {
 }
 
 // Attr is a kind of metadata. The values are those of the wire, but for AttrHardLink
-// and AttrSpecialFile, which say what became of an item as a whole, and AttrForeign and
-// AttrOpen, which the receiver finds: these never cross it.
+// and AttrSpecialFile, which say what became of an item as a whole, and AttrForeign,
+// AttrOpen and AttrUnsureLink, which the receiver finds: these never cross it.
 type Attr uint16
 
 // The kinds.
@@ -92,6 +92,7 @@ const (
 	AttrMode                         // mode & 0777
 	AttrForeign                      // a folder that was there is another user's
 	AttrOpen                         // a folder that was there, to which anybody may write
+	AttrUnsureLink                   // what was there in place of a hard link may be a copy
 )
 
 func (a Attr) String() string {
@@ -116,6 +117,8 @@ func (a Attr) String() string {
 		return "folder of another user"
 	case AttrOpen:
 		return "folder open to anybody"
+	case AttrUnsureLink:
+		return "hard link or copy"
 	}
 	return "metadata"
 }
