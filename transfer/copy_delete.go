@@ -75,7 +75,7 @@ func wholeFolder(src tree.Source, follow bool) (bool, error) {
 
 // prune is what the destination is asked for.
 func (d *deletion) prune() *dest.Prune {
-	return &dest.Prune{Sources: d.sources, Select: d.send.Select, Follow: d.send.Follow, Max: d.Max, All: d.All, Keep: d.Keep}
+	return &dest.Prune{Sources: d.sources, Select: d.send.Select, Follow: d.send.Follow, Devices: d.send.Metadata.Devices, Max: d.Max, All: d.All, Keep: d.Keep}
 }
 
 // makeWay lets what is delivered take the place of items of another kind: what is

@@ -34,6 +34,7 @@ type Prune struct {
 	Sources []PruneSource
 	Select  tree.Selection // of the delivery, without a List
 	Follow  bool           // as tree.Walk.Follow of the delivery
+	Devices bool           // FIFOs, sockets and devices were delivered too
 	Max     int64          // items; if there are more, none is removed
 	All     bool           // also for a source with nothing in it, see ErrEmptySource
 	// Keep names paths, relative to the destination, that are left alone too. May
@@ -215,6 +216,9 @@ func (r *pruneRun) delivers(t *twin, n tree.DirName) bool {
 			return false
 		}
 		kind = info.Kind
+	}
+	if kind == tree.KindOther && !r.Devices {
+		return false
 	}
 	excluded, _ := t.filter.Match(n.Name, kind == tree.Folder)
 	return !excluded
