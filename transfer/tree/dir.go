@@ -21,8 +21,10 @@ type Dir struct {
 	pinned bool   // a root that stays open
 	follow bool   // name may be a link, for Walk.Follow
 
-	// reading is held while the handle's offset for reading names is in use.
+	// reading is held while the handle's offset for reading names is in use, and
+	// guards listed: names were read before.
 	reading sync.Mutex
+	listed  bool
 
 	// The rest is guarded by pool.mu.
 	handle     handle

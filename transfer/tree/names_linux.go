@@ -11,20 +11,27 @@ import (
 // errDirent: the kernel does not do this; a broken FUSE file system might.
 var errDirent = errors.New("malformed directory entry")
 
-// readNames reads through the folder's own handle, whose offset ReadNames
-// guards.
+// readNames reads through the folder's own handle, whose offset ReadNames guards, the
+// first time. sshfs does not take a handle back to its start: once something in the
+// folder was renamed it finds no name behind it, and tells all who ask that the folder
+// is empty, for 20 s. So a further look is through a handle of its own.
 func (d *Dir) readNames() (names []DirName, err error) {
-	h, err := d.acquire()
+	own, err := d.acquire()
 	if err != nil {
 		return nil, err
 	}
 	defer d.release()
-	if _, err := unix.Seek(int(h), 0, 0); err != nil {
-		return nil, notReadable(err)
+	h := int(own)
+	if d.listed {
+		if h, err = unix.Openat(h, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err != nil {
+			return nil, notReadable(err)
+		}
+		defer unix.Close(h) // read only
 	}
+	d.listed = true
 	buf := make([]byte, 32<<10)
 	for {
-		n, err := unix.Getdents(int(h), buf)
+		n, err := unix.Getdents(h, buf)
 		switch {
 		case err == unix.EINTR:
 			continue
