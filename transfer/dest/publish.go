@@ -150,9 +150,11 @@ func (pub *Publication) place() error {
 	p, name := pub.P, pub.E.Name
 	info, err := pub.put(name)
 	if err != nil && p.name == "" && unlinkable(err) {
-		if err = p.copyToName(pub.E); err == nil {
-			info, err = pub.put(name)
+		if err = p.copyToName(pub.E); err != nil {
+			pub.poison("publishing", err)
+			return pub.Err
 		}
+		info, err = pub.put(name)
 	}
 	for i := 1; pub.Rename && !pub.Replace && errors.Is(err, fs.ErrExist) && i <= maxAlternatives; i++ {
 		pub.Name = Alternative(name, i)

@@ -15,8 +15,9 @@ func unlinkable(err error) bool {
 }
 
 // copyToName moves the synced content of a file that cannot be given a name to one that
-// has a temporary one, which can be renamed, with e's metadata and synced again. No
-// other file of the volume is written without a name from now on.
+// has a temporary one, which can be renamed, with e's metadata, and synced and read
+// again: what was found of the first file says nothing of this one. No other file of the
+// volume is written without a name from now on.
 func (p *Partial) copyToName(e *tree.Entry) error {
 	from := p.file
 	p.vol.noUnnamed.Store(true)
@@ -29,6 +30,9 @@ func (p *Partial) copyToName(e *tree.Entry) error {
 		p.name, p.file = "", from
 		return err
 	}
+	if p.f.opts.VerifyDisk {
+		setDirect(from, false) // see readBack; what is copied is of any length
+	}
 	info, err := tree.Fstat(from)
 	for index := uint64(0); err == nil && index < checksum.Chunks(info.Size); index++ {
 		err = p.copyChunk(p.file, from, int64(index)*checksum.ChunkSize, checksum.ChunkLen(info.Size, index))
@@ -36,7 +40,7 @@ func (p *Partial) copyToName(e *tree.Entry) error {
 	if err == nil {
 		err = setSize(p.file, info.Size)
 	}
-	if err == nil && p.digest != nil {
+	if err == nil && p.digest != nil && !p.f.opts.VerifyDisk {
 		var got checksum.Digest
 		if got, err = digestOf(p.file, alignedBuffer()); err == nil && got != *p.digest {
 			err = ErrMismatch
@@ -47,6 +51,9 @@ func (p *Partial) copyToName(e *tree.Entry) error {
 	}
 	if err == nil {
 		err = p.sync()
+	}
+	if err == nil && p.f.opts.VerifyDisk {
+		err = p.readBack(nil)
 	}
 	return errors.Join(err, from.Close())
 }
