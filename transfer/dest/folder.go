@@ -47,6 +47,7 @@ type Folder struct {
 
 	accounts *tree.Accounts
 	times    *times
+	listing  listing
 	short    *shortfall
 
 	unnamed     bool         // files without a name can be given one

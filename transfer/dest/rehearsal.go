@@ -25,6 +25,7 @@ type Rehearsal struct {
 	meta     tree.Metadata // granted
 	accounts *tree.Accounts
 	times    *times
+	listing  listing
 	adjusted func(id uint64) // nil: nobody asks
 	way      *way            // as Folder.way
 

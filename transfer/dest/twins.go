@@ -31,7 +31,7 @@ func (f *Folder) Relate(e *tree.Entry, other string, stands bool) (Relation, err
 	if err != nil {
 		return Unknown, fail("looking at", e.Name, err)
 	}
-	r, err := relate(n.dir, e.Name, other, stands, numbersItems(n.vol.doubtful))
+	r, err := f.listing.relate(n.dir, e.Name, other, stands, numbersItems(n.vol.doubtful))
 	return r, f.fail("looking at", e, err)
 }
 
@@ -43,7 +43,7 @@ func (r *Rehearsal) Relate(e *tree.Entry, other string, _ bool) (Relation, error
 		return Unknown, fail("looking at", e.Name, err)
 	}
 	if d != nil {
-		if rel, err := relate(d, e.Name, other, false, r.numbersItems(d)); err != nil || rel != Unknown {
+		if rel, err := r.listing.relate(d, e.Name, other, false, r.numbersItems(d)); err != nil || rel != Unknown {
 			return rel, fail("looking at", e.Name, err)
 		}
 	}
@@ -82,9 +82,9 @@ func numbersItems(doubtful bool) bool { return !doubtful && runtime.GOOS == "lin
 // relate compares two names in d by what they lead to. Identity alone does not
 // decide: two hard links have one, and some file systems number names and not
 // items. What is listed under both names is two items, or two names of one. Numbered
-// says that the file system numbers items: two numbers are two items there, and the
-// folder, which may be large, need not be listed for each pair.
-func relate(d *tree.Dir, a, b string, stands, numbered bool) (Relation, error) {
+// says that the file system numbers items: two numbers are two items there. There, and
+// where one listing has shown both, a folder, which may be large, is not listed again.
+func (l *listing) relate(d *tree.Dir, a, b string, stands, numbered bool) (Relation, error) {
 	if a == b {
 		return Together, nil
 	}
@@ -105,7 +105,10 @@ func relate(d *tree.Dir, a, b string, stands, numbered bool) (Relation, error) {
 	if hasTwo && !hasOne && stands || hasOne && hasTwo && numbered && knownInode(one) && !one.SameFile(two) {
 		return Apart, nil
 	}
-	names, err := d.ReadNames()
+	if hasOne && hasTwo && l.apart(d, a, b) {
+		return Apart, nil
+	}
+	names, err := l.read(d)
 	if errors.Is(err, fs.ErrPermission) {
 		// A folder that this user may write to and not list.
 		if hasOne && hasTwo && knownInode(one) && one.SameFile(two) {
@@ -313,7 +316,7 @@ func (s *spellings) of(name string) string {
 		return ""
 	}
 	for _, other := range s.absent[tree.FoldKey(name)] {
-		if rel, err := relate(s.dir, other, name, false, false); err == nil && rel == Together {
+		if rel, err := new(listing).relate(s.dir, other, name, false, false); err == nil && rel == Together {
 			return other
 		}
 	}
