@@ -53,9 +53,10 @@ func classify(err error) Kind {
 	return IO
 }
 
-// naming reports whether err is of a call that gives a name or looks for one: what is
+// naming reports whether err is of a call that makes a name or looks for one: what is
 // invalid there is the name. Links and special files are left out: where the file
-// system has none, it may say so in the same way.
+// system has none, it may say so in the same way. So are renames, of which node.named
+// knows what they make.
 func naming(err error) bool {
 	var step string
 	if link := new(os.LinkError); errors.As(err, &link) {
@@ -64,7 +65,7 @@ func naming(err error) bool {
 		step = path.Op
 	}
 	switch step {
-	case "create", "mkdir", "rename", "exchange", "open", "lstat", "remove":
+	case "create", "mkdir", "open", "lstat":
 		return true
 	}
 	return false

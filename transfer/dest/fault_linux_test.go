@@ -49,6 +49,10 @@ func TestFailedCalls(t *testing.T) {
 		{"renameat,renameat2:error=EXDEV", Unsupported.String(), -1},
 		{"mkdirat:error=EROFS", ReadOnly.String(), 0},
 		{"mkdirat:error=EACCES", Permission.String(), 0},
+		// The state folder's: its name is no item's.
+		{"mkdirat:error=EINVAL:when=2+", Permission.String(), 0},
+		{"mkdirat:error=EOPNOTSUPP:when=2+", Permission.String(), 0},
+		{"mkdirat:error=EPERM:when=2+", Permission.String(), 0},
 		// What answers so about a name in a folder that is there means the name.
 		{"linkat:error=ENOENT", Name.String(), -1},
 		{"linkat,renameat,renameat2:error=EINVAL", Name.String(), -1},

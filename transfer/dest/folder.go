@@ -30,11 +30,12 @@ const (
 
 // Folder is an open destination.
 type Folder struct {
-	path string // absolute
-	self os.FileInfo
-	opts Options
-	meta tree.Metadata                     // granted
-	lost func(id uint64, lost []tree.Loss) // nil: nobody asks
+	path  string // absolute
+	named string // as Open was given it
+	self  os.FileInfo
+	opts  Options
+	meta  tree.Metadata                     // granted
+	lost  func(id uint64, lost []tree.Loss) // nil: nobody asks
 	// adjusted, likewise, is told of items found the same, exposed of folders that are
 	// not this user's alone, and of what may be a hard link or a copy.
 	adjusted func(id uint64)
@@ -115,6 +116,7 @@ func Open(path string, o Options) (*Folder, error) {
 	may := tree.MayOpen()
 	f := &Folder{
 		path:       abs,
+		named:      path,
 		opts:       o,
 		dirs:       tree.NewDirs(min(maxFolderHandles, may/8)),
 		now:        time.Now,

@@ -148,11 +148,15 @@ func ofName(err error) bool {
 
 // named makes err, of the making of name in n, one about the name, if it is: some
 // file systems say of a name that they do not take that nothing is there. n is held
-// open, so that this can else only mean that n itself is gone.
+// open, so that this can else only mean that n itself is gone. A name that something has
+// is taken well.
 func (n *node) named(name string, err error) error {
 	var number syscall.Errno
 	errors.As(err, &number)
 	if ofName(err) {
+		if _, free := n.dir.Lstat(name); free == nil {
+			return err
+		}
 		return &nameError{name, number}
 	}
 	if !errors.Is(err, fs.ErrNotExist) {

@@ -2,6 +2,8 @@ package dest
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -81,4 +83,17 @@ func TestNameErrors(t *testing.T) {
 	}
 	must(t, f.root.dir.Remove("sub", true))
 	wantKind(t, fail("publishing", "sub/x", n.named("x", syscall.ENOENT)), Gone)
+}
+
+// A file system that refuses what is done with an item that is there takes its name.
+func TestNameThatIsThereIsTaken(t *testing.T) {
+	dir := t.TempDir()
+	f := open(t, dir, Options{})
+	must(t, os.WriteFile(filepath.Join(dir, "there"), nil, 0o600))
+	for name, want := range map[string]Kind{"there": Unsupported, "new": Name} {
+		err := &os.LinkError{Op: "rename", Old: "x", New: name, Err: syscall.EINVAL}
+		if got := classify(f.root.named(name, err)); got != want {
+			t.Errorf("%s: %v, want %v", name, got, want)
+		}
+	}
 }

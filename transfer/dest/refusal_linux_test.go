@@ -21,6 +21,14 @@ func init() {
 		return childTold(dir, tree.Metadata{Owner: true, Numeric: true, Xattrs: true, HardLinks: true, Devices: true})
 	}
 	children["link"] = childLink
+	children["stateless"] = func(dir string) error {
+		f, err := Open(dir, Options{})
+		if err == nil {
+			_, err = f.root.vol.stateDir()
+			err = errors.New(err.Error()) // which has no kind: the text is printed
+		}
+		return err
+	}
 }
 
 // teller delivers into a folder and notes what is told of it.
@@ -204,6 +212,17 @@ func TestRefusedLinkTime(t *testing.T) {
 	}
 }
 
+// What keeps the state folder from being made is said of the place where it would be.
+func TestRefusedStateFolder(t *testing.T) {
+	for number, text := range map[string]string{"EINVAL": "invalid argument", "EPERM": "operation not permitted"} {
+		dir := t.TempDir()
+		want := fmt.Sprintf("making %s in %q: %s", tree.PartialName, dir, text)
+		if got := traced(t, "stateless", dir, "mkdirat:error="+number); got != want {
+			t.Errorf("said %q, want %q", got, want)
+		}
+	}
+}
+
 // A link that cannot be made is not delivered, whatever the number.
 func TestRefusedLink(t *testing.T) {
 	for number, want := range map[string]Kind{
@@ -232,6 +251,11 @@ func TestWhatAnErrorCosts(t *testing.T) {
 	}
 	if k := classify(&os.PathError{Op: "mkdir", Path: "x", Err: unix.EINVAL}); k != Name {
 		t.Errorf("an invalid name is %v", k)
+	}
+	for _, op := range []string{"remove", "rename", "exchange"} {
+		if k := classify(&os.PathError{Op: op, Path: "x", Err: unix.EINVAL}); k != Unsupported {
+			t.Errorf("%s of what is there, invalid, is %v", op, k)
+		}
 	}
 	if k := classify(&os.PathError{Op: "symlink", Path: "x", Err: unix.EINVAL}); k != Unsupported {
 		t.Errorf("an invalid link is %v", k)

@@ -25,6 +25,13 @@ func (e notPrivate) Error() string {
 
 func (notPrivate) Unwrap() error { return fs.ErrPermission }
 
+// refusedState is why a state folder cannot be made: number, which another name would
+// meet with too.
+type refusedState struct{ number syscall.Errno }
+
+func (e refusedState) Error() string { return e.number.Error() }
+func (refusedState) Unwrap() error   { return fs.ErrPermission }
+
 // ownerOf is the owner of an item, for people.
 func ownerOf(info tree.Info) string {
 	if o := tree.NewAccounts().Of(info, false); o.User != "" {
@@ -86,11 +93,14 @@ func (v *volume) findState() (dir *tree.Dir, made bool, err error) {
 // takeState makes the state folder name, or takes the one that is there.
 func (v *volume) takeState(name string) (dir *tree.Dir, made bool, err error) {
 	if err = v.base.Mkdir(name, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return nil, false, fmt.Errorf("making %s: %w", name, err)
+		if number := syscall.Errno(0); errors.As(err, &number) && (ofName(err) || tree.Refused(err)) {
+			err = refusedState{number}
+		}
+		return nil, false, fmt.Errorf("making %s in %q: %w", name, v.place, err)
 	}
 	made = err == nil
 	if dir, err = v.checkState(name, made); err != nil {
-		return nil, made, fmt.Errorf("using %s: %w", name, err)
+		return nil, made, fmt.Errorf("using %s in %q: %w", name, v.place, err)
 	}
 	return dir, made, nil
 }

@@ -3,6 +3,7 @@ package dest
 import (
 	"errors"
 	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 
@@ -24,8 +25,9 @@ const (
 // volume is a part of the destination inside which files can be renamed: all of
 // it, unless other file systems are mounted below. Each has state of its own.
 type volume struct {
-	id   volumeID
-	base *tree.Dir // holds the state folder
+	id    volumeID
+	base  *tree.Dir // holds the state folder
+	place string    // base, for people
 	// handle is base, opened before the first write: syncfs reports what
 	// failed since then.
 	handle    *os.File
@@ -71,7 +73,7 @@ func (f *Folder) volumeAt(dir *tree.Dir) (*volume, tree.Info, error) {
 	if v := f.volumes[id]; v != nil {
 		return v, info, handle.Close()
 	}
-	v := &volume{id: id, base: dir, handle: handle, short: f.short, width: f.width}
+	v := &volume{id: id, base: dir, place: filepath.Join(f.named, dir.Path()), handle: handle, short: f.short, width: f.width}
 	v.trusted, v.doubtful, v.longest = nature(handle)
 	v.noUnnamed.Store(!f.unnamed)
 	f.volumes[id] = v
