@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"ferry/framing"
@@ -420,10 +421,13 @@ func TestHostileEndFailedOverflow(t *testing.T) {
 // Sizes that add up to more than a number holds are a large total and not a negative
 // one, in a dry run too, where what is a hole needs no space.
 func TestHostileTotalsDoNotWrap(t *testing.T) {
+	var mu sync.Mutex // several goroutines tell
 	least := int64(0)
 	_, res, _, err := hostile(t, victim{options: func(o *transfer.ReceiveOptions) {
 		o.Observer = told(func(e transfer.Event) {
 			if p, ok := e.(transfer.Progress); ok {
+				mu.Lock()
+				defer mu.Unlock()
 				least = min(least, p.Total, p.Bytes, p.Items)
 			}
 		})
