@@ -38,7 +38,8 @@ func (r *receiver) planFile(ctx context.Context, e *inEntry, differs bool) error
 	}
 	switch d {
 	case takeSame:
-		return r.same(e, r.granted.Owner || r.granted.Xattrs || found.Mode&0o777 != r.granted.Permissions(t.Mode, found.Mode))
+		return r.same(e, r.granted.Owner || r.granted.Xattrs || found.Mode&0o777 != r.granted.Permissions(t.Mode, found.Mode) ||
+			r.granted.HardLinks && found.Nlink > 1) // it is seen to that nothing else changes it
 	case takeCompare:
 		return r.wantCompare(e, e.name)
 	case takeRename:

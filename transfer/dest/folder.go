@@ -50,6 +50,7 @@ type Folder struct {
 	times    *times
 	listing  listing
 	short    *shortfall
+	held     holders
 
 	unnamed     bool         // files without a name can be given one
 	fileHandles atomic.Int64 // of partials that count against fileBudget
@@ -131,6 +132,7 @@ func Open(path string, o Options) (*Folder, error) {
 		times:      newTimes(time.Now),
 		short:      new(shortfall),
 		untimed:    make(map[fileID]tree.Time),
+		held:       holders{items: make(map[fileID]uint64)},
 	}
 	for _, folder := range made {
 		var a above

@@ -54,7 +54,8 @@ func (v *volume) syncAllLater() {
 }
 
 // Touch gives the file at e's name, whose content was found to be e's already,
-// the metadata of e, by its handle, and then keeps it as Keep does.
+// the metadata of e, by its handle, and then keeps it as Keep does. If the file has
+// further names that are not hard links of e, e gets a copy of its own.
 func (f *Folder) Touch(e *tree.Entry) error {
 	n, err := f.parent(e)
 	if err != nil {

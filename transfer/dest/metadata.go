@@ -129,7 +129,8 @@ func (f *Folder) adjustedIf(changed bool, e *tree.Entry) {
 }
 
 // adjust gives what stands at e's name, which is the same as e, e's metadata, by
-// apply. What has it all already is left alone.
+// apply. What has it all already is left alone, and so is an item that has further
+// names which are not e's: e gets one of its own then.
 func (f *Folder) adjust(n *node, e *tree.Entry, apply func(seen tree.Info, a *tree.Apply) ([]tree.Loss, error)) error {
 	before, err := n.dir.State(e.Name, f.meta)
 	if err != nil {
@@ -142,14 +143,22 @@ func (f *Folder) adjust(n *node, e *tree.Entry, apply func(seen tree.Info, a *tr
 		// long after the time, see times.trust.
 		f.times.settle(&then, &before)
 	}
-	if whole && then.SameMetadata(&before) && (e.Kind != tree.File || before.Kind == tree.File) {
+	good := whole && then.SameMetadata(&before) && (e.Kind != tree.File || before.Kind == tree.File)
+	mine := f.held.takes(e, before.Info, e.Linked && f.meta.HardLinks, !good)
+	switch {
+	case good:
 		return nil
+	case mine || e.Kind == tree.File && before.Kind != tree.File:
+		var lost []tree.Loss
+		if lost, err = apply(before.Info, a); err == nil {
+			f.lose(e.ID, lost)
+		}
+	default:
+		err = f.renew(n, e, before.Info)
 	}
-	lost, err := apply(before.Info, a)
 	if err != nil {
 		return err
 	}
-	f.lose(e.ID, lost)
 	after, err := n.dir.State(e.Name, f.meta)
 	if tree.KeptTime(before.MTime, e.MTime) && tree.KeptTime(after.MTime, e.MTime) {
 		after.MTime = before.MTime // exfat-fuse forgets the odd second later

@@ -93,8 +93,13 @@ func (f *Folder) stageLink(n *node, e *tree.Entry, replace bool) (same bool, err
 			return false, fs.ErrExist
 		}
 	}
+	return false, f.putLink(n, e, replace)
+}
+
+// putLink makes the link in the state folder and moves it to e's name.
+func (f *Folder) putLink(n *node, e *tree.Entry, replace bool) error {
 	var made tree.Info
-	err = f.stage(n, e, replace, func(dir *tree.Dir, temp string) (lost []tree.Loss, err error) {
+	err := f.stage(n, e, replace, func(dir *tree.Dir, temp string) (lost []tree.Loss, err error) {
 		if err := dir.Symlink(e.Target, temp); err != nil {
 			return nil, err
 		}
@@ -104,7 +109,7 @@ func (f *Folder) stageLink(n *node, e *tree.Entry, replace bool) (same bool, err
 	if err == nil {
 		f.remember(e, n, e.Name, made)
 	}
-	return false, err
+	return err
 }
 
 // sameLink reports whether info, of what has e's name, is of a link to e's
