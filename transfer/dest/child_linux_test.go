@@ -27,6 +27,7 @@ const childEnv = "FERRY_DEST_TEST_CHILD"
 var children = map[string]func(dir string) error{
 	"deliver": func(dir string) error { return childDeliver(dir, Options{}) },
 	"nosync":  func(dir string) error { return childDeliver(dir, Options{NoSync: true}) },
+	"server":  childServer,
 	"big":     childBig,
 	"hold":    childHold,
 	"umask":   childUmask,
@@ -113,6 +114,31 @@ func childDeliver(dir string, o Options) error {
 	if err != nil {
 		return err
 	}
+	return childDeliverTo(f)
+}
+
+// childServer delivers as to a file system that is not known, from one thread that is
+// not the first, on which the system loads the program.
+func childServer(dir string) error {
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		if unix.Gettid() == os.Getpid() {
+			done <- childServer(dir)
+			return
+		}
+		f, err := Open(dir, Options{})
+		if err == nil {
+			f.width = 1
+			f.root.vol.doubtful, f.root.vol.trusted = true, false
+			err = childDeliverTo(f)
+		}
+		done <- err
+	}()
+	return <-done
+}
+
+func childDeliverTo(f *Folder) error {
 	defer f.Close()
 	if _, err := f.MakeFolder(folderEntry(1, 0, "sub")); err != nil {
 		return err

@@ -93,6 +93,26 @@ func TestFailedCalls(t *testing.T) {
 	}
 }
 
+// On a file system that is not known, as a server's, nothing whose close fails gets its
+// name, or is used again.
+func TestFailedClose(t *testing.T) {
+	dir := t.TempDir()
+	got := traced(t, "server", dir, "close:error=EIO:when=8+")
+	if n := delivered(t, dir); n >= 8 || got != IO.String() {
+		t.Errorf("%d final names; child said %q", n, got)
+	}
+	if left := stateNames(t, dir); len(left) != 0 {
+		t.Errorf("%q is left", left)
+	}
+	must(t, os.RemoveAll(filepath.Join(dir, "sub")))
+	if got := (child{do: "server", dir: dir}).run(t); got != "" {
+		t.Errorf("again: %s", got)
+	}
+	if n := delivered(t, dir); n != childFiles+1 {
+		t.Errorf("again: %d final names", n)
+	}
+}
+
 // Killed at any call that changes the file system, the next run ends well, and
 // no final name is ever in between.
 func TestKilledAtAnyStep(t *testing.T) {

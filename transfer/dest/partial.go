@@ -226,6 +226,11 @@ func (p *Partial) sync() error {
 		return flush(p.file)
 	}
 	err := p.file.Sync()
+	if err == nil && p.vol.doubtful {
+		// A server's close can tell what its sync did not, and to close the file once it
+		// has its name is too late: the next run would find it unchanged.
+		return flush(p.file)
+	}
 	if err == nil || !tree.Unsyncable(err) {
 		return err
 	}
@@ -276,7 +281,8 @@ func (p *Partial) remove() error {
 			err = errors.Join(err, p.removeHint())
 		}
 	}
-	return errors.Join(err, p.release())
+	_ = p.release() // nobody misses what a close that fails has lost of it
+	return err
 }
 
 func (p *Partial) removeHint() error {
