@@ -47,13 +47,13 @@ func (f *Folder) Leftovers() ([]string, error) {
 func (v *volume) leftovers(now time.Time, claimed map[string]bool) (left []string, err error) {
 	dirs, err := v.states()
 	for _, dir := range dirs {
-		names, e := leftIn(dir, now, claimed)
+		names, e := v.leftIn(dir, now, claimed)
 		left, err = append(left, names...), errors.Join(err, e)
 	}
 	return left, err
 }
 
-func leftIn(dir *tree.Dir, now time.Time, claimed map[string]bool) (left []string, err error) {
+func (v *volume) leftIn(dir *tree.Dir, now time.Time, claimed map[string]bool) (left []string, err error) {
 	names, err := dir.ReadNames()
 	if err != nil {
 		return nil, err
@@ -71,8 +71,12 @@ func leftIn(dir *tree.Dir, now time.Time, claimed map[string]bool) (left []strin
 				keep = 0
 			}
 			gone, held[key], err = sweep(dir, n.Name, suffix, now, keep)
-			if err != nil {
+			switch {
+			case err == nil:
+			case tree.Failing(err):
 				return nil, err
+			default:
+				v.short.leftover(dir.Path()+"/"+n.Name, err)
 			}
 		}
 		if !gone && !held[key] {
@@ -90,7 +94,7 @@ func alone(dir *tree.Dir, key string) bool {
 }
 
 // sweep removes one of our files if it is older than keep (0: whatever its age)
-// and no delivery holds it. Seal sets the mtime to the source's, so that only the change time tells its age.
+// and no delivery holds it; gone with an error says that it should be, and stays. Seal sets the mtime to the source's, so that only the change time tells its age.
 func sweep(dir *tree.Dir, name, suffix string, now time.Time, keep time.Duration) (gone, held bool, err error) {
 	info, err := dir.Lstat(name)
 	if err != nil {

@@ -21,6 +21,7 @@ func init() {
 		return childTold(dir, tree.Metadata{Owner: true, Numeric: true, Xattrs: true, HardLinks: true, Devices: true})
 	}
 	children["link"] = childLink
+	children["tries"] = childTries
 	children["stateless"] = func(dir string) error {
 		f, err := Open(dir, Options{})
 		if err == nil {
@@ -149,6 +150,32 @@ func childLink(dir string) error {
 	return t.finish()
 }
 
+// childTries tries all that is tried in the state folder of a file system that is not
+// known, twice, and prints what is told to stay.
+func childTries(dir string) error {
+	f, err := Open(dir, Options{})
+	if err != nil {
+		return err
+	}
+	f.root.vol.doubtful = true
+	for range 2 {
+		if f.root.vol.followsLinks() || !f.root.vol.numbersItems() {
+			fmt.Println("it was not found out")
+		}
+	}
+	if _, err = f.Leftovers(); err != nil {
+		return err
+	}
+	err = f.Finish()
+	var all []string
+	for _, r := range f.Remarks() {
+		all = append(all, filepath.Base(r.Path))
+	}
+	slices.Sort(all)
+	fmt.Println(strings.Join(all, " "))
+	return errors.Join(err, f.Close())
+}
+
 // refusals are what real file systems answer to what they do not have.
 var refusals = []string{"EOPNOTSUPP", "EPERM", "ENOSYS", "EINVAL", "ENOTTY"}
 
@@ -209,6 +236,31 @@ func TestRefusedLinkTime(t *testing.T) {
 			t.Errorf("%s: %q", number, got)
 		}
 		wantNames(t, dir, "link")
+	}
+}
+
+// What cannot be removed from the state folder is told, by this run and by the next one
+// that would remove it.
+func TestRefusedRemoval(t *testing.T) {
+	dir := t.TempDir()
+	must(t, os.Mkdir(filepath.Join(dir, tree.PartialName), 0o700))
+	lone := strings.Repeat("0", pathHashLen) + "-" + strings.Repeat("0", versionHashLen) + treeSuffix
+	must(t, os.WriteFile(filepath.Join(dir, tree.PartialName, lone), nil, 0o600))
+	for range 2 {
+		before := stateNames(t, dir)
+		got := strings.Fields(traced(t, "tries", dir, "unlinkat:error=EPERM"))
+		want := []string{lone}
+		for _, name := range stateNames(t, dir) {
+			if !slices.Contains(before, name) {
+				want = append(want, name)
+			}
+		}
+		if got = slices.DeleteFunc(got, func(name string) bool { return name == tree.PartialName }); !slices.Equal(got, want) {
+			t.Errorf("told of %q, want %q", got, want)
+		}
+		if len(want) != 4 {
+			t.Errorf("%d items are left, want 4", len(want))
+		}
 	}
 }
 
