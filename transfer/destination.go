@@ -82,6 +82,13 @@ type timekeeper interface {
 	KeepsTime(e *tree.Entry, found tree.Info) bool
 }
 
+// witness is a Destination that knows what tells that an item there has changed: not
+// all file systems show each time at once.
+type witness interface {
+	// Unchanged tells whether now, of what stands at the entry's name, is what before was.
+	Unchanged(e *tree.Entry, now, before tree.Info) bool
+}
+
 // exposer is a Destination that tells which of the folders that stood there already,
 // and are used, are not this user's alone, and what there may be a hard link or a copy.
 type exposer interface {

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"ferry/checksum"
+	"ferry/transfer"
 	"ferry/transfer/dest"
 	"ferry/transfer/tree"
 )
@@ -87,5 +89,46 @@ func TestUpdateGoesOn(t *testing.T) {
 	}
 	if got, err := os.ReadFile(filepath.Join(dst, "f")); err != nil || !bytes.Equal(got, content) {
 		t.Errorf("the file is not there: %v", err)
+	}
+}
+
+// slowDestination shows the change of a file later than it was made, as file servers do.
+type slowDestination struct {
+	transfer.Destination
+	looks *atomic.Int64
+}
+
+func (d slowDestination) Stat(e *tree.Entry) (tree.Info, error) {
+	info, err := d.Destination.Stat(e)
+	info.CTime.Sec += d.looks.Add(1)
+	return info, err
+}
+
+func (d slowDestination) Unchanged(_ *tree.Entry, now, before tree.Info) bool {
+	now.CTime = before.CTime
+	return now.SameVersion(before)
+}
+
+// What the destination knows to be unchanged is left as it is, and not written again.
+func TestUpdateWhereChangesShowLate(t *testing.T) {
+	src, dst := filepath.Join(t.TempDir(), "src"), t.TempDir()
+	write(t, filepath.Join(src, "f"), 3*mib+1, 1)
+	write(t, filepath.Join(dst, "f"), 3*mib+1, 1)
+	there := filepath.Join(dst, "f")
+	must(t, os.Chtimes(there, time.Time{}, time.Unix(1e9, 0)))
+	before, err := os.Stat(there)
+	must(t, err)
+	d, err := transfer.NewFolder(dst, transfer.FolderOptions{})
+	must(t, err)
+	defer func() { must(t, d.Close()) }()
+	r, err := transfer.Copy(t.Context(), transfer.SendOptions{Sources: contents(src)},
+		transfer.ReceiveOptions{Destination: slowDestination{d, new(atomic.Int64)}, OnConflict: transfer.ConflictOverwrite})
+	if err != nil || r.Moved != 0 {
+		t.Errorf("%v: %d moved", err, r.Moved)
+	}
+	after, err := os.Stat(there)
+	must(t, err)
+	if !os.SameFile(before, after) {
+		t.Error("the file was written again")
 	}
 }

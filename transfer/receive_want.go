@@ -122,6 +122,14 @@ func (r *receiver) lookUp(t *tree.Entry) (*tree.Info, error) {
 	return &info, nil
 }
 
+// unchanged tells whether now, of what stands at t's name, is what before was.
+func (r *receiver) unchanged(t *tree.Entry, now, before tree.Info) bool {
+	if w, ok := r.dst.(witness); ok {
+		return w.Unchanged(t, now, before)
+	}
+	return now.SameVersion(before)
+}
+
 // keepsTime tells whether found has t's mtime, or what the destination keeps of it.
 func (r *receiver) keepsTime(t *tree.Entry, found tree.Info) bool {
 	if found.MTime == t.MTime {

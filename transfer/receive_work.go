@@ -321,7 +321,7 @@ func (r *receiver) completeEntry(j *inJob) error {
 	e.mu.Unlock()
 	if untouched {
 		// All of it is what the older file has: that stays.
-		if found, err := r.lookUp(t); err == nil && found != nil && found.SameVersion(*e.expect) {
+		if found, err := r.lookUp(t); err == nil && found != nil && r.unchanged(t, *found, *e.expect) {
 			e.io.Lock()
 			e.mu.Lock()
 			e.partial = nil

@@ -265,6 +265,12 @@ func (pub *Publication) replace(name string) error {
 	})
 }
 
+// Unchanged reports whether now, of what stands at e's name, is what before was.
+func (f *Folder) Unchanged(e *tree.Entry, now, before tree.Info) bool {
+	n, err := f.parent(e)
+	return err == nil && n.vol.unchanged(now, before)
+}
+
 // unchanged reports whether now is what before was. File servers and FUSE may show
 // the change of a name, as a ctime, later than it was made. An item of several names
 // has one set of times, and this delivery moves them when it replaces one name or
