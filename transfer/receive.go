@@ -26,7 +26,7 @@ import (
 //  3. basis     parallel        hash what is here already              receive_basis.go
 //  4. work      parallel        hash, compare, write, seal             receive_work.go
 //  5. publish   sequential      batches: sync, final names → DONE      receive_publish.go
-//  6. finish    once            all durable → RECEIPT                  receive_publish.go
+//  6. finish    once            all durable → RECEIPT                  receive_finish.go
 //
 // All run in one errgroup that Receive waits for. The first error cancels the
 // rest; what was written stays as a partial for the next delivery. To standard
