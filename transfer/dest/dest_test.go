@@ -186,3 +186,22 @@ func must(t testing.TB, err error) {
 		t.Fatal(err)
 	}
 }
+
+// Only a file system that is known is taken at its word on the time of a change.
+func TestUnchanged(t *testing.T) {
+	dir := t.TempDir()
+	f := open(t, dir, Options{})
+	must(t, os.WriteFile(filepath.Join(dir, "x"), []byte("abc"), 0o600))
+	e := fileEntry("x", 3)
+	before, err := f.Stat(e)
+	must(t, err)
+	later, longer := before, before
+	later.CTime.Sec++
+	longer.Size++
+	for _, doubtful := range []bool{false, true} {
+		f.root.vol.doubtful = doubtful
+		if !f.Unchanged(e, before, before) || f.Unchanged(e, longer, before) || f.Unchanged(e, later, before) != doubtful {
+			t.Errorf("doubtful %v: another answer", doubtful)
+		}
+	}
+}

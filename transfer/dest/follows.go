@@ -37,7 +37,7 @@ func (v *volume) followsLinks() bool {
 		if err := dir.Symlink(tempName(), temp); err != nil {
 			return err
 		}
-		defer v.drop(dir, temp)
+		defer v.drop(dir, temp, false)
 		err := dir.SetLinkTime(temp, tree.Time{Sec: 1}, false)
 		t.follows = errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESTALE)
 		return nil

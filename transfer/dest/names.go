@@ -136,7 +136,8 @@ func (v *volume) refuses(name string) (refused bool) {
 			_, err := dir.Lstat(short)
 			refused = err == nil
 		}
-		return ignoreAbsent(dir.Remove(name, true))
+		v.drop(dir, name, true)
+		return nil
 	})
 	return refused
 }

@@ -40,11 +40,11 @@ func (v *volume) sameNumber(dir *tree.Dir) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	defer v.drop(dir, first)
+	defer v.drop(dir, first, false)
 	if err := errors.Join(file.Close(), dir.Link(first, dir, second)); err != nil {
 		return false, err
 	}
-	defer v.drop(dir, second)
+	defer v.drop(dir, second, false)
 	one, err := dir.Lstat(first)
 	if err != nil {
 		return false, err
@@ -59,8 +59,8 @@ func (v *volume) sameNumber(dir *tree.Dir) (bool, error) {
 
 // drop removes what a trial made in the state folder. What the trial found holds also
 // if that fails.
-func (v *volume) drop(dir *tree.Dir, temp string) {
-	if err := ignoreAbsent(dir.Remove(temp, false)); err != nil {
+func (v *volume) drop(dir *tree.Dir, temp string, folder bool) {
+	if err := ignoreAbsent(dir.Remove(temp, folder)); err != nil {
 		v.short.leftover(dir.Path()+"/"+temp, err)
 	}
 }

@@ -458,22 +458,3 @@ func TestVerifyDiskFindsOtherBytes(t *testing.T) {
 		wantNames(t, dir) // nor is there anything to go on from
 	}
 }
-
-// Only a file system that is known is taken at its word on the time of a change.
-func TestUnchanged(t *testing.T) {
-	dir := t.TempDir()
-	f := open(t, dir, Options{})
-	must(t, os.WriteFile(filepath.Join(dir, "x"), []byte("abc"), 0o600))
-	e := fileEntry("x", 3)
-	before, err := f.Stat(e)
-	must(t, err)
-	later, longer := before, before
-	later.CTime.Sec++
-	longer.Size++
-	for _, doubtful := range []bool{false, true} {
-		f.root.vol.doubtful = doubtful
-		if !f.Unchanged(e, before, before) || f.Unchanged(e, longer, before) || f.Unchanged(e, later, before) != doubtful {
-			t.Errorf("doubtful %v: another answer", doubtful)
-		}
-	}
-}
