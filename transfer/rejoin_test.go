@@ -25,6 +25,7 @@ type wire struct {
 	refused bool
 	lost    bool
 	losses  int
+	changed sync.Cond // of what notify and connect change
 }
 
 func (w *wire) connect(ctx context.Context, addr string) (net.Conn, error) {
@@ -41,6 +42,7 @@ func (w *wire) connect(ctx context.Context, addr string) (net.Conn, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.conns = append(w.conns, c)
+	w.changed.Broadcast()
 	return c, nil
 }
 
@@ -60,6 +62,24 @@ func (w *wire) cut() bool {
 	return true
 }
 
+// cutNow resets all connections once there are some, and waits until that is noticed.
+func (w *wire) cutNow() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for w.lost || len(w.conns) == 0 {
+		w.changed.Wait()
+	}
+	before := w.losses
+	for _, c := range w.conns {
+		_ = c.(*net.TCPConn).SetLinger(0)
+		_ = c.Close()
+	}
+	w.conns = nil
+	for w.losses == before {
+		w.changed.Wait()
+	}
+}
+
 func (w *wire) refuse() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -69,6 +89,7 @@ func (w *wire) refuse() {
 func (w *wire) notify(e link.Event) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	defer w.changed.Broadcast()
 	switch e.Kind {
 	case link.EventLost:
 		w.lost = true
@@ -82,6 +103,7 @@ func (w *wire) notify(e link.Event) {
 func cuttable(t *testing.T, retry time.Duration, receiverDials bool) (sender, receiver *link.Link, w *wire) {
 	t.Helper()
 	w = &wire{}
+	w.changed.L = &w.mu
 	code, err := link.GenerateCode()
 	if err != nil {
 		t.Fatal(err)
@@ -176,26 +198,43 @@ func TestCutsAreNotTheEnd(t *testing.T) {
 	}
 }
 
+// cuttingReader is an input that cuts the wire before each further step of it.
+type cuttingReader struct {
+	io.Reader
+	wire *wire
+	step int64
+	left int64 // of the step, in bytes
+}
+
+func (r *cuttingReader) Read(p []byte) (int, error) {
+	if r.left == 0 {
+		r.wire.cutNow()
+		r.left = r.step
+	}
+	n, err := r.Reader.Read(p[:min(int64(len(p)), r.left)])
+	r.left -= int64(n)
+	return n, err
+}
+
 // From standard input to standard output no byte comes twice and none is missing.
 func TestCutsOfAStream(t *testing.T) {
 	a, b, w := cuttable(t, time.Minute, false)
 	content := write(t, filepath.Join(t.TempDir(), "content"), 40<<20, 5)
-	c := &cutter{wire: w, step: 2 << 20}
 	var out bytes.Buffer
 	received := make(chan error, 1)
 	go func() {
-		_, err := transfer.Receive(t.Context(), b, transfer.ReceiveOptions{Output: &out, Observer: c})
+		_, err := transfer.Receive(t.Context(), b, transfer.ReceiveOptions{Output: &out})
 		received <- err
 	}()
 	_, err := transfer.Send(t.Context(), a, transfer.SendOptions{
-		Sources: []transfer.Source{{Source: tree.Source{Name: "stream"}, Reader: io.MultiReader(bytes.NewReader(content))}}})
+		Sources: []transfer.Source{{Source: tree.Source{Name: "stream"}, Reader: &cuttingReader{Reader: bytes.NewReader(content), wire: w, step: 2 << 20}}}})
 	if err := errors.Join(err, <-received); err != nil {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(out.Bytes(), content) {
 		t.Errorf("%d bytes came of %d, or others", out.Len(), len(content))
 	}
-	if w.losses < 10 {
+	if w.losses < 20 {
 		t.Errorf("only %d losses", w.losses)
 	}
 }
