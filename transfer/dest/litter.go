@@ -76,7 +76,7 @@ func (v *volume) leftIn(dir *tree.Dir, now time.Time, claimed map[string]bool) (
 			case tree.Failing(err):
 				return nil, err
 			default:
-				v.short.leftover(dir.Path()+"/"+n.Name, err)
+				v.short.leftover(dir.Path(), err)
 			}
 		}
 		if !gone && !held[key] {

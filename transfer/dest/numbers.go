@@ -61,6 +61,6 @@ func (v *volume) sameNumber(dir *tree.Dir) (bool, error) {
 // if that fails.
 func (v *volume) drop(dir *tree.Dir, temp string, folder bool) {
 	if err := ignoreAbsent(dir.Remove(temp, folder)); err != nil {
-		v.short.leftover(dir.Path()+"/"+temp, err)
+		v.short.leftover(dir.Path(), err)
 	}
 }
