@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"syscall"
 	"time"
 
 	"ferry/framing"
@@ -166,7 +167,8 @@ func (c *channel) CloseWrite() error {
 	if err := c.raw.Flush(); err != nil {
 		return fmt.Errorf("flushing: %w", err)
 	}
-	if err := c.raw.CloseWrite(); err != nil {
+	// The other side may have taken the end, and closed, in between.
+	if err := c.raw.CloseWrite(); err != nil && !errors.Is(err, syscall.ENOTCONN) {
 		return fmt.Errorf("closing: %w", err)
 	}
 	return nil
