@@ -142,18 +142,11 @@ func (r *randomReceiver) listen(offered chan<- struct{}) {
 }
 
 func (r *randomReceiver) moves() []move {
-	rarely := func(n int, do func()) func() {
-		return func() {
-			if r.is.oneIn(n) {
-				do()
-			}
-		}
-	}
 	return []move{
 		{6, r.ask},
 		{3, func() { r.p.credit(pick(r.is, []uint32{1, 4096, 1 << 18, 1 << 20, 1 << 23, math.MaxUint32})) }},
-		{1, rarely(2, r.settle)},
-		{1, rarely(4, func() {
+		{1, r.is.rarely(2, r.settle)},
+		{1, r.is.rarely(4, func() {
 			e := r.entry(true)
 			if e.ID == 0 {
 				return
@@ -164,7 +157,7 @@ func (r *randomReceiver) moves() []move {
 			l := framing.Limited{Rate: r.is.size(0, 16384, 1<<20, math.MaxInt64)}
 			r.p.send(framing.TypeLimit, l.Append(nil))
 		}},
-		{1, rarely(10, func() {
+		{1, r.is.rarely(10, func() {
 			w := framing.Warn{ID: r.entry(false).ID, Attrs: framing.AttrMode, Code: framing.CodePermission}
 			if w.ID == 0 {
 				return
@@ -174,13 +167,13 @@ func (r *randomReceiver) moves() []move {
 			}
 			r.p.send(framing.TypeWarn, w.Append(nil))
 		})},
-		{1, rarely(150, func() { r.p.receipt(framing.Receipt{Delivered: r.is.Uint64N(20), Same: r.is.Uint64N(4)}) })},
-		{1, rarely(150, func() {
+		{1, r.is.rarely(150, func() { r.p.receipt(framing.Receipt{Delivered: r.is.Uint64N(20), Same: r.is.Uint64N(4)}) })},
+		{1, r.is.rarely(150, func() {
 			b := framing.Bye{Code: framing.CodeCancelled, Message: "\x1b[31m"}
 			r.p.send(framing.TypeBye, b.Append(nil))
 		})},
-		{1, rarely(20, func() { time.Sleep(time.Duration(r.is.IntN(40)) * time.Second) })},
-		{1, rarely(40, func() { r.p.send(framing.Type(0x10+r.is.IntN(0x18)), r.is.noise()) })},
+		{1, r.is.rarely(20, func() { time.Sleep(time.Duration(r.is.IntN(40)) * time.Second) })},
+		{1, r.is.rarely(40, func() { r.p.send(framing.Type(0x10+r.is.IntN(0x18)), r.is.noise()) })},
 		{2, func() { time.Sleep(time.Millisecond) }},
 	}
 }

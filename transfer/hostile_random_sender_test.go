@@ -203,40 +203,26 @@ func (s *randomSender) finish() {
 }
 
 func (s *randomSender) moves() []move {
-	rarely := func(n int, do func()) func() {
-		return func() {
-			if s.is.oneIn(n) {
-				do()
-			}
-		}
-	}
-	slip := func(n int, do func()) func() {
-		return func() {
-			if s.is.slips(n) {
-				do()
-			}
-		}
-	}
 	return []move{
 		{6, s.announce},
 		{8, s.answerWant},
 		{3, func() { time.Sleep(time.Millisecond) }},
 		{1, s.change},
 		{1, s.fail},
-		{1, slip(6, func() {
+		{1, s.is.slip(6, func() {
 			s.p.fileEnd(framing.FileEnd{ID: s.anyID(), Attempt: uint8(s.is.IntN(2)), Size: s.is.size(0, 4, 1<<20)})
 		})},
-		{1, rarely(40, func() {
+		{1, s.is.rarely(40, func() {
 			b := framing.Bye{Code: framing.CodeCancelled, Message: "\x1b[31m"}
 			s.p.send(framing.TypeBye, b.Append(nil))
 			s.over = true
 		})},
-		{1, rarely(20, func() {
+		{1, s.is.rarely(20, func() {
 			h := framing.Heartbeat{State: framing.StateSending, Progress: s.is.Uint64()}
 			s.p.send(framing.TypeHeartbeat, h.Append(nil))
 		})},
-		{1, rarely(12, func() { time.Sleep(time.Duration(s.is.IntN(40)) * time.Second) })},
-		{1, slip(20, func() { s.p.send(framing.Type(0x10+s.is.IntN(0x18)), s.is.noise()) })},
+		{1, s.is.rarely(12, func() { time.Sleep(time.Duration(s.is.IntN(40)) * time.Second) })},
+		{1, s.is.slip(20, func() { s.p.send(framing.Type(0x10+s.is.IntN(0x18)), s.is.noise()) })},
 	}
 }
 

@@ -53,6 +53,23 @@ func (c chooser) oneIn(n int) bool { return c.IntN(n) == 0 }
 // slips is oneIn for what breaks a rule.
 func (c chooser) slips(n int) bool { return c.rude && c.oneIn(n) }
 
+// rarely is do once in n calls, about; slip likewise, of what breaks a rule.
+func (c chooser) rarely(n int, do func()) func() {
+	return func() {
+		if c.oneIn(n) {
+			do()
+		}
+	}
+}
+
+func (c chooser) slip(n int, do func()) func() {
+	return func() {
+		if c.slips(n) {
+			do()
+		}
+	}
+}
+
 func (c chooser) size(sizes ...uint64) uint64 { return pick(c, sizes) }
 
 func pick[T any](c chooser, of []T) T { return of[c.IntN(len(of))] }
