@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -63,5 +64,47 @@ func TestDryRunTriesToRead(t *testing.T) {
 	}
 	if t.Failed() {
 		t.Logf("the dry run:\n%s\nthe run:\n%s", dry, real)
+	}
+}
+
+// A dry run to a file system that takes no writes ends as the run does. What is there
+// already needs none.
+func TestDryRunOfReadOnlyTarget(t *testing.T) {
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	for _, name := range []string{"src", "disk"} {
+		check(t, os.Mkdir(at(name), 0o755))
+	}
+	check(t, os.WriteFile(at("src/a"), []byte("a"), 0o644))
+	mount := func(args ...string) {
+		t.Helper()
+		if out, err := exec.Command("mount", append(args, at("disk"))...).CombinedOutput(); err != nil {
+			t.Skipf("mount: %v: %s", err, out)
+		}
+	}
+	mount("-t", "tmpfs", "none")
+	t.Cleanup(func() { _ = exec.Command("umount", at("disk")).Run() })
+	for _, name := range []string{"files", "links", "full"} {
+		check(t, os.Mkdir(at("disk/"+name), 0o755))
+	}
+	ferry := ferryFor(t, dir)
+	if out, exit := asUser(t, 0, ferry, "copy", at("src")+"/", at("disk/full")); exit != exitOK {
+		t.Fatal(out)
+	}
+	check(t, os.Mkdir(at("link"), 0o755))
+	check(t, os.Symlink("x", at("link/x")))
+	mount("-o", "remount,ro")
+	for _, c := range []struct {
+		src, dst string
+		exit     int
+	}{
+		{at("src") + "/", "files", exitDestination}, {at("link") + "/", "links", exitDestination},
+		{at("src"), "files", exitDestination}, {at("src"), "new/deep", exitDestination}, {at("src") + "/", "full", exitOK},
+	} {
+		dry, foreseen := asUser(t, 0, ferry, "copy", "-n", c.src, at("disk/"+c.dst))
+		real, exit := asUser(t, 0, ferry, "copy", c.src, at("disk/"+c.dst))
+		if foreseen != c.exit || exit != c.exit || exit != exitOK && !strings.Contains(dry, "read-only file system") {
+			t.Errorf("%s to %s: exit %d and %d, want %d\n%s\n%s", c.src, c.dst, foreseen, exit, c.exit, dry, real)
+		}
 	}
 }

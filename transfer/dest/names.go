@@ -182,15 +182,18 @@ var ErrToldBefore = errors.New("nothing can be put into its folder")
 // one is to be put there.
 type entrance struct {
 	ask  sync.Once
-	shut bool
+	shut error
 	told bool // plan's alone
 }
 
-// check fails with errTakesNothing, and when it did before with ErrToldBefore.
+// check fails with errTakesNothing, and when it did before with ErrToldBefore. That the
+// file system takes no writes it says each time: it ends the delivery.
 func (e *entrance) check(dir *tree.Dir) error {
-	e.ask.Do(func() { e.shut = errors.Is(dir.MayWrite(), fs.ErrPermission) })
+	e.ask.Do(func() { e.shut = dir.MayWrite() })
 	switch {
-	case !e.shut:
+	case errors.Is(e.shut, syscall.EROFS):
+		return e.shut
+	case !errors.Is(e.shut, fs.ErrPermission):
 		return nil
 	case e.told:
 		return ErrToldBefore

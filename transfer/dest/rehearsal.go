@@ -62,12 +62,30 @@ func Rehearse(path string) (*Rehearsal, error) {
 			if err != nil {
 				return nil, fail("opening", "", errors.Join(err, r.Close()))
 			}
+			if err := r.mayMake(p, abs); err != nil {
+				return nil, fail("making", "", errors.Join(err, r.Close()))
+			}
 			return r, nil
 		}
 		if !errors.Is(err, fs.ErrNotExist) || p == filepath.Dir(p) {
 			return nil, fail("opening", "", err)
 		}
 	}
+}
+
+// mayMake fails if path, below the folder at above, could not be made.
+func (r *Rehearsal) mayMake(above, path string) error {
+	if r.root != nil {
+		return nil
+	}
+	d, err := r.dirs.Open(above)
+	if err != nil {
+		return nil // what cannot be looked at tells nothing
+	}
+	if err := d.MayWrite(); err != nil && (errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS)) {
+		return &fs.PathError{Op: "mkdir", Path: path, Err: errors.Unwrap(err)}
+	}
+	return nil
 }
 
 // folder returns the folder that has id; nil is one that would be made.
@@ -171,7 +189,7 @@ func (r *Rehearsal) MakeLink(e *tree.Entry, replace bool) (same bool, err error)
 	}
 	info, err := r.Stat(e)
 	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
+		return false, r.MayPut(e)
 	}
 	if err != nil {
 		return false, err
@@ -196,7 +214,7 @@ func (r *Rehearsal) MakeLink(e *tree.Entry, replace bool) (same bool, err error)
 	case !replace:
 		return false, fail("linking", e.Name, fs.ErrExist)
 	}
-	return false, nil
+	return false, r.MayPut(e)
 }
 
 // Existing is Folder.Existing.

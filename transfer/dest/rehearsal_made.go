@@ -84,7 +84,7 @@ func (r *Rehearsal) make(op string, e *tree.Entry, replace bool, same func(there
 	there, err := r.Stat(e)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return false, nil
+		return false, r.MayPut(e)
 	case err != nil:
 		return false, err
 	case same(there):
@@ -94,7 +94,7 @@ func (r *Rehearsal) make(op string, e *tree.Entry, replace bool, same func(there
 	case !replace:
 		return false, fail(op, e.Name, fs.ErrExist)
 	}
-	return false, nil
+	return false, r.MayPut(e)
 }
 
 // Remember takes note that e, with Linked, is what stands under its name, and would

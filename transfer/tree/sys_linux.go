@@ -55,12 +55,12 @@ func exchange(fd int, name string, tofd int, newName string) error {
 }
 
 // MayWrite fails with fs.ErrPermission if this process, as it is, may not put names
-// into d. Linux before 5.8 cannot say, and a sandbox that does not know the call says
-// EPERM.
+// into d, and with EROFS if nobody may. Linux before 5.8 cannot say, and a sandbox that
+// does not know the call says EPERM.
 func (d *Dir) MayWrite() error {
 	return d.at("write to", "", func(fd int) error {
 		err := unix.Faccessat2(fd, "", unix.W_OK|unix.X_OK, unix.AT_EACCESS|unix.AT_EMPTY_PATH)
-		if err != unix.EACCES {
+		if err != unix.EACCES && err != unix.EROFS {
 			return nil
 		}
 		return err
