@@ -1,10 +1,13 @@
 package transfer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
+	"ferry/framing"
 	"ferry/transfer/link"
+	"ferry/transfer/tree"
 )
 
 // Copy runs a sender and a receiver in this process, over TCP on the loopback
@@ -42,7 +45,7 @@ func Copy(ctx context.Context, s SendOptions, r ReceiveOptions) (Result, error) 
 	}
 	listener, err := link.Listen(ctx, "127.0.0.1:0", link.Config{Role: link.Receiver, Code: code, Capabilities: s.Compress.Capabilities()})
 	if err != nil {
-		return Result{}, linkError("listening on loopback", err)
+		return Result{}, linkError("listening on loopback", cmp.Or(errors.Unwrap(err), err)) // the step is said once
 	}
 	defer listener.Close() // the links are closed before
 
@@ -67,6 +70,9 @@ func Copy(ctx context.Context, s SendOptions, r ReceiveOptions) (Result, error) 
 	if err != nil {
 		cancel()
 		<-received
+		if few := tree.FewOpen(); few != nil {
+			return Result{}, &Error{Op: "dialling on loopback:", Code: framing.CodeIO, Err: few} // at which end, err does not say
+		}
 		return Result{}, linkError("dialling on loopback", err)
 	}
 	result, err := Send(ctx, l, s)

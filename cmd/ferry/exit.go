@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 
 	"ferry/framing"
 	"ferry/transfer"
@@ -172,6 +173,8 @@ func exitOf(ctx context.Context, err error, r transfer.Result, t *tally) int {
 		return exitRefused
 	case errors.Is(err, transfer.ErrIncomplete):
 		return t.incomplete(r)
+	case crowded(err):
+		return exitDestination
 	case errors.As(err, &failed):
 		return exitOfEnd(failed.Code, failed.Remote)
 	case errors.As(err, &broken):
@@ -276,7 +279,25 @@ func errorText(err error) string {
 		return why
 	}
 	// Joined errors come one a line.
-	return isolate(cutMiddle(plain(strings.ReplaceAll(err.Error(), "\n", "; ")), 4*maxShown))
+	text := strings.ReplaceAll(err.Error(), "\n", "; ")
+	if crowded(err) {
+		text += crowdHint()
+	}
+	return isolate(cutMiddle(plain(text), 4*maxShown))
+}
+
+// crowded reports that this process, or this machine, may open no more files. No link
+// was lost then, whatever could not be opened.
+func crowded(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)
+}
+
+// crowdHint is what to do about it.
+func crowdHint() string {
+	if n, ok := tree.OpenLimit(); ok {
+		return fmt.Sprintf("; %d are allowed, ulimit -n allows more", n)
+	}
+	return ""
 }
 
 // saidWhy is what the other side said with a refusal, unless that is just the word.
@@ -290,7 +311,7 @@ func saidWhy(e *transfer.Error) string {
 // lostLink is what to say of a link that broke, "" if err is something else.
 func lostLink(err error) string {
 	var failed *transfer.Error
-	if !errors.As(err, &failed) || failed.Remote || failed.Code != framing.CodeLost && failed.Code != framing.CodeTimeout {
+	if crowded(err) || !errors.As(err, &failed) || failed.Remote || failed.Code != framing.CodeLost && failed.Code != framing.CodeTimeout {
 		return ""
 	}
 	root := error(failed)
@@ -309,6 +330,8 @@ func codeOf(err error) framing.Code {
 	var failed *transfer.Error
 	var broken *link.Error
 	switch {
+	case crowded(err):
+		return framing.CodeIO
 	case errors.As(err, &failed):
 		return failed.Code
 	case errors.As(err, &broken):

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"net"
 	"sync"
 	"time"
@@ -44,6 +45,9 @@ func Listen(ctx context.Context, addr string, cfg Config) (*Listener, error) {
 	}
 	lc := net.ListenConfig{KeepAliveConfig: keepAlive()}
 	inner, err := lc.Listen(ctx, "tcp", addr)
+	if op := new(net.OpError); errors.As(err, &op) { // which says the step again
+		err = fmt.Errorf("%s: %w", addr, op.Err)
+	}
 	if err != nil {
 		return nil, wrap("listen", err)
 	}

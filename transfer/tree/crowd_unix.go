@@ -17,11 +17,27 @@ const leastOpen = 8
 
 // MayOpen is how many files and folders a delivery may have open, in all.
 func MayOpen() int {
-	var limit unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+	n, ok := OpenLimit()
+	if !ok {
 		return 256
 	}
-	return max(int(min(limit.Cur, 1<<20))-reserved, leastOpen)
+	return max(n-reserved, leastOpen)
+}
+
+// OpenLimit is how many descriptors this process may have, a million at most. ok is
+// false where that is not known.
+func OpenLimit() (n int, ok bool) {
+	var limit unix.Rlimit
+	err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit)
+	return int(min(limit.Cur, 1<<20)), err == nil
+}
+
+// FewOpen is not nil where a delivery may open too few files to get along with.
+func FewOpen() error {
+	if n, ok := OpenLimit(); !ok || n >= reserved+leastOpen {
+		return nil
+	}
+	return unix.EMFILE
 }
 
 const (
