@@ -222,9 +222,9 @@ func (r *receiver) mayPut(t *tree.Entry) error {
 }
 
 // refused is why t could not be made: the cause is the folder that it is in, if that
-// takes nothing.
+// takes nothing. In a dry run err says that already.
 func (r *receiver) refused(t *tree.Entry, err error) error {
-	if destinationError("", "", err).Code != framing.CodePermission {
+	if r.dry != nil || destinationError("", "", err).Code != framing.CodePermission {
 		return err
 	}
 	if why := r.mayPut(t); why != nil {

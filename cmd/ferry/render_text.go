@@ -356,10 +356,12 @@ func excludedText(e transfer.ItemExcluded, verbose bool) string {
 func causeText(e *transfer.Error) string {
 	text := e.Code.String()
 	if e.Err != nil {
-		if detail := bare(e.Err); !strings.Contains(detail, text) {
-			text += ": " + detail
-		} else {
+		detail := bare(e.Err)
+		// Nobody cancelled what failed with another item.
+		if e.Consequence() || strings.Contains(detail, text) {
 			text = detail
+		} else {
+			text += ": " + detail
 		}
 	}
 	if e.Remote {
