@@ -42,7 +42,7 @@ func arrange(app *cli.App, argv []string) ([]string, error) {
 		return nil, unknownCommand(app, name)
 	}
 	var flags, paths []string
-	seen := given{}
+	seen, forms := given{}, oneForm{}
 	for i := 0; i < len(rest); i++ {
 		arg := rest[i]
 		if arg == "--" {
@@ -53,7 +53,7 @@ func arrange(app *cli.App, argv []string) ([]string, error) {
 			paths = append(paths, arg)
 			continue
 		}
-		if letters := shortFlags(cmd, arg); letters != nil {
+		if letters := shortFlags(cmd, arg, forms); letters != nil {
 			flags = append(flags, letters...)
 			continue
 		}
@@ -70,6 +70,7 @@ func arrange(app *cli.App, argv []string) ([]string, error) {
 			return nil, err
 		}
 		if !flag.TakesValue() {
+			flags[len(flags)-1] = strings.Replace(arg, key, forms.of(flag, key), 1)
 			continue
 		}
 		if !hasValue {
@@ -87,6 +88,19 @@ func arrange(app *cli.App, argv []string) ([]string, error) {
 	}
 	out := append([]string{argv[0], name}, flags...)
 	return append(append(out, "--"), paths...), nil
+}
+
+// oneForm has the first form in which each switch was given, by its first name. The
+// library refuses a switch under two names, which says no more than one given twice.
+type oneForm map[string]string
+
+// of is the form in which a switch, given as key, is handed on.
+func (o oneForm) of(flag cli.DocGenerationFlag, key string) string {
+	name := flag.Names()[0]
+	if o[name] == "" {
+		o[name] = key
+	}
+	return o[name]
 }
 
 // given has the flags that were met so far, by their first names, whether with a
@@ -135,16 +149,17 @@ func lookupFlag(cmd *cli.Command, name string) cli.DocGenerationFlag {
 }
 
 // shortFlags splits -qv into -q and -v. It is nil for anything else.
-func shortFlags(cmd *cli.Command, arg string) []string {
+func shortFlags(cmd *cli.Command, arg string, forms oneForm) []string {
 	if len(arg) < 3 || arg[1] == '-' {
 		return nil
 	}
 	var letters []string
 	for _, c := range arg[1:] {
-		if f := lookupFlag(cmd, string(c)); f == nil || f.TakesValue() {
+		f := lookupFlag(cmd, string(c))
+		if f == nil || f.TakesValue() {
 			return nil
 		}
-		letters = append(letters, "-"+string(c))
+		letters = append(letters, "-"+forms.of(f, string(c)))
 	}
 	return letters
 }
