@@ -67,6 +67,8 @@ var errUnnamed = fmt.Errorf("what is in a folder is offered, and not under which
 // check returns an error if so many items or bytes are more than the limits.
 func (l limits) check(items, bytes int64, verb string) error {
 	switch {
+	case l.items == 1 && items > 1:
+		return fmt.Errorf("more %s than the one item that is taken here at most (--max-items)", verb)
 	case l.items > 0 && items > l.items:
 		return fmt.Errorf("more %s than the %d items that are taken here at most (--max-items)", verb, l.items)
 	case l.bytes > 0 && bytes > l.bytes:

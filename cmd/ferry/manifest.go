@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -58,6 +59,9 @@ func newManifest(path, folder string) (*manifest, error) {
 		return nil, fmt.Errorf("replacing the unfinished manifest: %w", err)
 	}
 	f, err := os.OpenFile(path+partialSuffix, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if at := new(fs.PathError); errors.As(err, &at) {
+		at.Path = path // the name that the user gave
+	}
 	if err != nil {
 		return nil, fmt.Errorf("starting the manifest: %w", err)
 	}

@@ -94,7 +94,11 @@ func (w *way) mayGo(d *tree.Dir, name string, limit int64) (int64, error) {
 	gone, err := r.remove(d, twins, rel, name, how)
 	switch {
 	case errors.Is(err, ErrTooMany):
-		return 0, inWay(fmt.Sprintf("and with what is in it more than the %d items would go that may", w.Max))
+		most := fmt.Sprintf("%d items", w.Max)
+		if w.Max == 1 {
+			most = "one item"
+		}
+		return 0, inWay("and with what is in it more than the " + most + " would go that may")
 	case err == nil && !gone:
 		err = errStays
 	}
