@@ -159,3 +159,16 @@ func TestHelpToAFullDevice(t *testing.T) {
 		}
 	}
 }
+
+// Whatever could not be opened for want of descriptors, no link was lost.
+func TestTooManyOpenFiles(t *testing.T) {
+	for _, cause := range []error{syscall.EMFILE, syscall.ENFILE} {
+		inner := &link.Error{Code: framing.CodeLost, Op: "dial", Err: cause}
+		for _, err := range []error{inner, &transfer.Error{Op: "dialling on loopback", Code: framing.CodeLost, Err: inner}} {
+			exit := exitOf(t.Context(), err, transfer.Result{}, &tally{})
+			if text := errorText(err); exit != exitDestination || codeOf(err) != framing.CodeIO || strings.Contains(text, "lost") {
+				t.Errorf("%v: exit %d, %v, %q", err, exit, codeOf(err), text)
+			}
+		}
+	}
+}
