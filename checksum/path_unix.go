@@ -20,7 +20,7 @@ func openPath(path string, flags int) (*os.File, error) {
 	at, rest := unix.AT_FDCWD, path
 	fail := func(err error) (*os.File, error) {
 		if at != unix.AT_FDCWD {
-			_ = unix.Close(at) // nothing was written
+			_ = unix.Close(at) // a folder, passed through only
 		}
 		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
 	}
@@ -41,7 +41,7 @@ func openPath(path string, flags int) (*os.File, error) {
 			return fail(err)
 		}
 		if at != unix.AT_FDCWD {
-			_ = unix.Close(at)
+			_ = unix.Close(at) // likewise
 		}
 		if at = fd; len(step) == len(rest) {
 			return os.NewFile(uintptr(fd), path), nil

@@ -78,11 +78,11 @@ var (
 func (o outcome) lossesAfter(err error) (n int, why error) {
 	r := o.result
 	if n = len(r.Lost); n > 0 {
-		any := func(of func(l transfer.Loss) bool) bool { return slices.ContainsFunc(r.Lost, of) }
+		has := func(of func(l transfer.Loss) bool) bool { return slices.ContainsFunc(r.Lost, of) }
 		switch {
-		case any(func(l transfer.Loss) bool { return !l.Stood() }):
+		case has(func(l transfer.Loss) bool { return !l.Stood() }):
 			why = errLost
-		case any(func(l transfer.Loss) bool { return l.What == tree.AttrUnsureLink }):
+		case has(func(l transfer.Loss) bool { return l.What == tree.AttrUnsureLink }):
 			why = errUnsure
 		default:
 			why = errExposed

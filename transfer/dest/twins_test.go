@@ -28,16 +28,7 @@ func TestRelate(t *testing.T) {
 	if err := os.Link(filepath.Join(dir, "Link"), filepath.Join(dir, "link")); err != nil {
 		t.Skip(err)
 	}
-	f, err := Open(dir, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	r, err := Rehearse(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
+	f, r := both(t, dir)
 	for _, c := range []struct {
 		name, other    string
 		want, foretold Relation
@@ -73,16 +64,7 @@ func TestRelateListsNoFolder(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	f, err := Open(dir, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	r, err := Rehearse(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
+	f, r := both(t, dir)
 	e := &tree.Entry{ID: 1, Name: "two", Kind: tree.File}
 	cheap := func(on string) {
 		for what, relate := range map[string]func(*tree.Entry, string, bool) (Relation, error){"a delivery": f.Relate, "a dry run": r.Relate} {
@@ -108,4 +90,20 @@ func TestRelateListsNoFolder(t *testing.T) {
 	}
 	f.root.vol.doubtful, r.numbered[info.Dev] = true, false
 	cheap("one that is not")
+}
+
+// both opens dir for a delivery and for a dry run.
+func both(t *testing.T, dir string) (*Folder, *Rehearsal) {
+	t.Helper()
+	f, err := Open(dir, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = f.Close() })
+	r, err := Rehearse(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = r.Close() })
+	return f, r
 }
