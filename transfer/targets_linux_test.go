@@ -192,7 +192,7 @@ func TestUpdateTakesWhatDiffers(t *testing.T) {
 	}{
 		"ext4":  {64 * mib, 40 * mib, "ext4", "mkfs.ext4", []string{"-q", "-F", "-m", "0"}, false},
 		"xfs":   {400 * mib, 240 * mib, "xfs", "mkfs.xfs", []string{"-q"}, true},
-		"btrfs": {256 * mib, 150 * mib, "btrfs", "mkfs.btrfs", []string{"-q", "-m", "single"}, true},
+		"btrfs": {256 * mib, 150 * mib, "btrfs", "mkfs.btrfs", []string{"-q", "--mixed"}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dst := diskOf(t, c.disk, c.kind, "", c.mkfs, c.args...)
