@@ -7,6 +7,7 @@ import (
 
 	"ferry/framing"
 	"ferry/transfer/link"
+	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
 
@@ -29,7 +30,7 @@ func Copy(ctx context.Context, s SendOptions, r ReceiveOptions) (Result, error) 
 	}
 	dst := r.Destination
 	if rehearse := r.Rehearse; s.DryRun && rehearse != nil {
-		r.Rehearse = func() (Rehearsal, error) {
+		r.Rehearse = func() (storage.Rehearsal, error) {
 			h, err := rehearse()
 			if dst = h; err == nil {
 				del.makeWay(h, r.OnConflict)

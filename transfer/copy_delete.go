@@ -8,12 +8,19 @@ import (
 
 	"ferry/framing"
 	"ferry/transfer/dest"
+	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
 
 // pruner is a destination that Delete works on.
 type pruner interface {
 	Prune(context.Context, *dest.Prune) error
+}
+
+// wayMaker is a destination in which items of another kind may make way for what is
+// delivered, and are pruned with the rest.
+type wayMaker interface {
+	MakeWay(*dest.Prune)
 }
 
 // deletion is what Copy does about ReceiveOptions.Delete. The folders to be
@@ -80,8 +87,8 @@ func (d *deletion) prune() *dest.Prune {
 
 // makeWay lets what is delivered take the place of items of another kind: what is
 // in the way is what the source has not, and goes with the rest.
-func (d *deletion) makeWay(dst Destination, policy ConflictPolicy) {
-	if c, ok := dst.(clearer); ok && d != nil && d.unsure == nil && policy == ConflictOverwrite {
+func (d *deletion) makeWay(dst storage.Destination, policy ConflictPolicy) {
+	if c, ok := dst.(wayMaker); ok && d != nil && d.unsure == nil && policy == ConflictOverwrite {
 		c.MakeWay(d.prune())
 	}
 }
@@ -91,7 +98,7 @@ func (d *deletion) makeWay(dst Destination, policy ConflictPolicy) {
 var errAside = errors.New("it stood in the way of a delivered item; the next copy --delete that delivers everything removes it")
 
 // tellKept names what was moved out of the way and not deleted.
-func (d *deletion) tellKept(dst Destination) {
+func (d *deletion) tellKept(dst storage.Destination) {
 	keeper, ok := dst.(interface{ Asides() map[string]string })
 	if !ok || d == nil || d.send.Observer == nil {
 		return
@@ -102,7 +109,7 @@ func (d *deletion) tellKept(dst Destination) {
 }
 
 // run deletes after a delivery that succeeded, and counts in result.
-func (d *deletion) run(ctx context.Context, dst Destination, result *Result) error {
+func (d *deletion) run(ctx context.Context, dst storage.Destination, result *Result) error {
 	if d.unsure != nil {
 		return d.unsure
 	}

@@ -13,21 +13,22 @@ import (
 	"ferry/checksum"
 	"ferry/framing"
 	"ferry/transfer"
+	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
 
 // stuckDestination writes no chunk until it is released.
 type stuckDestination struct {
-	transfer.Destination
+	storage.Destination
 	released chan struct{}
 }
 
 type stuckPartial struct {
-	transfer.Partial
+	storage.Partial
 	released chan struct{}
 }
 
-func (d stuckDestination) Begin(e *tree.Entry) (transfer.Partial, error) {
+func (d stuckDestination) Begin(e *tree.Entry) (storage.Partial, error) {
 	p, err := d.Destination.Begin(e)
 	if err != nil {
 		return nil, err
@@ -41,7 +42,7 @@ func (p stuckPartial) WriteChunk(index uint64, b []byte, cv checksum.CV) error {
 }
 
 // Publish is given the partials that are under it.
-func (d stuckDestination) Publish(batch []*transfer.Publication) error {
+func (d stuckDestination) Publish(batch []*storage.Publication) error {
 	for _, b := range batch {
 		b.Partial = b.Partial.(stuckPartial).Partial
 	}

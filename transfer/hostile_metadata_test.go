@@ -8,6 +8,7 @@ import (
 
 	"ferry/framing"
 	"ferry/transfer"
+	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
 
@@ -169,7 +170,7 @@ func TestHostileReceiverOfMetadata(t *testing.T) {
 }
 
 // plainDestination keeps no more than mode and time.
-type plainDestination struct{ transfer.Destination }
+type plainDestination struct{ storage.Destination }
 
 // The receiver's umask holds for whatever a sender says of permissions, of files
 // of any size and of folders; a destination that knows of none gets it too.

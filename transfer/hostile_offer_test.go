@@ -14,6 +14,7 @@ import (
 
 	"ferry/framing"
 	"ferry/transfer"
+	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
 
@@ -234,7 +235,7 @@ func TestHostileBeyondTheOffer(t *testing.T) {
 		t.Run(c.name+" in a dry run", func(t *testing.T) {
 			dst, _, told, err := hostile(t, victim{options: func(o *transfer.ReceiveOptions) {
 				o.Metadata = tree.Metadata{HardLinks: true, Devices: true}
-				o.Rehearse = func() (transfer.Rehearsal, error) { return transfer.NewRehearsal(t.TempDir()) }
+				o.Rehearse = func() (storage.Rehearsal, error) { return transfer.NewRehearsal(t.TempDir()) }
 			}}, func(p *peer) { p.dry = true; c.script(p) })
 			wantCode(t, err, told, framing.CodeProtocol)
 			if names, rerr := os.ReadDir(dst); rerr != nil || len(names) != 0 {
@@ -431,7 +432,7 @@ func TestHostileTotalsDoNotWrap(t *testing.T) {
 				least = min(least, p.Total, p.Bytes, p.Items)
 			}
 		})
-		o.Rehearse = func() (transfer.Rehearsal, error) { return transfer.NewRehearsal(t.TempDir()) }
+		o.Rehearse = func() (storage.Rehearsal, error) { return transfer.NewRehearsal(t.TempDir()) }
 	}}, func(p *peer) {
 		p.dry = true
 		p.offer()

@@ -8,6 +8,7 @@ import (
 
 	"ferry/framing"
 	"ferry/transfer"
+	"ferry/transfer/storage"
 )
 
 // rule is a script of a sender that breaks a rule.
@@ -284,7 +285,7 @@ func TestHostileSenderBeforeAccept(t *testing.T) {
 			opened := false
 			dst, _, told, err := hostile(t, victim{options: func(o *transfer.ReceiveOptions) {
 				d := o.Destination
-				o.Accept, o.Open = asked, func() (transfer.Destination, error) { opened = true; return d, nil }
+				o.Accept, o.Open = asked, func() (storage.Destination, error) { opened = true; return d, nil }
 			}}, c.script)
 			wantCode(t, err, told, framing.CodeProtocol)
 			if names, err := os.ReadDir(dst); err != nil || len(names) != 0 || opened {

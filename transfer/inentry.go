@@ -7,6 +7,7 @@ import (
 
 	"ferry/checksum"
 	"ferry/framing"
+	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
 
@@ -46,7 +47,7 @@ type inEntry struct {
 	sourced bool // counts among receiver.sources
 	temp    bool // holds one of receiver.temps
 
-	partial Partial
+	partial storage.Partial
 	chunks  *checksum.Tree        // chunks that came and were verified
 	got     uint64                // their number
 	pages   map[uint64]*claimPage // of chunks that were here, by first chunk
@@ -150,4 +151,11 @@ func (f *inFolder) child(name string) string {
 		return path + "/" + name
 	}
 	return name
+}
+
+// keepHoles tells p if e's content has holes.
+func keepHoles(p storage.Partial, e *inEntry) {
+	if sparse, ok := p.(storage.SparsePartial); ok && e.holes > 0 {
+		sparse.KeepHoles()
+	}
 }

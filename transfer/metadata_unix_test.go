@@ -17,6 +17,7 @@ import (
 
 	"ferry/framing"
 	"ferry/transfer"
+	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
 
@@ -95,7 +96,7 @@ func TestDryRunOfHardLinks(t *testing.T) {
 	}
 	dry := func(so *transfer.SendOptions, ro *transfer.ReceiveOptions, _ *sides) {
 		so.DryRun = true
-		ro.Rehearse = func() (transfer.Rehearsal, error) { return transfer.NewRehearsal(dst) }
+		ro.Rehearse = func() (storage.Rehearsal, error) { return transfer.NewRehearsal(dst) }
 		ro.OnConflict = transfer.ConflictOverwrite
 	}
 	deliver(t, t.Context(), dst, contents(src), wishing(links, links)).ok(t)
@@ -245,7 +246,7 @@ func TestHolesOfSmallFilesStayHoles(t *testing.T) {
 
 // cramped is a destination with little room.
 type cramped struct {
-	transfer.Destination
+	storage.Destination
 	free int64
 }
 

@@ -5,6 +5,7 @@ import (
 	"io"
 	"time"
 
+	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
 
@@ -47,16 +48,16 @@ type SendOptions struct {
 // ReceiveOptions say where a delivery lands and what it may do there. One of
 // Destination, Open and Output is required.
 type ReceiveOptions struct {
-	Destination Destination
+	Destination storage.Destination
 	// Open gives the Destination once the offer is accepted, so that nothing is
 	// made for one that is not. Whoever gives it closes what it returns.
-	Open func() (Destination, error)
+	Open func() (storage.Destination, error)
 	// Begin is called once the offer is accepted and what the delivery needs here is
 	// open, before anything is written. An error ends the delivery. May be nil.
 	Begin func() error
 	// Rehearse gives what answers a dry run; without it one is declined. Whoever
 	// gives it closes what it returns.
-	Rehearse func() (Rehearsal, error)
+	Rehearse func() (storage.Rehearsal, error)
 	// Output takes the delivery in place of a Destination: the raw bytes if it
 	// is one file or stream, otherwise a tar archive (PAX, POSIX.1-2001) in the
 	// order of the walk. Nothing about it is durable.

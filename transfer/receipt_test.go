@@ -10,6 +10,7 @@ import (
 	"ferry/framing"
 	"ferry/transfer"
 	"ferry/transfer/link"
+	"ferry/transfer/storage"
 )
 
 // gate is a connection whose writes can be stopped: they wait until it is closed,
@@ -38,7 +39,7 @@ func (g *gate) Close() error {
 
 // finishing is a destination that tells when it has finished.
 type finishing struct {
-	transfer.MetadataDestination
+	storage.MetadataDestination
 	finish func()
 }
 
@@ -79,7 +80,7 @@ func TestReceiptThatNobodyTakes(t *testing.T) {
 	done := make(chan outcome, 1)
 	go func() {
 		res, err := transfer.Receive(ctx, b, transfer.ReceiveOptions{
-			Destination: finishing{d.(transfer.MetadataDestination), func() { close(g.shut) }},
+			Destination: finishing{d.(storage.MetadataDestination), func() { close(g.shut) }},
 		})
 		done <- outcome{res, err}
 	}()

@@ -15,6 +15,7 @@ import (
 	"ferry/checksum"
 	"ferry/framing"
 	"ferry/transfer/link"
+	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
 
@@ -35,13 +36,13 @@ type receiver struct {
 	link  *link.Link
 	opt   ReceiveOptions
 	track *tracker
-	dst   Destination
+	dst   storage.Destination
 	offer framing.Offer
-	bound *consent            // what of a delivery was accepted; set by run
-	dry   Rehearsal           // dst, of a dry run; else nil
-	meta  MetadataDestination // dst, if it keeps more than mode and mtime; else nil
-	way   clearer             // dst, if items of another kind make way; else nil
-	twins *twins              // nil if dst cannot tell
+	bound *consent                    // what of a delivery was accepted; set by run
+	dry   storage.Rehearsal           // dst, of a dry run; else nil
+	meta  storage.MetadataDestination // dst, if it keeps more than mode and mtime; else nil
+	way   storage.Clearer             // dst, if items of another kind make way; else nil
+	twins *twins                      // nil if dst cannot tell
 
 	granted tree.Metadata // what of it was offered and is taken; set before ACCEPT
 

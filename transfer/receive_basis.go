@@ -6,6 +6,7 @@ import (
 
 	"ferry/checksum"
 	"ferry/framing"
+	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
 
@@ -48,7 +49,7 @@ type basisRun struct {
 	e       *inEntry
 	attempt uint8
 	entry   *tree.Entry
-	partial Partial
+	partial storage.Partial
 	buf     []byte
 }
 

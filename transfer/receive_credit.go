@@ -1,8 +1,6 @@
 package transfer
 
-import (
-	"ferry/framing"
-)
+import "ferry/framing"
 
 // used counts what a frame takes of the credit.
 func (r *receiver) used(cost int64) error {

@@ -7,6 +7,7 @@ import (
 
 	"ferry/framing"
 	"ferry/transfer/dest"
+	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
 
@@ -43,7 +44,7 @@ func (r *receiver) finish(ctx context.Context) error {
 	if err := r.sendVerdicts(); err != nil { // what the destination itself lost
 		return err
 	}
-	if f, ok := r.dst.(folder); ok {
+	if f, ok := r.dst.(storage.Remarker); ok {
 		for _, what := range f.Remarks() {
 			r.track.tell(Notice{Path: what.Path, Err: plain(what.Err), Stays: true})
 		}

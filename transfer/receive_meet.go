@@ -7,6 +7,7 @@ import (
 
 	"ferry/framing"
 	"ferry/transfer/dest"
+	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
 
@@ -46,14 +47,14 @@ func (r *receiver) meet(e *inEntry) (wait bool, err error) {
 		switch {
 		case err != nil:
 			return false, err
-		case rel == dest.Apart, rel == dest.Unknown && c.e == nil:
+		case rel == storage.Apart, rel == storage.Unknown && c.e == nil:
 			continue
 		case c.e != nil && canWait(e, c.e):
 			if !t.follow(n, c.e, c.name, e) {
 				return r.meet(e) // it was settled since the disk was looked at
 			}
 			return true, nil
-		case rel == dest.Together:
+		case rel == storage.Together:
 			e.twinState().of = r.pathBeside(e, c.name)
 			return false, nil
 		}
@@ -84,7 +85,7 @@ func (r *receiver) taken(e *inEntry, name string) (taken, wait bool, err error) 
 		switch {
 		case err != nil:
 			return false, false, err
-		case rel == dest.Apart, rel == dest.Unknown && c.e == nil:
+		case rel == storage.Apart, rel == storage.Unknown && c.e == nil:
 			continue
 		case c.e != nil && c.e.id < e.id && canWait(e, c.e):
 			if !t.follow(n, c.e, c.name, e) {
@@ -161,7 +162,7 @@ func (r *receiver) meetMade(e *inEntry) error {
 		if err != nil {
 			return err
 		}
-		if rel == dest.Together {
+		if rel == storage.Together {
 			e.twinState().of = r.pathBeside(e, c.name)
 			return nil
 		}

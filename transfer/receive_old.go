@@ -11,6 +11,7 @@ import (
 	"ferry/checksum"
 	"ferry/framing"
 	"ferry/transfer/dest"
+	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
 
@@ -268,13 +269,13 @@ func (r *receiver) makeRoom(e *inEntry) error {
 
 // sharer is a Partial whose CopyChunk can take no space.
 type sharer interface {
-	Partial
+	storage.Partial
 	Shares(old func() (*os.File, error)) bool
 }
 
 // shares tells whether what is copied to p from the file that e replaces takes no
 // space.
-func (r *receiver) shares(e *inEntry, p Partial) bool {
+func (r *receiver) shares(e *inEntry, p storage.Partial) bool {
 	s, ok := p.(sharer)
 	if !ok {
 		return false
@@ -294,7 +295,7 @@ type claims struct {
 	more  bool
 }
 
-func newClaims(ctx context.Context, p Partial) *claims {
+func newClaims(ctx context.Context, p storage.Partial) *claims {
 	c := new(claims)
 	c.next, c.stop = iter.Pull2(p.Present(ctx))
 	c.index, c.cv, c.more = c.next()

@@ -11,6 +11,7 @@ import (
 	"ferry/checksum"
 	"ferry/transfer"
 	"ferry/transfer/dest"
+	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
 
@@ -94,7 +95,7 @@ func TestUpdateGoesOn(t *testing.T) {
 
 // slowDestination shows the change of a file later than it was made, as file servers do.
 type slowDestination struct {
-	transfer.Destination
+	storage.Destination
 	looks *atomic.Int64
 }
 

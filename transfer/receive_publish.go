@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"ferry/framing"
+	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
 
@@ -21,9 +22,9 @@ func (r *receiver) publish(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		pubs := make([]*Publication, len(batch))
+		pubs := make([]*storage.Publication, len(batch))
 		for i, e := range batch {
-			pubs[i] = &Publication{Partial: e.partial, Entry: e.entry, Replace: e.expect != nil, Expect: e.expect, Rename: e.rename}
+			pubs[i] = &storage.Publication{Partial: e.partial, Entry: e.entry, Replace: e.expect != nil, Expect: e.expect, Rename: e.rename}
 		}
 		done := r.track.atDisk()
 		err = r.dst.Publish(pubs)

@@ -6,20 +6,20 @@ import (
 	"strings"
 	"testing"
 
-	"ferry/transfer/dest"
+	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
 
 // relatingDisk has names, and tells them apart or not.
 type relatingDisk struct {
-	Destination
+	storage.Destination
 	has   map[string]bool
 	folds bool
 	asked int
 	told  func() // is called once, after the disk was looked at
 }
 
-func (d *relatingDisk) Relate(e *tree.Entry, other string, _ bool) (dest.Relation, error) {
+func (d *relatingDisk) Relate(e *tree.Entry, other string, _ bool) (storage.Relation, error) {
 	d.asked++
 	key := func(name string) string {
 		if d.folds {
@@ -34,11 +34,11 @@ func (d *relatingDisk) Relate(e *tree.Entry, other string, _ bool) (dest.Relatio
 	}
 	switch {
 	case !one && !two:
-		return dest.Unknown, nil
+		return storage.Unknown, nil
 	case key(e.Name) == key(other):
-		return dest.Together, nil
+		return storage.Together, nil
 	}
-	return dest.Apart, nil
+	return storage.Apart, nil
 }
 
 func (d *relatingDisk) Borrowed(*tree.Entry) (bool, error)    { return false, nil }

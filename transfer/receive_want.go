@@ -8,6 +8,7 @@ import (
 	"ferry/checksum"
 	"ferry/framing"
 	"ferry/transfer/dest"
+	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
 
@@ -124,7 +125,7 @@ func (r *receiver) lookUp(t *tree.Entry) (*tree.Info, error) {
 
 // unchanged tells whether now, of what stands at t's name, is what before was.
 func (r *receiver) unchanged(t *tree.Entry, now, before tree.Info) bool {
-	if w, ok := r.dst.(witness); ok {
+	if w, ok := r.dst.(storage.Witness); ok {
 		return w.Unchanged(t, now, before)
 	}
 	return now.SameVersion(before)
@@ -135,7 +136,7 @@ func (r *receiver) keepsTime(t *tree.Entry, found tree.Info) bool {
 	if found.MTime == t.MTime {
 		return true
 	}
-	k, ok := r.dst.(timekeeper)
+	k, ok := r.dst.(storage.Timekeeper)
 	return ok && k.KeepsTime(t, found)
 }
 
@@ -215,7 +216,7 @@ func (r *receiver) wantContent(ctx context.Context, e *inEntry, old *tree.Info) 
 
 // mayPut asks the destination whether it takes t, where that is cheap to know.
 func (r *receiver) mayPut(t *tree.Entry) error {
-	if d, ok := r.dst.(doorkeeper); ok {
+	if d, ok := r.dst.(storage.Doorkeeper); ok {
 		return d.MayPut(t)
 	}
 	return nil
@@ -320,7 +321,7 @@ func (r *receiver) wantCompare(e *inEntry, name string) error {
 }
 
 // hasClaims tells whether an interrupted delivery left something.
-func hasClaims(ctx context.Context, p Partial) bool {
+func hasClaims(ctx context.Context, p storage.Partial) bool {
 	for range p.Present(ctx) {
 		return true
 	}

@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"ferry/framing"
+	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
 
@@ -18,16 +19,16 @@ func (r *receiver) grantMetadata() {
 		return // modes as sent: whoever unpacks an archive has a umask
 	}
 	r.granted.Umask = permitted.Umask
-	if x, ok := r.dst.(exposer); ok {
+	if x, ok := r.dst.(storage.Exposer); ok {
 		x.OnExposed(func(path string, lost tree.Loss) { r.track.lost(path, []tree.Loss{lost}) })
 	}
-	if a, ok := r.dst.(adjuster); ok {
+	if a, ok := r.dst.(storage.Adjuster); ok {
 		a.OnAdjusted(r.adjust)
 	}
-	if c, ok := r.dst.(clearer); ok && c.MakesWay() && r.opt.OnConflict == ConflictOverwrite {
+	if c, ok := r.dst.(storage.Clearer); ok && c.MakesWay() && r.opt.OnConflict == ConflictOverwrite {
 		r.way = c
 	}
-	d, ok := r.dst.(MetadataDestination)
+	d, ok := r.dst.(storage.MetadataDestination)
 	if !ok {
 		r.track.declined(r.granted, tree.Metadata{}, framing.CodeUnsupported, false)
 		r.granted = tree.Metadata{Umask: permitted.Umask}

@@ -5,12 +5,13 @@ import (
 
 	"ferry/framing"
 	"ferry/transfer/dest"
+	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
 
 // NewRehearsal looks at the folder at path, which need not be there, as a
 // destination for dry runs.
-func NewRehearsal(path string) (Rehearsal, error) {
+func NewRehearsal(path string) (storage.Rehearsal, error) {
 	r, err := dest.Rehearse(path)
 	if err != nil {
 		return nil, destinationEnds("opening", path, err)
@@ -31,11 +32,14 @@ func (r rehearsal) Keep(e *tree.Entry) error {
 	return r.Remember(e)
 }
 
+// Place is the destination as the user named it.
+func (r rehearsal) Place() string { return r.place }
+
 func (rehearsal) Leftovers() ([]string, error) { return nil, nil }
 func (rehearsal) Finish() error                { return nil }
 
-func (rehearsal) Begin(*tree.Entry) (Partial, error) { return nil, errRehearsed }
-func (rehearsal) Publish([]*Publication) error       { return errRehearsed }
+func (rehearsal) Begin(*tree.Entry) (storage.Partial, error) { return nil, errRehearsed }
+func (rehearsal) Publish([]*storage.Publication) error       { return errRehearsed }
 
 // errRehearsed: a dry run that came to write.
 var errRehearsed = errors.New("a dry run writes nothing")

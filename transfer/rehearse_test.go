@@ -13,13 +13,14 @@ import (
 
 	"ferry/framing"
 	"ferry/transfer"
+	"ferry/transfer/storage"
 )
 
 // rehearsed makes the delivery a dry run into dst.
 func rehearsed(t *testing.T, dst string) setup {
 	return func(s *transfer.SendOptions, r *transfer.ReceiveOptions, _ *sides) {
 		s.DryRun = true
-		r.Rehearse = func() (transfer.Rehearsal, error) {
+		r.Rehearse = func() (storage.Rehearsal, error) {
 			h, err := transfer.NewRehearsal(dst)
 			if err == nil {
 				t.Cleanup(func() {
@@ -187,7 +188,7 @@ func TestDryRunToAnOutputIsDeclined(t *testing.T) {
 
 // full is a rehearsal with so much room.
 type full struct {
-	transfer.Rehearsal
+	storage.Rehearsal
 	free int64
 }
 
@@ -203,7 +204,7 @@ func TestDryRunCountsTheRoom(t *testing.T) {
 	limited := func(free int64) setup {
 		return func(_ *transfer.SendOptions, r *transfer.ReceiveOptions, _ *sides) {
 			rehearse := r.Rehearse
-			r.Rehearse = func() (transfer.Rehearsal, error) {
+			r.Rehearse = func() (storage.Rehearsal, error) {
 				h, err := rehearse()
 				return full{h, free}, err
 			}

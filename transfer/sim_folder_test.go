@@ -10,8 +10,8 @@ import (
 	"testing"
 
 	"ferry/checksum"
-	"ferry/transfer"
 	"ferry/transfer/dest"
+	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
 
@@ -36,7 +36,7 @@ type simFolder struct {
 	once     sync.Once
 }
 
-var _ transfer.Destination = (*simFolder)(nil)
+var _ storage.Destination = (*simFolder)(nil)
 
 func (d *simDisk) open(t *testing.T, o *owner, temp string, changing bool, foreign *atomic.Bool) *simFolder {
 	return &simFolder{disk: d, owner: o, t: t, temp: temp, nodes: map[uint64]*simNode{0: d.root}, paths: make(map[uint64]string), changing: changing, foreign: foreign, owed: make(map[*simNode]bool)}
@@ -200,7 +200,7 @@ func (f *simFolder) Touch(e *tree.Entry) error {
 
 // Begin finds what an earlier delivery left of this version of the file, or else of
 // another version of the same path. Files of one chunk and streams leave nothing.
-func (f *simFolder) Begin(e *tree.Entry) (transfer.Partial, error) {
+func (f *simFolder) Begin(e *tree.Entry) (storage.Partial, error) {
 	dir, _, err := f.in(e, opBegin)
 	defer f.disk.mu.Unlock()
 	if err != nil {

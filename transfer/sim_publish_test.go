@@ -3,8 +3,8 @@ package transfer_test
 import (
 	"io/fs"
 
-	"ferry/transfer"
 	"ferry/transfer/dest"
+	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
 
@@ -12,7 +12,7 @@ import (
 const simForeign = "not from here"
 
 // Publish syncs each file and then names each, as dest.Folder does.
-func (f *simFolder) Publish(batch []*transfer.Publication) error {
+func (f *simFolder) Publish(batch []*storage.Publication) error {
 	var stop error
 	for _, pub := range batch {
 		pub.Name, pub.Err = "", f.syncPartial(pub.Partial.(*simPartial))
@@ -66,7 +66,7 @@ func (f *simFolder) syncPartial(p *simPartial) error {
 
 // place gives a name, all at once or not at all. An error or a death halfway comes
 // after that: the name is there, and its caller does not know.
-func (f *simFolder) place(pub *transfer.Publication) error {
+func (f *simFolder) place(pub *storage.Publication) error {
 	p := pub.Partial.(*simPartial)
 	half, err := f.disk.enter(f.owner, opName)
 	defer f.disk.mu.Unlock()

@@ -6,24 +6,11 @@ import (
 	"strings"
 	"sync"
 
-	"ferry/transfer/dest"
+	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
 
-// relater is a Destination that can tell whether its file system takes two names
-// for one.
-type relater interface {
-	// Relate tells how e's name is related to another of the same tree.FoldKey in
-	// e's folder, by what stands there. Stands says that something of this delivery
-	// has that other name.
-	Relate(e *tree.Entry, other string, stands bool) (dest.Relation, error)
-	// Borrowed tells whether e's name was made up for another item.
-	Borrowed(e *tree.Entry) (bool, error)
-	// Unmake takes back MakeFolder of a folder that was not there.
-	Unmake(*tree.Entry) error
-}
-
-var _, _ relater = folder{}, rehearsal{}
+var _, _ storage.Relater = folder{}, rehearsal{}
 
 const (
 	// maxUnsure is how many names of a folder are noted before it is asked whether
@@ -41,7 +28,7 @@ const (
 // tree without such names costs no system call. The entry that comes first has the
 // name; one that comes while it is on its way waits for its verdict.
 type twins struct {
-	dst relater
+	dst storage.Relater
 	// keep: names are noted where the file system tells them apart too, since this
 	// delivery itself makes up names.
 	keep bool
@@ -58,7 +45,7 @@ type folderNames struct {
 	claims map[uint64]*nameClaim // by hash of the key
 	count  int
 	ask    int               // the count at which the folder is asked
-	cases  dest.Relation     // of ASCII names that differ in case only
+	cases  storage.Relation  // of ASCII names that differ in case only
 	apart  [nameClasses]bool // names of that class need no noting
 	full   bool              // a name was not noted for want of room
 }
@@ -79,8 +66,8 @@ type twinState struct {
 	unsure    bool       // names before e were not noted
 }
 
-func newTwins(d Destination, policy ConflictPolicy) *twins {
-	dst, ok := d.(relater)
+func newTwins(d storage.Destination, policy ConflictPolicy) *twins {
+	dst, ok := d.(storage.Relater)
 	if !ok {
 		return nil
 	}
@@ -279,12 +266,12 @@ func (t *twins) drop(n *folderNames) {
 }
 
 // relate tells how a name of e is related to one that another entry has.
-func (t *twins) relate(n *folderNames, e *inEntry, name string, to nameClaim) (dest.Relation, error) {
+func (t *twins) relate(n *folderNames, e *inEntry, name string, to nameClaim) (storage.Relation, error) {
 	if name == to.name {
-		return dest.Together, nil
+		return storage.Together, nil
 	}
 	cases := tree.IsASCII(name) && tree.IsASCII(to.name) && strings.EqualFold(name, to.name)
-	if cases && n.cases != dest.Unknown {
+	if cases && n.cases != storage.Unknown {
 		return n.cases, nil
 	}
 	probe := *e.entry
@@ -337,18 +324,18 @@ func (t *twins) learnClass(n *folderNames, e *inEntry, class nameClass) error {
 	t.mu.Unlock()
 	probe := *e.entry
 	for _, name := range tries {
-		told := dest.Unknown
+		told := storage.Unknown
 		for _, probe.Name = range tree.Spellings(name) {
 			rel, err := t.dst.Relate(&probe, name, true)
 			if err != nil {
 				return err
 			}
-			if told = rel; rel != dest.Apart {
+			if told = rel; rel != storage.Apart {
 				break
 			}
 		}
-		if told != dest.Unknown {
-			n.apart[class] = told == dest.Apart
+		if told != storage.Unknown {
+			n.apart[class] = told == storage.Apart
 			return nil
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"ferry/transfer"
+	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
 
@@ -108,16 +109,16 @@ func copyLocal(c *cli.Context, env *Env, chosen *selectionArgs) error {
 }
 
 // destinationOf opens DEST, or for a dry run looks at it, and puts it into opt.
-func destinationOf(c *cli.Context, folder string, opt *transfer.ReceiveOptions) (dst transfer.Destination, err error) {
+func destinationOf(c *cli.Context, folder string, opt *transfer.ReceiveOptions) (dst storage.Destination, err error) {
 	if !c.Bool("dry-run") {
 		dst, err = transfer.NewFolder(folder, folderOptions(c))
 		opt.Destination = dst
 	} else if err = dryRunWithout("copy", c.IsSet("manifest")); err != nil {
 		return nil, err
 	} else {
-		var r transfer.Rehearsal
+		var r storage.Rehearsal
 		r, err = transfer.NewRehearsal(folder)
-		opt.Rehearse = func() (transfer.Rehearsal, error) { return r, nil }
+		opt.Rehearse = func() (storage.Rehearsal, error) { return r, nil }
 		dst = r
 	}
 	if err != nil {

@@ -22,14 +22,15 @@ const (
 // allowed says which of our packages each may import, so that bytes, digests and
 // names stay usable without the rest, and that nothing below cmd prints.
 var allowed = map[string][]string{
-	"framing":       {},
-	"checksum":      {},
-	"transfer/tree": {},
-	"transfer/link": {"framing"},
-	"transfer/dest": {"transfer/tree", "checksum"},
-	"transfer":      {"transfer/link", "transfer/dest", "transfer/tree", "framing", "checksum"},
+	"framing":          {},
+	"checksum":         {},
+	"transfer/tree":    {},
+	"transfer/link":    {"framing"},
+	"transfer/storage": {"transfer/tree", "checksum"},
+	"transfer/dest":    {"transfer/storage", "transfer/tree", "checksum"},
+	"transfer":         {"transfer/storage", "transfer/link", "transfer/dest", "transfer/tree", "framing", "checksum"},
 	// cmd names codes, kinds and digests that cross its API; it opens no destination itself.
-	"cmd/ferry":         {"cmd/ferry/confine", "transfer", "transfer/link", "transfer/tree", "checksum", "framing"},
+	"cmd/ferry":         {"cmd/ferry/confine", "transfer", "transfer/storage", "transfer/link", "transfer/tree", "checksum", "framing"},
 	"cmd/ferry/confine": {},
 	// The benchmark runs programs as a user would, and hashes to know the limit.
 	"cmd/ferry-bench": {"checksum"},

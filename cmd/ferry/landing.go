@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"ferry/transfer"
+	"ferry/transfer/storage"
 )
 
 // landing is where receive puts a delivery: a folder or standard output, and the
@@ -21,10 +22,10 @@ type landing struct {
 	options transfer.FolderOptions
 	file    string // of --manifest, or ""
 
-	folder transfer.Destination // nil for a stream, and until it is opened
-	dry    transfer.Rehearsal   // nil unless the delivery is a dry run
-	list   *manifest            // nil until started, and without --manifest
-	made   []string             // folders that open made, the innermost first
+	folder storage.Destination // nil for a stream, and until it is opened
+	dry    storage.Rehearsal   // nil unless the delivery is a dry run
+	list   *manifest           // nil until started, and without --manifest
+	made   []string            // folders that open made, the innermost first
 }
 
 // landingOf reads the flags; nothing is opened yet.
@@ -97,7 +98,7 @@ func (l *landing) makeFolder() error {
 }
 
 // rehearse looks at the folder for a dry run.
-func (l *landing) rehearse() (transfer.Rehearsal, error) {
+func (l *landing) rehearse() (storage.Rehearsal, error) {
 	r, err := transfer.NewRehearsal(l.path)
 	if err != nil {
 		return nil, &exitError{exit: exitDestination, err: err}
@@ -146,7 +147,7 @@ func (l *landing) close() error {
 
 // closeFolder closes a destination. What a close tells is the disk's, though the
 // delivery may have ended well at the other side.
-func closeFolder(folder transfer.Destination) error {
+func closeFolder(folder storage.Destination) error {
 	if err := folder.Close(); err != nil {
 		return &exitError{exit: exitDestination, err: err}
 	}

@@ -7,10 +7,11 @@ import (
 	"testing"
 
 	"ferry/transfer"
+	"ferry/transfer/storage"
 )
 
 // unclosable is a destination on a disk that fails as it is closed.
-type unclosable struct{ transfer.Destination }
+type unclosable struct{ storage.Destination }
 
 func (unclosable) Close() error { return syscall.EIO }
 

@@ -8,6 +8,7 @@ import (
 
 	"ferry/transfer"
 	"ferry/transfer/link"
+	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
 
@@ -94,7 +95,7 @@ func receive(c *cli.Context, env *Env) error {
 		limits.apply(env, d.render)
 		return nil
 	}
-	opt.Open = func() (transfer.Destination, error) {
+	opt.Open = func() (storage.Destination, error) {
 		err := place.open()
 		d.manifest.Store(place.list)
 		return place.folder, err

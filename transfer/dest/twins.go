@@ -8,28 +8,17 @@ import (
 	"slices"
 	"strings"
 
+	"ferry/transfer/storage"
 	"ferry/transfer/tree"
-)
-
-// Relation is how two names in one folder of the destination are related.
-type Relation uint8
-
-const (
-	// Unknown: nothing has either name, and the folder has not told otherwise.
-	Unknown Relation = iota
-	// Apart: they are two names.
-	Apart
-	// Together: the file system takes one for the other.
-	Together
 )
 
 // Relate reports how e's name is related to another one in e's folder. The names
 // share a tree.FoldKey. It looks at what stands there, and makes nothing. Stands says
 // that the caller has seen to it that something has the other name.
-func (f *Folder) Relate(e *tree.Entry, other string, stands bool) (Relation, error) {
+func (f *Folder) Relate(e *tree.Entry, other string, stands bool) (storage.Relation, error) {
 	n, err := f.parent(e)
 	if err != nil {
-		return Unknown, fail("looking at", e.Name, err)
+		return storage.Unknown, fail("looking at", e.Name, err)
 	}
 	r, err := f.listing.relate(n.dir, e.Name, other, stands, numbersItems(n.vol.doubtful))
 	return r, f.fail("looking at", e, err)
@@ -37,13 +26,13 @@ func (f *Folder) Relate(e *tree.Entry, other string, stands bool) (Relation, err
 
 // Relate is Folder.Relate. Where nothing has either name, the names that are there
 // say whether such are told apart; on an empty file system it stays Unknown.
-func (r *Rehearsal) Relate(e *tree.Entry, other string, _ bool) (Relation, error) {
+func (r *Rehearsal) Relate(e *tree.Entry, other string, _ bool) (storage.Relation, error) {
 	d, err := r.parent(e)
 	if err != nil {
-		return Unknown, fail("looking at", e.Name, err)
+		return storage.Unknown, fail("looking at", e.Name, err)
 	}
 	if d != nil {
-		if rel, err := r.listing.relate(d, e.Name, other, false, r.numbersItems(d)); err != nil || rel != Unknown {
+		if rel, err := r.listing.relate(d, e.Name, other, false, r.numbersItems(d)); err != nil || rel != storage.Unknown {
 			return rel, fail("looking at", e.Name, err)
 		}
 	}
@@ -84,14 +73,14 @@ func numbersItems(doubtful bool) bool { return !doubtful && runtime.GOOS == "lin
 // items. What is listed under both names is two items, or two names of one. Numbered
 // says that the file system numbers items: two numbers are two items there. There, and
 // where one listing has shown both, a folder, which may be large, is not listed again.
-func (l *listing) relate(d *tree.Dir, a, b string, stands, numbered bool) (Relation, error) {
+func (l *listing) relate(d *tree.Dir, a, b string, stands, numbered bool) (storage.Relation, error) {
 	if a == b {
-		return Together, nil
+		return storage.Together, nil
 	}
 	one, err := d.Lstat(a)
 	hasOne, err := found(err)
 	if err != nil {
-		return Unknown, err
+		return storage.Unknown, err
 	}
 	two, err := d.Lstat(b)
 	hasTwo, err := found(err)
@@ -100,35 +89,35 @@ func (l *listing) relate(d *tree.Dir, a, b string, stands, numbered bool) (Relat
 		hasOne, err = found(err)
 	}
 	if err != nil || !hasOne && !hasTwo {
-		return Unknown, err
+		return storage.Unknown, err
 	}
 	if hasTwo && !hasOne && stands || hasOne && hasTwo && numbered && knownInode(one) && !one.SameFile(two) {
-		return Apart, nil
+		return storage.Apart, nil
 	}
 	if hasOne && hasTwo && l.apart(d, a, b) {
-		return Apart, nil
+		return storage.Apart, nil
 	}
 	names, err := l.read(d)
 	if errors.Is(err, fs.ErrPermission) {
 		// A folder that this user may write to and not list.
 		if hasOne && hasTwo && knownInode(one) && one.SameFile(two) {
-			return Together, nil
+			return storage.Together, nil
 		}
-		return Apart, nil
+		return storage.Apart, nil
 	}
 	if err != nil {
-		return Unknown, err
+		return storage.Unknown, err
 	}
 	alike := sharing(names, tree.FoldKey(a))
 	switch one, two := nearest(alike, a), nearest(alike, b); {
 	case hasOne && hasTwo && one == two:
-		return Together, nil
+		return storage.Together, nil
 	case hasOne && hasTwo:
-		return Apart, nil
+		return storage.Apart, nil
 	case hasOne && stood(one, a, b), hasTwo && stood(two, b, a):
-		return Apart, nil
+		return storage.Apart, nil
 	}
-	return Unknown, nil // a cache that does not know yet that it is gone
+	return storage.Unknown, nil // a cache that does not know yet that it is gone
 }
 
 // sharing are the names of one key.
@@ -211,43 +200,43 @@ func (r *Rehearsal) above(id uint64) *tree.Dir {
 // foretell tells whether names in d that differ in case, or else in the form of
 // letters, are related, by a name that is there, in d or in a folder above it on its
 // file system.
-func (r *Rehearsal) foretell(d *tree.Dir, cases bool) Relation {
+func (r *Rehearsal) foretell(d *tree.Dir, cases bool) storage.Relation {
 	if d == nil {
-		return Unknown
+		return storage.Unknown
 	}
 	if foldsCase(d) {
-		return Together
+		return storage.Together
 	}
 	info, err := d.Stat()
 	if err != nil {
-		return Unknown
+		return storage.Unknown
 	}
 	at := r.space.Name()
 	for {
-		if rel := foretellIn(d, cases); rel != Unknown {
+		if rel := foretellIn(d, cases); rel != storage.Unknown {
 			return rel
 		}
 		if d = d.Parent(); d == nil { // a root: above it are folders that no delivery comes to
 			if at == filepath.Dir(at) {
-				return Unknown
+				return storage.Unknown
 			}
 			at = filepath.Dir(at)
 			d, _ = r.dirs.Open(at)
 		}
 		if d == nil {
-			return Unknown
+			return storage.Unknown
 		}
 		if up, err := d.Stat(); err != nil || up.Dev != info.Dev {
-			return Unknown
+			return storage.Unknown
 		}
 	}
 }
 
 // foretellIn tries the first name in d that has another spelling of that kind.
-func foretellIn(d *tree.Dir, cases bool) Relation {
+func foretellIn(d *tree.Dir, cases bool) storage.Relation {
 	names, err := d.ReadNames()
 	if err != nil {
-		return Unknown
+		return storage.Unknown
 	}
 	for _, n := range names {
 		i := slices.IndexFunc(tree.Spellings(n.Name), func(other string) bool {
@@ -259,13 +248,13 @@ func foretellIn(d *tree.Dir, cases bool) Relation {
 		other := tree.Spellings(n.Name)[i]
 		switch there, err := found(lstatError(d, other)); {
 		case err != nil:
-			return Unknown
+			return storage.Unknown
 		case there:
-			return Together
+			return storage.Together
 		}
-		return Apart
+		return storage.Apart
 	}
-	return Unknown
+	return storage.Unknown
 }
 
 func lstatError(d *tree.Dir, name string) error {
@@ -316,7 +305,7 @@ func (s *spellings) of(name string) string {
 		return ""
 	}
 	for _, other := range s.absent[tree.FoldKey(name)] {
-		if rel, err := new(listing).relate(s.dir, other, name, false, false); err == nil && rel == Together {
+		if rel, err := new(listing).relate(s.dir, other, name, false, false); err == nil && rel == storage.Together {
 			return other
 		}
 	}

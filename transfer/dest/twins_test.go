@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
 
@@ -31,10 +32,10 @@ func TestRelate(t *testing.T) {
 	f, r := both(t, dir)
 	for _, c := range []struct {
 		name, other    string
-		want, foretold Relation
+		want, foretold storage.Relation
 	}{
-		{"same", "Same", Unknown, Apart}, {"one", "One", Apart, Apart}, {"One", "one", Apart, Apart},
-		{"two", "Two", Apart, Apart}, {"link", "Link", Apart, Apart}, {"One", "One", Together, Together},
+		{"same", "Same", storage.Unknown, storage.Apart}, {"one", "One", storage.Apart, storage.Apart}, {"One", "one", storage.Apart, storage.Apart},
+		{"two", "Two", storage.Apart, storage.Apart}, {"link", "Link", storage.Apart, storage.Apart}, {"One", "One", storage.Together, storage.Together},
 	} {
 		e := &tree.Entry{ID: 1, Name: c.name, Kind: tree.File}
 		if got, err := f.Relate(e, c.other, false); err != nil || got != c.want {
@@ -67,9 +68,9 @@ func TestRelateListsNoFolder(t *testing.T) {
 	f, r := both(t, dir)
 	e := &tree.Entry{ID: 1, Name: "two", Kind: tree.File}
 	cheap := func(on string) {
-		for what, relate := range map[string]func(*tree.Entry, string, bool) (Relation, error){"a delivery": f.Relate, "a dry run": r.Relate} {
+		for what, relate := range map[string]func(*tree.Entry, string, bool) (storage.Relation, error){"a delivery": f.Relate, "a dry run": r.Relate} {
 			n := testing.AllocsPerRun(3, func() {
-				if rel, err := relate(e, "Two", true); err != nil || rel != Apart {
+				if rel, err := relate(e, "Two", true); err != nil || rel != storage.Apart {
 					t.Errorf("%s on %s: %v, %v", what, on, rel, err)
 				}
 			})
