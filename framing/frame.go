@@ -58,7 +58,7 @@ const (
 	TypePackZ     Type = 0x23 // zstd frame of a PACK's body
 	TypeLimit     Type = 0x24 // u64 bytes a second
 	TypeStreams   Type = 0x25 // u16 streams
-	TypePad       Type = 0x26 // u16 n | n * u8 0
+	TypePad       Type = 0x26 // reserved: early builds of version 1 send it, and what it holds means nothing
 )
 
 // Limit returns the largest body of type t in bytes, and 0 for a type that does
@@ -96,7 +96,7 @@ func Limit(t Type) int {
 	case TypeAck:
 		return 10
 	case TypePad:
-		return 2 + MaxPad
+		return 4095
 	}
 	return 0
 }

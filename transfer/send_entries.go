@@ -12,10 +12,6 @@ import (
 	"ferry/transfer/tree"
 )
 
-// BulkSize is from how much content on link.Config.Bulk is worth what it sends
-// besides, in bytes.
-const BulkSize = 4 << 20
-
 // outEntry is an entry between its announcement and its DONE or FAULT.
 type outEntry struct {
 	item   *tree.Item
@@ -166,20 +162,7 @@ func (s *sender) walk(ctx context.Context) error {
 	if err := s.link.Stream(0).Send(true, framing.TypeEnd, end.Append(nil)); err != nil {
 		return linkError("sending the totals", err)
 	}
-	if end.Bytes < BulkSize || s.isAccepted() {
-		return nil
-	}
-	return linkError("waiting for the answer", s.link.Warm())
-}
-
-// isAccepted tells whether ACCEPT came.
-func (s *sender) isAccepted() bool {
-	select {
-	case <-s.accepted:
-		return true
-	default:
-		return false
-	}
+	return nil
 }
 
 // entryBatchWriter gathers ENTRY records. Used by walk alone.

@@ -155,7 +155,7 @@ func (w *simWorld) run(waiting context.Context, p *simProcess) (transfer.Result,
 	if p.host == receiverHost {
 		role = link.Receiver
 	}
-	cfg := link.Config{Role: role, Capabilities: w.plan.compress.Capabilities(), Code: w.code, RetryFor: simRetry, Bulk: role == link.Sender, Connect: func(ctx context.Context, _ string) (c net.Conn, err error) { return w.net.dial(ctx, &p.owner) }}
+	cfg := link.Config{Role: role, Capabilities: w.plan.compress.Capabilities(), Code: w.code, RetryFor: simRetry, Connect: func(ctx context.Context, _ string) (c net.Conn, err error) { return w.net.dial(ctx, &p.owner) }}
 	// While it waits for the other side, the end of all this ends it too.
 	ctx, stop := context.WithCancel(p.ctx)
 	defer stop()

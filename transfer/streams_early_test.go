@@ -82,7 +82,7 @@ func TestEarlyStream(t *testing.T) {
 				src := filepath.Join(t.TempDir(), "f")
 				write(t, src, c.size, 1)
 				var dropped atomic.Int32
-				near := link.Config{Role: link.Sender, Bulk: true}
+				near := link.Config{Role: link.Sender}
 				far := link.Config{Role: link.Receiver, Notify: func(e link.Event) {
 					if e.Kind == link.EventBroken {
 						dropped.Add(1)

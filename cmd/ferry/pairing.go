@@ -41,7 +41,6 @@ type pairing struct {
 	weakCode    bool   // a code that is easy to guess is taken too
 	streams     int    // 0 is auto
 	offers      uint64 // framing.Cap bits
-	bulk        bool   // see link.Config
 	stdinIsData bool
 }
 
@@ -119,7 +118,7 @@ func (c *connection) close() error {
 func (s *codeSource) connect(ctx context.Context, code link.Code, made bool, r renderer) (*connection, error) {
 	p := s.pairing
 	c := &connection{pairing: p}
-	c.config = link.Config{Role: p.role, Code: code, Timeout: p.timeout, RetryFor: p.retry, Capabilities: p.offers, Bulk: p.bulk, Notify: r.linkEvent}
+	c.config = link.Config{Role: p.role, Code: code, Timeout: p.timeout, RetryFor: p.retry, Capabilities: p.offers, Notify: r.linkEvent}
 	if p.dial != "" {
 		screen, _ := r.(*console)
 		err := c.meet(ctx, p.wait)

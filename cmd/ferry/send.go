@@ -53,7 +53,6 @@ func send(c *cli.Context, env *Env, chosen *selectionArgs) error {
 	if err != nil {
 		return err
 	}
-	pair.bulk = list.bulk && throttle.limit == nil && !c.Bool("dry-run")
 	stream := list.sources[0].Reader != nil
 	pair.stdinIsData = stream || isStdin(c.String("files-from"))
 	metadata, err := metadataOf(c)

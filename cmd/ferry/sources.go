@@ -23,9 +23,6 @@ type sourceList struct {
 	sources []transfer.Source
 	missing []missingSource
 	folder  bool // the last source looked at is a folder
-	// bulk: it is likely that much is sent. What is in a folder is not known yet.
-	bulk bool
-	size int64 // bytes of the files looked at
 }
 
 // add looks at one path. contents says that a folder stands for what is in it. A
@@ -50,10 +47,6 @@ func (l *sourceList) add(verb, path string, follow, contents bool) error {
 		return nil
 	}
 	l.folder = info.IsDir()
-	if info.Mode().IsRegular() {
-		l.size += info.Size()
-	}
-	l.bulk = l.bulk || l.folder || l.size >= transfer.BulkSize
 	if l.folder && contents {
 		l.sources = append(l.sources, transfer.Source{Source: tree.Source{Path: path, Contents: true}})
 		return nil

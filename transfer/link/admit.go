@@ -19,7 +19,6 @@ func (l *Listener) handle(s *slot) {
 		return
 	}
 	if err := l.admit(s, c); err != nil {
-		c.leave(s.born.Add(proofLimit))
 		_ = s.conn.Close()
 		l.report(c, err)
 	}

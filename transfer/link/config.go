@@ -46,12 +46,8 @@ const (
 type Config struct {
 	Role         Role
 	Code         Code
-	Capabilities uint64 // framing.Cap bits offered
-	// Bulk: this side is going to send much, and may warm the path for it: see
-	// Link.Warm. Its connections have to take 64 KiB that the other side does not read
-	// at once, as sockets do.
-	Bulk    bool
-	Timeout time.Duration // silence that ends the link; 0 means DefaultTimeout, less than MinTimeout means that
+	Capabilities uint64        // framing.Cap bits offered
+	Timeout      time.Duration // silence that ends the link; 0 means DefaultTimeout, less than MinTimeout means that
 	// RetryFor is how long a link that lost its connections is waited for, from
 	// each loss on; 0 ends it at the first. LimitRetry makes it shorter.
 	RetryFor time.Duration

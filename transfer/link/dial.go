@@ -171,7 +171,7 @@ func (d *dialler) prove(conn net.Conn) (l *Link, confirmed bool, err error) {
 	if err != nil {
 		return nil, false, err
 	}
-	c.bulk, c.until, c.hurried = d.cfg.Bulk, until, true
+	c.until, c.hurried = until, true
 	p, err := newCodeProver(d.cfg.Code, d.cfg.Role, c.exporter)
 	if err != nil {
 		return nil, false, err

@@ -52,7 +52,6 @@ func dialHandshake(c *channel, hello framing.Hello, p prover) (peer framing.Hell
 	if err := c.send(framing.TypeHello, own.body); err != nil {
 		return peer, false, err
 	}
-	c.warm()
 	if err := c.patient(); err != nil {
 		return peer, false, err
 	}
@@ -126,8 +125,6 @@ func answerHello(c *channel, cfg *Config, peer framing.Hello, theirs helloBody, 
 	if err := c.send(framing.TypeHello, own.body); err != nil {
 		return macs{}, err
 	}
-	c.bulk = cfg.Bulk && warmed(peer)
-	c.warm()
 	return m, nil
 }
 

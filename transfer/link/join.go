@@ -154,7 +154,7 @@ func (l *Link) proveStream(ctx context.Context, conn net.Conn, hello framing.Hel
 	if err != nil {
 		return nil, err
 	}
-	c.bulk, c.until = l.cfg.Bulk && warmed(hello), until
+	c.until = until
 	p, err := newSessionProver(l.secret, c.exporter)
 	if err != nil {
 		return nil, err

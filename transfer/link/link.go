@@ -298,7 +298,7 @@ func (l *Link) adopt(c *channel) error {
 	if l.deep.Load() {
 		deepen(c.raw.Conn)
 	}
-	if l.cfg.Role == Receiver && c.trip() >= warmPath {
+	if l.cfg.Role == Receiver && c.trip() >= longPath {
 		openWindow(c.raw.Conn)
 	}
 	c.raw.promote(l.pulse)

@@ -20,6 +20,17 @@ type Path struct {
 	Held, HeldHere time.Duration
 }
 
+// longPath is the round trip from which a receiver opens its window from the start.
+const longPath = 20 * time.Millisecond
+
+// trip is the round trip of the connection: as the system has it, or else what the
+// TLS handshake took.
+func (c *channel) trip() time.Duration {
+	p := Path{MinRTT: c.shook}
+	readPath(c.raw.Conn, &p)
+	return p.MinRTT
+}
+
 // Path asks the system about the connection of the stream.
 func (s *Stream) Path() Path {
 	p := Path{MinRTT: s.link.rtt}

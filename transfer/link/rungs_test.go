@@ -205,7 +205,7 @@ func rungs(t *testing.T) []rung {
 				err = sayHello(ch, func(*framing.Hello) {})
 			}
 			for i := 0; err == nil && i < maxPads; i++ {
-				err = ch.send(framing.TypePad, fullPad())
+				err = ch.send(framing.TypePad, padding())
 			}
 			if err != nil {
 				return err

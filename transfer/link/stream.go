@@ -32,7 +32,7 @@ func newStream(l *Link, number int, c *channel) *Stream {
 }
 
 // Next returns the type of the next frame and the length of its body, which
-// framing.Limit bounds. Heartbeats are taken note of and passed over; PAD is passed over. An error
+// framing.Limit bounds. Heartbeats are taken note of and passed over, and so is the PAD of an early build. An error
 // is an *Error and sticks; one that wraps io.EOF is the orderly end of the
 // other side's writing. A frame that breaks the rules does not end the link:
 // the caller may still tell the peer before it does.
@@ -54,11 +54,7 @@ func (s *Stream) Next() (framing.Type, int, error) {
 				return 0, 0, s.readFailed(err)
 			}
 		case framing.TypePad:
-			b, err := s.control(framing.TypePad)
-			if err == nil {
-				_, err = framing.ParsePad(b)
-			}
-			if err != nil {
+			if _, err := s.control(framing.TypePad); err != nil {
 				return 0, 0, s.readFailed(err)
 			}
 		case framing.TypeHello, framing.TypeProof, framing.TypeRefuse, framing.TypeResume:

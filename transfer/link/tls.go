@@ -76,6 +76,9 @@ func cheapKey(raw [][]byte, _ [][]*x509.Certificate) error {
 	return errKeyKind
 }
 
+// maxPads is how many PADs an early build may send on a connection without proof.
+const maxPads = 16
+
 // channel is one connection with TLS, before and after its proof.
 type channel struct {
 	raw      *coalescer
@@ -91,10 +94,9 @@ type channel struct {
 	epoch   uint32        // of the link that it belongs to
 	rtt     time.Duration // of the proof, this side's work for it left out
 	shook   time.Duration // what the TLS handshake took
-	bulk    bool          // see Config.Bulk
 	until   time.Time     // the deadline of the ladder, at the dialler
 	hurried bool          // the answer to HELLO is not waited for as long
-	pads    int           // PADs that came before the proof
+	pads    int           // PADs of an early build that came before the proof
 }
 
 // openChannel runs the TLS handshake on raw, whose deadline the caller has set.
@@ -182,14 +184,13 @@ func (c *channel) send(t framing.Type, body []byte) error {
 	return c.raw.Flush()
 }
 
-// expect reads a frame that has to be of type t, or the peer's refusal; PADs before
-// PROOF are passed over. The body is the caller's own.
+// expect reads a frame that has to be of type t, or the peer's refusal. Up to maxPads
+// PADs before PROOF are skipped. The body is the caller's own.
 func (c *channel) expect(t framing.Type) ([]byte, error) {
 	got, body, err := c.next()
-	for ; err == nil && got == framing.TypePad && t == framing.TypeProof; got, body, err = c.next() {
-		if err := c.padded(body); err != nil {
-			return nil, err
-		}
+	for err == nil && got == framing.TypePad && t == framing.TypeProof && c.pads < maxPads {
+		c.pads++
+		got, body, err = c.next()
 	}
 	if err != nil {
 		return nil, err
