@@ -1,12 +1,11 @@
 package main
 
 import (
+	"fmt"
 	"go/parser"
 	"go/token"
-	"io/fs"
 	"os"
 	"path"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -57,13 +56,40 @@ var owners = map[string][]string{
 }
 
 func TestImports(t *testing.T) {
+	files := make(map[string][]string)
+	walkSource(t, func(rel, file string) error {
+		f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		files[rel] = []string{}
+		for _, i := range f.Imports {
+			name, err := strconv.Unquote(i.Path.Value)
+			if err != nil {
+				return err
+			}
+			files[rel] = append(files[rel], name)
+		}
+		return nil
+	})
+	if len(files) < 50 {
+		t.Fatalf("only %d source files were found", len(files))
+	}
+	for _, f := range importFaults(files, allowed, owners) {
+		t.Error(f)
+	}
+}
+
+// importFaults looks at what each file imports, by its path from the top.
+func importFaults(files, allowed, owners map[string][]string) (faults []string) {
+	fault := func(format string, args ...any) { faults = append(faults, fmt.Sprintf(format, args...)) }
 	seen := make(map[string]bool)
 	used := make(map[string]bool)
-	for file, imports := range sourceFiles(t) {
+	for file, imports := range files {
 		pkg := path.Dir(file)
 		may, known := allowed[pkg]
 		if !known {
-			t.Errorf("%s is in a package that the rules do not name", file)
+			fault("%s is in a package that the rules do not name", file)
 			continue
 		}
 		seen[pkg] = true
@@ -74,7 +100,7 @@ func TestImports(t *testing.T) {
 			switch {
 			case isOwn:
 				if own != pkg && !test && !slices.Contains(may, own) {
-					t.Errorf("%s imports %s, which %s may not", file, imp, pkg)
+					fault("%s imports %s, which %s may not", file, imp, pkg)
 				}
 			case strings.Contains(first, "."):
 				if test {
@@ -85,71 +111,63 @@ func TestImports(t *testing.T) {
 					if inModule(imp, m) {
 						owned, used[m] = true, true
 						if !slices.Contains(who, pkg) {
-							t.Errorf("%s imports %s, which belongs to %v", file, imp, who)
+							fault("%s imports %s, which belongs to %v", file, imp, who)
 						}
 					}
 				}
 				if !owned {
-					t.Errorf("%s imports %s, which no package owns", file, imp)
+					fault("%s imports %s, which no package owns", file, imp)
 				}
 			case !test && !strings.HasPrefix(pkg, "cmd/") && (imp == "log" || imp == "flag" || imp == "os/signal"):
-				t.Errorf("%s imports %s: only cmd prints, parses flags and takes signals", file, imp)
+				fault("%s imports %s: only cmd prints, parses flags and takes signals", file, imp)
 			}
 		}
 	}
 	for pkg := range allowed {
 		if !seen[pkg] {
-			t.Errorf("the rules name %s, which has no source", pkg)
+			fault("the rules name %s, which has no source", pkg)
 		}
 	}
 	for m := range owners {
 		if !used[m] {
-			t.Errorf("the rules name %s, which nothing imports", m)
+			fault("the rules name %s, which nothing imports", m)
 		}
 	}
+	return faults
 }
 
 func inModule(imp, mod string) bool { return imp == mod || strings.HasPrefix(imp, mod+"/") }
 
-// sourceFiles maps each Go file, by its path from the top, to what it imports.
-func sourceFiles(t *testing.T) map[string][]string {
-	t.Helper()
-	files := make(map[string][]string)
-	err := filepath.WalkDir(top, func(p string, d fs.DirEntry, err error) error {
-		if err == nil && d.IsDir() && p != top {
-			if _, err := os.Stat(filepath.Join(p, "go.mod")); err == nil {
-				return fs.SkipDir // a module of its own, with its own dependencies
-			}
+// Each rule of imports notices what breaks it.
+func TestImportFaults(t *testing.T) {
+	rules := map[string][]string{"low": {}, "high": {"low"}, "cmd/x": {"high"}}
+	third := map[string][]string{"example.com/m": {"low"}}
+	sound := func() map[string][]string {
+		return map[string][]string{
+			"low/a.go":      {"fmt", "example.com/m/v2"},
+			"low/a_test.go": {"example.org/oracle", module + "high", "flag"},
+			"high/a.go":     {module + "low", module + "high"},
+			"cmd/x/a.go":    {"flag", module + "high"},
 		}
-		if err != nil || d.IsDir() || !strings.HasSuffix(p, ".go") {
-			return err
-		}
-		rel, err := filepath.Rel(top, p)
-		if err != nil {
-			return err
-		}
-		f, err := parser.ParseFile(token.NewFileSet(), p, nil, parser.ImportsOnly)
-		if err != nil {
-			return err
-		}
-		imports := []string{}
-		for _, i := range f.Imports {
-			name, err := strconv.Unquote(i.Path.Value)
-			if err != nil {
-				return err
-			}
-			imports = append(imports, name)
-		}
-		files[filepath.ToSlash(rel)] = imports
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
-	if len(files) < 50 {
-		t.Fatalf("only %d source files were found", len(files))
+	if got := importFaults(sound(), rules, third); len(got) != 0 {
+		t.Errorf("the sound one is said to be broken: %q", got)
 	}
-	return files
+	for want, change := range map[string]func(map[string][]string){
+		"low may not":        func(f map[string][]string) { f["low/b.go"] = []string{module + "high"} },
+		"do not name":        func(f map[string][]string) { f["new/a.go"] = nil },
+		"belongs to":         func(f map[string][]string) { f["high/b.go"] = []string{"example.com/m"} },
+		"no package owns":    func(f map[string][]string) { f["low/b.go"] = []string{"example.org/oracle"} },
+		"only cmd prints":    func(f map[string][]string) { f["low/b.go"] = []string{"flag"} },
+		"which has no":       func(f map[string][]string) { delete(f, "high/a.go") },
+		"which nothing impo": func(f map[string][]string) { f["low/a.go"] = nil },
+	} {
+		files := sound()
+		change(files)
+		if got := importFaults(files, rules, third); len(got) != 1 || !strings.Contains(got[0], want) {
+			t.Errorf("%q was to be said once, there is %q", want, got)
+		}
+	}
 }
 
 // The top level is fixed.
