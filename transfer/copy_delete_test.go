@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"ferry/transfer"
+	"ferry/transfer/filter"
 	"ferry/transfer/tree"
 )
 
@@ -115,9 +116,9 @@ func TestDeleteStaysInWhatWasSent(t *testing.T) {
 
 func TestDeleteLeavesAlone(t *testing.T) {
 	src, dst := layMirror(t)
-	rules, err := tree.ReadRules(strings.NewReader("*.log\n/keep\nold/p\n"), "test")
+	rules, err := filter.Read(strings.NewReader("*.log\n/keep\nold/p\n"), "test")
 	must(t, err)
-	filter, err := tree.NewFilter(rules)
+	list, err := filter.New(rules)
 	must(t, err)
 	write(t, filepath.Join(dst, "d/n.log"), 10, 1)
 	write(t, filepath.Join(dst, "keep/more"), 10, 1)
@@ -128,7 +129,7 @@ func TestDeleteLeavesAlone(t *testing.T) {
 	write(t, filepath.Join(src, "empty/.ferryignore"), 0, 1)
 	must(t, os.WriteFile(filepath.Join(src, "empty/.ferryignore"), []byte("q\n"), 0o644))
 	saw, deleted, _, err := mirror(t, dst, contents(src), func(s *transfer.SendOptions, r *transfer.ReceiveOptions) {
-		s.Select = tree.Selection{Filter: filter, IgnoreFile: tree.IgnoreFile}
+		s.Select = tree.Selection{Rules: tree.RulesOf(list), IgnoreFile: filter.IgnoreFile}
 		r.Delete.Keep = func(path string) bool { return path == "d/e/mine" }
 	})
 	if want := []string{"d/e/z", "d/y", "gone/g", "old/deep", "old/deep/er", "old/deep/er/o", "x"}; err != nil || !slices.Equal(deleted, want) {
@@ -238,9 +239,9 @@ func TestDeleteSeesWhatCameSince(t *testing.T) {
 func TestDeleteComesAfterSuccessOnly(t *testing.T) {
 	src, dst := layMirror(t)
 	write(t, filepath.Join(src, "f/g"), 10, 1)
-	must(t, os.Symlink("g", filepath.Join(src, "f", tree.IgnoreFile))) // no rules can be read there
+	must(t, os.Symlink("g", filepath.Join(src, "f", filter.IgnoreFile))) // no rules can be read there
 	before := snapshot(t, dst)
-	_, deleted, r, err := mirror(t, dst, contents(src), func(s *transfer.SendOptions, _ *transfer.ReceiveOptions) { s.Select.IgnoreFile = tree.IgnoreFile })
+	_, deleted, r, err := mirror(t, dst, contents(src), obeyIgnoreFiles)
 	if !errors.Is(err, transfer.ErrIncomplete) || deleted != nil || r.Failed != 1 {
 		t.Errorf("%v: it deleted %q; %+v", err, deleted, r)
 	}

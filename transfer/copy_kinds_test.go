@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"ferry/transfer"
+	"ferry/transfer/filter"
 	"ferry/transfer/tree"
 )
 
@@ -93,8 +94,8 @@ func TestKindsStayWithoutDelete(t *testing.T) {
 func TestWhatMadeWayIsKeptUntilAllIsDelivered(t *testing.T) {
 	src, dst := layKinds(t)
 	write(t, filepath.Join(src, "b/c"), 10, 1)
-	must(t, os.Symlink("c", filepath.Join(src, "b", tree.IgnoreFile)))
-	rules := func(s *transfer.SendOptions, _ *transfer.ReceiveOptions) { s.Select.IgnoreFile = tree.IgnoreFile }
+	must(t, os.Symlink("c", filepath.Join(src, "b", filter.IgnoreFile)))
+	rules := obeyIgnoreFiles
 	saw, deleted, _, err := mirror(t, dst, contents(src), rules)
 	if !errors.Is(err, transfer.ErrIncomplete) || deleted != nil {
 		t.Fatalf("%v: it deleted %q", err, deleted)
@@ -132,7 +133,7 @@ func TestWhatMadeWayIsKeptUntilAllIsDelivered(t *testing.T) {
 	if aside != 5 {
 		t.Errorf("%d of 5 are told of", aside)
 	}
-	must(t, os.Remove(filepath.Join(src, "b", tree.IgnoreFile)))
+	must(t, os.Remove(filepath.Join(src, "b", filter.IgnoreFile)))
 	_, would, _, err := mirror(t, dst, contents(src), dryMirror(t, dst))
 	_, deleted, r, _ := mirror(t, dst, contents(src), rules)
 	if !slices.Equal(would, deleted) {
@@ -149,10 +150,11 @@ func TestWhatMadeWayIsKeptUntilAllIsDelivered(t *testing.T) {
 func TestWhatIsToStayMakesNoWay(t *testing.T) {
 	excluded := func(patterns string) func(*transfer.SendOptions, *transfer.ReceiveOptions) {
 		return func(s *transfer.SendOptions, _ *transfer.ReceiveOptions) {
-			rules, err := tree.ReadRules(strings.NewReader(patterns), "test")
+			rules, err := filter.Read(strings.NewReader(patterns), "test")
 			must(t, err)
-			s.Select.Filter, err = tree.NewFilter(rules)
+			list, err := filter.New(rules)
 			must(t, err)
+			s.Select.Rules = tree.RulesOf(list)
 		}
 	}
 	for name, c := range map[string]struct {
@@ -179,8 +181,8 @@ func TestWhatIsToStayMakesNoWay(t *testing.T) {
 		})
 	}
 	src, dst := layKinds(t)
-	must(t, os.WriteFile(filepath.Join(src, "d", tree.IgnoreFile), []byte("deep\n"), 0o644))
-	_, _, r, err := mirror(t, dst, contents(src), func(s *transfer.SendOptions, _ *transfer.ReceiveOptions) { s.Select.IgnoreFile = tree.IgnoreFile })
+	must(t, os.WriteFile(filepath.Join(src, "d", filter.IgnoreFile), []byte("deep\n"), 0o644))
+	_, _, r, err := mirror(t, dst, contents(src), obeyIgnoreFiles)
 	if !errors.Is(err, transfer.ErrIncomplete) || r.Failed != 1 {
 		t.Errorf("what a rule file leaves out: %v, %v", err, r.Failures)
 	}

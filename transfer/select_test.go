@@ -8,21 +8,26 @@ import (
 	"testing"
 
 	"ferry/transfer"
+	"ferry/transfer/filter"
 	"ferry/transfer/tree"
 )
 
 func selecting(t *testing.T, s tree.Selection, patterns ...string) setup {
 	t.Helper()
-	var rules []tree.Rule
+	var rules []filter.Rule
 	for _, p := range patterns {
-		r, err := tree.ExcludeRule(p)
+		r, err := filter.Exclude(p)
 		must(t, err)
 		rules = append(rules, r)
 	}
-	f, err := tree.NewFilter(rules)
+	f, err := filter.New(rules)
 	must(t, err)
-	s.Filter = f
+	s.Rules = tree.RulesOf(f)
 	return func(o *transfer.SendOptions, _ *transfer.ReceiveOptions, _ *sides) { o.Select = s }
+}
+
+func obeyIgnoreFiles(s *transfer.SendOptions, _ *transfer.ReceiveOptions) {
+	s.Select.Rules, s.Select.IgnoreFile = tree.RulesOf((*filter.List)(nil)), filter.IgnoreFile
 }
 
 func names(t *testing.T, dir string) string {
@@ -42,8 +47,8 @@ func TestUnreadableFolderCountsOnce(t *testing.T) {
 	src, dst := t.TempDir(), t.TempDir()
 	write(t, filepath.Join(src, "a"), 10, 1)
 	write(t, filepath.Join(src, "sub/b"), 10, 1)
-	must(t, os.Symlink("b", filepath.Join(src, "sub", tree.IgnoreFile))) // whoever runs this cannot read rules there
-	s := deliver(t, t.Context(), dst, contents(src), selecting(t, tree.Selection{IgnoreFile: tree.IgnoreFile}))
+	must(t, os.Symlink("b", filepath.Join(src, "sub", filter.IgnoreFile))) // whoever runs this cannot read rules there
+	s := deliver(t, t.Context(), dst, contents(src), selecting(t, tree.Selection{IgnoreFile: filter.IgnoreFile}))
 	if !errors.Is(s.sendErr, transfer.ErrIncomplete) || !errors.Is(s.receiveErr, transfer.ErrIncomplete) {
 		t.Errorf("ended with %v and %v", s.sendErr, s.receiveErr)
 	}

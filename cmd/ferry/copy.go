@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"ferry/transfer"
+	"ferry/transfer/filter"
 	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
@@ -44,11 +45,11 @@ func copyLocal(c *cli.Context, env *Env, chosen *selectionArgs) error {
 	if err != nil {
 		return err
 	}
-	selection, err := chosen.selection(c, env)
+	selection, rules, err := chosen.selection(c, env)
 	if err != nil {
 		return err
 	}
-	list, folder, err := planCopy(c.Args().Slice(), c.Bool("follow"), selection.Filter)
+	list, folder, err := planCopy(c.Args().Slice(), c.Bool("follow"), rules)
 	if err != nil {
 		return err
 	}
@@ -85,7 +86,7 @@ func copyLocal(c *cli.Context, env *Env, chosen *selectionArgs) error {
 	if err != nil {
 		return errors.Join(err, dst.Close())
 	}
-	d := &delivery{ctx: c.Context, env: env, render: newRenderer(env, out, false), alone: true, strict: c.Bool("strict"), unsynced: c.Bool("no-sync"), filter: selection.Filter}
+	d := &delivery{ctx: c.Context, env: env, render: newRenderer(env, out, false), alone: true, strict: c.Bool("strict"), unsynced: c.Bool("no-sync"), rules: rules}
 	d.manifest.Store(sums)
 	if sums != nil {
 		opt.Observer = sums
@@ -160,7 +161,7 @@ func ownError(err error) error {
 
 // planCopy reads SRC... DEST as rsync does. It returns the sources under the
 // names they will get, and the folder that they land in.
-func planCopy(args []string, follow bool, filter *tree.Filter) (*sourceList, string, error) {
+func planCopy(args []string, follow bool, rules *filter.List) (*sourceList, string, error) {
 	if len(args) < 2 {
 		return nil, "", usagef("copy", "copy needs SRC... DEST")
 	}
@@ -185,10 +186,10 @@ func planCopy(args []string, follow bool, filter *tree.Filter) (*sourceList, str
 			return nil, "", err
 		}
 	}
-	if err := list.check("copy", filter); err != nil {
+	if err := list.check("copy", rules); err != nil {
 		return nil, "", err
 	}
-	if err := list.checkInside(dest, follow, filter); err != nil {
+	if err := list.checkInside(dest, follow, rules); err != nil {
 		return nil, "", err
 	}
 	info, err := os.Stat(filepath.Clean(dest)) // a file is there, even if named with a slash

@@ -7,8 +7,8 @@ import (
 	"sync/atomic"
 
 	"ferry/transfer"
+	"ferry/transfer/filter"
 	"ferry/transfer/link"
-	"ferry/transfer/tree"
 )
 
 // delivery is what send, receive and copy share around a transfer: who watches
@@ -25,7 +25,7 @@ type delivery struct {
 	fed      bool                     // what is sent is standard input
 	strict   bool                     // what is told as lost is a failure
 	unsynced bool                     // this side gave up durability: --no-sync, or standard output
-	filter   *tree.Filter             // the rules of what is sent; nil without any
+	rules    *filter.List             // the rules of what is sent; nil without any
 	// checksums says, before --checksum, whose flag that is; empty for one's own.
 	checksums string
 }
@@ -82,7 +82,7 @@ func (d *delivery) finish(r transfer.Result, err error, lost int) error {
 	err = rehearsedError(r, err)
 	o := outcome{began: true, result: r, toStream: d.stream, local: d.alone, unsynced: d.unsynced || d.stream}
 	if err == nil || errors.Is(err, transfer.ErrIncomplete) {
-		o.unmet = d.filter.Unmet() // the walk was at the end
+		o.unmet = d.rules.Unmet() // the walk was at the end
 	}
 	return d.end(o, err)
 }

@@ -24,12 +24,13 @@ var allowed = map[string][]string{
 	"framing":          {},
 	"checksum":         {},
 	"transfer/tree":    {},
+	"transfer/filter":  {},
 	"transfer/link":    {"framing"},
 	"transfer/storage": {"transfer/tree", "checksum"},
 	"transfer/dest":    {"transfer/storage", "transfer/tree", "checksum"},
 	"transfer":         {"transfer/storage", "transfer/link", "transfer/dest", "transfer/tree", "framing", "checksum"},
 	// cmd names codes, kinds and digests that cross its API; it opens no destination itself.
-	"cmd/ferry":         {"cmd/ferry/confine", "transfer", "transfer/storage", "transfer/link", "transfer/tree", "checksum", "framing"},
+	"cmd/ferry":         {"cmd/ferry/confine", "transfer", "transfer/storage", "transfer/link", "transfer/tree", "transfer/filter", "checksum", "framing"},
 	"cmd/ferry/confine": {},
 	// The benchmark runs programs as a user would, and hashes to know the limit.
 	"cmd/ferry-bench": {"checksum"},

@@ -9,7 +9,6 @@ import (
 	"ferry/transfer"
 	"ferry/transfer/link"
 	"ferry/transfer/storage"
-	"ferry/transfer/tree"
 )
 
 func receiveCommand(env *Env) *cli.Command {
@@ -162,7 +161,7 @@ func limitsOf(c *cli.Context) (items, bytes int64, err error) {
 		return 0, 0, usagef("receive", "--max-items is a number of items from 1 on, and not %d", items)
 	}
 	if c.IsSet("max-bytes") {
-		if bytes, err = tree.ParseSize(c.String("max-bytes")); err == nil && bytes < 1 {
+		if bytes, err = parseSize(c.String("max-bytes")); err == nil && bytes < 1 {
 			err = errors.New("no bytes at all would be taken")
 		}
 		if err != nil {

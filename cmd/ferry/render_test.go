@@ -58,8 +58,8 @@ func scene(r renderer) {
 		transfer.ItemFailed{Path: "d/\u009b2J", Err: &transfer.Error{Code: framing.CodeConflict, Remote: true}},
 		transfer.ItemWarned{Path: "d/\x1bw", What: tree.AttrOwner, Code: framing.CodePermission, Err: errors.New("not \x1b[1mroot"), Remote: true},
 		transfer.ItemWarned{What: tree.AttrXattrs, Code: framing.CodeDeclined, Remote: true},
-		transfer.ItemExcluded{Path: "d/\x1bo", Exclusion: tree.Exclusion{Flag: "--max-size"}},
-		transfer.ItemExcluded{Path: "d/mnt\r", Exclusion: tree.Exclusion{Flag: tree.FlagOneFileSystem, Folder: true}},
+		transfer.ItemExcluded{Path: "d/\x1bo", Exclusion: tree.Exclusion{By: tree.Flag("--max-size")}},
+		transfer.ItemExcluded{Path: "d/mnt\r", Exclusion: tree.Exclusion{By: tree.FlagOneFileSystem, Folder: true}},
 		transfer.Notice{Path: "pipe\n", Err: tree.ErrSpecial},
 		transfer.Progress{Bytes: 10, Moved: 6, Total: 13, Done: 3, Items: 4, Exact: true},
 	} {

@@ -343,7 +343,7 @@ func doneText(e transfer.ItemDone, verbose bool) string {
 // point is told always: rules name what they leave out, and that flag does not.
 func excludedText(e transfer.ItemExcluded, verbose bool) string {
 	switch {
-	case e.Rule == nil && e.Flag == tree.FlagOneFileSystem:
+	case e.By == tree.FlagOneFileSystem:
 		return "left out: " + show(e.Path) + ": on another file system"
 	case verbose:
 		return "excluded: " + show(e.Path) + ": " + tell(e.Exclusion.String())

@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"ferry/transfer"
+	"ferry/transfer/filter"
 	"ferry/transfer/tree"
 )
 
@@ -55,7 +56,7 @@ func (a *selectionArgs) flags() []cli.Flag {
 		rule(excludeFlag, "leave out what matches `PATTERN`; may be repeated, as the next two"),
 		rule(includeFlag, "take what matches `PATTERN` though an earlier rule leaves it out, as --exclude '!PATTERN'"),
 		rule(excludeFromFlag, "take rules from `FILE`, one a line as in .gitignore"),
-		boolFlag("ferryignore", "obey the rules of "+tree.IgnoreFile+" files in the folders; those of the flags have the last word"),
+		boolFlag("ferryignore", "obey the rules of "+filter.IgnoreFile+" files in the folders; those of the flags have the last word"),
 		&cli.StringFlag{Name: "files-from", Usage: "send only the paths that `FILE` lists, one a line, relative to the one PATH; a listed folder is taken whole; - is standard input"},
 		boolFlag("from0", "the paths of --files-from end in a zero byte, as those of find -print0"),
 		&cli.StringFlag{Name: "max-size", Usage: "leave out files larger than `SIZE`, such as 4096, 64K or 1.5GiB"},
@@ -64,35 +65,37 @@ func (a *selectionArgs) flags() []cli.Flag {
 	}
 }
 
-// selection reads the flags and the files that they name.
-func (a *selectionArgs) selection(c *cli.Context, env *Env) (tree.Selection, error) {
+// selection reads the flags and the files that they name. It returns the rules of the
+// flags by themselves too, nil if there are none.
+func (a *selectionArgs) selection(c *cli.Context, env *Env) (s tree.Selection, rules *filter.List, err error) {
 	verb := c.Command.Name
-	var s tree.Selection
-	var err error
-	if s.Filter, err = a.filter(c.Context, verb); err != nil {
-		return s, err
+	if rules, err = a.list(c.Context, verb); err != nil {
+		return s, nil, err
 	}
 	if s.Sizes, err = sizesOf(c); err != nil {
-		return s, err
+		return s, nil, err
 	}
 	if c.Bool("ferryignore") {
-		s.IgnoreFile = tree.IgnoreFile
+		s.IgnoreFile = filter.IgnoreFile
+	}
+	if rules != nil || s.IgnoreFile != "" {
+		s.Rules = tree.RulesOf(rules)
 	}
 	s.OneFileSystem = c.Bool("one-file-system")
 	switch {
 	case s.OneFileSystem && runtime.GOOS == "windows":
-		return s, usagef(verb, "--one-file-system is not known on Windows")
+		return s, nil, usagef(verb, "--one-file-system is not known on Windows")
 	case c.Bool("from0") && !c.IsSet("files-from"):
-		return s, usagef(verb, "--from0 goes with --files-from")
+		return s, nil, usagef(verb, "--from0 goes with --files-from")
 	case c.IsSet("files-from"):
 		s.List, err = listOf(c, env)
 	}
-	return s, err
+	return s, rules, err
 }
 
-// filter compiles the rules, nil if there are none.
-func (a *selectionArgs) filter(ctx context.Context, verb string) (*tree.Filter, error) {
-	var rules []tree.Rule
+// list compiles the rules, nil if there are none.
+func (a *selectionArgs) list(ctx context.Context, verb string) (*filter.List, error) {
+	var rules []filter.Rule
 	for _, arg := range a.rules {
 		more, err := arg.read(ctx)
 		if err != nil {
@@ -109,23 +112,23 @@ func (a *selectionArgs) filter(ctx context.Context, verb string) (*tree.Filter, 
 			return nil, usagef(verb, "%v", err)
 		}
 	}
-	f, err := tree.NewFilter(rules)
+	list, err := filter.New(rules)
 	if err != nil {
 		return nil, usagef(verb, "%v", err)
 	}
-	return f, nil
+	return list, nil
 }
 
-func (a ruleArg) read(ctx context.Context) ([]tree.Rule, error) {
-	one := tree.ExcludeRule
+func (a ruleArg) read(ctx context.Context) ([]filter.Rule, error) {
+	one := filter.Exclude
 	switch a.flag {
 	case excludeFromFlag:
-		return readFile(ctx, a.value, func(f io.Reader) ([]tree.Rule, error) { return tree.ReadRules(f, a.value) })
+		return readFile(ctx, a.value, func(f io.Reader) ([]filter.Rule, error) { return filter.Read(f, a.value) })
 	case includeFlag:
-		one = tree.IncludeRule
+		one = filter.Include
 	}
 	r, err := one(a.value)
-	return []tree.Rule{r}, err
+	return []filter.Rule{r}, err
 }
 
 func sizesOf(c *cli.Context) (tree.SizeRange, error) {
@@ -134,7 +137,7 @@ func sizesOf(c *cli.Context) (tree.SizeRange, error) {
 		if !c.IsSet(flag) {
 			continue
 		}
-		size, err := tree.ParseSize(c.String(flag))
+		size, err := parseSize(c.String(flag))
 		if err != nil {
 			return r, usagef(c.Command.Name, "--%s: %v", flag, err)
 		}

@@ -6,6 +6,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"ferry/transfer"
+	"ferry/transfer/filter"
 	"ferry/transfer/link"
 	"ferry/transfer/tree"
 )
@@ -45,11 +46,11 @@ func send(c *cli.Context, env *Env, chosen *selectionArgs) error {
 		return err
 	}
 	pair.offers = throttle.compress.Capabilities()
-	selection, err := chosen.selection(c, env)
+	selection, rules, err := chosen.selection(c, env)
 	if err != nil {
 		return err
 	}
-	list, err := sendSources(c, env, &selection)
+	list, err := sendSources(c, env, &selection, rules)
 	if err != nil {
 		return err
 	}
@@ -93,7 +94,7 @@ func send(c *cli.Context, env *Env, chosen *selectionArgs) error {
 	if err != nil {
 		return err
 	}
-	d := &delivery{ctx: ctx, env: env, render: newRenderer(env, out, false), madeCode: made, fed: stream, strict: c.Bool("strict"), filter: selection.Filter}
+	d := &delivery{ctx: ctx, env: env, render: newRenderer(env, out, false), madeCode: made, fed: stream, strict: c.Bool("strict"), rules: rules}
 	d.manifest.Store(sums)
 	d.missing(list.missing)
 	defer throttle.follow(ctx, d.render)()
@@ -113,7 +114,7 @@ func send(c *cli.Context, env *Env, chosen *selectionArgs) error {
 }
 
 // sendSources looks at what the arguments of send name.
-func sendSources(c *cli.Context, env *Env, selection *tree.Selection) (*sourceList, error) {
+func sendSources(c *cli.Context, env *Env, selection *tree.Selection, rules *filter.List) (*sourceList, error) {
 	paths := c.Args().Slice()
 	list := &sourceList{}
 	switch {
@@ -147,5 +148,5 @@ func sendSources(c *cli.Context, env *Env, selection *tree.Selection) (*sourceLi
 			return nil, err
 		}
 	}
-	return list, list.check("send", selection.Filter)
+	return list, list.check("send", rules)
 }

@@ -9,6 +9,7 @@ import (
 
 	"ferry/framing"
 	"ferry/transfer"
+	"ferry/transfer/filter"
 	"ferry/transfer/tree"
 )
 
@@ -62,8 +63,8 @@ func (l *sourceList) add(verb, path string, follow, contents bool) error {
 // check refuses a command line of which nothing is there, or of which two items
 // would land on one name: one of them would be lost, and which one would depend
 // on chance. Names below the top collide only if those above them do, and what
-// the filter leaves out does not.
-func (l *sourceList) check(verb string, filter *tree.Filter) error {
+// the rules leave out does not.
+func (l *sourceList) check(verb string, rules *filter.List) error {
 	if len(l.sources) == 0 {
 		var list []string
 		for _, m := range l.missing {
@@ -94,7 +95,7 @@ func (l *sourceList) check(verb string, filter *tree.Filter) error {
 			continue // the delivery reports it
 		}
 		for _, e := range entries {
-			if excluded, _ := filter.Match(e.Name(), e.IsDir()); excluded {
+			if excluded, _ := rules.Match(e.Name(), e.IsDir()); excluded {
 				continue
 			}
 			if err := take(e.Name(), filepath.Join(s.Path, e.Name())); err != nil {
@@ -107,8 +108,8 @@ func (l *sourceList) check(verb string, filter *tree.Filter) error {
 
 // checkInside refuses a destination that lies in a folder which is copied: the
 // walk would come to what the copy makes, and that has no end. It does not if the
-// filter leaves that out.
-func (l *sourceList) checkInside(dest string, follow bool, filter *tree.Filter) error {
+// rules leave that out.
+func (l *sourceList) checkInside(dest string, follow bool, rules *filter.List) error {
 	for _, s := range l.sources {
 		look := os.Lstat
 		if follow || s.Contents {
@@ -119,7 +120,7 @@ func (l *sourceList) checkInside(dest string, follow bool, filter *tree.Filter) 
 			continue
 		}
 		rel, inside := within(s.Path, dest)
-		if excluded, _ := filter.MatchPath(rel, true); inside && (!excluded || rel == ".") {
+		if excluded, _ := rules.MatchPath(rel, true); inside && (!excluded || rel == ".") {
 			return usagef("copy", "%s lies in %s, which would be copied into itself", dest, s.Path)
 		}
 	}

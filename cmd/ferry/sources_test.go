@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"ferry/transfer/tree"
+	"ferry/transfer/filter"
 )
 
 // lay makes files (and folders, whose names end in a slash) in a new folder,
@@ -123,16 +123,16 @@ func TestPlanCopyWithRules(t *testing.T) {
 		{"src/ src", ".*", "src lies in src/, which would be copied into itself"},
 	} {
 		lay(t, "dir/f", "src/f", "src/sub/g")
-		rule, err := tree.ExcludeRule(c.rule)
+		rule, err := filter.Exclude(c.rule)
 		if err != nil {
 			t.Fatal(err)
 		}
-		filter, err := tree.NewFilter([]tree.Rule{rule})
+		rules, err := filter.New([]filter.Rule{rule})
 		if err != nil {
 			t.Fatal(err)
 		}
 		text := ""
-		if _, _, err := planCopy(strings.Fields(c.args), false, filter); err != nil {
+		if _, _, err := planCopy(strings.Fields(c.args), false, rules); err != nil {
 			text = err.Error()
 		}
 		if text != c.want {

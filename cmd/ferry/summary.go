@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"ferry/transfer"
-	"ferry/transfer/tree"
+	"ferry/transfer/filter"
 )
 
 // outcome is how a delivery ended, ready to be shown to people or programs.
@@ -23,7 +23,7 @@ type outcome struct {
 	err      error
 	exit     int
 	hint     string
-	unmet    []*tree.Rule // of the command line, that decided about nothing
+	unmet    []*filter.Rule // of the command line, that decided about nothing
 }
 
 // lines is the outcome for people; with quiet only what went wrong.

@@ -13,7 +13,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"ferry/transfer"
-	"ferry/transfer/tree"
 )
 
 const (
@@ -75,7 +74,7 @@ func throttleOf(c *cli.Context) (*throttle, error) {
 
 // parseRate reads a rate in bytes a second.
 func parseRate(text string) (int64, error) {
-	rate, err := tree.ParseSize(text)
+	rate, err := parseSize(text)
 	if err == nil && rate > 0 && rate < transfer.MinRate {
 		err = fmt.Errorf("%d bytes a second is too little: %d at least, or 0 for no limit", rate, transfer.MinRate)
 	}

@@ -144,7 +144,7 @@ func (r *pruneRun) twinsOf(at string) (twins []twin, rel string, err error) {
 
 // twinAt is the folder at the slash path rel in s, with the rules for what is in it.
 func (r *pruneRun) twinAt(s *PruneSource, rel string) (twin, error) {
-	t := twin{dir: s.Dir, filter: r.Select.Filter}
+	t := twin{dir: s.Dir, rules: r.Select.Rules}
 	if err := r.enter(&t, ""); err != nil || rel == "." {
 		return t, err
 	}

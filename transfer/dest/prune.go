@@ -120,11 +120,11 @@ type pruneRun struct {
 
 // twin is a source folder beside a folder of the destination.
 type twin struct {
-	path   string // of a source itself, as the user calls it
-	dir    *tree.Dir
-	filter *tree.Filter // for what is in it
-	dev    uint64       // of the source
-	names  []tree.DirName
+	path  string // of a source itself, as the user calls it
+	dir   *tree.Dir
+	rules tree.Rules // for what is in it; nil leaves out nothing
+	dev   uint64     // of the source
+	names []tree.DirName
 }
 
 func (r *pruneRun) run(root *tree.Dir) error {
@@ -178,7 +178,7 @@ func (r *pruneRun) source(s *PruneSource) (t twin, ok bool) {
 	if err == nil && r.mode != pruneRehearse && now.MTime != s.Before.MTime {
 		err = ErrSourceChanged
 	}
-	t = twin{path: s.Path, dir: s.Dir, dev: now.Dev, filter: r.Select.Filter}
+	t = twin{path: s.Path, dir: s.Dir, dev: now.Dev, rules: r.Select.Rules}
 	if err == nil {
 		err = r.enter(&t, "")
 	}
@@ -220,27 +220,33 @@ func (r *pruneRun) delivers(t *twin, n tree.DirName) bool {
 	if kind == tree.KindOther && !r.Devices {
 		return false
 	}
-	excluded, _ := t.filter.Match(n.Name, kind == tree.Folder)
-	return !excluded
+	return !t.leavesOut(n.Name, kind == tree.Folder)
 }
 
 // enter takes the rule file of a source folder at rel for what is in it.
 func (r *pruneRun) enter(t *twin, rel string) error {
-	if r.Select.IgnoreFile == "" {
-		return nil
-	}
-	rules, err := t.dir.ReadRules(r.Select.IgnoreFile, rel+"/")
+	rules, err := r.Select.Enter(t.rules, t.dir, rel, rel+"/")
 	if err == nil {
-		t.filter, err = t.filter.Enter(rel, rules)
+		t.rules = rules
 	}
 	return err
+}
+
+// leavesOut reports whether a rule leaves out the item at rel, its path below the
+// source.
+func (t *twin) leavesOut(rel string, folder bool) bool {
+	if t.rules == nil {
+		return false
+	}
+	out, _ := t.rules.Match(rel, folder)
+	return out
 }
 
 // kept reports whether an item is left alone whether a source has it or not. rel
 // is its path below the source.
 func (r *pruneRun) kept(twins []twin, rel string, folder bool) bool {
 	for i := range twins {
-		if out, _ := twins[i].filter.Match(rel, folder); out {
+		if twins[i].leavesOut(rel, folder) {
 			return true
 		}
 	}

@@ -141,7 +141,7 @@ func (r *pruneRun) descend(d *tree.Dir, at string, t *twin, rel, name string) er
 	if err == nil && info.Kind != tree.Folder || errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	next := twin{dir: t.dir.Child(name), filter: t.filter, dev: t.dev}
+	next := twin{dir: t.dir.Child(name), rules: t.rules, dev: t.dev}
 	if r.Follow {
 		next.dir = t.dir.FollowChild(name)
 	}

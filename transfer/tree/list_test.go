@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"ferry/transfer/filter"
 )
 
 func listText(t *testing.T, text string) *List {
@@ -82,11 +84,11 @@ func TestListAndRules(t *testing.T) {
 	for _, p := range []string{"d/e/f", "d/e/g", "d/no/x", "top"} {
 		file(t, "", dir, p)
 	}
-	file(t, "g\n", dir, "d", IgnoreFile)
+	file(t, "g\n", dir, "d", filter.IgnoreFile)
 	taken, excluded, problems := choose(t, dir, Selection{
 		List:       listText(t, "d/e/g\nd/e/f\nd/no/x\nd/e/gone\nd/no/gone\ntop/x\n.ferry-partial/a\n"),
-		Filter:     rulesOf(t, "no/"),
-		IgnoreFile: IgnoreFile,
+		Rules:      rulesOf(t, "no/"),
+		IgnoreFile: filter.IgnoreFile,
 	})
 	same(t, "taken", taken, []string{"d/", "d/e/", "d/e/f"})
 	same(t, "excluded", excluded, []string{"d/e/g: g (line 1 of d/.ferryignore)", "d/no: no/ (--exclude)"})

@@ -1,16 +1,21 @@
 package tree
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
 	"testing"
+
+	"ferry/transfer/filter"
 )
 
 // choose walks the folder dir with s and returns the paths in it that are taken, with a
@@ -40,21 +45,26 @@ func choose(t *testing.T, dir string, s Selection) (taken, excluded, problems []
 	return taken, excluded, problems
 }
 
-func rulesOf(t *testing.T, patterns ...string) *Filter {
+func listOf(t *testing.T, patterns ...string) *filter.List {
 	t.Helper()
-	var rules []Rule
+	var rules []filter.Rule
 	for _, p := range patterns {
-		r, err := ExcludeRule(p)
+		r, err := filter.Exclude(p)
 		if err != nil {
 			t.Fatal(err)
 		}
 		rules = append(rules, r)
 	}
-	f, err := NewFilter(rules)
+	l, err := filter.New(rules)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return f
+	return l
+}
+
+func rulesOf(t *testing.T, patterns ...string) Rules {
+	t.Helper()
+	return RulesOf(listOf(t, patterns...))
 }
 
 // grow makes a random tree whose names are few, so that rules and lists hit, and
@@ -85,7 +95,7 @@ func grow(t *testing.T, rnd *rand.Rand, ignore []string) (dir string, paths []st
 		for range 1 + rnd.IntN(3) {
 			text += ignore[rnd.IntN(len(ignore))] + "\n"
 		}
-		file(t, text, folders[rnd.IntN(len(folders))], IgnoreFile)
+		file(t, text, folders[rnd.IntN(len(folders))], filter.IgnoreFile)
 	}
 	paths, _, problems := choose(t, dir, Selection{})
 	same(t, "problems", problems, nil)
@@ -103,7 +113,7 @@ func TestWalkObeysFilter(t *testing.T) {
 		for range 1 + rnd.IntN(4) {
 			patterns = append(patterns, someRules[rnd.IntN(len(someRules)-1)])
 		}
-		f := rulesOf(t, patterns...)
+		f := listOf(t, patterns...)
 		var want, wantOut []string
 		for _, p := range paths {
 			path, isFolder := strings.CutSuffix(p, "/")
@@ -114,7 +124,7 @@ func TestWalkObeysFilter(t *testing.T) {
 				wantOut = append(wantOut, path+": "+rule.String())
 			}
 		}
-		taken, excluded, problems := choose(t, dir, Selection{Filter: f})
+		taken, excluded, problems := choose(t, dir, Selection{Rules: RulesOf(f)})
 		what := fmt.Sprintf("seed %d, rules %q, ", seed, patterns)
 		same(t, what+"taken", taken, want)
 		same(t, what+"excluded", excluded, wantOut)
@@ -122,14 +132,34 @@ func TestWalkObeysFilter(t *testing.T) {
 	}
 }
 
+// git runs git in dir without any configuration of this machine.
+func git(t *testing.T, dir string, args ...string) []byte {
+	t.Helper()
+	cmd := exec.Command("git", args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL="+filepath.Join(dir, "none"),
+		"XDG_CONFIG_HOME="+dir, "HOME="+dir, "GIT_CEILING_DIRECTORIES="+filepath.Dir(dir), "LC_ALL=C")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("git %q: %v\n%s", args, err, stderr.Bytes())
+	}
+	return out
+}
+
 // With rule files in folders a walk takes the files that git lists.
 func TestWalkObeysIgnoreFilesAsGit(t *testing.T) {
-	g := newGitTree(t)
+	if runtime.GOOS != "linux" {
+		t.Skip("needs a file system that keeps names as they are")
+	}
+	if _, err := exec.LookPath("git"); err != nil {
+		t.Skip("no git to compare with")
+	}
 	for seed := range uint64(30) {
 		dir, _ := grow(t, rand.New(rand.NewPCG(seed, 2)), someRules)
-		g.dir = dir
-		g.git(t, nil, "init", "--quiet")
-		out := string(g.git(t, nil, "-c", "core.ignoreCase=false", "ls-files", "--others", "-z", "--exclude-per-directory="+IgnoreFile))
+		git(t, dir, "init", "--quiet")
+		out := string(git(t, dir, "-c", "core.ignoreCase=false", "ls-files", "--others", "-z", "--exclude-per-directory="+filter.IgnoreFile))
 		want := strings.Split(strings.TrimSuffix(out, "\x00"), "\x00")
 		if out == "" {
 			want = nil
@@ -137,7 +167,7 @@ func TestWalkObeysIgnoreFilesAsGit(t *testing.T) {
 		if err := os.RemoveAll(dir + "/.git"); err != nil {
 			t.Fatal(err)
 		}
-		taken, _, problems := choose(t, dir, Selection{IgnoreFile: IgnoreFile})
+		taken, _, problems := choose(t, dir, Selection{Rules: rulesOf(t), IgnoreFile: filter.IgnoreFile})
 		taken = slices.DeleteFunc(taken, func(p string) bool { return strings.HasSuffix(p, "/") })
 		slices.Sort(taken)
 		slices.Sort(want)
@@ -153,10 +183,10 @@ func TestIgnoreFiles(t *testing.T) {
 	for _, p := range []string{"a.log", "sub/a.log", "sub/deep/a.log", "sub/deep/b", "other/b", "other/a.log"} {
 		file(t, "", dir, p)
 	}
-	file(t, "*.log\n", dir, IgnoreFile)
-	file(t, "!a.log\n/deep/b\n", dir, "sub", IgnoreFile)
+	file(t, "*.log\n", dir, filter.IgnoreFile)
+	file(t, "!a.log\n/deep/b\n", dir, "sub", filter.IgnoreFile)
 
-	taken, excluded, _ := choose(t, dir, Selection{IgnoreFile: IgnoreFile})
+	taken, excluded, _ := choose(t, dir, Selection{Rules: rulesOf(t), IgnoreFile: filter.IgnoreFile})
 	same(t, "taken", taken, []string{".ferryignore", "other/", "other/b", "sub/", "sub/.ferryignore", "sub/a.log", "sub/deep/", "sub/deep/a.log"})
 	same(t, "excluded", excluded, []string{
 		"a.log: *.log (line 1 of .ferryignore)", "other/a.log: *.log (line 1 of .ferryignore)", "sub/deep/b: /deep/b (line 2 of sub/.ferryignore)"})
@@ -166,7 +196,7 @@ func TestIgnoreFiles(t *testing.T) {
 		t.Error("rule files are obeyed though nobody asked for it")
 	}
 	// The rules given have the last word.
-	taken, _, _ = choose(t, dir, Selection{IgnoreFile: IgnoreFile, Filter: rulesOf(t, "!/a.log", "deep")})
+	taken, _, _ = choose(t, dir, Selection{IgnoreFile: filter.IgnoreFile, Rules: rulesOf(t, "!/a.log", "deep")})
 	same(t, "taken", taken, []string{".ferryignore", "a.log", "other/", "other/b", "sub/", "sub/.ferryignore", "sub/a.log"})
 }
 
@@ -175,21 +205,21 @@ func TestNothingIsTakenWhereRulesCannotBeRead(t *testing.T) {
 	for what, spoil := range map[string]func(path string) error{
 		"link":     func(path string) error { return os.Symlink("ok", path) },
 		"folder":   func(path string) error { return os.Mkdir(path, 0o755) },
-		"too long": func(path string) error { return os.WriteFile(path, make([]byte, MaxFilterBytes+1), 0o644) },
+		"too long": func(path string) error { return os.WriteFile(path, make([]byte, filter.MaxBytes+1), 0o644) },
 		"too many": func(path string) error {
-			return os.WriteFile(path, []byte(strings.Repeat("x\n", MaxRules)), 0o644)
+			return os.WriteFile(path, []byte(strings.Repeat("x\n", filter.MaxRules)), 0o644)
 		},
 	} {
 		t.Run(what, func(t *testing.T) {
 			dir := t.TempDir()
 			mkdir(t, dir, "sub", "deep")
 			file(t, "", dir, "after")
-			file(t, "one\n", dir, IgnoreFile)
+			file(t, "one\n", dir, filter.IgnoreFile)
 			file(t, "*\n", dir, "sub", "ok")
-			if err := spoil(filepath.Join(dir, "sub", IgnoreFile)); err != nil {
+			if err := spoil(filepath.Join(dir, "sub", filter.IgnoreFile)); err != nil {
 				t.Skip(err)
 			}
-			taken, _, problems := choose(t, dir, Selection{IgnoreFile: IgnoreFile})
+			taken, _, problems := choose(t, dir, Selection{Rules: rulesOf(t), IgnoreFile: filter.IgnoreFile})
 			same(t, "taken", taken, []string{".ferryignore", "after"})
 			if len(problems) != 1 || !strings.HasPrefix(problems[0], "sub/.ferryignore: ") {
 				t.Errorf("problems %q", problems)
@@ -203,11 +233,11 @@ func TestRulesOfSiblingsDoNotAddUp(t *testing.T) {
 	dir := t.TempDir()
 	for i := range 3 {
 		sub := mkdir(t, dir, fmt.Sprint(i))
-		file(t, strings.Repeat("x\n", MaxRules/2-1), sub, IgnoreFile)
+		file(t, strings.Repeat("x\n", filter.MaxRules/2-1), sub, filter.IgnoreFile)
 		file(t, "", sub, "x")
 		file(t, "", sub, "y")
 	}
-	taken, _, problems := choose(t, dir, Selection{IgnoreFile: IgnoreFile})
+	taken, _, problems := choose(t, dir, Selection{Rules: rulesOf(t), IgnoreFile: filter.IgnoreFile})
 	same(t, "taken", taken, []string{"0/", "0/.ferryignore", "0/y", "1/", "1/.ferryignore", "1/y", "2/", "2/.ferryignore", "2/y"})
 	same(t, "problems", problems, nil)
 }
@@ -238,7 +268,7 @@ func TestFilterOfNamedSources(t *testing.T) {
 	file(t, "", dir, "d.log", "c.log")
 	items, _ := walk(t, Walk{
 		Sources: []Source{{Path: dir + "/a.log", Name: "renamed"}, {Path: dir + "/b", Name: "b.log"}, {Path: dir + "/d.log", Name: "d.log"}},
-		Select:  Selection{Filter: rulesOf(t, "/*.log")},
+		Select:  Selection{Rules: rulesOf(t, "/*.log")},
 	})
 	same(t, "items", outline(t, items), []string{"file b.log", "folder d.log", "end d.log"})
 }
@@ -268,13 +298,13 @@ func TestOneFileSystem(t *testing.T) {
 		items, problems := walk(t, Walk{
 			// The second source is on the other file system as a whole.
 			Sources: []Source{{Path: dir, Contents: true}, {Path: other, Name: "other"}}, Follow: true, Select: Selection{OneFileSystem: one},
-			Excluded: func(display string, why *Exclusion) { excluded = append(excluded, display+": "+why.Flag) },
+			Excluded: func(display string, why *Exclusion) { excluded = append(excluded, display+": "+why.String()) },
 		})
 		want := []string{"root ", "folder sub", "file sub/f", "folder sub/mount", "file sub/mount/g", "end sub/mount", "end sub", "end ", "folder other", "file other/g", "end other"}
 		var wantOut []string
 		if one {
 			want = slices.Delete(want, 3, 6)
-			wantOut = []string{dir + "/sub/mount: " + FlagOneFileSystem}
+			wantOut = []string{dir + "/sub/mount: " + FlagOneFileSystem.String()}
 		}
 		same(t, "items", outline(t, items), want)
 		same(t, "excluded", excluded, wantOut)
@@ -295,22 +325,22 @@ func TestSelectsNothing(t *testing.T) {
 		s      Selection
 		want   bool
 	}{
-		{"all in it is left out", "full", Selection{Filter: rulesOf(t, "*")}, false},
-		{"all of the contents is left out", "full/", Selection{Filter: rulesOf(t, "*")}, true},
-		{"all of the contents but a folder", "full/", Selection{Filter: rulesOf(t, "f")}, false},
-		{"contents of which nothing was there", "empty/", Selection{Filter: rulesOf(t, "*")}, false},
-		{"a folder stays", "full", Selection{Filter: rulesOf(t, "f")}, false},
-		{"nothing was there", "empty", Selection{Filter: rulesOf(t, "*")}, false},
+		{"all in it is left out", "full", Selection{Rules: rulesOf(t, "*")}, false},
+		{"all of the contents is left out", "full/", Selection{Rules: rulesOf(t, "*")}, true},
+		{"all of the contents but a folder", "full/", Selection{Rules: rulesOf(t, "f")}, false},
+		{"contents of which nothing was there", "empty/", Selection{Rules: rulesOf(t, "*")}, false},
+		{"a folder stays", "full", Selection{Rules: rulesOf(t, "f")}, false},
+		{"nothing was there", "empty", Selection{Rules: rulesOf(t, "*")}, false},
 		{"no selection", "full", Selection{}, false},
-		{"a named file by name", "g", Selection{Filter: rulesOf(t, "g")}, true},
+		{"a named file by name", "g", Selection{Rules: rulesOf(t, "g")}, true},
 		{"a named file by size", "g", Selection{Sizes: SizeRange{Min: 2}}, true},
 		{"a named file", "g", Selection{Sizes: SizeRange{Max: &four}}, false},
-		{"a source that is missing", "gone", Selection{Filter: rulesOf(t, "*")}, false},
+		{"a source that is missing", "gone", Selection{Rules: rulesOf(t, "*")}, false},
 		{"a list of what is missing", "full", Selection{List: listText(t, "sub/x\ny\n")}, true},
 		{"a list of what is below a file", "full", Selection{List: listText(t, "sub/f/x")}, true},
 		{"an empty list", "full", Selection{List: listText(t, "")}, true},
 		{"a list of what is there", "full", Selection{List: listText(t, "y\nsub/f\n")}, false},
-		{"a list of what is left out", "full", Selection{List: listText(t, "sub/f\n"), Filter: rulesOf(t, "f")}, true},
+		{"a list of what is left out", "full", Selection{List: listText(t, "sub/f\n"), Rules: rulesOf(t, "f")}, true},
 		{"the source itself listed", "full", Selection{List: listText(t, ".\n")}, false},
 	} {
 		dirs := NewDirs(4)
@@ -330,8 +360,27 @@ func TestSelectionWithoutObservers(t *testing.T) {
 	file(t, "", dir, "a")
 	dirs := NewDirs(4)
 	defer dirs.Close()
-	w := Walk{Sources: []Source{{Path: dir, Contents: true}}, Dirs: dirs, Select: Selection{Filter: rulesOf(t, "a"), List: listText(t, "a\nb")}}
+	w := Walk{Sources: []Source{{Path: dir, Contents: true}}, Dirs: dirs, Select: Selection{Rules: rulesOf(t, "a"), List: listText(t, "a\nb")}}
 	if err := w.Run(t.Context(), func(*Item) error { return nil }); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the first problem ends the walk with %v", err)
+	}
+}
+
+func TestSizeRange(t *testing.T) {
+	limit := func(n int64) *int64 { return &n }
+	for _, c := range []struct {
+		r    SizeRange
+		size int64
+		want Flag
+	}{
+		{SizeRange{}, 0, ""}, {SizeRange{}, math.MaxInt64, ""},
+		{SizeRange{Min: 10}, 9, "--min-size"}, {SizeRange{Min: 10}, 10, ""},
+		{SizeRange{Max: limit(10)}, 10, ""}, {SizeRange{Max: limit(10)}, 11, "--max-size"},
+		{SizeRange{Max: limit(0)}, 0, ""}, {SizeRange{Max: limit(0)}, 1, "--max-size"},
+		{SizeRange{Min: 5, Max: limit(10)}, 4, "--min-size"}, {SizeRange{Min: 5, Max: limit(10)}, 11, "--max-size"},
+	} {
+		if got := c.r.Excludes(c.size); got != c.want {
+			t.Errorf("%+v: %d is left out by %q, want %q", c.r, c.size, got, c.want)
+		}
 	}
 }

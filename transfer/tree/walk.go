@@ -73,9 +73,9 @@ type walkRun struct {
 	granted  bool     // meta is what the receiver takes
 	accounts *Accounts
 
-	filter *Filter // for the items of the current folder
-	above  int     // bytes of a display name before the path below the source
-	dev    uint64  // file system of the source
+	rules Rules  // for the items of the current folder
+	above int    // bytes of a display name before the path below the source
+	dev   uint64 // file system of the source
 
 	// The folder of the last source that was not one, for lists of many files in
 	// one folder.
@@ -123,9 +123,9 @@ func (r *walkRun) folder(at place, kind Kind, d *Dir) error {
 	if r.otherFileSystem(at, info) {
 		return nil
 	}
-	outer := r.filter
-	defer func() { r.filter = outer }()
-	if err := r.enterRules(at, d); err != nil {
+	outer := r.rules
+	defer func() { r.rules = outer }()
+	if r.rules, err = r.Select.Enter(outer, d, r.relative(at), withSlash(at.display)); err != nil {
 		return r.problem(withSlash(at.display)+r.Select.IgnoreFile, err)
 	}
 	var names []DirName

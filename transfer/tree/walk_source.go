@@ -15,7 +15,7 @@ func (w *Walk) Look(s *Source) (kind Kind, size int64, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
-	if w.Select.ExcludedSource(s.Path, info) != nil {
+	if w.Select.excludedSource(s.Path, info) != nil {
 		return 0, 0, nil
 	}
 	follow := w.Follow
@@ -50,7 +50,7 @@ func (r *walkRun) admit(source int, kind Kind, size int64) error {
 
 func (r *walkRun) source(i int, s *Source) error {
 	at := place{name: s.Name, display: s.Path, length: len(s.Name), only: r.Select.List.only(), due: r.Select.List.due()}
-	r.filter, r.above = r.Select.Filter, len(withSlash(s.Path))
+	r.rules, r.above = r.Select.Rules, len(withSlash(s.Path))
 	if s.Contents {
 		at.name, at.length = "", 0
 		if err := r.admit(i, Root, 0); err != nil {
@@ -76,7 +76,7 @@ func (r *walkRun) source(i int, s *Source) error {
 	case asFolder || at.only != nil:
 		return r.problem(at.display, fmt.Errorf("%q: %w", s.Path, ErrNotFolder))
 	}
-	if why := r.Select.ExcludedSource(s.Path, info); why != nil {
+	if why := r.Select.excludedSource(s.Path, info); why != nil {
 		r.leaveOut(at, why)
 		return nil
 	}

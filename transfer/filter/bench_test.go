@@ -1,4 +1,4 @@
-package tree
+package filter
 
 import (
 	"fmt"
@@ -42,12 +42,12 @@ func benchPaths(n int) []string {
 	return paths
 }
 
-// BenchmarkFilter: one path against a thousand rules.
-func BenchmarkFilter(b *testing.B) {
+// BenchmarkMatch: one path against a thousand rules.
+func BenchmarkMatch(b *testing.B) {
 	paths := benchPaths(10_000)
 	for _, kind := range []string{"names", "suffixes", "paths", "prefixes", "starts", "inner", "mixed"} {
 		b.Run(kind, func(b *testing.B) {
-			f := newFilter(b, benchRules(b, kind, 1000))
+			f := newList(b, benchRules(b, kind, 1000))
 			b.ReportAllocs()
 			i := 0
 			for b.Loop() {
@@ -58,8 +58,8 @@ func BenchmarkFilter(b *testing.B) {
 	}
 }
 
-func TestFilterAllocatesNothing(t *testing.T) {
-	f := enter(t, newFilter(t, benchRules(t, "mixed", 100)), "src", "*.x\n**/y/*/z\n")
+func TestAllocatesNothing(t *testing.T) {
+	f := enter(t, newList(t, benchRules(t, "mixed", 100)), "src", "*.x\n**/y/*/z\n")
 	paths := benchPaths(100)
 	if n := testing.AllocsPerRun(10, func() {
 		for _, p := range paths {

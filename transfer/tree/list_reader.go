@@ -13,6 +13,9 @@ import (
 // and room for what cleaning takes away.
 const maxListRecord = 2 * MaxPath
 
+// byteOrderMark stands at the start of some UTF-8 text.
+const byteOrderMark = "\xef\xbb\xbf"
+
 // ListReader reads the paths of --files-from, one at a time.
 type ListReader struct {
 	in     *bufio.Reader
@@ -89,7 +92,7 @@ func (l *ListReader) record() (string, error) {
 	if l.end == '\n' {
 		text = strings.TrimSuffix(text, "\r")
 		if l.number == 1 {
-			text = strings.TrimPrefix(text, string(byteOrderMark))
+			text = strings.TrimPrefix(text, byteOrderMark)
 		}
 	}
 	return text, nil

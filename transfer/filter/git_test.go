@@ -1,4 +1,4 @@
-package tree
+package filter
 
 import (
 	"bytes"
@@ -96,18 +96,18 @@ func (g *gitTree) ask(t *testing.T) map[string]string {
 	return answers
 }
 
-func TestFilterAsGit(t *testing.T) {
+func TestAsGit(t *testing.T) {
 	g := newGitTree(t)
-	want := make(map[string]filterCase)
-	for i, c := range filterCases {
+	want := make(map[string]gitCase)
+	for i, c := range cases {
 		dir := fmt.Sprintf("c%d/", i)
 		g.write(t, dir+".gitignore", c.rules)
 		g.add(dir + c.path)
 		want[dir+strings.TrimSuffix(c.path, "/")] = c
 	}
 	answers := g.ask(t)
-	if len(answers) != len(filterCases) {
-		t.Fatalf("git answered for %d of %d", len(answers), len(filterCases))
+	if len(answers) != len(cases) {
+		t.Fatalf("git answered for %d of %d", len(answers), len(cases))
 	}
 	for path, answer := range answers {
 		if c := want[path]; !strings.HasSuffix(answer, fmt.Sprintf(":%d", c.line)) {
@@ -116,7 +116,7 @@ func TestFilterAsGit(t *testing.T) {
 	}
 }
 
-func TestFilterClassesAsGit(t *testing.T) {
+func TestClassesAsGit(t *testing.T) {
 	g := newGitTree(t)
 	rules := make(map[string]string)
 	for _, class := range []string{"alnum", "alpha", "blank", "cntrl", "digit", "graph", "lower", "print", "punct", "space", "upper", "xdigit", "word", ""} {
@@ -231,9 +231,9 @@ func randomPath(r *rand.Rand) string {
 	return path
 }
 
-// TestFilterAsGitRandom compares rule files at two levels with git, by the rule
+// TestAsGitRandom compares rule files at two levels with git, by the rule
 // that decides. FERRY_FILTER_SEED=N compares others, and more of them.
-func TestFilterAsGitRandom(t *testing.T) {
+func TestAsGitRandom(t *testing.T) {
 	sets, seed := 60, uint64(1)
 	if s := os.Getenv("FERRY_FILTER_SEED"); s != "" {
 		n, err := strconv.ParseUint(s, 10, 64)
@@ -263,11 +263,11 @@ func TestFilterAsGitRandom(t *testing.T) {
 	matched := 0
 	for _, path := range g.paths {
 		clean, isFolder := strings.CutSuffix(path, "/")
-		f := nestedFilter(t, files, clean)
-		_, by := f.MatchPath(clean, isFolder)
+		f := nestedList(t, files, clean)
+		_, stringer := f.MatchPath(clean, isFolder)
 		got := ":0"
-		if by != nil {
-			got = fmt.Sprintf("%s:%d", by.Origin, by.Line)
+		if by := ruleOf(stringer); by != nil {
+			got = fmt.Sprintf("%s:%d", by.origin, by.line)
 			matched++
 		}
 		if got != answers[clean] {
@@ -285,20 +285,20 @@ func TestFilterAsGitRandom(t *testing.T) {
 	}
 }
 
-// nestedFilter enters the rule files of all folders above path.
-func nestedFilter(t *testing.T, files map[string]string, path string) *Filter {
+// nestedList enters the rule files of all folders above path.
+func nestedList(t *testing.T, files map[string]string, path string) *List {
 	t.Helper()
-	var f *Filter
+	var f *List
 	for i := range len(path) {
 		if path[i] != '/' {
 			continue
 		}
 		name := path[:i+1] + ".gitignore"
-		rules, err := ReadRules(strings.NewReader(files[name]), name)
+		rules, err := Read(strings.NewReader(files[name]), name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if f, err = f.Enter(path[:i], rules); err != nil {
+		if f, err = f.enter(path[:i], rules); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -1,20 +1,21 @@
-package tree
+package filter
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
 
-// filterCase is a rule file and what git makes of one path below its folder.
-type filterCase struct {
+// gitCase is a rule file and what git makes of one path below its folder.
+type gitCase struct {
 	rules string
 	path  string // a folder if it ends in a slash
 	line  int    // of the rule that decides, 0 for none
 }
 
 // What each is about: the rules that libraries and readers of gitignore(5) get
-// wrong. TestFilterAsGit asks git for the same answers.
-var filterCases = []filterCase{
+// wrong. TestAsGit asks git for the same answers.
+var cases = []gitCase{
 	// One name, at any depth; with a slash in it, from the folder of the file on.
 	{"foo", "foo", 1}, {"foo", "x/foo", 1}, {"foo", "foo/x", 1}, {"foo", "foobar", 0}, {"foo", "Foo", 0},
 	{"/foo", "foo", 1}, {"/foo", "x/foo", 0}, {"x/foo", "x/foo", 1}, {"x/foo", "y/x/foo", 0}, {"/x/foo", "x/foo", 1},
@@ -66,33 +67,40 @@ var filterCases = []filterCase{
 	{"\xef\xbb\xbf#foo", "#foo", 0}, {"\xff*", "\xffx", 1}, {"a b", "a b", 1}, {"", "foo", 0}, {"foo", "foo", 1},
 }
 
-// decidingLine is what the rule file says about a path, as Filter sees it.
+// decidingLine is what the rule file says about a path, as a List sees it.
 func decidingLine(t *testing.T, rules, path string) int {
 	t.Helper()
-	r, err := ReadRules(strings.NewReader(rules), IgnoreFile)
+	r, err := Read(strings.NewReader(rules), IgnoreFile)
 	if err != nil {
 		t.Fatalf("%q: %v", rules, err)
 	}
-	f, err := (*Filter)(nil).Enter("", r)
+	f, err := (*List)(nil).enter("", r)
 	if err != nil {
 		t.Fatal(err)
 	}
 	clean, isFolder := strings.CutSuffix(path, "/")
-	excluded, by := f.MatchPath(clean, isFolder)
+	excluded, stringer := f.MatchPath(clean, isFolder)
+	by := ruleOf(stringer)
 	if by == nil {
 		if excluded {
 			t.Errorf("%q: %q is excluded by no rule", rules, path)
 		}
 		return 0
 	}
-	if excluded == by.Include {
+	if excluded == by.include {
 		t.Errorf("%q: %q: excluded is %v, by %v", rules, path, excluded, by)
 	}
-	return by.Line
+	return by.line
 }
 
-func TestFilterCases(t *testing.T) {
-	for _, c := range filterCases {
+// ruleOf is the rule that decided, nil for none.
+func ruleOf(by fmt.Stringer) *Rule {
+	r, _ := by.(*Rule)
+	return r
+}
+
+func TestCases(t *testing.T) {
+	for _, c := range cases {
 		if got := decidingLine(t, c.rules, c.path); got != c.line {
 			t.Errorf("%q: %q is decided by line %d, want %d", c.rules, c.path, got, c.line)
 		}

@@ -1,4 +1,4 @@
-package tree
+package main
 
 import (
 	"math"
@@ -14,8 +14,8 @@ func TestParseSize(t *testing.T) {
 		"7.999999999999999999E": math.MaxInt64 - 1, "0.000000000000000001E": 1, "1.0K": 1024, "1.000K": 1024, "0.33333333333333333333333333K": 341,
 		"9223372036854775807": math.MaxInt64, "8388607T": 8388607 << 40,
 	} {
-		if got, err := ParseSize(text); err != nil || got != want {
-			t.Errorf("ParseSize(%q) = %d, %v, want %d", text, got, err, want)
+		if got, err := parseSize(text); err != nil || got != want {
+			t.Errorf("parseSize(%q) = %d, %v, want %d", text, got, err, want)
 		}
 	}
 	for _, text := range []string{
@@ -24,8 +24,8 @@ func TestParseSize(t *testing.T) {
 		"9223372036854775808", "8E", "8.0E", "9007199254740992K", "8388608T", "99999999999999999999", "1/s", "1\x00", "\xff",
 		"1.00000000000000000000000000000000000000000K",
 	} {
-		if got, err := ParseSize(text); err == nil {
-			t.Errorf("ParseSize(%q) = %d", text, got)
+		if got, err := parseSize(text); err == nil {
+			t.Errorf("parseSize(%q) = %d", text, got)
 		}
 	}
 }
@@ -36,15 +36,15 @@ func FuzzParseSize(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		n, err := ParseSize(text)
+		n, err := parseSize(text)
 		if err != nil {
 			if n != 0 {
-				t.Errorf("ParseSize(%q) = %d with %v", text, n, err)
+				t.Errorf("parseSize(%q) = %d with %v", text, n, err)
 			}
 			return
 		}
 		if want := floatSize(text); n < 0 || math.Abs(float64(n)-want) > 1+want/(1<<50) {
-			t.Errorf("ParseSize(%q) = %d, floats say %g", text, n, want)
+			t.Errorf("parseSize(%q) = %d, floats say %g", text, n, want)
 		}
 	})
 }
@@ -66,23 +66,4 @@ func floatSize(text string) float64 {
 		}
 	}
 	return value / scale
-}
-
-func TestSizeRange(t *testing.T) {
-	limit := func(n int64) *int64 { return &n }
-	for _, c := range []struct {
-		r    SizeRange
-		size int64
-		want string
-	}{
-		{SizeRange{}, 0, ""}, {SizeRange{}, math.MaxInt64, ""},
-		{SizeRange{Min: 10}, 9, "--min-size"}, {SizeRange{Min: 10}, 10, ""},
-		{SizeRange{Max: limit(10)}, 10, ""}, {SizeRange{Max: limit(10)}, 11, "--max-size"},
-		{SizeRange{Max: limit(0)}, 0, ""}, {SizeRange{Max: limit(0)}, 1, "--max-size"},
-		{SizeRange{Min: 5, Max: limit(10)}, 4, "--min-size"}, {SizeRange{Min: 5, Max: limit(10)}, 11, "--max-size"},
-	} {
-		if got := c.r.Excludes(c.size); got != c.want {
-			t.Errorf("%+v: %d is left out by %q, want %q", c.r, c.size, got, c.want)
-		}
-	}
 }

@@ -1,4 +1,4 @@
-package tree
+package filter
 
 import (
 	"errors"
@@ -14,9 +14,9 @@ func flagRules(t testing.TB, flags ...string) []Rule {
 	t.Helper()
 	var rules []Rule
 	for _, flag := range flags {
-		parse := ExcludeRule
+		parse := Exclude
 		if flag[0] == '+' {
-			parse = IncludeRule
+			parse = Include
 		}
 		r, err := parse(flag[1:])
 		if err != nil {
@@ -27,9 +27,9 @@ func flagRules(t testing.TB, flags ...string) []Rule {
 	return rules
 }
 
-func newFilter(t testing.TB, rules []Rule) *Filter {
+func newList(t testing.TB, rules []Rule) *List {
 	t.Helper()
-	f, err := NewFilter(rules)
+	f, err := New(rules)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,31 +38,31 @@ func newFilter(t testing.TB, rules []Rule) *Filter {
 
 func readRules(t testing.TB, text, name string) []Rule {
 	t.Helper()
-	rules, err := ReadRules(strings.NewReader(text), name)
+	rules, err := Read(strings.NewReader(text), name)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return rules
 }
 
-func enter(t testing.TB, f *Filter, path, text string) *Filter {
+func enter(t testing.TB, f *List, path, text string) *List {
 	t.Helper()
 	name := IgnoreFile
 	if path != "" {
 		name = path + "/" + name
 	}
-	inner, err := f.Enter(path, readRules(t, text, name))
+	inner, err := f.enter(path, readRules(t, text, name))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return inner
 }
 
-func TestFilterFlags(t *testing.T) {
+func TestFlags(t *testing.T) {
 	rules := flagRules(t, "-*.o", "+keep.o", "-#x", "-sp ", "-!in.o", "+!odd.o")
 	rules = append(rules, readRules(t, "# from a file\n*.tmp\n", "list.txt")...)
 	rules = append(rules, flagRules(t, "+/top.tmp", "-last/")...)
-	f := newFilter(t, rules)
+	f := newList(t, rules)
 	for _, c := range []struct {
 		path     string
 		isFolder bool
@@ -96,13 +96,13 @@ func TestFilterFlags(t *testing.T) {
 	}
 }
 
-func TestFilterNested(t *testing.T) {
-	given := newFilter(t, flagRules(t, "-*.key", "+always"))
+func TestNested(t *testing.T) {
+	given := newList(t, flagRules(t, "-*.key", "+always"))
 	top := enter(t, given, "", "*.log\nalways\n/only-top\n")
 	sub := enter(t, top, "sub", "!*.log\n*.c\n!x.key\n/here\n")
 	deep := enter(t, sub, "sub/deep", "a.log\n!b.c\n")
 	for _, c := range []struct {
-		f        *Filter
+		f        *List
 		path     string
 		excluded bool
 	}{
@@ -119,47 +119,47 @@ func TestFilterNested(t *testing.T) {
 			t.Errorf("%q: excluded is %v, by %v", c.path, got, by)
 		}
 	}
-	if same, err := top.Enter("sub", nil); err != nil || same != top {
+	if same, err := top.enter("sub", nil); err != nil || same != top {
 		t.Errorf("a folder without rules changes the filter: %v", err)
 	}
 }
 
-func TestFilterMatchPath(t *testing.T) {
-	f := newFilter(t, flagRules(t, "-skip", "+skip/deep/kept"))
-	if excluded, by := f.MatchPath("a/skip/deep/kept", false); !excluded || by.Text != "skip" {
+func TestMatchPath(t *testing.T) {
+	f := newList(t, flagRules(t, "-skip", "+skip/deep/kept"))
+	if excluded, by := f.MatchPath("a/skip/deep/kept", false); !excluded || ruleOf(by).text != "skip" {
 		t.Errorf("an item below an excluded folder: %v, %v", excluded, by)
 	}
 	if excluded, by := f.MatchPath("a/b", true); excluded || by != nil {
 		t.Errorf("an item that no rule is about: %v, %v", excluded, by)
 	}
-	if excluded, by := (*Filter)(nil).MatchPath("a/b", true); excluded || by != nil {
+	if excluded, by := (*List)(nil).MatchPath("a/b", true); excluded || by != nil {
 		t.Errorf("no filter: %v, %v", excluded, by)
 	}
 }
 
 func TestRuleDead(t *testing.T) {
 	for _, text := range []string{"", "/", "!", `a\`, "[", "a[b", "[[:no:]]", "x/[a", "[a-", `[\`} {
-		if r, err := ExcludeRule(text); err != nil || !r.Dead() {
-			t.Errorf("%q: dead is %v, %v", text, r.Dead(), err)
+		if r, err := Exclude(text); err != nil || !r.pattern.dead {
+			t.Errorf("%q: dead is %v, %v", text, r.pattern.dead, err)
 		}
 	}
 	for _, text := range []string{"a", "*", "**", "**/", "/**/a", `\\`, "[[:alpha:]]", "]", "[]]", "!a", "a/", " "} {
-		if r, err := ExcludeRule(text); err != nil || r.Dead() {
-			t.Errorf("%q: dead is %v, %v", text, r.Dead(), err)
+		if r, err := Exclude(text); err != nil || r.pattern.dead {
+			t.Errorf("%q: dead is %v, %v", text, r.pattern.dead, err)
 		}
 	}
 }
 
 func TestRuleLimits(t *testing.T) {
-	long := strings.Repeat("x", MaxPattern)
-	if _, err := ExcludeRule(long); err != nil {
+	long := strings.Repeat("x", maxPattern)
+	if _, err := Exclude(long); err != nil {
 		t.Error(err)
 	}
 	for _, text := range []string{long + "x", "a\x00b"} {
-		if _, err := ExcludeRule(text); err == nil || !strings.Contains(err.Error(), "--exclude") {
+		if _, err := Exclude(text); err == nil || !strings.Contains(err.Error(), "--exclude") {
 			t.Errorf("a pattern of %d bytes: %v", len(text), err)
 		}
-		if _, err := IncludeRule(text); err == nil || !strings.Contains(err.Error(), "--include") {
+		if _, err := Include(text); err == nil || !strings.Contains(err.Error(), "--include") {
 			t.Errorf("a pattern of %d bytes: %v", len(text), err)
 		}
 	}
@@ -170,14 +170,14 @@ func TestRuleLimits(t *testing.T) {
 	}{
 		{"ok\n\n" + long + "x\n", "line 3 of rules.txt"},
 		{"ok\na\x00b\n", "line 2 of rules.txt"},
-		{"#" + strings.Repeat("x", MaxFilterBytes), "rules.txt"},
+		{"#" + strings.Repeat("x", MaxBytes), "rules.txt"},
 		{strings.Repeat("a\n", MaxRules+1), fmt.Sprintf("line %d of rules.txt", MaxRules+1)},
 	} {
-		if _, err := ReadRules(strings.NewReader(c.text), "rules.txt"); err == nil || !strings.Contains(err.Error(), c.where) {
+		if _, err := Read(strings.NewReader(c.text), "rules.txt"); err == nil || !strings.Contains(err.Error(), c.where) {
 			t.Errorf("%.20q: %v", c.text, err)
 		}
 	}
-	if _, err := ReadRules(iotest.ErrReader(broken), "rules.txt"); !errors.Is(err, broken) {
+	if _, err := Read(iotest.ErrReader(broken), "rules.txt"); !errors.Is(err, broken) {
 		t.Errorf("a file that cannot be read: %v", err)
 	}
 	if rules := readRules(t, "#"+long+"\n"+long, "rules.txt"); len(rules) != 1 {
@@ -185,30 +185,31 @@ func TestRuleLimits(t *testing.T) {
 	}
 }
 
-// TestFilterLimits: neither one list nor rule files below each other can make a
+// TestLimits: neither one list nor rule files below each other can make a
 // filter grow without end.
-func TestFilterLimits(t *testing.T) {
+func TestLimits(t *testing.T) {
 	many := readRules(t, strings.Repeat("a\n", MaxRules), "many")
-	f := newFilter(t, many)
-	if _, err := f.Enter("d", many[:1]); err == nil {
+	f := newList(t, many)
+	if _, err := f.enter("d", many[:1]); err == nil {
 		t.Error("one rule more than MaxRules is taken")
 	}
-	if _, err := NewFilter(append(many, many[0])); err == nil {
+	if _, err := New(append(many, many[0])); err == nil {
 		t.Error("one rule more than MaxRules is taken")
 	}
-	large := readRules(t, strings.Repeat(strings.Repeat("x", MaxPattern)+"\n", MaxFilterBytes/MaxPattern-1), "large")
-	f = newFilter(t, large)
-	if f, err := f.Enter("d", large[:1]); err != nil {
+	large := readRules(t, strings.Repeat(strings.Repeat("x", maxPattern)+"\n", MaxBytes/maxPattern-1), "large")
+	f = newList(t, large)
+	if f, err := f.enter("d", large[:1]); err != nil {
 		t.Error(err)
-	} else if _, err := f.Enter("d/d", large[:1]); err == nil {
-		t.Error("more than MaxFilterBytes are taken")
+	} else if _, err := f.enter("d/d", large[:1]); err == nil {
+		t.Error("more than MaxBytes are taken")
 	}
 }
 
-// TestFilterHostile would not end if each * doubled the work.
-func TestFilterHostile(t *testing.T) {
-	long := strings.Repeat("a", MaxPath)
-	deep := strings.Repeat("a/", MaxPath/2-1) + "a"
+// TestHostile would not end if each * doubled the work.
+func TestHostile(t *testing.T) {
+	const maxPath = 32 << 10 // bytes, as in package tree
+	long := strings.Repeat("a", maxPath)
+	deep := strings.Repeat("a/", maxPath/2-1) + "a"
 	for _, c := range []struct{ pattern, path string }{
 		{strings.Repeat("*a", 100) + "b", long},
 		{"/" + strings.Repeat("*a", 100) + "b", long},
@@ -220,7 +221,7 @@ func TestFilterHostile(t *testing.T) {
 		{strings.Repeat("*/", 1000) + "**/b", deep},
 		{strings.Repeat("*[!b]", 500) + "b", long},
 	} {
-		f := newFilter(t, flagRules(t, "-"+c.pattern))
+		f := newList(t, flagRules(t, "-"+c.pattern))
 		if excluded, _ := f.Match(c.path, false); excluded {
 			t.Errorf("%.30q matches", c.pattern)
 		}
@@ -230,8 +231,8 @@ func TestFilterHostile(t *testing.T) {
 	}
 }
 
-func TestFilterConcurrent(t *testing.T) {
-	f := newFilter(t, benchRules(t, "mixed", 100))
+func TestConcurrent(t *testing.T) {
+	f := newList(t, benchRules(t, "mixed", 100))
 	paths := benchPaths(1000)
 	var want []bool
 	for _, p := range paths {
@@ -241,7 +242,7 @@ func TestFilterConcurrent(t *testing.T) {
 	var wait sync.WaitGroup
 	for i := range 4 {
 		wait.Go(func() {
-			inner, err := f.Enter(fmt.Sprintf("d%d", i), flagRules(t, "-x"))
+			inner, err := f.enter(fmt.Sprintf("d%d", i), flagRules(t, "-x"))
 			if err != nil {
 				t.Error(err)
 				return
@@ -254,4 +255,31 @@ func TestFilterConcurrent(t *testing.T) {
 		})
 	}
 	wait.Wait()
+}
+
+func TestEnterReadsAFile(t *testing.T) {
+	given := newList(t, flagRules(t, "-*.key"))
+	inner, err := given.Enter("sub", strings.NewReader("# c\n/here\n"), "sub/"+IgnoreFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if excluded, by := inner.Match("sub/here", false); !excluded || by.String() != "/here (line 2 of sub/"+IgnoreFile+")" {
+		t.Errorf("excluded is %v, by %v", excluded, by)
+	}
+	if excluded, _ := given.Match("sub/here", false); excluded {
+		t.Error("the outer list has the rule too")
+	}
+	if same, err := given.Enter("sub", strings.NewReader("# nothing\n"), "f"); err != nil || same != given {
+		t.Errorf("a file without rules changes the list: %v", err)
+	}
+	broken := errors.New("broken")
+	if _, err := given.Enter("sub", iotest.ErrReader(broken), "f"); !errors.Is(err, broken) {
+		t.Errorf("a file that cannot be read: %v", err)
+	}
+	// git would take these, and what they were to keep back would be sent.
+	for _, text := range []string{"ok\na[\n", "ok\n./a\n", "ok\na//b\n", "ok\n!../a\n"} {
+		if _, err := given.Enter("sub", strings.NewReader(text), "rules.txt"); err == nil || !strings.Contains(err.Error(), "line 2 of rules.txt") {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
 }

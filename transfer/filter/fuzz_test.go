@@ -1,4 +1,4 @@
-package tree
+package filter
 
 import (
 	"math/rand/v2"
@@ -114,21 +114,21 @@ var naiveClass = map[string]string{
 
 func checkNaive(t *testing.T, pattern, path string, isFolder bool) {
 	t.Helper()
-	r, err := ExcludeRule(pattern)
+	r, err := Exclude(pattern)
 	if err != nil {
 		t.Fatal(err)
 	}
-	excluded, _ := newFilter(t, []Rule{r}).Match(path, isFolder)
+	excluded, _ := newList(t, []Rule{r}).Match(path, isFolder)
 	if want := naiveMatch(pattern, path, isFolder); excluded != want {
 		t.Errorf("%q matches %q (folder: %v): %v, want %v", pattern, path, isFolder, excluded, want)
 	}
-	if excluded && r.Dead() {
+	if excluded && r.pattern.dead {
 		t.Errorf("%q matches %q and is dead", pattern, path)
 	}
 }
 
 func FuzzPattern(f *testing.F) {
-	for _, c := range filterCases {
+	for _, c := range cases {
 		pattern, _, _ := strings.Cut(c.rules, "\n")
 		f.Add(pattern, strings.TrimSuffix(c.path, "/"), strings.HasSuffix(c.path, "/"))
 	}
@@ -159,22 +159,22 @@ func TestPatternNaive(t *testing.T) {
 	}
 }
 
-func FuzzReadRules(f *testing.F) {
-	for _, c := range filterCases {
+func FuzzRead(f *testing.F) {
+	for _, c := range cases {
 		f.Add(c.rules)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		rules, err := ReadRules(strings.NewReader(text), "file")
+		rules, err := Read(strings.NewReader(text), "file")
 		if err != nil {
 			return
 		}
 		last := 0
 		for i := range rules {
-			if r := &rules[i]; r.Line <= last || r.Text == "" || strings.ContainsAny(r.Text, "\n\x00") || r.Text[0] == '#' {
-				t.Errorf("rule %d of %q is %q in line %d", i, text, r.Text, r.Line)
+			if r := &rules[i]; r.line <= last || r.text == "" || strings.ContainsAny(r.text, "\n\x00") || r.text[0] == '#' {
+				t.Errorf("rule %d of %q is %q in line %d", i, text, r.text, r.line)
 			}
-			last = rules[i].Line
+			last = rules[i].line
 		}
-		newFilter(t, rules).MatchPath("a/b c/d.e", false)
+		newList(t, rules).MatchPath("a/b c/d.e", false)
 	})
 }

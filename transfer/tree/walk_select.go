@@ -1,0 +1,160 @@
+package tree
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+)
+
+// relative is the path of an item below its source, empty for the source itself.
+func (r *walkRun) relative(at place) string {
+	return at.display[min(r.above, len(at.display)):]
+}
+
+// excluded reports whether a rule leaves out an item below a source.
+func (r *walkRun) excluded(at place, isFolder bool) bool {
+	why := excludedBy(r.rules, r.relative(at), isFolder)
+	if why != nil {
+		r.leaveOut(at, why)
+	}
+	return why != nil
+}
+
+// otherFileSystem reports whether a folder below a source is left out for where
+// it is.
+func (r *walkRun) otherFileSystem(at place, info Info) bool {
+	if at.parent == 0 {
+		r.dev = info.Dev
+	}
+	out := r.Select.OneFileSystem && info.Dev != r.dev
+	if out {
+		r.leaveOut(at, &Exclusion{Folder: true, By: FlagOneFileSystem})
+	}
+	return out
+}
+
+func (r *walkRun) leaveOut(at place, why *Exclusion) {
+	if r.Excluded != nil {
+		r.Excluded(at.display, why)
+	}
+}
+
+// listed emits what the list takes of the folder d.
+func (r *walkRun) listed(at place, id uint64, d *Dir) error {
+	skip := r.belowSource(at)
+	for paths := at.only; len(paths) > 0; {
+		if r.ctx.Err() != nil {
+			return context.Cause(r.ctx)
+		}
+		name, n, whole := nextListed(paths, skip)
+		c := at.child(id, name)
+		if !whole {
+			c.only = paths[:n]
+		} else if n > 1 {
+			c.due = paths[1:n]
+		}
+		if err := r.child(c, d, DirName{Name: name}); err != nil {
+			return err
+		}
+		paths = paths[n:]
+	}
+	return nil
+}
+
+// absent reports an item that is not there, or no folder though it should be: by
+// the names that the list has for it, if it has some below.
+func (r *walkRun) absent(at place, err error) error {
+	if at.only != nil {
+		return r.missed(at, at.only, err)
+	}
+	if err := r.problem(at.display, err); err != nil {
+		return err
+	}
+	return r.missed(at, at.due, err)
+}
+
+// missed reports listed paths, at or below at, that are not there.
+func (r *walkRun) missed(at place, paths []string, err error) error {
+	source := withSlash(at.display[:len(at.display)-len(r.relative(at))])
+	for _, p := range paths {
+		if err := r.problem(source+p, err); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unmet reports what the list has of the folder at, which is taken whole, and the
+// folder has not. A look decides: a file system that folds names takes other spellings.
+func (r *walkRun) unmet(at place, d *Dir, names []DirName) error {
+	there := make(map[string]bool, len(names))
+	for _, n := range names {
+		there[n.Name] = true
+	}
+	skip := r.belowSource(at)
+	for paths := at.due; len(paths) > 0; {
+		name, n, _ := nextListed(paths, skip)
+		if !there[name] {
+			if _, absent := d.stat(name, r.Follow); absent != nil {
+				if err := r.missed(at, paths[:n], absent); err != nil {
+					return err
+				}
+			}
+		}
+		paths = paths[n:]
+	}
+	return nil
+}
+
+// belowSource is where the names of the folder at begin in a listed path, in bytes.
+func (r *walkRun) belowSource(at place) int {
+	if n := len(r.relative(at)); n > 0 {
+		return n + 1
+	}
+	return 0
+}
+
+func withSlash(display string) string {
+	if endsInSlash(display) {
+		return display
+	}
+	return display + "/"
+}
+
+func endsInSlash(path string) bool { return path != "" && isSlash(path[len(path)-1]) }
+
+// errSelected ends the walk of SelectsNothing.
+var errSelected = errors.New("something is selected")
+
+// SelectsNothing looks whether the selection leaves out all there is, and so
+// whether a delivery would be empty by mistake. It walks until it meets the first
+// item that is taken, or a problem that a delivery would report. A named folder is
+// such an item, since it arrives even if nothing in it does. Folders of which only
+// the contents are sent, and those above a listed path, do not count; nothing at
+// all in them is nothing left out, and then the selection is not to blame.
+func (w *Walk) SelectsNothing(ctx context.Context) (bool, error) {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	list := w.Select.List
+	left := list != nil && list.Empty()
+	look := *w
+	look.Metadata = Metadata{}
+	look.Excluded = func(string, *Exclusion) { left = true }
+	look.Problem = func(_ string, err error) {
+		if list != nil && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrNotFolder)) {
+			left = true
+			return
+		}
+		stop(errSelected)
+	}
+	err := look.Run(ctx, func(it *Item) error {
+		if it.Kind != FolderEnd && !it.passage {
+			return errSelected
+		}
+		return nil
+	})
+	if errors.Is(err, errSelected) || errors.Is(context.Cause(ctx), errSelected) {
+		return false, nil
+	}
+	return err == nil && left, err
+}
