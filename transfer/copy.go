@@ -103,7 +103,7 @@ func (r remarks) Observe(e Event) {
 			r.to.Observe(e)
 		}
 	case ItemWarned:
-		if stood(e.What) {
+		if e.Stood() {
 			r.to.Observe(e)
 		}
 	}

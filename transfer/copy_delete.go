@@ -117,8 +117,7 @@ func (d *deletion) run(ctx context.Context, dst storage.Destination, result *Res
 	if !ok {
 		return &Error{Op: "deleting:", Code: framing.CodeUnsupported, Err: errors.New("this destination does not know how")}
 	}
-	t := newTracker(d.send.Observer)
-	t.result = *result
+	t := resumeTracker(d.send.Observer, *result)
 	before := result.Deleted
 	t.enter(PhaseDeleting)
 	what := d.prune()
@@ -182,19 +181,6 @@ func deletionError(path string, err error) *Error {
 
 // errLeft is told of a folder that the source has not.
 var errLeft = errors.New("not deleted, since something in it is to stay")
-
-// deleted counts an item that Delete removed, or would remove.
-func (t *tracker) deleted(path string, info tree.Info) {
-	t.mu.Lock()
-	t.result.Deleted++
-	dry := t.result.DryRun
-	t.mu.Unlock()
-	e := ItemDeleted{DryRun: dry, Path: path, Kind: info.Kind, Size: -1}
-	if info.Kind == tree.File {
-		e.Size = info.Size
-	}
-	t.tell(e)
-}
 
 // close lets go of the sources.
 func (d *deletion) close() {

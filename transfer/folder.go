@@ -31,6 +31,8 @@ type folder struct {
 	durable bool   // wished for
 }
 
+var _, _ storage.Relater = folder{}, rehearsal{}
+
 func (f folder) Begin(e *tree.Entry) (storage.Partial, error) {
 	p, err := f.Folder.Begin(e)
 	if err != nil {

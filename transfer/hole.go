@@ -9,10 +9,6 @@ import (
 	"ferry/transfer/tree"
 )
 
-// zeroChunk is what a hole reads as. Nobody writes to it: its pages are the
-// kernel's one page of zeros, which stays in the cache of the processor.
-var zeroChunk [checksum.ChunkSize]byte
-
 // hole tells whether a chunk of an attempt takes no space, so that it need not be
 // read. It holds mu meanwhile: a handle that was closed in between could be
 // another file's by then.

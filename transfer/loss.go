@@ -32,6 +32,9 @@ type ItemWarned struct {
 
 func (ItemWarned) event() {}
 
+// Stood is Loss.Stood.
+func (w ItemWarned) Stood() bool { return stood(w.What) }
+
 // warned counts items that lack some of their metadata; Result lists each kind once.
 func (t *tracker) warned(w ItemWarned, items int64) {
 	t.mu.Lock()

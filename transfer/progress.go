@@ -36,6 +36,13 @@ func newTracker(o Observer) *tracker {
 	return &tracker{observer: o, started: time.Now()}
 }
 
+// resumeTracker goes on from the result of a delivery that ended.
+func resumeTracker(o Observer, result Result) *tracker {
+	t := newTracker(o)
+	t.result = result
+	return t
+}
+
 // begin starts the clock of Result.Elapsed again: people and their answers are
 // no part of it.
 func (t *tracker) begin() {
@@ -124,6 +131,32 @@ func (t *tracker) excluded(path string, why *tree.Exclusion) {
 	t.result.Excluded++
 	t.mu.Unlock()
 	t.tell(ItemExcluded{Path: path, Exclusion: *why})
+}
+
+// left is how much content is still to be moved, in bytes; -1 while that is not known.
+func (t *tracker) left() int64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.progress.Exact {
+		return t.progress.Total - t.progress.Bytes
+	}
+	return -1
+}
+
+// worked notes that something got done of which no event tells.
+func (t *tracker) worked() { t.work.Add(1) }
+
+// deleted counts an item that was removed from the destination, or would be.
+func (t *tracker) deleted(path string, info tree.Info) {
+	t.mu.Lock()
+	t.result.Deleted++
+	dry := t.result.DryRun
+	t.mu.Unlock()
+	e := ItemDeleted{DryRun: dry, Path: path, Kind: info.Kind, Size: -1}
+	if info.Kind == tree.File {
+		e.Size = info.Size
+	}
+	t.tell(e)
 }
 
 // final is the result so far, with the time it took.

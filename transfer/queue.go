@@ -35,6 +35,10 @@ func (q *queue[T]) close() {
 	q.signal()
 }
 
+// woken tells a goroutine that takes by try, and waits for something else besides,
+// that it should try again. It may find nothing.
+func (q *queue[T]) woken() <-chan struct{} { return q.wake }
+
 func (q *queue[T]) signal() {
 	select {
 	case q.wake <- struct{}{}:

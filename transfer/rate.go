@@ -2,18 +2,12 @@ package transfer
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"time"
-
-	"ferry/framing"
 )
 
 const (
-	// MinRate is the lowest limit, in bytes a second: with less no frame is small
-	// enough to keep to it.
-	MinRate = framing.MinLimit
-	// rateSlack is how much unused time a Limit keeps: what a timer is late. So a
+	// rateSlack is how much unused time a pacer keeps: what a timer is late. So a
 	// delivery that had nothing to send makes up for none of it.
 	rateSlack = 20 * time.Millisecond
 	// rateFrames is how many frames a second there are at least under a limit, and
@@ -23,12 +17,10 @@ const (
 	minLimitedFrame = minFrameCost - 64
 )
 
-// Limit is how many bytes a second a delivery puts on the wire, or takes off it,
-// over all its streams together. It counts frames and what protects them; what
-// TCP and IP add, and what is sent again because a link was lost, comes on top.
-// It can be changed while a delivery runs. Nil is no limit.
-type Limit struct {
-	turn chan struct{} // held by who waits for bytes: they pass one by one
+// pacer lets bytes pass at no more than a rate, which can be changed meanwhile. It
+// begins empty: nothing passes ahead of its time. Those that wait pass one by one.
+type pacer struct {
+	turn chan struct{} // capacity 1: held by the goroutine that waits for bytes
 
 	mu      sync.Mutex
 	rate    int64         // bytes a second; 0: no limit
@@ -37,23 +29,13 @@ type Limit struct {
 	level   float64       // bytes that may pass; at most rateSlack's unless somebody waits for more
 }
 
-// NewLimit returns a limit of so many bytes a second, 0 for none. It begins
-// empty: nothing passes ahead of its time.
-func NewLimit(rate int64) (*Limit, error) {
-	l := newLimit(0)
-	return l, l.Set(rate)
+// newPacer returns a pacer of so many bytes a second, 0 for no limit.
+func newPacer(rate int64) *pacer {
+	return &pacer{turn: make(chan struct{}, 1), rate: rate, changed: make(chan struct{}), filled: time.Now()}
 }
 
-func newLimit(rate int64) *Limit {
-	return &Limit{turn: make(chan struct{}, 1), rate: rate, changed: make(chan struct{}), filled: time.Now()}
-}
-
-// Set changes the limit, also for who waits. It refuses a rate below MinRate that
-// is not 0.
-func (l *Limit) Set(rate int64) error {
-	if rate < 0 || rate > 0 && rate < MinRate {
-		return fmt.Errorf("a limit of %d bytes a second: at least %d, or 0 for none", rate, MinRate)
-	}
+// set changes the rate, also for a goroutine that waits.
+func (l *pacer) set(rate int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.fill(time.Now())
@@ -62,32 +44,20 @@ func (l *Limit) Set(rate int64) error {
 		close(l.changed)
 		l.changed = make(chan struct{})
 	}
-	return nil
 }
 
-// Rate returns the limit in bytes a second, 0 for none.
-func (l *Limit) Rate() int64 {
-	if l == nil {
-		return 0
-	}
+// rateNow returns the rate in bytes a second, 0 for no limit.
+func (l *pacer) rateNow() int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.rate
 }
 
-// watch returns the limit in bytes a second, 0 for none, and what is closed when
-// it changes.
-func (l *Limit) watch() (rate int64, changed <-chan struct{}) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.rate, l.changed
-}
-
-// follow calls tell after each change of the limit from rate on, until over is
+// follow calls tell after each change of a limit from rate on, until over is
 // closed.
-func (l *Limit) follow(ctx context.Context, rate int64, over <-chan struct{}, tell func(rate int64) error) error {
+func follow(ctx context.Context, l *Limit, rate int64, over <-chan struct{}, tell func(rate int64) error) error {
 	for {
-		now, changed := l.watch()
+		now, changed := l.Watch()
 		if now != rate {
 			if err := tell(now); err != nil {
 				return err
@@ -105,14 +75,14 @@ func (l *Limit) follow(ctx context.Context, rate int64, over <-chan struct{}, te
 }
 
 // fill needs mu.
-func (l *Limit) fill(now time.Time) {
+func (l *pacer) fill(now time.Time) {
 	l.level += now.Sub(l.filled).Seconds() * float64(l.rate)
 	l.filled = now
 }
 
 // take waits until n bytes may pass.
-func (l *Limit) take(ctx context.Context, n int) error {
-	if l.Rate() == 0 {
+func (l *pacer) take(ctx context.Context, n int) error {
+	if l.rateNow() == 0 {
 		return nil
 	}
 	select {
@@ -141,7 +111,7 @@ func (l *Limit) take(ctx context.Context, n int) error {
 
 // try takes n bytes, or tells how long to wait for them. first is set at the
 // first try for them.
-func (l *Limit) try(n int, first bool) (wait time.Duration, changed <-chan struct{}) {
+func (l *pacer) try(n int, first bool) (wait time.Duration, changed <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.fill(time.Now())
@@ -161,8 +131,8 @@ func (l *Limit) try(n int, first bool) (wait time.Duration, changed <-chan struc
 
 // frame returns the largest body, in bytes and at most most, with which frames
 // are small beside a second of the rate.
-func (l *Limit) frame(most int) int {
-	rate := l.Rate()
+func (l *pacer) frame(most int) int {
+	rate := l.rateNow()
 	if rate == 0 {
 		return most
 	}

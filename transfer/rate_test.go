@@ -10,6 +10,9 @@ import (
 	"time"
 )
 
+// largeFrame is the body of a frame where nothing limits it, in bytes.
+const largeFrame = 208 << 10
+
 // passed is when bytes went by, in virtual time.
 type passed struct {
 	mu    sync.Mutex
@@ -40,7 +43,7 @@ func (p *passed) until(t time.Time) int {
 }
 
 // send takes bytes under the limit as a writer does, until ctx ends.
-func (p *passed) send(ctx context.Context, l *Limit, most int) {
+func (p *passed) send(ctx context.Context, l *pacer, most int) {
 	for {
 		n := l.frame(most)
 		if l.take(ctx, n) != nil {
@@ -66,14 +69,11 @@ func (p *passed) checkRate(t *testing.T, rate int, from, to time.Time) {
 	}
 }
 
-func TestLimitHoldsInEveryWindow(t *testing.T) {
+func TestPacerHoldsInEveryWindow(t *testing.T) {
 	for _, rate := range []int{MinRate, 100e3, 1 << 20, 6_250_000, 50e6} {
 		for _, streams := range []int{1, 4} {
 			synctest.Test(t, func(t *testing.T) {
-				l, err := NewLimit(int64(rate))
-				if err != nil {
-					t.Fatal(err)
-				}
+				l := newPacer(int64(rate))
 				time.Sleep(time.Minute) // what was not used by then is lost
 				begin := time.Now()
 				ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
@@ -81,7 +81,7 @@ func TestLimitHoldsInEveryWindow(t *testing.T) {
 				var p passed
 				var writers sync.WaitGroup
 				for range streams {
-					writers.Go(func() { p.send(ctx, l, pieceBytes) })
+					writers.Go(func() { p.send(ctx, l, largeFrame) })
 				}
 				writers.Wait()
 				p.checkRate(t, rate, begin, begin.Add(20*time.Second))
@@ -94,23 +94,18 @@ func TestLimitHoldsInEveryWindow(t *testing.T) {
 	}
 }
 
-func TestLimitChangesWhileSomebodyWaits(t *testing.T) {
+func TestPacerChangesWhileSomebodyWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l, err := NewLimit(MinRate)
-		if err != nil {
-			t.Fatal(err)
-		}
+		l := newPacer(MinRate)
 		begin := time.Now()
 		ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 		defer cancel()
 		var p passed
 		var writer sync.WaitGroup
-		writer.Go(func() { p.send(ctx, l, pieceBytes) })
+		writer.Go(func() { p.send(ctx, l, largeFrame) })
 		set := func(after time.Duration, rate int64) {
 			time.Sleep(time.Until(begin.Add(after)))
-			if err := l.Set(rate); err != nil {
-				t.Error(err)
-			}
+			l.set(rate)
 		}
 		set(20*time.Second, 1<<20)
 		set(40*time.Second, 256<<10)
@@ -122,13 +117,10 @@ func TestLimitChangesWhileSomebodyWaits(t *testing.T) {
 }
 
 // One large frame under a low limit is let go when the limit is raised or lifted.
-func TestLimitRaisedEndsAWait(t *testing.T) {
+func TestPacerRaisedEndsAWait(t *testing.T) {
 	for _, rate := range []int64{0, 1 << 30} {
 		synctest.Test(t, func(t *testing.T) {
-			l, err := NewLimit(MinRate)
-			if err != nil {
-				t.Fatal(err)
-			}
+			l := newPacer(MinRate)
 			begin := time.Now()
 			var waiting sync.WaitGroup
 			waiting.Go(func() {
@@ -137,9 +129,7 @@ func TestLimitRaisedEndsAWait(t *testing.T) {
 				}
 			})
 			time.Sleep(time.Second)
-			if err := l.Set(rate); err != nil {
-				t.Fatal(err)
-			}
+			l.set(rate)
 			waiting.Wait()
 			if took := time.Since(begin); took > 1100*time.Millisecond {
 				t.Errorf("to %d: it took %v", rate, took)
@@ -148,13 +138,10 @@ func TestLimitRaisedEndsAWait(t *testing.T) {
 	}
 }
 
-func TestLimitKeepsNothingOfAPause(t *testing.T) {
+func TestPacerKeepsNothingOfAPause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const rate = 1 << 20
-		l, err := NewLimit(rate)
-		if err != nil {
-			t.Fatal(err)
-		}
+		l := newPacer(rate)
 		for range 3 {
 			time.Sleep(30 * time.Second)
 			begin := time.Now()
@@ -168,12 +155,9 @@ func TestLimitKeepsNothingOfAPause(t *testing.T) {
 	})
 }
 
-func TestLimitGivesUp(t *testing.T) {
+func TestPacerGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l, err := NewLimit(MinRate)
-		if err != nil {
-			t.Fatal(err)
-		}
+		l := newPacer(MinRate)
 		cause := errors.New("enough")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		var waiting sync.WaitGroup
@@ -190,14 +174,9 @@ func TestLimitGivesUp(t *testing.T) {
 	})
 }
 
-func TestLimitRefusesNonsense(t *testing.T) {
-	for _, rate := range []int64{-1, 1, MinRate - 1} {
-		if _, err := NewLimit(rate); err == nil {
-			t.Errorf("%d bytes/s was taken", rate)
-		}
-	}
-	var none *Limit
-	if none.Rate() != 0 || none.frame(77) != 77 || none.take(t.Context(), 1<<30) != nil {
+func TestNoLimitLimitsNothing(t *testing.T) {
+	none := newPacer(0)
+	if none.rateNow() != 0 || none.frame(77) != 77 || none.take(t.Context(), 1<<30) != nil {
 		t.Error("no limit limits")
 	}
 }

@@ -276,7 +276,7 @@ func (r *receiver) accept(ctx context.Context, start starter) error {
 	r.track.tell(Offered{event})
 	r.state.Store(uint32(framing.StateIdle))
 	a := framing.Accept{
-		Flags: r.offer.Flags&(framing.FlagChecksum|framing.FlagAllowChanged|framing.FlagDryRun) | metadataFlags(r.granted), RetrySeconds: retrySeconds(r.link),
+		Flags: r.offer.Flags&(framing.FlagChecksum|framing.FlagAllowChanged|framing.FlagDryRun) | metadataFlags(r.granted), RetrySeconds: retrySeconds(r.link.RetryFor()),
 		EntryWindow: entryWindow, EntryBytes: entryBytes, Ordered: r.opt.Output != nil, Streams: r.allowStreams(),
 	}
 	c := framing.Credit{Bytes: creditWindow}
@@ -294,7 +294,7 @@ func (r *receiver) accept(ctx context.Context, start starter) error {
 	}
 	r.track.enter(PhaseScanning)
 	if r.opt.Limit != nil {
-		start(func(ctx context.Context) error { return r.opt.Limit.follow(ctx, rate, r.heard, r.sendLimit) })
+		start(func(ctx context.Context) error { return follow(ctx, r.opt.Limit, rate, r.heard, r.sendLimit) })
 	}
 	start(r.widen)
 	if r.opt.Output != nil {

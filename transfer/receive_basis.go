@@ -99,7 +99,7 @@ func (b *basisRun) hashExisting(ctx context.Context) (checksum.Digest, error) {
 		if err != nil {
 			return checksum.Digest{}, err
 		}
-		b.r.track.work.Add(1)
+		b.r.track.worked()
 		if err := t.SetNode(i, checksum.NewNode(data, i)); err != nil {
 			return checksum.Digest{}, err
 		}
@@ -165,7 +165,7 @@ func (b *basisRun) verify(ctx context.Context, p *claimPage) error {
 			done := b.r.track.atDisk()
 			n, err = b.partial.ReadChunk(index, data)
 			done()
-			b.r.track.work.Add(1)
+			b.r.track.worked()
 		}
 		b.e.io.RUnlock()
 		if stale {

@@ -130,7 +130,7 @@ func (b *basisRun) takeOver(old *oldFile, claims *claims, index uint64, usable b
 		return cv, true, nil
 	}
 	defer b.r.track.atDisk()()
-	b.r.track.work.Add(1)
+	b.r.track.worked()
 	data := b.buf[:checksum.ChunkLen(b.entry.Size, index)]
 	if claim, ok := claims.at(index); ok {
 		n, err := b.partial.ReadChunk(index, data)
@@ -239,7 +239,7 @@ func (b *basisRun) fillChunk(f *os.File, index uint64) (stale bool, err error) {
 		return stale, nil
 	}
 	defer b.r.track.atDisk()()
-	b.r.track.work.Add(1)
+	b.r.track.worked()
 	cv, err := b.copyChunk(f, index)
 	b.e.mu.Lock()
 	defer b.e.mu.Unlock()

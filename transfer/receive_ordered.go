@@ -61,8 +61,8 @@ func (r *receiver) ordered(ctx context.Context) error {
 			return err
 		}
 		select {
-		case <-r.plans.wake:
-		case <-r.jobs.wake:
+		case <-r.plans.woken():
+		case <-r.jobs.woken():
 		case <-r.complete:
 			return o.end(ctx)
 		case <-ctx.Done():

@@ -59,7 +59,7 @@ type sender struct {
 	bytes     *gauge       // credit
 	bufs      *gauge       // bytes in chunk buffers
 	pool      chunkPool
-	limit     *Limit       // the smaller of both sides'
+	limit     *pacer       // the smaller of both sides'
 	peerRate  atomic.Int64 // the receiver's limit, 0 for none
 	press     *compressor  // set before the workers start; nil: nothing is compressed
 	opener    *opener
@@ -87,7 +87,7 @@ func Send(ctx context.Context, l *link.Link, o SendOptions) (Result, error) {
 	group, gctx := errgroup.WithContext(ctx)
 	l.AllowStreams(1) // until they are asked for
 	s := &sender{
-		link: l, opt: o, limit: newLimit(o.Limit.Rate()), track: newTracker(o.Observer),
+		link: l, opt: o, limit: newPacer(o.Limit.Rate()), track: newTracker(o.Observer),
 		dirs:     tree.NewDirs(mayOpen(openFolders, 8)),
 		accepted: make(chan struct{}),
 		inFlight: make(map[uint64]*outEntry),
@@ -136,7 +136,7 @@ func Send(ctx context.Context, l *link.Link, o SendOptions) (Result, error) {
 	}
 	if o.Limit != nil {
 		group.Go(func() error {
-			return o.Limit.follow(gctx, s.limit.Rate(), heard, func(int64) error { return s.setLimit() })
+			return follow(gctx, o.Limit, s.limit.rateNow(), heard, func(int64) error { s.setLimit(); return nil })
 		})
 	}
 	start := func(run func(context.Context) error) {
@@ -184,7 +184,7 @@ func (s *sender) deliver(ctx context.Context, start starter, heard <-chan struct
 	s.track.begin()
 	s.track.enter(PhaseScanning)
 	s.state.Store(uint32(framing.StateSending))
-	if s.press, err = newCompressor(s.link, s.opt.Compress, s.limit.Rate() == 0); err != nil {
+	if s.press, err = newCompressor(s.link, s.opt.Compress, s.limit.rateNow() == 0); err != nil {
 		return err
 	}
 	// The pipeline ends from its top: feed closes work and order when wants is

@@ -91,7 +91,7 @@ func (s *sender) checkChunk(ctx context.Context, c checkJob, index uint64, buf, 
 	atDisk := s.track.atDisk()
 	data, stale, err := o.content(c.want.attempt, index, buf[:checksum.ChunkLen(c.size, index)])
 	atDisk()
-	s.track.work.Add(1)
+	s.track.worked()
 	switch {
 	case stale:
 		return false, true, nil

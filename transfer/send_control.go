@@ -98,7 +98,8 @@ func (s *sender) dispatch(t framing.Type, body []byte) (end bool, err error) {
 			return false, malformed(err)
 		}
 		s.peerRate.Store(int64(m.Rate))
-		return false, s.setLimit()
+		s.setLimit()
+		return false, nil
 	case framing.TypeWant:
 		for w, err := range framing.ParseWants(body) {
 			if err != nil {

@@ -36,7 +36,7 @@ type outEntry struct {
 // be sent as it is read has no final size. It returns how much content is offered, -1
 // where that is not known yet.
 func (s *sender) offer() (content int64, err error) {
-	o := framing.Offer{RetrySeconds: retrySeconds(s.link), Exact: !s.opt.AllowChanged}
+	o := framing.Offer{RetrySeconds: retrySeconds(s.link.RetryFor()), Exact: !s.opt.AllowChanged}
 	if s.opt.Checksum {
 		o.Flags |= framing.FlagChecksum
 	}
@@ -253,8 +253,7 @@ func (b *entryBatchWriter) reserve(cost int64) error {
 	if err := b.flush(); err != nil {
 		return err
 	}
-	s.track.busy.Add(-1) // the walk is not at its disk now
-	defer s.track.busy.Add(1)
+	defer s.track.offDisk()() // the walk is not at its disk now
 	if err := s.slots.take(1); err != nil {
 		return err
 	}

@@ -39,8 +39,7 @@ func (b *entryBatchWriter) granted(ctx context.Context) (tree.Metadata, error) {
 	if err := b.s.link.Stream(0).Flush(); err != nil {
 		return tree.Metadata{}, linkError("sending the offer", err)
 	}
-	b.s.track.busy.Add(-1) // the walk is not at its disk now
-	defer b.s.track.busy.Add(1)
+	defer b.s.track.offDisk()() // the walk is not at its disk now
 	select {
 	case <-b.s.accepted:
 		return metadataOf(b.s.accept.Flags), nil

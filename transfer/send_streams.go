@@ -90,7 +90,7 @@ func (s *sender) widen(ctx context.Context, first, most int, fixed bool, over <-
 	tick := time.NewTicker(pathTick)
 	defer tick.Stop()
 	for began := time.Now(); ; {
-		look := pathLook{at: time.Since(began), left: s.left(), sending: int(s.sending.Load())}
+		look := pathLook{at: time.Since(began), left: s.track.left(), sending: int(s.sending.Load())}
 		for i := range s.link.NumStreams() {
 			look.paths = append(look.paths, s.link.Stream(i).Path())
 		}
@@ -117,14 +117,4 @@ func (s *sender) widen(ctx context.Context, first, most int, fixed bool, over <-
 			return context.Cause(ctx)
 		}
 	}
-}
-
-// left is how much content is still to be sent, in bytes; -1 while the walk goes on.
-func (s *sender) left() int64 {
-	s.track.mu.Lock()
-	defer s.track.mu.Unlock()
-	if p := &s.track.progress; p.Exact {
-		return p.Total - p.Bytes
-	}
-	return -1
 }

@@ -117,10 +117,10 @@ func (s *sender) writePack(ctx context.Context, out *link.Stream, j *job) (wire 
 }
 
 // setLimit puts the limits of both sides in force.
-func (s *sender) setLimit() error {
+func (s *sender) setLimit() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.limit.Set(smaller(s.opt.Limit.Rate(), s.peerRate.Load()))
+	s.limit.set(smaller(s.opt.Limit.Rate(), s.peerRate.Load()))
 }
 
 // spend takes credit for a frame's body that stands alone, and then waits for its
@@ -137,7 +137,7 @@ func (s *sender) spend(ctx context.Context, out *link.Stream, n int) error {
 // keepRate waits for the turn of a frame under the limit of the rate; under a
 // limit nothing gathers in the buffer.
 func (s *sender) keepRate(ctx context.Context, out *link.Stream, n int) error {
-	if s.limit.Rate() == 0 {
+	if s.limit.rateNow() == 0 {
 		return nil
 	}
 	if err := out.Flush(); err != nil {

@@ -36,6 +36,13 @@ func (t *tracker) atDisk() (done func()) {
 	}
 }
 
+// offDisk notes that a goroutine that is in a call to a disk waits for something else,
+// until back is called.
+func (t *tracker) offDisk() (back func()) {
+	t.busy.Add(-1)
+	return func() { t.busy.Add(1) }
+}
+
 // trickle is how many bytes that come are progress by themselves before something
 // has to be done with them: more than a chunk on every stream and what goes beside
 // them, counted twice as long records are, since over the slowest links that takes

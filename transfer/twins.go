@@ -10,8 +10,6 @@ import (
 	"ferry/transfer/tree"
 )
 
-var _, _ storage.Relater = folder{}, rehearsal{}
-
 const (
 	// maxUnsure is how many names of a folder are noted before it is asked whether
 	// it tells names apart; then most of them are forgotten.

@@ -18,8 +18,8 @@ import (
 
 // retrySeconds is how long this side waits for a lost link, as the other is
 // told; both take the smaller time.
-func retrySeconds(l *link.Link) uint32 {
-	seconds := (l.RetryFor() + time.Second - 1) / time.Second
+func retrySeconds(wait time.Duration) uint32 {
+	seconds := (wait + time.Second - 1) / time.Second
 	return uint32(min(seconds, math.MaxUint32))
 }
 
@@ -246,6 +246,10 @@ func lastWords(e *Error) string {
 	}
 	return fmt.Sprintf("%s %q: %s", e.Op, e.Path, message(e))
 }
+
+// goodbye is how long an interrupted side tries to say so. The command line
+// promises to be gone within 2 s.
+const goodbye = time.Second
 
 // leave says goodbye with the cause if the link still takes it, and closes it
 // so that every blocked read and write returns. The other side is read from
