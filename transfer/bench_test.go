@@ -31,7 +31,7 @@ func benchCopy(b *testing.B, src, dst string) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if _, err := transfer.Copy(b.Context(), transfer.SendOptions{Sources: contents(src)}, transfer.ReceiveOptions{Destination: d}); err != nil {
+		if _, err := transfer.Copy(b.Context(), transfer.CopyOptions{Send: transfer.SendOptions{Sources: contents(src)}, Receive: transfer.ReceiveOptions{Destination: d}}); err != nil {
 			b.Fatal(err)
 		}
 		b.StopTimer()

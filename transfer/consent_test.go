@@ -59,7 +59,7 @@ type agreed struct {
 // breaks tells whether what came breaks the offer.
 func (a *agreed) breaks() bool {
 	o := a.offer
-	if uint64(len(a.top)) > o.Items || o.Exact && (uint64(a.items) > o.Items || clamped(&a.bytes) > int64(o.Bytes)) {
+	if uint64(len(a.top)) > o.Items || o.Exact && (uint64(a.items) > o.Items || nearest(&a.bytes) > int64(o.Bytes)) {
 		return true
 	}
 	rooted, onlyHidden := false, len(o.Listed) == framing.MaxListed
@@ -94,7 +94,18 @@ func (a *agreed) breaks() bool {
 }
 
 func (a *agreed) limited() bool {
-	return a.most.items > 0 && a.items > a.most.items || a.most.bytes > 0 && clamped(&a.bytes) > a.most.bytes
+	return a.most.items > 0 && a.items > a.most.items || a.most.bytes > 0 && nearest(&a.bytes) > a.most.bytes
+}
+
+// nearest is n as near as an int64 comes to it.
+func nearest(n *big.Int) int64 {
+	switch {
+	case n.IsInt64():
+		return n.Int64()
+	case n.Sign() < 0:
+		return math.MinInt64
+	}
+	return math.MaxInt64
 }
 
 // FuzzConsent holds consent against a plain reading of its rules.

@@ -11,19 +11,28 @@ import (
 	"ferry/transfer/tree"
 )
 
+// CopyOptions say what to copy, to where, and what to remove there.
+type CopyOptions struct {
+	Send    SendOptions
+	Receive ReceiveOptions
+	Delete  *Delete // nil removes nothing
+}
+
 // Copy runs a sender and a receiver in this process, over TCP on the loopback
 // interface: the same protocol, proof and encryption as between two machines.
-// It returns what the sender knows at the end, receipt included. S.Observer is told
-// the events; r.Observer, if there is one, the receiver's beside them. After a success it deletes what r.Delete asks
-// for; what could not be deleted is in the result like what was not delivered.
-func Copy(ctx context.Context, s SendOptions, r ReceiveOptions) (Result, error) {
+// It returns what the sender knows at the end, receipt included. Send.Observer is told
+// the events; Receive.Observer, if there is one, the receiver's beside them. After a
+// success it deletes what Delete asks for; what could not be deleted is in the result
+// like what was not delivered.
+func Copy(ctx context.Context, o CopyOptions) (Result, error) {
+	s, r := o.Send, o.Receive
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	s.ownSkips, s.unasked = true, true
 	var del *deletion
-	if r.Delete != nil {
+	if o.Delete != nil {
 		var err error
-		if del, err = newDeletion(s, *r.Delete); err != nil {
+		if del, err = newDeletion(s, *o.Delete); err != nil {
 			return Result{}, err
 		}
 		defer del.close()

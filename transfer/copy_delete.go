@@ -23,7 +23,7 @@ type wayMaker interface {
 	MakeWay(*dest.Prune)
 }
 
-// deletion is what Copy does about ReceiveOptions.Delete. The folders to be
+// deletion is what Copy does about CopyOptions.Delete. The folders to be
 // compared with are opened before the delivery, and stay open: a source that is
 // taken away meanwhile must not look like an empty one.
 type deletion struct {
@@ -128,8 +128,10 @@ func (d *deletion) run(ctx context.Context, dst storage.Destination, result *Res
 	elapsed := result.Elapsed
 	*result = t.final()
 	result.Elapsed += elapsed
-	if _, unsynced := durability(dst); unsynced != nil && result.Unsynced == nil {
-		result.Durable, result.Unsynced = false, unsynced // of what was removed
+	if d, ok := dst.(storage.Durable); ok && result.Unsynced == nil {
+		if _, unsynced := d.Durable(); unsynced != nil {
+			result.Durable, result.Unsynced = false, unsynced // of what was removed
+		}
 	}
 	switch {
 	case errors.Is(err, dest.ErrTooMany):

@@ -15,21 +15,24 @@ import (
 )
 
 // mirror copies with Delete and returns what it deleted.
-func mirror(t *testing.T, dst string, sources []transfer.Source, prepare func(*transfer.SendOptions, *transfer.ReceiveOptions)) (saw *recorder, deleted []string, r transfer.Result, err error) {
+func mirror(t *testing.T, dst string, sources []transfer.Source, prepare func(*transfer.CopyOptions)) (saw *recorder, deleted []string, r transfer.Result, err error) {
 	t.Helper()
 	saw = new(recorder)
-	s := transfer.SendOptions{Sources: sources, Observer: saw}
-	o := transfer.ReceiveOptions{OnConflict: transfer.ConflictOverwrite, Links: transfer.LinksAll, Delete: &transfer.Delete{Max: 1000}}
-	if prepare != nil {
-		prepare(&s, &o)
+	o := transfer.CopyOptions{
+		Send:    transfer.SendOptions{Sources: sources, Observer: saw},
+		Receive: transfer.ReceiveOptions{OnConflict: transfer.ConflictOverwrite, Links: transfer.LinksAll},
+		Delete:  &transfer.Delete{Max: 1000},
 	}
-	if !s.DryRun {
+	if prepare != nil {
+		prepare(&o)
+	}
+	if !o.Send.DryRun {
 		d, err := transfer.NewFolder(dst, transfer.FolderOptions{})
 		must(t, err)
 		defer func() { must(t, d.Close()) }()
-		o.Destination = d
+		o.Receive.Destination = d
 	}
-	r, err = transfer.Copy(t.Context(), s, o)
+	r, err = transfer.Copy(t.Context(), o)
 	for _, d := range find[transfer.ItemDeleted](saw) {
 		deleted = append(deleted, d.Path)
 	}
@@ -45,9 +48,9 @@ func mirror(t *testing.T, dst string, sources []transfer.Source, prepare func(*t
 }
 
 // dryMirror makes a mirror a dry run.
-func dryMirror(t *testing.T, dst string) func(*transfer.SendOptions, *transfer.ReceiveOptions) {
-	return func(s *transfer.SendOptions, r *transfer.ReceiveOptions) {
-		rehearsed(t, dst)(s, r, nil)
+func dryMirror(t *testing.T, dst string) func(*transfer.CopyOptions) {
+	return func(o *transfer.CopyOptions) {
+		rehearsed(t, dst)(&o.Send, &o.Receive, nil)
 	}
 }
 
@@ -128,9 +131,9 @@ func TestDeleteLeavesAlone(t *testing.T) {
 	write(t, filepath.Join(dst, "gone/g"), 10, 1)
 	write(t, filepath.Join(src, "empty/.ferryignore"), 0, 1)
 	must(t, os.WriteFile(filepath.Join(src, "empty/.ferryignore"), []byte("q\n"), 0o644))
-	saw, deleted, _, err := mirror(t, dst, contents(src), func(s *transfer.SendOptions, r *transfer.ReceiveOptions) {
-		s.Select = tree.Selection{Rules: tree.RulesOf(list), IgnoreFile: filter.IgnoreFile}
-		r.Delete.Keep = func(path string) bool { return path == "d/e/mine" }
+	saw, deleted, _, err := mirror(t, dst, contents(src), func(o *transfer.CopyOptions) {
+		o.Send.Select = tree.Selection{Rules: tree.RulesOf(list), IgnoreFile: filter.IgnoreFile}
+		o.Delete.Keep = func(path string) bool { return path == "d/e/mine" }
 	})
 	if want := []string{"d/e/z", "d/y", "gone/g", "old/deep", "old/deep/er", "old/deep/er/o", "x"}; err != nil || !slices.Equal(deleted, want) {
 		t.Errorf("%v: it deleted %q, want %q", err, deleted, want)
@@ -148,7 +151,7 @@ func TestDeleteLeavesAlone(t *testing.T) {
 
 func TestDeleteRefusesTooMany(t *testing.T) {
 	src, dst := layMirror(t)
-	few := func(s *transfer.SendOptions, r *transfer.ReceiveOptions) { r.Delete.Max = 8 }
+	few := func(o *transfer.CopyOptions) { o.Delete.Max = 8 }
 	_, deleted, _, err := mirror(t, dst, contents(src), few) // there are 9
 	if !errors.Is(err, transfer.ErrTooManyDeletions) || deleted != nil {
 		t.Errorf("%v: it deleted %q", err, deleted)
@@ -158,23 +161,23 @@ func TestDeleteRefusesTooMany(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	_, deleted, _, err = mirror(t, dst, contents(src), func(s *transfer.SendOptions, r *transfer.ReceiveOptions) {
-		few(s, r)
-		dryMirror(t, dst)(s, r)
+	_, deleted, _, err = mirror(t, dst, contents(src), func(o *transfer.CopyOptions) {
+		few(o)
+		dryMirror(t, dst)(o)
 	})
 	if !errors.Is(err, transfer.ErrTooManyDeletions) || len(deleted) != 9 {
 		t.Errorf("%v: it would delete %q", err, deleted)
 	}
-	_, deleted, _, err = mirror(t, dst, contents(src), func(s *transfer.SendOptions, r *transfer.ReceiveOptions) { r.Delete.Max = 9 })
+	_, deleted, _, err = mirror(t, dst, contents(src), func(o *transfer.CopyOptions) { o.Delete.Max = 9 })
 	if err != nil || len(deleted) != 9 {
 		t.Errorf("%v: it deleted %q", err, deleted)
 	}
 }
 
 // after runs act once, when the receipt is in hand and before anything is deleted.
-func after(act func()) func(*transfer.SendOptions, *transfer.ReceiveOptions) {
-	return func(s *transfer.SendOptions, _ *transfer.ReceiveOptions) {
-		s.Observer.(*recorder).act = func(e transfer.Event) {
+func after(act func()) func(*transfer.CopyOptions) {
+	return func(o *transfer.CopyOptions) {
+		o.Send.Observer.(*recorder).act = func(e transfer.Event) {
 			if p, ok := e.(transfer.PhaseChanged); ok && p.Phase == transfer.PhaseComplete {
 				act()
 			}
@@ -268,7 +271,7 @@ func TestDeleteFollowsTheSourcesLinks(t *testing.T) {
 	write(t, filepath.Join(elsewhere, "a"), 10, 1)
 	must(t, os.Symlink(elsewhere, filepath.Join(src, "d")))
 	write(t, filepath.Join(dst, "d/x"), 10, 1)
-	_, deleted, _, err := mirror(t, dst, contents(src), func(s *transfer.SendOptions, _ *transfer.ReceiveOptions) { s.Follow = true })
+	_, deleted, _, err := mirror(t, dst, contents(src), func(o *transfer.CopyOptions) { o.Send.Follow = true })
 	if err != nil || !slices.Equal(deleted, []string{"d/x"}) {
 		t.Errorf("%v: it deleted %q", err, deleted)
 	}

@@ -69,10 +69,10 @@ func TestDeleteLetsKindsChange(t *testing.T) {
 
 // Without Delete, and without leave to overwrite, nothing makes way.
 func TestKindsStayWithoutDelete(t *testing.T) {
-	for name, prepare := range map[string]func(*transfer.SendOptions, *transfer.ReceiveOptions){
-		"no delete":   func(_ *transfer.SendOptions, r *transfer.ReceiveOptions) { r.Delete = nil },
-		"fail":        func(_ *transfer.SendOptions, r *transfer.ReceiveOptions) { r.OnConflict = transfer.ConflictFail },
-		"few allowed": func(_ *transfer.SendOptions, r *transfer.ReceiveOptions) { r.Delete.Max = 0 },
+	for name, prepare := range map[string]func(*transfer.CopyOptions){
+		"no delete":   func(o *transfer.CopyOptions) { o.Delete = nil },
+		"fail":        func(o *transfer.CopyOptions) { o.Receive.OnConflict = transfer.ConflictFail },
+		"few allowed": func(o *transfer.CopyOptions) { o.Delete.Max = 0 },
 	} {
 		t.Run(name, func(t *testing.T) {
 			src, dst := layKinds(t)
@@ -148,26 +148,26 @@ func TestWhatMadeWayIsKeptUntilAllIsDelivered(t *testing.T) {
 // What may not be deleted makes no way, and neither does what is outside of the
 // folders that are copied whole.
 func TestWhatIsToStayMakesNoWay(t *testing.T) {
-	excluded := func(patterns string) func(*transfer.SendOptions, *transfer.ReceiveOptions) {
-		return func(s *transfer.SendOptions, _ *transfer.ReceiveOptions) {
+	excluded := func(patterns string) func(*transfer.CopyOptions) {
+		return func(o *transfer.CopyOptions) {
 			rules, err := filter.Read(strings.NewReader(patterns), "test")
 			must(t, err)
 			list, err := filter.New(rules)
 			must(t, err)
-			s.Select.Rules = tree.RulesOf(list)
+			o.Send.Select.Rules = tree.RulesOf(list)
 		}
 	}
 	for name, c := range map[string]struct {
-		prepare func(*transfer.SendOptions, *transfer.ReceiveOptions)
+		prepare func(*transfer.CopyOptions)
 		stays   string
 	}{
 		"excluded":     {excluded("4\n"), "a/4"},
 		"excluded way": {excluded("a/\n"), "a/4"},
 		"anchored":     {excluded("/d/large/deep\n"), "d/large/deep/x"},
-		"kept": {func(_ *transfer.SendOptions, r *transfer.ReceiveOptions) {
-			r.Delete.Keep = func(p string) bool { return p == "a/1/2/3" }
+		"kept": {func(o *transfer.CopyOptions) {
+			o.Delete.Keep = func(p string) bool { return p == "a/1/2/3" }
 		}, "a/1/2/3"},
-		"too many": {func(_ *transfer.SendOptions, r *transfer.ReceiveOptions) { r.Delete.Max = 4 }, "a/1/2/3"},
+		"too many": {func(o *transfer.CopyOptions) { o.Delete.Max = 4 }, "a/1/2/3"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			src, dst := layKinds(t)
@@ -209,12 +209,12 @@ func TestWhatIsToStayMakesNoWay(t *testing.T) {
 // the one has made way by then.
 func TestWhatMadeWayCountsAsDeleted(t *testing.T) {
 	src, dst := layKinds(t)
-	_, _, few, err := mirror(t, dst, contents(src), func(_ *transfer.SendOptions, r *transfer.ReceiveOptions) { r.Delete.Max = 5 })
+	_, _, few, err := mirror(t, dst, contents(src), func(o *transfer.CopyOptions) { o.Delete.Max = 5 })
 	if !errors.Is(err, transfer.ErrIncomplete) || few.Failed != 6 { // all but a, which takes five
 		t.Errorf("%v, %v", err, few.Failures)
 	}
 	src, dst = layKinds(t)
-	saw, deleted, r, err := mirror(t, dst, contents(src), func(_ *transfer.SendOptions, r *transfer.ReceiveOptions) { r.Delete.Max = int64(len(inTheWay)) - 1 })
+	saw, deleted, r, err := mirror(t, dst, contents(src), func(o *transfer.CopyOptions) { o.Delete.Max = int64(len(inTheWay)) - 1 })
 	if !errors.Is(err, transfer.ErrTooManyDeletions) || deleted != nil || r.Failed != 0 {
 		t.Errorf("%v: it deleted %q; %v", err, deleted, r.Failures)
 	}

@@ -75,23 +75,6 @@ func (f folder) Durable() (durable bool, unsynced error) {
 	return true, nil
 }
 
-// placeOfDestination is d as the user named it, if it is known.
-func placeOfDestination(d storage.Destination) string {
-	if p, ok := d.(storage.Placed); ok {
-		return p.Place()
-	}
-	return ""
-}
-
-// durability tells whether d's Finish, which came before, reached stable storage, and
-// if not, and that was not the user's choice, why.
-func durability(d storage.Destination) (durable bool, unsynced error) {
-	if s, ok := d.(storage.Durable); ok {
-		return s.Durable()
-	}
-	return false, nil
-}
-
 // UnsyncedError is why what was delivered is verified and not durable, though it was
 // to be: the file system of the destination cannot sync.
 type UnsyncedError struct {

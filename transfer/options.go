@@ -38,10 +38,10 @@ type SendOptions struct {
 	Streams  int
 	Observer Observer
 
-	// ownSkips: the receiver's user is this side's, so that what is skipped was
-	// asked for. Copy sets it; otherwise a skipped item is one not delivered.
+	// ownSkips says that this side's user is the receiver's too: what is skipped there was
+	// asked for. Otherwise a skipped item is one not delivered.
 	ownSkips bool
-	// unasked: the offer is shown to nobody, so it has no total that would have to hold.
+	// unasked says that the offer is shown to nobody: it has no total that would have to hold.
 	unasked bool
 }
 
@@ -81,9 +81,8 @@ type ReceiveOptions struct {
 	// permission. Umask holds at every Destination, and not in an archive, which has
 	// modes as sent; 0 keeps modes exactly.
 	Metadata tree.Metadata
-	Limit    *Limit  // that the sender is asked to keep to; nil is none
-	Streams  int     // as in SendOptions
-	Delete   *Delete // of Copy alone; Receive does not look at it
+	Limit    *Limit // that the sender is asked to keep to; nil is none
+	Streams  int    // as in SendOptions
 	Observer Observer
 }
 

@@ -245,7 +245,7 @@ func (r *receiver) run(parent context.Context) error {
 }
 
 // accept has the offer accepted or declined, and starts the pipeline.
-func (r *receiver) accept(ctx context.Context, start starter) error {
+func (r *receiver) accept(ctx context.Context, start func(run func(context.Context) error)) error {
 	dry := r.offer.Flags&framing.FlagDryRun != 0
 	event := Offer{Items: int64(r.offer.Items), Bytes: int64(r.offer.Bytes), Exact: r.offer.Exact, DryRun: dry}
 	event.Peer, _, _ = r.link.Peer()

@@ -96,3 +96,12 @@ func (r *receiver) awaitGoodbye(ctx context.Context) {
 		r.link.Abort(errors.New("no goodbye from the sender"))
 	}
 }
+
+// durability tells whether d's Finish, which came before, reached stable storage, and
+// if not, and that was not the user's choice, why.
+func durability(d storage.Destination) (durable bool, unsynced error) {
+	if s, ok := d.(storage.Durable); ok {
+		return s.Durable()
+	}
+	return false, nil
+}

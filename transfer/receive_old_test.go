@@ -122,8 +122,10 @@ func TestUpdateWhereChangesShowLate(t *testing.T) {
 	d, err := transfer.NewFolder(dst, transfer.FolderOptions{})
 	must(t, err)
 	defer func() { must(t, d.Close()) }()
-	r, err := transfer.Copy(t.Context(), transfer.SendOptions{Sources: contents(src)},
-		transfer.ReceiveOptions{Destination: slowDestination{d, new(atomic.Int64)}, OnConflict: transfer.ConflictOverwrite})
+	r, err := transfer.Copy(t.Context(), transfer.CopyOptions{
+		Send:    transfer.SendOptions{Sources: contents(src)},
+		Receive: transfer.ReceiveOptions{Destination: slowDestination{d, new(atomic.Int64)}, OnConflict: transfer.ConflictOverwrite},
+	})
 	if err != nil || r.Moved != 0 {
 		t.Errorf("%v: %d moved", err, r.Moved)
 	}

@@ -26,8 +26,8 @@ func selecting(t *testing.T, s tree.Selection, patterns ...string) setup {
 	return func(o *transfer.SendOptions, _ *transfer.ReceiveOptions, _ *sides) { o.Select = s }
 }
 
-func obeyIgnoreFiles(s *transfer.SendOptions, _ *transfer.ReceiveOptions) {
-	s.Select.Rules, s.Select.IgnoreFile = tree.RulesOf((*filter.List)(nil)), filter.IgnoreFile
+func obeyIgnoreFiles(o *transfer.CopyOptions) {
+	o.Send.Select.Rules, o.Send.Select.IgnoreFile = tree.RulesOf((*filter.List)(nil)), filter.IgnoreFile
 }
 
 func names(t *testing.T, dir string) string {

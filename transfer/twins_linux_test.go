@@ -205,8 +205,11 @@ func TestDeleteOnAFoldingTarget(t *testing.T) {
 	d, err := transfer.NewFolder(dst, transfer.FolderOptions{})
 	must(t, err)
 	saw := new(recorder)
-	res, err := transfer.Copy(context.Background(), transfer.SendOptions{Sources: contents(src), Observer: saw},
-		transfer.ReceiveOptions{Destination: d, OnConflict: transfer.ConflictOverwrite, Delete: &transfer.Delete{Max: 100}})
+	res, err := transfer.Copy(context.Background(), transfer.CopyOptions{
+		Send:    transfer.SendOptions{Sources: contents(src), Observer: saw},
+		Receive: transfer.ReceiveOptions{Destination: d, OnConflict: transfer.ConflictOverwrite},
+		Delete:  &transfer.Delete{Max: 100},
+	})
 	must(t, errors.Join(err, d.Close()))
 	var gone []string
 	for _, e := range find[transfer.ItemDeleted](saw) {

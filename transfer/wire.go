@@ -13,6 +13,7 @@ import (
 	"ferry/framing"
 	"ferry/transfer/dest"
 	"ferry/transfer/link"
+	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
 
@@ -290,4 +291,12 @@ func patient(ctx context.Context, l *link.Link, run func() error) func() error {
 		}
 		return err
 	}
+}
+
+// placeOfDestination is d as the user named it, if it is known.
+func placeOfDestination(d storage.Destination) string {
+	if p, ok := d.(storage.Placed); ok {
+		return p.Place()
+	}
+	return ""
 }

@@ -71,7 +71,8 @@ func copyLocal(c *cli.Context, env *Env, chosen *selectionArgs) error {
 	if err != nil {
 		return err
 	}
-	if opt.Delete, err = deleteOf(c, list); err != nil {
+	remove, err := deleteOf(c, list)
+	if err != nil {
 		return err
 	}
 	if absent {
@@ -92,16 +93,16 @@ func copyLocal(c *cli.Context, env *Env, chosen *selectionArgs) error {
 		opt.Observer = sums
 	}
 	d.missing(list.missing)
-	if opt.Delete != nil {
-		opt.Delete.Keep = sums.keeps
+	if remove != nil {
+		remove.Keep = sums.keeps
 	}
-	if opt.Delete != nil && len(list.missing) > 0 {
-		opt.Delete = nil
+	if remove != nil && len(list.missing) > 0 {
+		remove = nil
 		d.Observe(transfer.Notice{Path: folder, Err: errNothingDeleted})
 	}
 	defer throttle.follow(c.Context, d.render)()
 	sending.Observer = oneSided{d}
-	result, err := transfer.Copy(c.Context, sending, opt)
+	result, err := transfer.Copy(c.Context, transfer.CopyOptions{Send: sending, Receive: opt, Delete: remove})
 	err = refusedDeletion(err, sending.DryRun)
 	if cerr := closeFolder(dst); err == nil {
 		err = cerr

@@ -23,14 +23,14 @@ func receiveCommand(env *Env) *cli.Command {
 			&cli.Int64Flag{Name: "max-items", Usage: "take at most `N` items, all that is in folders counted: decline an offer of more, and end once more come"},
 			&cli.StringFlag{Name: "max-bytes", Usage: "take at most `SIZE` of content, such as 500M or 2G: decline an offer of more, and end once more comes"},
 		}, placeFlags("safe", "ask on a terminal, else fail"), metadataFlags(true), pairingFlags("from"), throttleFlags(), outputFlagList()),
-		Action: func(c *cli.Context) error { return receive(c, env) },
+		Action: func(c *cli.Context) error { return receiveItems(c, env) },
 	}
 }
 
-// receive takes one delivery. Its order is part of what it promises: all that is
+// receiveItems takes one delivery. Its order is part of what it promises: all that is
 // wrong with the command line or the folder is said before it waits, and nothing
 // is made on disk before the sender has proved the code.
-func receive(c *cli.Context, env *Env) error {
+func receiveItems(c *cli.Context, env *Env) error {
 	ctx := c.Context
 	out, err := outputOf(c)
 	if err != nil {

@@ -25,13 +25,13 @@ func sendCommand(env *Env) *cli.Command {
 		Flags: join(pairingFlags("to"), throttleFlags(), sourceFlags(), metadataFlags(false), chosen.flags(), []cli.Flag{
 			&cli.StringFlag{Name: "name", Usage: "store standard input under `NAME` (default: " + stdinName + ")"},
 		}, outputFlagList()),
-		Action: func(c *cli.Context) error { return send(c, env, chosen) },
+		Action: func(c *cli.Context) error { return sendPaths(c, env, chosen) },
 	}
 }
 
-// send offers what the arguments name. Sources are looked at before the other
+// sendPaths offers what the arguments name. Sources are looked at before the other
 // side is waited for, so that a typing error is not found out an hour later.
-func send(c *cli.Context, env *Env, chosen *selectionArgs) error {
+func sendPaths(c *cli.Context, env *Env, chosen *selectionArgs) error {
 	ctx := c.Context
 	out, err := outputOf(c)
 	if err != nil {
