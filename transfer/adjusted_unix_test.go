@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"ferry/transfer"
+	"ferry/transfer/receive"
+	"ferry/transfer/send"
 	"ferry/transfer/tree"
 )
 
@@ -43,7 +45,7 @@ func TestAdjustedIsToldFromSame(t *testing.T) {
 	}
 	lay(src)
 	all := tree.Metadata{Owner: true, Xattrs: true, HardLinks: true, Devices: true}
-	options := []setup{wishing(all, all), withPolicy(transfer.ConflictOverwrite), func(_ *transfer.SendOptions, r *transfer.ReceiveOptions, _ *sides) { r.Links = transfer.LinksAll }}
+	options := []setup{wishing(all, all), withPolicy(transfer.ConflictOverwrite), func(_ *send.Options, r *receive.Options, _ *sides) { r.Links = transfer.LinksAll }}
 	deliver(t, t.Context(), dst, contents(src), options...).ok(t)
 
 	want := map[string]transfer.Status{}
@@ -101,7 +103,7 @@ func TestAdjustedIsToldFromSame(t *testing.T) {
 	}
 	// Compared by digest, they are verified besides.
 	must(t, os.Chmod(filepath.Join(dst, "same"), 0o600))
-	s = deliver(t, t.Context(), dst, contents(src), append(slices.Clone(options), func(so *transfer.SendOptions, _ *transfer.ReceiveOptions, _ *sides) { so.Checksum = true })...).ok(t)
+	s = deliver(t, t.Context(), dst, contents(src), append(slices.Clone(options), func(so *send.Options, _ *receive.Options, _ *sides) { so.Checksum = true })...).ok(t)
 	for _, d := range find[transfer.ItemDone](s.sendSaw) {
 		if d.Kind == tree.File && (!d.Hashed || (d.At == "same") != (d.Status == transfer.StatusAdjusted)) {
 			t.Errorf("by digest: %+v", d)

@@ -19,6 +19,9 @@ import (
 	"ferry/checksum"
 	"ferry/framing"
 	"ferry/transfer"
+	"ferry/transfer/local"
+	"ferry/transfer/receive"
+	"ferry/transfer/send"
 	"ferry/transfer/tree"
 )
 
@@ -29,7 +32,7 @@ func TestChunkSizesAgree(t *testing.T) {
 }
 
 func withPolicy(p transfer.ConflictPolicy) setup {
-	return func(_ *transfer.SendOptions, r *transfer.ReceiveOptions, _ *sides) { r.OnConflict = p }
+	return func(_ *send.Options, r *receive.Options, _ *sides) { r.OnConflict = p }
 }
 
 func TestConflicts(t *testing.T) {
@@ -116,7 +119,7 @@ func TestChecksumFindsWhatTimesHide(t *testing.T) {
 		write(t, filepath.Join(src, name), size, 1)
 	}
 	deliver(t, t.Context(), dst, contents(src)).ok(t)
-	bySum := func(s *transfer.SendOptions, r *transfer.ReceiveOptions, _ *sides) {
+	bySum := func(s *send.Options, r *receive.Options, _ *sides) {
 		s.Checksum = true
 		r.OnConflict = transfer.ConflictOverwrite
 	}
@@ -162,12 +165,12 @@ func TestManyFilesThatDifferByDigest(t *testing.T) {
 		write(t, filepath.Join(src, name), mib+1, 1)
 		write(t, filepath.Join(dst, name), mib+1, 2)
 	}
-	deliver(t, t.Context(), dst, contents(src), func(s *transfer.SendOptions, r *transfer.ReceiveOptions, _ *sides) {
+	deliver(t, t.Context(), dst, contents(src), func(s *send.Options, r *receive.Options, _ *sides) {
 		s.Checksum = true
 		r.OnConflict = transfer.ConflictOverwrite
 	}).ok(t)
 	sameTree(t, src, dst)
-	renames := func(s *transfer.SendOptions, r *transfer.ReceiveOptions, _ *sides) {
+	renames := func(s *send.Options, r *receive.Options, _ *sides) {
 		s.Checksum = true
 		r.OnConflict = transfer.ConflictRename
 	}
@@ -189,7 +192,7 @@ func TestManyLargeFilesThatVanish(t *testing.T) {
 		must(t, os.WriteFile(name, nil, 0o644))
 		must(t, os.Truncate(name, mib+1))
 	}
-	s := deliver(t, t.Context(), dst, contents(src), func(_ *transfer.SendOptions, r *transfer.ReceiveOptions, _ *sides) {
+	s := deliver(t, t.Context(), dst, contents(src), func(_ *send.Options, r *receive.Options, _ *sides) {
 		r.Accept = func(context.Context, transfer.Offer) error {
 			for i := range files {
 				must(t, os.Remove(filepath.Join(src, fmt.Sprint(i))))
@@ -260,7 +263,7 @@ func TestRenamedLinkIsTakenForDone(t *testing.T) {
 
 // changeWhileRead rewrites path once, when the sender has begun to send it.
 func changeWhileRead(path string, times int, change func(n int)) setup {
-	return func(_ *transfer.SendOptions, _ *transfer.ReceiveOptions, s *sides) {
+	return func(_ *send.Options, _ *receive.Options, s *sides) {
 		var mu sync.Mutex
 		n := 0
 		s.sendSaw.act = func(e transfer.Event) {
@@ -298,7 +301,7 @@ func TestSmallFileThatChangedSinceItWasListed(t *testing.T) {
 		src, dst := t.TempDir(), t.TempDir()
 		path := filepath.Join(src, "f")
 		write(t, path, 5, 1)
-		deliver(t, t.Context(), dst, contents(src), func(_ *transfer.SendOptions, r *transfer.ReceiveOptions, _ *sides) {
+		deliver(t, t.Context(), dst, contents(src), func(_ *send.Options, r *receive.Options, _ *sides) {
 			r.Accept = func(context.Context, transfer.Offer) error { change(path); return nil }
 		}).ok(t)
 		sameTree(t, src, dst)
@@ -320,7 +323,7 @@ func TestFileThatKeepsChangingIsNotPublished(t *testing.T) {
 			if err != nil {
 				t.Error(err)
 			}
-		}), func(o *transfer.SendOptions, _ *transfer.ReceiveOptions, _ *sides) { o.AllowChanged = allow })
+		}), func(o *send.Options, _ *receive.Options, _ *sides) { o.AllowChanged = allow })
 		sameFile(t, filepath.Join(src, "calm"), filepath.Join(dst, "calm"))
 		got, err := os.ReadFile(filepath.Join(dst, "changing"))
 		if allow {
@@ -341,7 +344,7 @@ func TestFileThatKeepsChangingIsNotPublished(t *testing.T) {
 }
 
 func toOutput(w io.Writer) setup {
-	return func(_ *transfer.SendOptions, r *transfer.ReceiveOptions, _ *sides) { r.Output = w }
+	return func(_ *send.Options, r *receive.Options, _ *sides) { r.Output = w }
 }
 
 func TestOneFileComesRaw(t *testing.T) {
@@ -395,8 +398,8 @@ func TestTreeComesAsTar(t *testing.T) {
 	sameTree(t, filepath.Join(src, "d"), filepath.Join(dst, "d"))
 }
 
-func stream(name string, r io.Reader) []transfer.Source {
-	return []transfer.Source{{Source: tree.Source{Name: name}, Reader: r}}
+func stream(name string, r io.Reader) []send.Source {
+	return []send.Source{{Source: tree.Source{Name: name}, Reader: r}}
 }
 
 func TestStreamOfUnknownLength(t *testing.T) {
@@ -490,7 +493,7 @@ func TestDeclineWritesNothing(t *testing.T) {
 	src, dst := t.TempDir(), t.TempDir()
 	write(t, filepath.Join(src, "f"), 10, 1)
 	no := errors.New("not now")
-	s := deliver(t, t.Context(), dst, contents(src), func(_ *transfer.SendOptions, r *transfer.ReceiveOptions, _ *sides) {
+	s := deliver(t, t.Context(), dst, contents(src), func(_ *send.Options, r *receive.Options, _ *sides) {
 		r.Accept = func(context.Context, transfer.Offer) error { return no }
 	})
 	var e *transfer.Error
@@ -509,19 +512,19 @@ func TestSenderThatLeavesEndsTheQuestion(t *testing.T) {
 	write(t, filepath.Join(src, "f"), 10, 1)
 	ctx, cancel := context.WithCancel(t.Context())
 	a, b := pair(t)
-	d, err := transfer.NewFolder(dst, transfer.FolderOptions{})
+	d, err := local.NewFolder(dst, local.FolderOptions{})
 	must(t, err)
 	defer d.Close()
 	received := make(chan error)
 	go func() {
-		_, err := transfer.Receive(t.Context(), b, transfer.ReceiveOptions{Destination: d, Accept: func(asked context.Context, _ transfer.Offer) error {
+		_, err := receive.Receive(t.Context(), b, receive.Options{Destination: d, Accept: func(asked context.Context, _ transfer.Offer) error {
 			cancel()
 			<-asked.Done()
 			return context.Cause(asked)
 		}})
 		received <- err
 	}()
-	if _, err := transfer.Send(ctx, a, transfer.SendOptions{Sources: contents(src)}); !errors.Is(err, context.Canceled) {
+	if _, err := send.Send(ctx, a, send.Options{Sources: contents(src)}); !errors.Is(err, context.Canceled) {
 		t.Errorf("the sender ended with %v", err)
 	}
 	var e *transfer.Error
@@ -554,7 +557,7 @@ func TestLinksThatLeaveTheTree(t *testing.T) {
 		failed int64
 	}{{transfer.LinksSafe, 1, 2}, {transfer.LinksAll, 3, 0}, {transfer.LinksSkip, 0, 0}} {
 		dst := t.TempDir()
-		s := deliver(t, t.Context(), dst, contents(src), func(_ *transfer.SendOptions, r *transfer.ReceiveOptions, _ *sides) { r.Links = c.policy })
+		s := deliver(t, t.Context(), dst, contents(src), func(_ *send.Options, r *receive.Options, _ *sides) { r.Links = c.policy })
 		names, err := os.ReadDir(dst)
 		must(t, err)
 		if len(names) != c.links || s.received.Failed != c.failed {

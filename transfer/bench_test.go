@@ -6,7 +6,9 @@ import (
 	"path/filepath"
 	"testing"
 
-	"ferry/transfer"
+	"ferry/transfer/local"
+	"ferry/transfer/receive"
+	"ferry/transfer/send"
 )
 
 // benchDir is a folder in memory where the system has one, so that the disk is
@@ -27,11 +29,11 @@ func benchDir(b *testing.B) string {
 
 func benchCopy(b *testing.B, src, dst string) {
 	for b.Loop() {
-		d, err := transfer.NewFolder(dst, transfer.FolderOptions{})
+		d, err := local.NewFolder(dst, local.FolderOptions{})
 		if err != nil {
 			b.Fatal(err)
 		}
-		if _, err := transfer.Copy(b.Context(), transfer.CopyOptions{Send: transfer.SendOptions{Sources: contents(src)}, Receive: transfer.ReceiveOptions{Destination: d}}); err != nil {
+		if _, err := local.Copy(b.Context(), local.Options{Send: send.Options{Sources: contents(src)}, Receive: receive.Options{Destination: d}}); err != nil {
 			b.Fatal(err)
 		}
 		b.StopTimer()

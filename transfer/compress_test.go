@@ -14,13 +14,15 @@ import (
 	"ferry/framing"
 	"ferry/transfer"
 	"ferry/transfer/link"
+	"ferry/transfer/receive"
+	"ferry/transfer/send"
 )
 
 // shrinking is a link of which both sides can compress.
 func shrinking() link.Config { return link.Config{Capabilities: framing.CapZstd} }
 
 func compress(c transfer.Compression) setup {
-	return func(o *transfer.SendOptions, _ *transfer.ReceiveOptions, _ *sides) { o.Compress = c }
+	return func(o *send.Options, _ *receive.Options, _ *sides) { o.Compress = c }
 }
 
 // prose is text of size bytes, of which no two chunks are the same.

@@ -11,34 +11,37 @@ import (
 
 	"ferry/transfer"
 	"ferry/transfer/filter"
+	"ferry/transfer/local"
+	"ferry/transfer/receive"
+	"ferry/transfer/send"
 	"ferry/transfer/tree"
 )
 
 // mirror copies with Delete and returns what it deleted.
-func mirror(t *testing.T, dst string, sources []transfer.Source, prepare func(*transfer.CopyOptions)) (saw *recorder, deleted []string, r transfer.Result, err error) {
+func mirror(t *testing.T, dst string, sources []send.Source, prepare func(*local.Options)) (saw *recorder, deleted []string, r transfer.Result, err error) {
 	t.Helper()
 	saw = new(recorder)
-	o := transfer.CopyOptions{
-		Send:    transfer.SendOptions{Sources: sources, Observer: saw},
-		Receive: transfer.ReceiveOptions{OnConflict: transfer.ConflictOverwrite, Links: transfer.LinksAll},
-		Delete:  &transfer.Delete{Max: 1000},
+	o := local.Options{
+		Send:    send.Options{Sources: sources, Observer: saw},
+		Receive: receive.Options{OnConflict: transfer.ConflictOverwrite, Links: transfer.LinksAll},
+		Delete:  &local.Delete{Max: 1000},
 	}
 	if prepare != nil {
 		prepare(&o)
 	}
 	if !o.Send.DryRun {
-		d, err := transfer.NewFolder(dst, transfer.FolderOptions{})
+		d, err := local.NewFolder(dst, local.FolderOptions{})
 		must(t, err)
 		defer func() { must(t, d.Close()) }()
 		o.Receive.Destination = d
 	}
-	r, err = transfer.Copy(t.Context(), o)
+	r, err = local.Copy(t.Context(), o)
 	for _, d := range find[transfer.ItemDeleted](saw) {
 		deleted = append(deleted, d.Path)
 	}
 	slices.Sort(deleted)
 	count := int64(len(deleted))
-	if errors.Is(err, transfer.ErrTooManyDeletions) {
+	if errors.Is(err, local.ErrTooManyDeletions) {
 		count = 0 // a dry run names them all the same
 	}
 	if r.Deleted != count {
@@ -48,8 +51,8 @@ func mirror(t *testing.T, dst string, sources []transfer.Source, prepare func(*t
 }
 
 // dryMirror makes a mirror a dry run.
-func dryMirror(t *testing.T, dst string) func(*transfer.CopyOptions) {
-	return func(o *transfer.CopyOptions) {
+func dryMirror(t *testing.T, dst string) func(*local.Options) {
+	return func(o *local.Options) {
 		rehearsed(t, dst)(&o.Send, &o.Receive, nil)
 	}
 }
@@ -131,7 +134,7 @@ func TestDeleteLeavesAlone(t *testing.T) {
 	write(t, filepath.Join(dst, "gone/g"), 10, 1)
 	write(t, filepath.Join(src, "empty/.ferryignore"), 0, 1)
 	must(t, os.WriteFile(filepath.Join(src, "empty/.ferryignore"), []byte("q\n"), 0o644))
-	saw, deleted, _, err := mirror(t, dst, contents(src), func(o *transfer.CopyOptions) {
+	saw, deleted, _, err := mirror(t, dst, contents(src), func(o *local.Options) {
 		o.Send.Select = tree.Selection{Rules: tree.RulesOf(list), IgnoreFile: filter.IgnoreFile}
 		o.Delete.Keep = func(path string) bool { return path == "d/e/mine" }
 	})
@@ -151,9 +154,9 @@ func TestDeleteLeavesAlone(t *testing.T) {
 
 func TestDeleteRefusesTooMany(t *testing.T) {
 	src, dst := layMirror(t)
-	few := func(o *transfer.CopyOptions) { o.Delete.Max = 8 }
+	few := func(o *local.Options) { o.Delete.Max = 8 }
 	_, deleted, _, err := mirror(t, dst, contents(src), few) // there are 9
-	if !errors.Is(err, transfer.ErrTooManyDeletions) || deleted != nil {
+	if !errors.Is(err, local.ErrTooManyDeletions) || deleted != nil {
 		t.Errorf("%v: it deleted %q", err, deleted)
 	}
 	for _, name := range []string{"x", "d/y", "d/e/z", "old/deep/er/o", "old/p", "empty/q"} {
@@ -161,22 +164,22 @@ func TestDeleteRefusesTooMany(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	_, deleted, _, err = mirror(t, dst, contents(src), func(o *transfer.CopyOptions) {
+	_, deleted, _, err = mirror(t, dst, contents(src), func(o *local.Options) {
 		few(o)
 		dryMirror(t, dst)(o)
 	})
-	if !errors.Is(err, transfer.ErrTooManyDeletions) || len(deleted) != 9 {
+	if !errors.Is(err, local.ErrTooManyDeletions) || len(deleted) != 9 {
 		t.Errorf("%v: it would delete %q", err, deleted)
 	}
-	_, deleted, _, err = mirror(t, dst, contents(src), func(o *transfer.CopyOptions) { o.Delete.Max = 9 })
+	_, deleted, _, err = mirror(t, dst, contents(src), func(o *local.Options) { o.Delete.Max = 9 })
 	if err != nil || len(deleted) != 9 {
 		t.Errorf("%v: it deleted %q", err, deleted)
 	}
 }
 
 // after runs act once, when the receipt is in hand and before anything is deleted.
-func after(act func()) func(*transfer.CopyOptions) {
-	return func(o *transfer.CopyOptions) {
+func after(act func()) func(*local.Options) {
+	return func(o *local.Options) {
 		o.Send.Observer.(*recorder).act = func(e transfer.Event) {
 			if p, ok := e.(transfer.PhaseChanged); ok && p.Phase == transfer.PhaseComplete {
 				act()
@@ -271,7 +274,7 @@ func TestDeleteFollowsTheSourcesLinks(t *testing.T) {
 	write(t, filepath.Join(elsewhere, "a"), 10, 1)
 	must(t, os.Symlink(elsewhere, filepath.Join(src, "d")))
 	write(t, filepath.Join(dst, "d/x"), 10, 1)
-	_, deleted, _, err := mirror(t, dst, contents(src), func(o *transfer.CopyOptions) { o.Send.Follow = true })
+	_, deleted, _, err := mirror(t, dst, contents(src), func(o *local.Options) { o.Send.Follow = true })
 	if err != nil || !slices.Equal(deleted, []string{"d/x"}) {
 		t.Errorf("%v: it deleted %q", err, deleted)
 	}

@@ -5,10 +5,11 @@ import (
 	"testing"
 
 	"ferry/transfer"
+	"ferry/transfer/local"
 )
 
 func TestNotDeletedWords(t *testing.T) {
-	for want, e := range map[string]*transfer.NotDeletedError{
+	for want, e := range map[string]*local.NotDeletedError{
 		"1 item was not deleted":          {Items: 1},
 		"2 items were not deleted":        {Items: 2},
 		"1 item would not be deleted":     {Items: 1, DryRun: true},

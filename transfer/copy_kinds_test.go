@@ -10,6 +10,7 @@ import (
 
 	"ferry/transfer"
 	"ferry/transfer/filter"
+	"ferry/transfer/local"
 	"ferry/transfer/tree"
 )
 
@@ -69,10 +70,10 @@ func TestDeleteLetsKindsChange(t *testing.T) {
 
 // Without Delete, and without leave to overwrite, nothing makes way.
 func TestKindsStayWithoutDelete(t *testing.T) {
-	for name, prepare := range map[string]func(*transfer.CopyOptions){
-		"no delete":   func(o *transfer.CopyOptions) { o.Delete = nil },
-		"fail":        func(o *transfer.CopyOptions) { o.Receive.OnConflict = transfer.ConflictFail },
-		"few allowed": func(o *transfer.CopyOptions) { o.Delete.Max = 0 },
+	for name, prepare := range map[string]func(*local.Options){
+		"no delete":   func(o *local.Options) { o.Delete = nil },
+		"fail":        func(o *local.Options) { o.Receive.OnConflict = transfer.ConflictFail },
+		"few allowed": func(o *local.Options) { o.Delete.Max = 0 },
 	} {
 		t.Run(name, func(t *testing.T) {
 			src, dst := layKinds(t)
@@ -148,8 +149,8 @@ func TestWhatMadeWayIsKeptUntilAllIsDelivered(t *testing.T) {
 // What may not be deleted makes no way, and neither does what is outside of the
 // folders that are copied whole.
 func TestWhatIsToStayMakesNoWay(t *testing.T) {
-	excluded := func(patterns string) func(*transfer.CopyOptions) {
-		return func(o *transfer.CopyOptions) {
+	excluded := func(patterns string) func(*local.Options) {
+		return func(o *local.Options) {
 			rules, err := filter.Read(strings.NewReader(patterns), "test")
 			must(t, err)
 			list, err := filter.New(rules)
@@ -158,16 +159,16 @@ func TestWhatIsToStayMakesNoWay(t *testing.T) {
 		}
 	}
 	for name, c := range map[string]struct {
-		prepare func(*transfer.CopyOptions)
+		prepare func(*local.Options)
 		stays   string
 	}{
 		"excluded":     {excluded("4\n"), "a/4"},
 		"excluded way": {excluded("a/\n"), "a/4"},
 		"anchored":     {excluded("/d/large/deep\n"), "d/large/deep/x"},
-		"kept": {func(o *transfer.CopyOptions) {
+		"kept": {func(o *local.Options) {
 			o.Delete.Keep = func(p string) bool { return p == "a/1/2/3" }
 		}, "a/1/2/3"},
-		"too many": {func(o *transfer.CopyOptions) { o.Delete.Max = 4 }, "a/1/2/3"},
+		"too many": {func(o *local.Options) { o.Delete.Max = 4 }, "a/1/2/3"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			src, dst := layKinds(t)
@@ -209,13 +210,13 @@ func TestWhatIsToStayMakesNoWay(t *testing.T) {
 // the one has made way by then.
 func TestWhatMadeWayCountsAsDeleted(t *testing.T) {
 	src, dst := layKinds(t)
-	_, _, few, err := mirror(t, dst, contents(src), func(o *transfer.CopyOptions) { o.Delete.Max = 5 })
+	_, _, few, err := mirror(t, dst, contents(src), func(o *local.Options) { o.Delete.Max = 5 })
 	if !errors.Is(err, transfer.ErrIncomplete) || few.Failed != 6 { // all but a, which takes five
 		t.Errorf("%v, %v", err, few.Failures)
 	}
 	src, dst = layKinds(t)
-	saw, deleted, r, err := mirror(t, dst, contents(src), func(o *transfer.CopyOptions) { o.Delete.Max = int64(len(inTheWay)) - 1 })
-	if !errors.Is(err, transfer.ErrTooManyDeletions) || deleted != nil || r.Failed != 0 {
+	saw, deleted, r, err := mirror(t, dst, contents(src), func(o *local.Options) { o.Delete.Max = int64(len(inTheWay)) - 1 })
+	if !errors.Is(err, local.ErrTooManyDeletions) || deleted != nil || r.Failed != 0 {
 		t.Errorf("%v: it deleted %q; %v", err, deleted, r.Failures)
 	}
 	if n := find[transfer.Notice](saw); len(n) != 5 {

@@ -17,6 +17,9 @@ import (
 
 	"ferry/transfer"
 	"ferry/transfer/link"
+	"ferry/transfer/local"
+	"ferry/transfer/receive"
+	"ferry/transfer/send"
 	"ferry/transfer/tree"
 )
 
@@ -68,16 +71,16 @@ func find[E transfer.Event](r *recorder) (all []E) {
 }
 
 // setup may change the options and hook into the links before the delivery.
-type setup func(*transfer.SendOptions, *transfer.ReceiveOptions, *sides)
+type setup func(*send.Options, *receive.Options, *sides)
 
 // deliver sends sources into dst (or to an Output that setup sets).
-func deliver(t *testing.T, ctx context.Context, dst string, sources []transfer.Source, prepare ...setup) *sides {
+func deliver(t *testing.T, ctx context.Context, dst string, sources []send.Source, prepare ...setup) *sides {
 	t.Helper()
 	return deliverOver(t, ctx, link.Config{}, dst, sources, prepare...)
 }
 
 // deliverOver is deliver over a link of which both sides have this configuration.
-func deliverOver(t *testing.T, ctx context.Context, near link.Config, dst string, sources []transfer.Source, prepare ...setup) *sides {
+func deliverOver(t *testing.T, ctx context.Context, near link.Config, dst string, sources []send.Source, prepare ...setup) *sides {
 	t.Helper()
 	code, err := link.GenerateCode()
 	if err != nil {
@@ -91,10 +94,10 @@ func deliverOver(t *testing.T, ctx context.Context, near link.Config, dst string
 		t.Fatal(err)
 	}
 	s := &sides{sendLink: a, receiveEnd: b, sendSaw: new(recorder), receiveSaw: new(recorder)}
-	so := transfer.SendOptions{Sources: sources, Observer: s.sendSaw}
-	ro := transfer.ReceiveOptions{Observer: s.receiveSaw}
+	so := send.Options{Sources: sources, Observer: s.sendSaw}
+	ro := receive.Options{Observer: s.receiveSaw}
 	if dst != "" {
-		d, err := transfer.NewFolder(dst, transfer.FolderOptions{})
+		d, err := local.NewFolder(dst, local.FolderOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -109,8 +112,8 @@ func deliverOver(t *testing.T, ctx context.Context, near link.Config, dst string
 		p(&so, &ro, s)
 	}
 	var wg sync.WaitGroup
-	wg.Go(func() { s.received, s.receiveErr = transfer.Receive(ctx, b, ro) })
-	s.sent, s.sendErr = transfer.Send(ctx, a, so)
+	wg.Go(func() { s.received, s.receiveErr = receive.Receive(ctx, b, ro) })
+	s.sent, s.sendErr = send.Send(ctx, a, so)
 	wg.Wait()
 	return s
 }
@@ -151,13 +154,13 @@ func (s *sides) skips(t *testing.T, n int64) *sides {
 	return s
 }
 
-func contents(path string) []transfer.Source {
-	return []transfer.Source{{Source: tree.Source{Path: path, Contents: true}}}
+func contents(path string) []send.Source {
+	return []send.Source{{Source: tree.Source{Path: path, Contents: true}}}
 }
 
-func named(paths ...string) (out []transfer.Source) {
+func named(paths ...string) (out []send.Source) {
 	for _, p := range paths {
-		out = append(out, transfer.Source{Source: tree.Source{Path: p, Name: filepath.Base(p)}})
+		out = append(out, send.Source{Source: tree.Source{Path: p, Name: filepath.Base(p)}})
 	}
 	return out
 }
@@ -285,7 +288,7 @@ func must(t *testing.T, err error) {
 
 // cutAfter ends the delivery without a goodbye once the receiver has n bytes.
 func cutAfter(n int64) setup {
-	return func(_ *transfer.SendOptions, _ *transfer.ReceiveOptions, s *sides) {
+	return func(_ *send.Options, _ *receive.Options, s *sides) {
 		var once sync.Once
 		s.receiveSaw.act = func(e transfer.Event) {
 			if p, ok := e.(transfer.Progress); ok && p.Moved >= n {
@@ -344,7 +347,7 @@ func TestReplacedFileServesAsBasis(t *testing.T) {
 	copy(b[7*mib+100:], "changed here")
 	b = append(b, "and longer"...)
 	must(t, os.WriteFile(filepath.Join(src, "big"), b, 0o640))
-	s := deliver(t, t.Context(), dst, contents(src), func(_ *transfer.SendOptions, r *transfer.ReceiveOptions, _ *sides) {
+	s := deliver(t, t.Context(), dst, contents(src), func(_ *send.Options, r *receive.Options, _ *sides) {
 		r.OnConflict = transfer.ConflictOverwrite
 	}).ok(t)
 	sameTree(t, src, dst)
@@ -360,7 +363,7 @@ func TestCancelIsNeverSuccess(t *testing.T) {
 	for k := range int64(12) {
 		dst := t.TempDir()
 		ctx, cancel := context.WithCancel(t.Context())
-		s := deliver(t, ctx, dst, contents(src), func(_ *transfer.SendOptions, _ *transfer.ReceiveOptions, s *sides) {
+		s := deliver(t, ctx, dst, contents(src), func(_ *send.Options, _ *receive.Options, s *sides) {
 			s.receiveSaw.act = func(e transfer.Event) {
 				if p, ok := e.(transfer.Progress); ok && p.Moved >= k*mib {
 					cancel()

@@ -1,6 +1,8 @@
-// Package transfer delivers files, folders and streams over a link: one
-// session, both ends. Send and Receive each run one delivery over an
-// authenticated *link.Link; Copy runs both in one process.
+// Package transfer has what both ends of a delivery and every caller share: offers,
+// results, errors, events, policies and limits. Package send sends files, folders and
+// streams over an authenticated link, package receive takes them, and package local has
+// both in one process. This package has types only: no goroutine is started here, and the
+// one lock is that of a Limit.
 //
 // Guaranteed, when Send or Receive returns a nil error: every offered item
 // stands under its final name at the receiver, its bytes were hashed at both
@@ -18,7 +20,7 @@
 // in each run, whatever the policy, and under ConflictRename gets a name of its own. A
 // folder too; then all in it is left out, or lands under that name.
 //
-// A dry run (SendOptions.DryRun) goes through the same phases with a Rehearsal as
+// A dry run (send.Options.DryRun) goes through the same phases with a Rehearsal as
 // destination, and changes nothing on either side. Delete works after the receipt,
 // by a pass of its own over the destination, which is synced before Copy returns.
 // With it, under ConflictOverwrite, a folder and an item of another kind can take
@@ -40,16 +42,16 @@
 // # Goroutines
 //
 // Each Send and each Receive runs one errgroup, whose goroutines are listed at
-// the head of send.go and receive.go, and one reader for each stream beyond
+// the head of send/send.go and receive/receive.go, and one reader for each stream beyond
 // stream 0, which ends with the link. It returns after all of them ended. The
 // one exception: a Read in progress on Source.Reader cannot be interrupted, so
 // that its goroutine ends with that Read.
 //
 // # Metadata
 //
-// Mode & 0777 less ReceiveOptions.Metadata.Umask, mtime, symbolic links and holes
+// Mode & 0777 less receive.Options.Metadata.Umask, mtime, symbolic links and holes
 // always go. The rest the sender
-// wishes for (SendOptions.Metadata), the receiver permits, and ACCEPT grants. What
+// wishes for (send.Options.Metadata), the receiver permits, and ACCEPT grants. What
 // is declined, or cannot be read or applied, is in Result.Lost and in the events,
 // and keeps nothing from being delivered. A hard link waits for the verdict on
 // what it is to.
@@ -59,5 +61,5 @@
 // A file's bytes are synced before it gets its final name. Names and folders
 // are synced before RECEIPT. DONE says verified and named, RECEIPT says durable.
 //
-// Memory is bounded by the constants in limits.go on either side.
+// Memory is bounded by the constants in limits.go of send, receive and internal/flow.
 package transfer

@@ -50,3 +50,9 @@ func (e *Error) Unwrap() error { return e.Err }
 // ErrIncomplete is returned, wrapped, when the delivery ran to its end but some
 // items were not delivered. Result.Failures names them.
 var ErrIncomplete = errors.New("some items were not delivered")
+
+// SkippedError is why an item failed at the sender that the receiver skipped at
+// the word of its own user.
+type SkippedError struct{ Cause framing.Code }
+
+func (e SkippedError) Error() string { return fmt.Sprintf("skipped: %v", e.Cause) }

@@ -141,7 +141,7 @@ type ItemFailed struct {
 	Err  *Error
 }
 
-// ItemExcluded tells, at the sender, that SendOptions.Select leaves out an item
+// ItemExcluded tells, at the sender, that send.Options.Select leaves out an item
 // that the walk came to: a folder with all that is in it.
 type ItemExcluded struct {
 	Path string
@@ -165,3 +165,18 @@ func (ItemFailed) event()   {}
 func (ItemDeleted) event()  {}
 func (ItemExcluded) event() {}
 func (Notice) event()       {}
+
+// ItemWarned tells that an item is delivered without some of its metadata, or,
+// with an empty path, that this holds for the delivery as a whole.
+type ItemWarned struct {
+	Path   string
+	What   tree.Attr
+	Code   framing.Code
+	Err    error // what is known beyond the code; may be nil
+	Remote bool  // the other side found it
+}
+
+func (ItemWarned) event() {}
+
+// Stood is Loss.Stood.
+func (w ItemWarned) Stood() bool { return stood(w.What) }

@@ -7,8 +7,10 @@ import (
 	"os"
 	"path/filepath"
 
-	"ferry/transfer"
 	"ferry/transfer/link"
+	"ferry/transfer/local"
+	"ferry/transfer/receive"
+	"ferry/transfer/send"
 	"ferry/transfer/tree"
 )
 
@@ -30,7 +32,7 @@ func Example() {
 			log.Fatal(err)
 		}
 		letter := tree.Source{Path: filepath.Join(dir, "letter"), Name: "letter"}
-		if _, err := transfer.Send(ctx, l, transfer.SendOptions{Sources: []transfer.Source{{Source: letter}}}); err != nil {
+		if _, err := send.Send(ctx, l, send.Options{Sources: []send.Source{{Source: letter}}}); err != nil {
 			log.Fatal(err)
 		}
 	}()
@@ -39,12 +41,12 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	folder, err := transfer.NewFolder(filepath.Join(dir, "inbox"), transfer.FolderOptions{})
+	folder, err := local.NewFolder(filepath.Join(dir, "inbox"), local.FolderOptions{})
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer folder.Close()
-	result, err := transfer.Receive(ctx, l, transfer.ReceiveOptions{Destination: folder})
+	result, err := receive.Receive(ctx, l, receive.Options{Destination: folder})
 	fmt.Println(result.Delivered, "item,", result.Bytes, "bytes, durable:", result.Durable, err)
 	// Output: 1 item, 10 bytes, durable: true <nil>
 }

@@ -13,6 +13,7 @@ import (
 	"ferry/checksum"
 	"ferry/framing"
 	"ferry/transfer"
+	"ferry/transfer/receive"
 	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
@@ -53,7 +54,7 @@ func (d stuckDestination) Publish(batch []*storage.Publication) error {
 // still keeps no more than that.
 func TestCreditIsTheLimit(t *testing.T) {
 	released := make(chan struct{})
-	_, res, told, err := hostile(t, victim{options: func(o *transfer.ReceiveOptions) {
+	_, res, told, err := hostile(t, victim{options: func(o *receive.Options) {
 		o.Destination = stuckDestination{o.Destination, released}
 	}}, func(p *peer) {
 		p.offer()

@@ -8,6 +8,7 @@ import (
 
 	"ferry/framing"
 	"ferry/transfer"
+	"ferry/transfer/receive"
 	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
@@ -89,7 +90,7 @@ func TestHostileSenderOfMetadata(t *testing.T) {
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, res, told, err := hostile(t, victim{options: func(o *transfer.ReceiveOptions) { o.Metadata = c.permit }}, c.script)
+			_, res, told, err := hostile(t, victim{options: func(o *receive.Options) { o.Metadata = c.permit }}, c.script)
 			wantCode(t, err, told, framing.CodeProtocol)
 			if res.Delivered > 1 {
 				t.Errorf("%d delivered", res.Delivered)
@@ -126,7 +127,7 @@ func TestMetadataThatWasNotGranted(t *testing.T) {
 // Hard links lead to what the delivery put there, and never out of it or to
 // another item that was put in its place.
 func TestHostileHardLinks(t *testing.T) {
-	dst, res, _, err := hostile(t, victim{options: func(o *transfer.ReceiveOptions) { o.Metadata, o.Links = links, transfer.LinksAll }}, func(p *peer) {
+	dst, res, _, err := hostile(t, victim{options: func(o *receive.Options) { o.Metadata, o.Links = links, transfer.LinksAll }}, func(p *peer) {
 		p.offering(framing.FlagHardLinks)
 		p.entries(1, linked(symlink(0, "l", "../canary")), hardLink("m", 1, true), hardLink("../n", 1, false))
 		p.end(3)
@@ -176,7 +177,7 @@ type plainDestination struct{ storage.Destination }
 // of any size and of folders; a destination that knows of none gets it too.
 func TestUmaskHolds(t *testing.T) {
 	for _, plain := range []bool{false, true} {
-		dst, _, _, err := hostile(t, victim{options: func(o *transfer.ReceiveOptions) {
+		dst, _, _, err := hostile(t, victim{options: func(o *receive.Options) {
 			o.Metadata.Umask = 0o077
 			if plain {
 				o.Destination = plainDestination{o.Destination}

@@ -11,6 +11,7 @@ import (
 
 	"ferry/framing"
 	"ferry/transfer"
+	"ferry/transfer/receive"
 )
 
 // give plays a sender of entries, all of whose small files say "evil".
@@ -130,7 +131,7 @@ func TestNoWriteGoesThroughALink(t *testing.T) {
 		})
 		t.Run(c.name+", all links kept", func(t *testing.T) {
 			// Only that nothing outside changes, which hostile looks at.
-			hostile(t, victim{prepare: c.prepare, options: func(o *transfer.ReceiveOptions) { o.Links = transfer.LinksAll }}, give(c.entries...))
+			hostile(t, victim{prepare: c.prepare, options: func(o *receive.Options) { o.Links = transfer.LinksAll }}, give(c.entries...))
 		})
 	}
 }
@@ -159,7 +160,7 @@ func TestNothingIsReplacedWithoutLeave(t *testing.T) {
 					must(t, os.Mkdir(filepath.Join(dst, "d"), 0o755))
 					must(t, os.Symlink("f", filepath.Join(dst, "l")))
 				},
-				options: func(o *transfer.ReceiveOptions) { o.OnConflict = transfer.ConflictFail },
+				options: func(o *receive.Options) { o.OnConflict = transfer.ConflictFail },
 			}, give(entries...))
 			if got, want := content(t, dst), "d f=mine! l->f"; got != want {
 				t.Errorf("the destination has %s, want %s", got, want)

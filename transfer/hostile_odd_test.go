@@ -10,6 +10,7 @@ import (
 	"ferry/checksum"
 	"ferry/framing"
 	"ferry/transfer"
+	"ferry/transfer/send"
 )
 
 // A stream that the receiver gives up must not keep the sender waiting for its
@@ -38,7 +39,7 @@ func TestStreamThatIsGivenUpEnds(t *testing.T) {
 			t.Logf("the peer closed with %v", err)
 		}
 	}()
-	res, err := transfer.Send(t.Context(), a, transfer.SendOptions{Sources: stream("s", source)})
+	res, err := send.Send(t.Context(), a, send.Options{Sources: stream("s", source)})
 	if !errors.Is(err, transfer.ErrIncomplete) || len(res.Failures) != 1 || res.Failures[0].Code != framing.CodePermission {
 		t.Errorf("ended with %v, %v", err, res.Failures)
 	}

@@ -14,6 +14,8 @@ import (
 
 	"ferry/framing"
 	"ferry/transfer"
+	"ferry/transfer/local"
+	"ferry/transfer/receive"
 	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
@@ -202,7 +204,7 @@ func TestHostileBeyondTheOffer(t *testing.T) {
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			dst, res, told, err := hostile(t, victim{options: func(o *transfer.ReceiveOptions) { o.Metadata = tree.Metadata{HardLinks: true, Devices: true} }}, c.script)
+			dst, res, told, err := hostile(t, victim{options: func(o *receive.Options) { o.Metadata = tree.Metadata{HardLinks: true, Devices: true} }}, c.script)
 			wantCode(t, err, told, framing.CodeProtocol)
 			if res.Files != 0 {
 				t.Errorf("%d files were delivered", res.Files)
@@ -220,7 +222,7 @@ func TestHostileBeyondTheOffer(t *testing.T) {
 		}
 		t.Run(c.name+" to an output", func(t *testing.T) {
 			var out count
-			_, res, told, err := hostile(t, victim{options: func(o *transfer.ReceiveOptions) {
+			_, res, told, err := hostile(t, victim{options: func(o *receive.Options) {
 				o.Destination, o.Output = nil, &out
 				o.Metadata = tree.Metadata{HardLinks: true, Devices: true}
 			}}, c.script)
@@ -233,9 +235,9 @@ func TestHostileBeyondTheOffer(t *testing.T) {
 			continue // of a dry run no content is asked for
 		}
 		t.Run(c.name+" in a dry run", func(t *testing.T) {
-			dst, _, told, err := hostile(t, victim{options: func(o *transfer.ReceiveOptions) {
+			dst, _, told, err := hostile(t, victim{options: func(o *receive.Options) {
 				o.Metadata = tree.Metadata{HardLinks: true, Devices: true}
-				o.Rehearse = func() (storage.Rehearsal, error) { return transfer.NewRehearsal(t.TempDir()) }
+				o.Rehearse = func() (storage.Rehearsal, error) { return local.NewRehearsal(t.TempDir()) }
 			}}, func(p *peer) { p.dry = true; c.script(p) })
 			wantCode(t, err, told, framing.CodeProtocol)
 			if names, rerr := os.ReadDir(dst); rerr != nil || len(names) != 0 {
@@ -298,7 +300,7 @@ func TestHostileWithinTheOffer(t *testing.T) {
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, res, _, err := hostile(t, victim{options: func(o *transfer.ReceiveOptions) { o.Metadata = links }}, func(p *peer) { c.script(p); p.all() })
+			_, res, _, err := hostile(t, victim{options: func(o *receive.Options) { o.Metadata = links }}, func(p *peer) { c.script(p); p.all() })
 			if err != nil || res.Delivered != c.want {
 				t.Errorf("%d were delivered, %v", res.Delivered, err)
 			}
@@ -373,7 +375,7 @@ func TestLimitsOfTheReceiver(t *testing.T) {
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			dst, res, told, err := hostile(t, victim{options: func(o *transfer.ReceiveOptions) {
+			dst, res, told, err := hostile(t, victim{options: func(o *receive.Options) {
 				o.MaxItems, o.MaxBytes, o.OnlyNamed = c.limit.items, c.limit.bytes, true
 			}}, c.script)
 			if c.want == framing.CodeNone {
@@ -394,7 +396,7 @@ func TestLimitsOfTheReceiver(t *testing.T) {
 // is answered then counts. (The check of a delivery's entries begins with the answer;
 // this is about the offer itself.)
 func TestHostileOfferIsNotAsked(t *testing.T) {
-	_, _, told, err := hostile(t, victim{options: func(o *transfer.ReceiveOptions) {
+	_, _, told, err := hostile(t, victim{options: func(o *receive.Options) {
 		o.Accept = func(context.Context, transfer.Offer) error { return errors.New("was asked") }
 	}}, func(p *peer) {
 		o := framing.Offer{Items: 65, Listed: []framing.OfferItem{item(framing.KindFile, "a")}}
@@ -424,7 +426,7 @@ func TestHostileEndFailedOverflow(t *testing.T) {
 func TestHostileTotalsDoNotWrap(t *testing.T) {
 	var mu sync.Mutex // several goroutines tell
 	least := int64(0)
-	_, res, _, err := hostile(t, victim{options: func(o *transfer.ReceiveOptions) {
+	_, res, _, err := hostile(t, victim{options: func(o *receive.Options) {
 		o.Observer = told(func(e transfer.Event) {
 			if p, ok := e.(transfer.Progress); ok {
 				mu.Lock()
@@ -432,7 +434,7 @@ func TestHostileTotalsDoNotWrap(t *testing.T) {
 				least = min(least, p.Total, p.Bytes, p.Items)
 			}
 		})
-		o.Rehearse = func() (storage.Rehearsal, error) { return transfer.NewRehearsal(t.TempDir()) }
+		o.Rehearse = func() (storage.Rehearsal, error) { return local.NewRehearsal(t.TempDir()) }
 	}}, func(p *peer) {
 		p.dry = true
 		p.offer()
@@ -463,7 +465,7 @@ func TestHostileSafeLinksByHardLink(t *testing.T) {
 		p.end(6)
 		p.answer(func(framing.Want) {})
 	}
-	dst, res, _, err := hostile(t, victim{options: func(o *transfer.ReceiveOptions) { o.Links, o.Metadata = transfer.LinksSafe, links }}, script)
+	dst, res, _, err := hostile(t, victim{options: func(o *receive.Options) { o.Links, o.Metadata = transfer.LinksSafe, links }}, script)
 	if !errors.Is(err, transfer.ErrIncomplete) || res.Failed != 2 {
 		t.Errorf("%d failed, %v", res.Failed, err)
 	}
@@ -475,7 +477,7 @@ func TestHostileSafeLinksByHardLink(t *testing.T) {
 	r, w := io.Pipe()
 	names := make(chan []string, 1)
 	go func() { names <- tarNames(r) }()
-	_, res, _, err = hostile(t, victim{options: func(o *transfer.ReceiveOptions) {
+	_, res, _, err = hostile(t, victim{options: func(o *receive.Options) {
 		o.Destination, o.Output, o.Links, o.Metadata = nil, w, transfer.LinksSafe, links
 	}}, script)
 	_ = w.Close()

@@ -15,6 +15,7 @@ import (
 
 	"ferry/framing"
 	"ferry/transfer"
+	"ferry/transfer/send"
 	"ferry/transfer/tree"
 )
 
@@ -57,7 +58,7 @@ func TestHostileRandomReceiver(t *testing.T) {
 
 func hostileReceiverRun(t *testing.T, seed uint64, src string) error {
 	r := &randomReceiver{is: newChooser(seed, 99), checked: make(map[uint64]bool)}
-	o := transfer.SendOptions{
+	o := send.Options{
 		Sources: named(filepath.Join(src, "tree"), filepath.Join(src, "big")), Checksum: r.is.oneIn(3),
 		Metadata: tree.Metadata{Owner: r.is.oneIn(2), Xattrs: r.is.oneIn(2), HardLinks: r.is.oneIn(2)},
 		// The goroutine that closes a link waits for the mutex of a stream that nobody
@@ -78,7 +79,7 @@ func hostileReceiverRun(t *testing.T, seed uint64, src string) error {
 			r.play()
 		}()
 		var res transfer.Result
-		res, ended = transfer.Send(ctx, a, o)
+		res, ended = send.Send(ctx, a, o)
 		<-done
 		// RECEIPT carries a digest of all contents, which this peer never has.
 		if ended == nil || res.Acknowledged {

@@ -17,6 +17,8 @@ import (
 	"ferry/checksum"
 	"ferry/framing"
 	"ferry/transfer"
+	"ferry/transfer/local"
+	"ferry/transfer/receive"
 	"ferry/transfer/tree"
 )
 
@@ -71,9 +73,9 @@ func hostileSenderRun(t *testing.T, seed uint64) error {
 		must(t, os.Mkdir(filepath.Join(dst, "a2"), 0o755))
 	}
 	before := outside(t, outer)
-	d, err := transfer.NewFolder(dst, transfer.FolderOptions{NoSync: true})
+	d, err := local.NewFolder(dst, local.FolderOptions{NoSync: true})
 	must(t, err)
-	o := transfer.ReceiveOptions{Destination: d, OnConflict: transfer.ConflictPolicy(s.is.IntN(4)), Links: transfer.LinkPolicy(s.is.IntN(3)),
+	o := receive.Options{Destination: d, OnConflict: transfer.ConflictPolicy(s.is.IntN(4)), Links: transfer.LinkPolicy(s.is.IntN(3)),
 		Metadata: tree.Metadata{Owner: s.is.oneIn(2), Xattrs: s.is.oneIn(2), HardLinks: s.is.oneIn(2), Devices: s.is.oneIn(2)}}
 	var caps uint64
 	if s.is.oneIn(2) {
@@ -89,7 +91,7 @@ func hostileSenderRun(t *testing.T, seed uint64) error {
 			s.play()
 		}()
 		var res transfer.Result
-		res, ended = transfer.Receive(ctx, b, o)
+		res, ended = receive.Receive(ctx, b, o)
 		<-done
 		if ended == nil && res.Failed > 0 {
 			t.Errorf("ended well with %d items failed", res.Failed)

@@ -15,6 +15,9 @@ import (
 	"ferry/framing"
 	"ferry/transfer"
 	"ferry/transfer/link"
+	"ferry/transfer/local"
+	"ferry/transfer/receive"
+	"ferry/transfer/send"
 )
 
 var (
@@ -122,7 +125,7 @@ func damage(t *testing.T, seed uint64, src string) {
 		write(t, filepath.Join(dst, "large"), 3*mib, 1)
 	}
 	before := outside(t, outer)
-	d, err := transfer.NewFolder(dst, transfer.FolderOptions{})
+	d, err := local.NewFolder(dst, local.FolderOptions{})
 	must(t, err)
 	var sent, received transfer.Result
 	var sendErr, receiveErr error
@@ -137,9 +140,9 @@ func damage(t *testing.T, seed uint64, src string) {
 		wg.Go(func() { r.copy("sender", x, y); leave() })
 		wg.Go(func() { r.copy("receiver", y, x); leave() })
 		wg.Go(func() {
-			received, receiveErr = transfer.Receive(ctx, b, transfer.ReceiveOptions{Destination: d, OnConflict: transfer.ConflictOverwrite})
+			received, receiveErr = receive.Receive(ctx, b, receive.Options{Destination: d, OnConflict: transfer.ConflictOverwrite})
 		})
-		sent, sendErr = transfer.Send(ctx, a, transfer.SendOptions{Sources: contents(src)})
+		sent, sendErr = send.Send(ctx, a, send.Options{Sources: contents(src)})
 		wg.Wait()
 	})
 	must(t, d.Close())

@@ -8,6 +8,7 @@ import (
 
 	"ferry/framing"
 	"ferry/transfer"
+	"ferry/transfer/receive"
 	"ferry/transfer/storage"
 )
 
@@ -283,7 +284,7 @@ func TestHostileSenderBeforeAccept(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			asked := func(ctx context.Context, _ transfer.Offer) error { <-ctx.Done(); return ctx.Err() }
 			opened := false
-			dst, _, told, err := hostile(t, victim{options: func(o *transfer.ReceiveOptions) {
+			dst, _, told, err := hostile(t, victim{options: func(o *receive.Options) {
 				d := o.Destination
 				o.Accept, o.Open = asked, func() (storage.Destination, error) { opened = true; return d, nil }
 			}}, c.script)

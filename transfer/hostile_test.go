@@ -16,6 +16,9 @@ import (
 	"ferry/framing"
 	"ferry/transfer"
 	"ferry/transfer/link"
+	"ferry/transfer/local"
+	"ferry/transfer/receive"
+	"ferry/transfer/send"
 )
 
 // peer plays one side by hand, over a link that is proven: what a stranger with
@@ -105,7 +108,7 @@ func (p *peer) answer(want func(framing.Want)) {
 // victim is what hostile runs a script against.
 type victim struct {
 	prepare func(dst string) // what stands in the destination before
-	options func(*transfer.ReceiveOptions)
+	options func(*receive.Options)
 	memory  uint64 // bytes allocated in all, by both sides; 0 means memoryBound
 	caps    uint64 // capabilities of the link
 }
@@ -128,9 +131,9 @@ func hostile(t *testing.T, v victim, script func(*peer)) (dst string, res transf
 		v.prepare(dst)
 	}
 	before := outside(t, outer)
-	d, derr := transfer.NewFolder(dst, transfer.FolderOptions{})
+	d, derr := local.NewFolder(dst, local.FolderOptions{})
 	must(t, derr)
-	o := transfer.ReceiveOptions{Destination: d, OnConflict: transfer.ConflictOverwrite}
+	o := receive.Options{Destination: d, OnConflict: transfer.ConflictOverwrite}
 	if v.options != nil {
 		v.options(&o)
 	}
@@ -146,7 +149,7 @@ func hostile(t *testing.T, v victim, script func(*peer)) (dst string, res transf
 				t.Logf("the peer closed with %v", cerr)
 			}
 		}()
-		res, err = transfer.Receive(ctx, b, o)
+		res, err = receive.Receive(ctx, b, o)
 		<-done
 		told = p.told
 	})
@@ -173,7 +176,7 @@ func against(t *testing.T, script func(*peer)) (res transfer.Result, told framin
 				t.Logf("the peer closed with %v", err)
 			}
 		}()
-		res, err = transfer.Send(ctx, a, transfer.SendOptions{Sources: named(filepath.Join(src, "f"))})
+		res, err = send.Send(ctx, a, send.Options{Sources: named(filepath.Join(src, "f"))})
 		<-done
 		told = p.told
 	})

@@ -17,13 +17,16 @@ import (
 
 	"ferry/framing"
 	"ferry/transfer"
+	"ferry/transfer/local"
+	"ferry/transfer/receive"
+	"ferry/transfer/send"
 	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
 
 // wishing has the sender wish for one thing and the receiver permit another.
 func wishing(wish, permit tree.Metadata) setup {
-	return func(so *transfer.SendOptions, ro *transfer.ReceiveOptions, _ *sides) {
+	return func(so *send.Options, ro *receive.Options, _ *sides) {
 		so.Metadata, ro.Metadata = wish, permit
 	}
 }
@@ -48,7 +51,7 @@ func TestHardLinks(t *testing.T) {
 	must(t, os.Mkdir(filepath.Join(src, "many"), 0o755))
 	write(t, filepath.Join(src, "a large"), 5*mib+1, 1)
 	write(t, filepath.Join(src, "b small"), 100, 2)
-	const n = 17000 // above entryWindow
+	const n = 17000 // above flow.EntryWindow
 	for i := range n {
 		must(t, os.Link(filepath.Join(src, "a large"), filepath.Join(src, "many", fmt.Sprint(i))))
 	}
@@ -94,9 +97,9 @@ func TestDryRunOfHardLinks(t *testing.T) {
 		write(t, filepath.Join(src, name), 100, 1)
 		must(t, os.Link(filepath.Join(src, name), filepath.Join(src, name+"2")))
 	}
-	dry := func(so *transfer.SendOptions, ro *transfer.ReceiveOptions, _ *sides) {
+	dry := func(so *send.Options, ro *receive.Options, _ *sides) {
 		so.DryRun = true
-		ro.Rehearse = func() (storage.Rehearsal, error) { return transfer.NewRehearsal(dst) }
+		ro.Rehearse = func() (storage.Rehearsal, error) { return local.NewRehearsal(dst) }
 		ro.OnConflict = transfer.ConflictOverwrite
 	}
 	deliver(t, t.Context(), dst, contents(src), wishing(links, links)).ok(t)
@@ -193,7 +196,7 @@ func TestHolesStayHoles(t *testing.T) {
 		}
 	}
 	// Compared with what is there, and as an update of it.
-	byDigest := func(so *transfer.SendOptions, _ *transfer.ReceiveOptions, _ *sides) { so.Checksum = true }
+	byDigest := func(so *send.Options, _ *receive.Options, _ *sides) { so.Checksum = true }
 	if s = deliver(t, t.Context(), dst, contents(src), byDigest).ok(t); s.sent.Same != 2 || s.sent.Moved != 0 {
 		t.Errorf("compared: %+v", s.sent)
 	}
@@ -255,7 +258,7 @@ func (c cramped) Free() (int64, error) { return c.free, nil }
 func TestHolesNeedNoRoom(t *testing.T) {
 	src, dst := t.TempDir(), t.TempDir()
 	sparse(t, filepath.Join(src, "sparse"), 20*mib, 10*mib)
-	room := func(_ *transfer.SendOptions, ro *transfer.ReceiveOptions, _ *sides) {
+	room := func(_ *send.Options, ro *receive.Options, _ *sides) {
 		ro.Destination = cramped{ro.Destination, 2 * mib}
 	}
 	deliver(t, t.Context(), dst, contents(src), room).ok(t)

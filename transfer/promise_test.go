@@ -13,6 +13,8 @@ import (
 
 	"ferry/framing"
 	"ferry/transfer"
+	"ferry/transfer/receive"
+	"ferry/transfer/send"
 	"ferry/transfer/tree"
 )
 
@@ -84,7 +86,7 @@ func TestSourcesChangeAfterTheOffer(t *testing.T) {
 					paths = append(paths, filepath.Join(src, name))
 				}
 				announced := make(chan struct{})
-				s := deliver(t, t.Context(), dst, named(paths...), func(so *transfer.SendOptions, ro *transfer.ReceiveOptions, s *sides) {
+				s := deliver(t, t.Context(), dst, named(paths...), func(so *send.Options, ro *receive.Options, s *sides) {
 					so.Compress = transfer.CompressAlways
 					s.sendSaw.act = func(e transfer.Event) {
 						switch e := e.(type) {
@@ -167,24 +169,24 @@ func TestOfferIsKept(t *testing.T) {
 		many = append(many, name)
 	}
 	mixed := append(named(many[70:90]...), append(contents(path("d")), named(many[:70]...)...)...)
-	stream := []transfer.Source{{Source: tree.Source{Name: "s"}, Reader: strings.NewReader("of unknown length")}}
+	stream := []send.Source{{Source: tree.Source{Name: "s"}, Reader: strings.NewReader("of unknown length")}}
 	for _, c := range []struct {
 		name    string
-		sources []transfer.Source
+		sources []send.Source
 		exact   bool
-		options func(*transfer.SendOptions, *transfer.ReceiveOptions)
+		options func(*send.Options, *receive.Options)
 	}{
 		{"files", named(path("a"), path("empty")), true, nil},
 		{"files and links", named(path("a"), path("l"), path("k")), true, nil},
-		{"files that may change", named(path("a")), false, func(s *transfer.SendOptions, _ *transfer.ReceiveOptions) { s.AllowChanged = true }},
-		{"names of one file", named(path("a"), path("b"), path("l"), path("m")), true, func(s *transfer.SendOptions, r *transfer.ReceiveOptions) {
+		{"files that may change", named(path("a")), false, func(s *send.Options, _ *receive.Options) { s.AllowChanged = true }},
+		{"names of one file", named(path("a"), path("b"), path("l"), path("m")), true, func(s *send.Options, r *receive.Options) {
 			s.Metadata, r.Metadata = links, links
 		}},
-		{"names of one file, the first in a folder", named(path("d"), path("a"), path("b")), false, func(s *transfer.SendOptions, r *transfer.ReceiveOptions) {
+		{"names of one file, the first in a folder", named(path("d"), path("a"), path("b")), false, func(s *send.Options, r *receive.Options) {
 			s.Metadata, r.Metadata = links, links
 		}},
-		{"names of one file, not taken as such", named(path("a"), path("b")), true, func(s *transfer.SendOptions, r *transfer.ReceiveOptions) { s.Metadata = links }},
-		{"links followed", named(path("l"), path("k")), false, func(s *transfer.SendOptions, r *transfer.ReceiveOptions) { s.Follow = true }},
+		{"names of one file, not taken as such", named(path("a"), path("b")), true, func(s *send.Options, r *receive.Options) { s.Metadata = links }},
+		{"links followed", named(path("l"), path("k")), false, func(s *send.Options, r *receive.Options) { s.Follow = true }},
 		{"a link before a slash", slash, false, nil},
 		{"what is in a folder", contents(path("d")), false, nil},
 		{"a stream", stream, false, nil},
@@ -193,7 +195,7 @@ func TestOfferIsKept(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var shown transfer.Offer
-			s := deliver(t, t.Context(), t.TempDir(), c.sources, func(so *transfer.SendOptions, ro *transfer.ReceiveOptions, s *sides) {
+			s := deliver(t, t.Context(), t.TempDir(), c.sources, func(so *send.Options, ro *receive.Options, s *sides) {
 				ro.Accept = func(_ context.Context, o transfer.Offer) error { shown = o; return nil }
 				if c.options != nil {
 					c.options(so, ro)
@@ -215,7 +217,7 @@ func TestExcludedSourceIsNotOffered(t *testing.T) {
 	src, dst := t.TempDir(), t.TempDir()
 	must(t, os.WriteFile(filepath.Join(src, "a"), []byte("aaaaa"), 0o644))
 	must(t, os.WriteFile(filepath.Join(src, "b"), []byte("bbbbb"), 0o644))
-	s := deliver(t, t.Context(), dst, named(filepath.Join(src, "a"), filepath.Join(src, "b")), func(so *transfer.SendOptions, ro *transfer.ReceiveOptions, s *sides) {
+	s := deliver(t, t.Context(), dst, named(filepath.Join(src, "a"), filepath.Join(src, "b")), func(so *send.Options, ro *receive.Options, s *sides) {
 		so.Select.Sizes = tree.SizeRange{Min: 3}
 		must(t, os.Truncate(filepath.Join(src, "b"), 0))
 		s.sendSaw.act = func(e transfer.Event) {
@@ -237,7 +239,7 @@ func TestGrownFileToAnOutput(t *testing.T) {
 	src := t.TempDir()
 	path := filepath.Join(src, "a")
 	must(t, os.WriteFile(path, []byte("aaaaa"), 0o644))
-	s := deliver(t, t.Context(), "", named(path), func(so *transfer.SendOptions, ro *transfer.ReceiveOptions, s *sides) {
+	s := deliver(t, t.Context(), "", named(path), func(so *send.Options, ro *receive.Options, s *sides) {
 		ro.Output = io.Discard
 		s.sendSaw.act = func(e transfer.Event) {
 			if _, ok := e.(transfer.Offered); ok {

@@ -19,6 +19,9 @@ import (
 	"golang.org/x/sys/unix"
 
 	"ferry/transfer"
+	"ferry/transfer/local"
+	"ferry/transfer/receive"
+	"ferry/transfer/send"
 )
 
 // raceEnv has a child of this test swap names in the folder that it names.
@@ -204,15 +207,15 @@ func deliverAnyway(t *testing.T, src, dst string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	d, err := transfer.NewFolder(dst, transfer.FolderOptions{NoSync: true})
+	d, err := local.NewFolder(dst, local.FolderOptions{NoSync: true})
 	must(t, err)
 	a, b := pair(t)
 	received := make(chan error, 1)
 	go func() {
-		_, err := transfer.Receive(ctx, b, transfer.ReceiveOptions{Destination: d, OnConflict: transfer.ConflictOverwrite, Links: transfer.LinksAll})
+		_, err := receive.Receive(ctx, b, receive.Options{Destination: d, OnConflict: transfer.ConflictOverwrite, Links: transfer.LinksAll})
 		received <- err
 	}()
-	_, serr := transfer.Send(ctx, a, transfer.SendOptions{Sources: contents(src)})
+	_, serr := send.Send(ctx, a, send.Options{Sources: contents(src)})
 	if err := errors.Join(serr, <-received); errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("it did not end: %v", err)
 	}

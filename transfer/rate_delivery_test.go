@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"ferry/transfer"
+	"ferry/transfer/receive"
+	"ferry/transfer/send"
 )
 
 // traffic is what a link had carried, every tick of virtual time.
@@ -80,7 +82,7 @@ func TestDeliveryKeepsToItsLimit(t *testing.T) {
 					var m traffic
 					stop := func() {}
 					begin := time.Now()
-					s := deliver(t, t.Context(), dst, contents(src), func(so *transfer.SendOptions, ro *transfer.ReceiveOptions, s *sides) {
+					s := deliver(t, t.Context(), dst, contents(src), func(so *send.Options, ro *receive.Options, s *sides) {
 						if side == "sender" {
 							so.Limit = limit
 						} else {
@@ -117,7 +119,7 @@ func TestDeliveryFollowsItsLimit(t *testing.T) {
 				off := time.AfterFunc(30*time.Second, func() { _ = limit.Set(0) })
 				defer off.Stop()
 				begin := time.Now()
-				deliver(t, t.Context(), dst, contents(src), func(so *transfer.SendOptions, ro *transfer.ReceiveOptions, s *sides) {
+				deliver(t, t.Context(), dst, contents(src), func(so *send.Options, ro *receive.Options, s *sides) {
 					if side == "sender" {
 						so.Limit = limit
 					} else {

@@ -10,6 +10,8 @@ import (
 	"ferry/framing"
 	"ferry/transfer"
 	"ferry/transfer/link"
+	"ferry/transfer/local"
+	"ferry/transfer/receive"
 	"ferry/transfer/storage"
 )
 
@@ -68,7 +70,7 @@ func TestReceiptThatNobodyTakes(t *testing.T) {
 	must(t, err)
 	a, err := listener.Accept(t.Context())
 	must(t, err)
-	d, err := transfer.NewFolder(t.TempDir(), transfer.FolderOptions{})
+	d, err := local.NewFolder(t.TempDir(), local.FolderOptions{})
 	must(t, err)
 	defer d.Close()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -79,7 +81,7 @@ func TestReceiptThatNobodyTakes(t *testing.T) {
 	}
 	done := make(chan outcome, 1)
 	go func() {
-		res, err := transfer.Receive(ctx, b, transfer.ReceiveOptions{
+		res, err := receive.Receive(ctx, b, receive.Options{
 			Destination: finishing{d.(storage.MetadataDestination), func() { close(g.shut) }},
 		})
 		done <- outcome{res, err}

@@ -11,6 +11,9 @@ import (
 	"ferry/checksum"
 	"ferry/transfer"
 	"ferry/transfer/dest"
+	"ferry/transfer/local"
+	"ferry/transfer/receive"
+	"ferry/transfer/send"
 	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
@@ -119,12 +122,12 @@ func TestUpdateWhereChangesShowLate(t *testing.T) {
 	must(t, os.Chtimes(there, time.Time{}, time.Unix(1e9, 0)))
 	before, err := os.Stat(there)
 	must(t, err)
-	d, err := transfer.NewFolder(dst, transfer.FolderOptions{})
+	d, err := local.NewFolder(dst, local.FolderOptions{})
 	must(t, err)
 	defer func() { must(t, d.Close()) }()
-	r, err := transfer.Copy(t.Context(), transfer.CopyOptions{
-		Send:    transfer.SendOptions{Sources: contents(src)},
-		Receive: transfer.ReceiveOptions{Destination: slowDestination{d, new(atomic.Int64)}, OnConflict: transfer.ConflictOverwrite},
+	r, err := local.Copy(t.Context(), local.Options{
+		Send:    send.Options{Sources: contents(src)},
+		Receive: receive.Options{Destination: slowDestination{d, new(atomic.Int64)}, OnConflict: transfer.ConflictOverwrite},
 	})
 	if err != nil || r.Moved != 0 {
 		t.Errorf("%v: %d moved", err, r.Moved)

@@ -13,15 +13,18 @@ import (
 
 	"ferry/framing"
 	"ferry/transfer"
+	"ferry/transfer/local"
+	"ferry/transfer/receive"
+	"ferry/transfer/send"
 	"ferry/transfer/storage"
 )
 
 // rehearsed makes the delivery a dry run into dst.
 func rehearsed(t *testing.T, dst string) setup {
-	return func(s *transfer.SendOptions, r *transfer.ReceiveOptions, _ *sides) {
+	return func(s *send.Options, r *receive.Options, _ *sides) {
 		s.DryRun = true
 		r.Rehearse = func() (storage.Rehearsal, error) {
-			h, err := transfer.NewRehearsal(dst)
+			h, err := local.NewRehearsal(dst)
 			if err == nil {
 				t.Cleanup(func() {
 					if err := h.Close(); err != nil {
@@ -95,7 +98,7 @@ func TestDryRunSaysWhatWouldHappen(t *testing.T) {
 			t.Run(fmt.Sprintf("policy %d checksum %v", policy, checksum), func(t *testing.T) {
 				src, dst := layConflicts(t)
 				before := snapshot(t, dst)
-				options := func(s *transfer.SendOptions, r *transfer.ReceiveOptions, _ *sides) {
+				options := func(s *send.Options, r *receive.Options, _ *sides) {
 					s.Checksum, r.OnConflict, r.Links = checksum, policy, transfer.LinksAll
 				}
 				dry := deliver(t, t.Context(), "", contents(src), options, rehearsed(t, dst))
@@ -177,7 +180,7 @@ func TestDryRunToAnOutputIsDeclined(t *testing.T) {
 	src := t.TempDir()
 	write(t, filepath.Join(src, "f"), 10, 1)
 	s := deliver(t, t.Context(), "", contents(src), toOutput(io.Discard),
-		func(s *transfer.SendOptions, _ *transfer.ReceiveOptions, _ *sides) { s.DryRun = true })
+		func(s *send.Options, _ *receive.Options, _ *sides) { s.DryRun = true })
 	for _, err := range []error{s.sendErr, s.receiveErr} {
 		var own *transfer.Error
 		if !errors.As(err, &own) || own.Code != framing.CodeDeclined {
@@ -202,7 +205,7 @@ func TestDryRunCountsTheRoom(t *testing.T) {
 	write(t, filepath.Join(src, "b"), 4*mib, 2)
 	write(t, filepath.Join(src, "c"), 1*mib, 3)
 	limited := func(free int64) setup {
-		return func(_ *transfer.SendOptions, r *transfer.ReceiveOptions, _ *sides) {
+		return func(_ *send.Options, r *receive.Options, _ *sides) {
 			rehearse := r.Rehearse
 			r.Rehearse = func() (storage.Rehearsal, error) {
 				h, err := rehearse()
@@ -249,7 +252,7 @@ func TestDryRunGivesNoContent(t *testing.T) {
 			a, b := pair(t)
 			ended := make(chan error, 1)
 			go func() {
-				_, err := transfer.Send(t.Context(), a, transfer.SendOptions{Sources: named(file), DryRun: true})
+				_, err := send.Send(t.Context(), a, send.Options{Sources: named(file), DryRun: true})
 				ended <- err
 			}()
 			p := &peer{t: t, l: b}

@@ -15,6 +15,9 @@ import (
 	"ferry/framing"
 	"ferry/transfer"
 	"ferry/transfer/link"
+	"ferry/transfer/local"
+	"ferry/transfer/receive"
+	"ferry/transfer/send"
 	"ferry/transfer/tree"
 )
 
@@ -169,16 +172,16 @@ func TestCutsAreNotTheEnd(t *testing.T) {
 			}
 			a, b, w := cuttable(t, time.Minute, receiverDials)
 			c := &cutter{wire: w, step: 2 << 20}
-			d, err := transfer.NewFolder(dst, transfer.FolderOptions{})
+			d, err := local.NewFolder(dst, local.FolderOptions{})
 			if err != nil {
 				t.Fatal(err)
 			}
 			received := make(chan error, 1)
 			go func() {
-				_, err := transfer.Receive(t.Context(), b, transfer.ReceiveOptions{Destination: d, Observer: c})
+				_, err := receive.Receive(t.Context(), b, receive.Options{Destination: d, Observer: c})
 				received <- err
 			}()
-			res, err := transfer.Send(t.Context(), a, transfer.SendOptions{Sources: []transfer.Source{{Source: tree.Source{Path: src, Name: "src"}}}})
+			res, err := send.Send(t.Context(), a, send.Options{Sources: []send.Source{{Source: tree.Source{Path: src, Name: "src"}}}})
 			if err := errors.Join(err, <-received, d.Close()); err != nil {
 				t.Fatal(err)
 			}
@@ -223,11 +226,11 @@ func TestCutsOfAStream(t *testing.T) {
 	var out bytes.Buffer
 	received := make(chan error, 1)
 	go func() {
-		_, err := transfer.Receive(t.Context(), b, transfer.ReceiveOptions{Output: &out})
+		_, err := receive.Receive(t.Context(), b, receive.Options{Output: &out})
 		received <- err
 	}()
-	_, err := transfer.Send(t.Context(), a, transfer.SendOptions{
-		Sources: []transfer.Source{{Source: tree.Source{Name: "stream"}, Reader: &cuttingReader{Reader: bytes.NewReader(content), wire: w, step: 2 << 20}}}})
+	_, err := send.Send(t.Context(), a, send.Options{
+		Sources: []send.Source{{Source: tree.Source{Name: "stream"}, Reader: &cuttingReader{Reader: bytes.NewReader(content), wire: w, step: 2 << 20}}}})
 	if err := errors.Join(err, <-received); err != nil {
 		t.Fatal(err)
 	}
@@ -244,17 +247,17 @@ func TestLostForLongerThanTheWindow(t *testing.T) {
 	src, dst := t.TempDir(), t.TempDir()
 	write(t, filepath.Join(src, "large"), 32<<20, 1)
 	a, b, w := cuttable(t, 300*time.Millisecond, false)
-	d, err := transfer.NewFolder(dst, transfer.FolderOptions{})
+	d, err := local.NewFolder(dst, local.FolderOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	once := &cutter{wire: w, step: 4 << 20}
 	received := make(chan error, 1)
 	go func() {
-		_, err := transfer.Receive(t.Context(), b, transfer.ReceiveOptions{Destination: d, Observer: refuser{once}})
+		_, err := receive.Receive(t.Context(), b, receive.Options{Destination: d, Observer: refuser{once}})
 		received <- err
 	}()
-	_, sent := transfer.Send(t.Context(), a, transfer.SendOptions{Sources: []transfer.Source{{Source: tree.Source{Path: filepath.Join(src, "large"), Name: "large"}}}})
+	_, sent := send.Send(t.Context(), a, send.Options{Sources: []send.Source{{Source: tree.Source{Path: filepath.Join(src, "large"), Name: "large"}}}})
 	for side, err := range map[string]error{"sender": sent, "receiver": <-received} {
 		var e *transfer.Error
 		if !errors.As(err, &e) || e.Code != framing.CodeLost || e.Remote {

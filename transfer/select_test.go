@@ -9,6 +9,9 @@ import (
 
 	"ferry/transfer"
 	"ferry/transfer/filter"
+	"ferry/transfer/local"
+	"ferry/transfer/receive"
+	"ferry/transfer/send"
 	"ferry/transfer/tree"
 )
 
@@ -23,10 +26,10 @@ func selecting(t *testing.T, s tree.Selection, patterns ...string) setup {
 	f, err := filter.New(rules)
 	must(t, err)
 	s.Rules = tree.RulesOf(f)
-	return func(o *transfer.SendOptions, _ *transfer.ReceiveOptions, _ *sides) { o.Select = s }
+	return func(o *send.Options, _ *receive.Options, _ *sides) { o.Select = s }
 }
 
-func obeyIgnoreFiles(o *transfer.CopyOptions) {
+func obeyIgnoreFiles(o *local.Options) {
 	o.Send.Select.Rules, o.Send.Select.IgnoreFile = tree.RulesOf((*filter.List)(nil)), filter.IgnoreFile
 }
 
@@ -133,15 +136,15 @@ func TestNothingSelectedIsAnError(t *testing.T) {
 	src, dst := t.TempDir(), t.TempDir()
 	write(t, filepath.Join(src, "a"), 10, 1)
 	s := deliver(t, t.Context(), dst, contents(src), selecting(t, tree.Selection{}, "*"))
-	if !errors.Is(s.sendErr, transfer.ErrNothingSelected) {
+	if !errors.Is(s.sendErr, send.ErrNothingSelected) {
 		t.Errorf("the sender ended with %v", s.sendErr)
 	}
 	if s.receiveErr == nil || len(find[transfer.Offered](s.receiveSaw)) != 0 {
 		t.Errorf("the receiver was offered something and ended with %v", s.receiveErr)
 	}
 	// Standard input and its like are not chosen from.
-	nothing, err := transfer.NothingSelected(t.Context(), transfer.SendOptions{
-		Sources: []transfer.Source{{Source: tree.Source{Name: "in"}, Reader: strings.NewReader("")}},
+	nothing, err := send.NothingSelected(t.Context(), send.Options{
+		Sources: []send.Source{{Source: tree.Source{Name: "in"}, Reader: strings.NewReader("")}},
 		Select:  tree.Selection{Sizes: tree.SizeRange{Min: 1}},
 	})
 	if nothing || err != nil {

@@ -13,6 +13,9 @@ import (
 
 	"ferry/transfer"
 	"ferry/transfer/link"
+	"ferry/transfer/local"
+	"ferry/transfer/receive"
+	"ferry/transfer/send"
 )
 
 // simWorld is one run of the simulation: two hosts on which a process is started
@@ -217,11 +220,11 @@ func (w *simWorld) deliver(p *simProcess, l *link.Link) (transfer.Result, error)
 	w.mu.Lock()
 	sources := w.tree.sources(w.rng, w.plan.named)
 	w.mu.Unlock()
-	return transfer.Send(p.ctx, l, transfer.SendOptions{Sources: sources, Checksum: w.plan.checksum, Compress: w.plan.compress, Streams: w.plan.streams})
+	return send.Send(p.ctx, l, send.Options{Sources: sources, Checksum: w.plan.checksum, Compress: w.plan.compress, Streams: w.plan.streams})
 }
 
 func (w *simWorld) receive(p *simProcess, l *link.Link) (transfer.Result, error) {
-	o := transfer.ReceiveOptions{OnConflict: w.plan.policy, Links: transfer.LinksAll, Streams: w.plan.streams}
+	o := receive.Options{OnConflict: w.plan.policy, Links: transfer.LinksAll, Streams: w.plan.streams}
 	o.Accept = func(context.Context, transfer.Offer) error {
 		w.mu.Lock()
 		defer w.mu.Unlock()
@@ -235,13 +238,13 @@ func (w *simWorld) receive(p *simProcess, l *link.Link) (transfer.Result, error)
 	case w.plan.class == classOutput:
 		out := new(bytes.Buffer)
 		o.Output = out
-		res, err := transfer.Receive(p.ctx, l, o)
+		res, err := receive.Receive(p.ctx, l, o)
 		if err == nil {
 			w.checkOutput(out)
 		}
 		return res, err
 	case w.folder != "":
-		d, err := transfer.NewFolder(w.folder, transfer.FolderOptions{})
+		d, err := local.NewFolder(w.folder, local.FolderOptions{})
 		if err != nil {
 			return transfer.Result{}, errors.Join(err, l.Close())
 		}
@@ -249,7 +252,7 @@ func (w *simWorld) receive(p *simProcess, l *link.Link) (transfer.Result, error)
 	default:
 		o.Destination = w.disk.open(w.t, &p.owner, w.temp, w.plan.changes(), &w.foreign)
 	}
-	res, err := transfer.Receive(p.ctx, l, o)
+	res, err := receive.Receive(p.ctx, l, o)
 	return res, errors.Join(err, o.Destination.Close())
 }
 

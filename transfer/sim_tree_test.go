@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"ferry/transfer"
+	"ferry/transfer/send"
 	"ferry/transfer/tree"
 )
 
@@ -178,7 +178,7 @@ func look(root string, contents map[string][]byte) (map[string]leaf, error) {
 
 // sources is what a sender process is told to send: streams are read anew by
 // each, from the start.
-func (s *simTree) sources(rng *rand.Rand, byName bool) (out []transfer.Source) {
+func (s *simTree) sources(rng *rand.Rand, byName bool) (out []send.Source) {
 	switch {
 	case len(s.want) == len(s.ends):
 	case byName:
@@ -188,7 +188,7 @@ func (s *simTree) sources(rng *rand.Rand, byName bool) (out []transfer.Source) {
 	}
 	for i := range len(s.ends) {
 		name := fmt.Sprintf("end%d", i)
-		out = append(out, transfer.Source{
+		out = append(out, send.Source{
 			Source: tree.Source{Name: name},
 			Reader: &slowReader{r: bytes.NewReader(s.ends[name]), pause: time.Duration(rng.IntN(200)) * time.Millisecond, every: 1 + rng.IntN(200_000)},
 		})

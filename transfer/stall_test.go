@@ -14,6 +14,9 @@ import (
 	"ferry/framing"
 	"ferry/transfer"
 	"ferry/transfer/link"
+	"ferry/transfer/local"
+	"ferry/transfer/receive"
+	"ferry/transfer/send"
 )
 
 // states is what a peer's heartbeats say; grows makes it claim progress.
@@ -106,7 +109,7 @@ func (slowOutput) Write(b []byte) (int, error) { time.Sleep(10 * time.Minute); r
 func TestSlowIsNotStalled(t *testing.T) {
 	released := make(chan struct{})
 	for name, c := range map[string]struct {
-		options func(*transfer.ReceiveOptions)
+		options func(*receive.Options)
 		script  func(*peer)
 	}{
 		"a peer that makes progress": {nil, func(p *peer) {
@@ -116,13 +119,13 @@ func TestSlowIsNotStalled(t *testing.T) {
 			p.until(framing.TypeWant)
 			time.AfterFunc(5*time.Hour, func() { p.pack(packed(1, "late")); p.end(1) })
 		}},
-		"a person who thinks": {func(o *transfer.ReceiveOptions) {
+		"a person who thinks": {func(o *receive.Options) {
 			o.Accept = func(context.Context, transfer.Offer) error { time.Sleep(50 * time.Minute); return nil }
 		}, give(file(0, "f", 4))},
-		"an output that is taken slowly": {func(o *transfer.ReceiveOptions) {
+		"an output that is taken slowly": {func(o *receive.Options) {
 			o.Destination, o.Output = nil, slowOutput{}
 		}, give(file(0, "f", 4))},
-		"a disk that stands still": {func(o *transfer.ReceiveOptions) {
+		"a disk that stands still": {func(o *receive.Options) {
 			released = make(chan struct{})
 			o.Destination = stuckDestination{o.Destination, released}
 		}, func(p *peer) {
@@ -241,16 +244,16 @@ func TestSlowestLinkIsAlive(t *testing.T) {
 		src := filepath.Join(t.TempDir(), "f")
 		write(t, src, 1200<<10, 1)
 		a, b, listener := linkOver(t, link.Config{Role: link.Sender}, link.Config{Role: link.Receiver}, func(c net.Conn) net.Conn { return creep(c) })
-		d, err := transfer.NewFolder(t.TempDir(), transfer.FolderOptions{})
+		d, err := local.NewFolder(t.TempDir(), local.FolderOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		received := make(chan error, 1)
 		go func() {
-			_, err := transfer.Receive(t.Context(), b, transfer.ReceiveOptions{Destination: d})
+			_, err := receive.Receive(t.Context(), b, receive.Options{Destination: d})
 			received <- err
 		}()
-		res, err := transfer.Send(t.Context(), a, transfer.SendOptions{Sources: named(src)})
+		res, err := send.Send(t.Context(), a, send.Options{Sources: named(src)})
 		if err := errors.Join(err, <-received, d.Close(), listener.Close()); err != nil {
 			t.Error(err)
 		}

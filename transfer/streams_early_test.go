@@ -14,6 +14,9 @@ import (
 
 	"ferry/transfer"
 	"ferry/transfer/link"
+	"ferry/transfer/local"
+	"ferry/transfer/receive"
+	"ferry/transfer/send"
 )
 
 // latent is a connection on which everything arrives half a round trip later.
@@ -89,7 +92,7 @@ func TestEarlyStream(t *testing.T) {
 					}
 				}}
 				a, b, listener := linkOver(t, near, far, func(conn net.Conn) net.Conn { return delayed(conn, c.trip) })
-				d, err := transfer.NewFolder(t.TempDir(), transfer.FolderOptions{})
+				d, err := local.NewFolder(t.TempDir(), local.FolderOptions{})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -101,10 +104,10 @@ func TestEarlyStream(t *testing.T) {
 				}
 				received := make(chan error, 1)
 				go func() {
-					_, err := transfer.Receive(t.Context(), b, transfer.ReceiveOptions{Destination: d, Accept: accept, Streams: c.accepts})
+					_, err := receive.Receive(t.Context(), b, receive.Options{Destination: d, Accept: accept, Streams: c.accepts})
 					received <- err
 				}()
-				res, err := transfer.Send(t.Context(), a, transfer.SendOptions{Sources: named(src), Streams: c.sends})
+				res, err := send.Send(t.Context(), a, send.Options{Sources: named(src), Streams: c.sends})
 				if err := errors.Join(err, <-received, d.Close(), listener.Close()); err != nil {
 					t.Error(err)
 				}

@@ -15,6 +15,9 @@ import (
 	"ferry/framing"
 	"ferry/transfer"
 	"ferry/transfer/link"
+	"ferry/transfer/local"
+	"ferry/transfer/receive"
+	"ferry/transfer/send"
 	"ferry/transfer/tree"
 )
 
@@ -60,7 +63,7 @@ func TestStreams(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dst := t.TempDir()
 			a, b, _ := cuttable(t, time.Minute, c.dials)
-			d, err := transfer.NewFolder(dst, transfer.FolderOptions{})
+			d, err := local.NewFolder(dst, local.FolderOptions{})
 			must(t, err)
 			// Nothing more is sent before all streams are there.
 			held := &recorder{act: func(e transfer.Event) {
@@ -72,11 +75,11 @@ func TestStreams(t *testing.T) {
 			received := make(chan error, 1)
 			go func() {
 				var err error
-				res, err = transfer.Receive(t.Context(), b, transfer.ReceiveOptions{Destination: d, Streams: c.receive})
+				res, err = receive.Receive(t.Context(), b, receive.Options{Destination: d, Streams: c.receive})
 				received <- err
 			}()
-			sent, err := transfer.Send(t.Context(), a, transfer.SendOptions{
-				Sources: []transfer.Source{{Source: tree.Source{Path: src, Name: "src"}}}, Streams: c.send, Observer: held})
+			sent, err := send.Send(t.Context(), a, send.Options{
+				Sources: []send.Source{{Source: tree.Source{Path: src, Name: "src"}}}, Streams: c.send, Observer: held})
 			must(t, errors.Join(err, <-received, d.Close()))
 			sameTree(t, src, filepath.Join(dst, "src"))
 			if sent.Streams != c.want || res.Streams != c.want {
@@ -94,7 +97,7 @@ func TestStreamsNotToAnOutput(t *testing.T) {
 	src := t.TempDir()
 	content := write(t, filepath.Join(src, "f"), 5*mib, 1)
 	out := new(sink)
-	s := deliver(t, t.Context(), "", named(filepath.Join(src, "f")), func(so *transfer.SendOptions, ro *transfer.ReceiveOptions, _ *sides) {
+	s := deliver(t, t.Context(), "", named(filepath.Join(src, "f")), func(so *send.Options, ro *receive.Options, _ *sides) {
 		so.Streams, ro.Streams, ro.Output = 4, 4, out
 	}).ok(t)
 	if s.sent.Streams != 1 || checksum.Sum(out.b) != checksum.Sum(content) {
@@ -114,7 +117,7 @@ func TestCutsOfSeveralStreams(t *testing.T) {
 			src, dst := t.TempDir(), t.TempDir()
 			write(t, filepath.Join(src, "large"), 40*mib, 1)
 			a, b, w := cuttable(t, time.Minute, receiverDials)
-			d, err := transfer.NewFolder(dst, transfer.FolderOptions{})
+			d, err := local.NewFolder(dst, local.FolderOptions{})
 			must(t, err)
 			c, alone := &cutter{wire: w, step: 5 * mib}, &onlyLast{wire: w}
 			last := &recorder{act: func(e transfer.Event) {
@@ -129,11 +132,11 @@ func TestCutsOfSeveralStreams(t *testing.T) {
 			}}
 			received := make(chan error, 1)
 			go func() {
-				_, err := transfer.Receive(t.Context(), b, transfer.ReceiveOptions{Destination: d, Observer: c, Streams: 4})
+				_, err := receive.Receive(t.Context(), b, receive.Options{Destination: d, Observer: c, Streams: 4})
 				received <- err
 			}()
-			res, err := transfer.Send(t.Context(), a, transfer.SendOptions{
-				Sources: []transfer.Source{{Source: tree.Source{Path: src, Name: "src"}}}, Streams: 4, Observer: last})
+			res, err := send.Send(t.Context(), a, send.Options{
+				Sources: []send.Source{{Source: tree.Source{Path: src, Name: "src"}}}, Streams: 4, Observer: last})
 			must(t, errors.Join(err, <-received, d.Close()))
 			sameTree(t, src, filepath.Join(dst, "src"))
 			if c.cuts < 3 || w.losses < 3 || !alone.cut {
@@ -199,7 +202,7 @@ func TestCreditForFewerChunksThanStreams(t *testing.T) {
 			p.send(framing.TypeBye, bye.Append(nil))
 			_ = b.Close() // the sender has left by then
 		}()
-		_, err := transfer.Send(ctx, a, transfer.SendOptions{Sources: named(filepath.Join(src, "f")), Streams: streams})
+		_, err := send.Send(ctx, a, send.Options{Sources: named(filepath.Join(src, "f")), Streams: streams})
 		<-done
 		var own *transfer.Error
 		if !errors.As(err, &own) || own.Code != framing.CodeNoSpace {
@@ -242,7 +245,7 @@ func TestStreamsThatAreNotAllowed(t *testing.T) {
 
 func streamsNotAllowed(t *testing.T, allowed int) {
 	asked, tried := make(chan struct{}), make(chan struct{})
-	_, _, _, err := hostile(t, victim{options: func(o *transfer.ReceiveOptions) {
+	_, _, _, err := hostile(t, victim{options: func(o *receive.Options) {
 		o.Streams = allowed
 		o.Accept = func(context.Context, transfer.Offer) error {
 			close(asked)
@@ -326,7 +329,7 @@ func TestHostileOnFurtherStreams(t *testing.T) {
 			p.until(framing.TypeBye)
 			_ = b.Close()
 		}()
-		_, err := transfer.Send(t.Context(), a, transfer.SendOptions{Sources: named(filepath.Join(src, "f")), Streams: 2})
+		_, err := send.Send(t.Context(), a, send.Options{Sources: named(filepath.Join(src, "f")), Streams: 2})
 		<-done
 		wantCode(t, err, p.told, framing.CodeProtocol)
 	})
@@ -346,7 +349,7 @@ func TestStreamsAskedFor(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dst := t.TempDir()
-			d, err := transfer.NewFolder(dst, transfer.FolderOptions{})
+			d, err := local.NewFolder(dst, local.FolderOptions{})
 			must(t, err)
 			a, b, err := link.Pipe(link.Config{Role: link.Receiver}, link.Config{Role: link.Sender})
 			must(t, err)
@@ -369,7 +372,7 @@ func TestStreamsAskedFor(t *testing.T) {
 				p.answer(func(framing.Want) {})
 				_ = b.Close()
 			}()
-			_, err = transfer.Receive(t.Context(), a, transfer.ReceiveOptions{Destination: d, Streams: 3})
+			_, err = receive.Receive(t.Context(), a, receive.Options{Destination: d, Streams: 3})
 			<-done
 			must(t, d.Close())
 			if c.ok {
@@ -385,12 +388,12 @@ func TestStreamsAskedFor(t *testing.T) {
 // whole: a dozen of them do not wait for each other.
 func TestManySourcesAtOnce(t *testing.T) {
 	dst := t.TempDir()
-	var sources []transfer.Source
+	var sources []send.Source
 	var contents [][]byte
 	for i := range 24 {
 		b := bytes.Repeat([]byte{byte(i), 1, 2}, 1<<20)
 		contents = append(contents, b)
-		sources = append(sources, transfer.Source{Source: tree.Source{Name: fmt.Sprint("s", i)}, Reader: bytes.NewReader(b)})
+		sources = append(sources, send.Source{Source: tree.Source{Name: fmt.Sprint("s", i)}, Reader: bytes.NewReader(b)})
 	}
 	s := deliver(t, t.Context(), dst, sources)
 	if err := errors.Join(s.sendErr, s.receiveErr); err != nil {

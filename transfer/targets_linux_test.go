@@ -14,6 +14,7 @@ import (
 
 	"ferry/framing"
 	"ferry/transfer"
+	"ferry/transfer/local"
 	"ferry/transfer/tree"
 )
 
@@ -100,7 +101,7 @@ func TestTimesThatTargetsRound(t *testing.T) {
 			// An item that the source has not goes; the folder's time is the source's.
 			write(t, filepath.Join(dst, "d/extra"), 1, 1)
 			for _, run := range []string{"dry", "again", "once more"} {
-				prepare := func(*transfer.CopyOptions) {}
+				prepare := func(*local.Options) {}
 				if run == "dry" {
 					prepare = dryMirror(t, dst)
 				}
@@ -204,7 +205,7 @@ func TestUpdateTakesWhatDiffers(t *testing.T) {
 			}
 			touch(t, file, time.Date(2021, 3, 4, 5, 6, 7, 8, time.UTC))
 			for _, run := range []string{"a dry run", "touched"} {
-				prepare := func(*transfer.CopyOptions) {}
+				prepare := func(*local.Options) {}
 				if run == "a dry run" {
 					prepare = dryMirror(t, dst)
 				}

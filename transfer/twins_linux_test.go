@@ -16,6 +16,9 @@ import (
 
 	"ferry/framing"
 	"ferry/transfer"
+	"ferry/transfer/local"
+	"ferry/transfer/receive"
+	"ferry/transfer/send"
 	"ferry/transfer/tree"
 )
 
@@ -101,7 +104,7 @@ func TestTwinNames(t *testing.T) {
 						must(t, os.WriteFile(filepath.Join(dst, "same"), []byte("lower"), 0o644)) // as a run that was killed
 						must(t, os.Chtimes(filepath.Join(dst, "same"), time.Unix(1_500_000_000, 0), time.Unix(1_500_000_000, 0)))
 					}
-					options := func(s *transfer.SendOptions, r *transfer.ReceiveOptions, _ *sides) {
+					options := func(s *send.Options, r *receive.Options, _ *sides) {
 						s.Checksum, r.OnConflict, r.Links = checksum, policy, transfer.LinksAll
 					}
 					dry := deliver(t, t.Context(), "", contents(src), options, rehearsed(t, dst))
@@ -143,7 +146,7 @@ func TestTwinNamesRenamed(t *testing.T) {
 	for _, checksum := range []bool{false, true} {
 		t.Run(fmt.Sprintf("checksum %v", checksum), func(t *testing.T) {
 			dst, src := folding(t), twinTree(t)
-			options := func(s *transfer.SendOptions, r *transfer.ReceiveOptions, _ *sides) {
+			options := func(s *send.Options, r *receive.Options, _ *sides) {
 				s.Checksum, r.OnConflict, r.Links = checksum, transfer.ConflictRename, transfer.LinksAll
 			}
 			dry := deliver(t, t.Context(), "", contents(src), options, rehearsed(t, dst)).ok(t)
@@ -202,13 +205,13 @@ func TestDeleteOnAFoldingTarget(t *testing.T) {
 	for _, name := range []string{"dir/file", "dir/stale", "top", "stale"} {
 		write(t, filepath.Join(dst, name), 50, 2)
 	}
-	d, err := transfer.NewFolder(dst, transfer.FolderOptions{})
+	d, err := local.NewFolder(dst, local.FolderOptions{})
 	must(t, err)
 	saw := new(recorder)
-	res, err := transfer.Copy(context.Background(), transfer.CopyOptions{
-		Send:    transfer.SendOptions{Sources: contents(src), Observer: saw},
-		Receive: transfer.ReceiveOptions{Destination: d, OnConflict: transfer.ConflictOverwrite},
-		Delete:  &transfer.Delete{Max: 100},
+	res, err := local.Copy(context.Background(), local.Options{
+		Send:    send.Options{Sources: contents(src), Observer: saw},
+		Receive: receive.Options{Destination: d, OnConflict: transfer.ConflictOverwrite},
+		Delete:  &local.Delete{Max: 100},
 	})
 	must(t, errors.Join(err, d.Close()))
 	var gone []string
@@ -249,7 +252,7 @@ func TestNamesOfOneKeyThatAreTwo(t *testing.T) {
 		write(t, filepath.Join(src, "D"+form, "in"), 20, 2)
 		must(t, os.Symlink("x"+form, filepath.Join(src, "L"+form)))
 	}
-	all := func(_ *transfer.SendOptions, r *transfer.ReceiveOptions, _ *sides) { r.Links = transfer.LinksAll }
+	all := func(_ *send.Options, r *receive.Options, _ *sides) { r.Links = transfer.LinksAll }
 	if s := deliver(t, t.Context(), dst, contents(src), all).ok(t); s.sent.Delivered != 8 {
 		t.Errorf("%d items were delivered", s.sent.Delivered)
 	}

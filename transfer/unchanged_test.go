@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"ferry/transfer"
+	"ferry/transfer/receive"
+	"ferry/transfer/send"
 )
 
 // A file that has another time and the same bytes stays the file that it is,
@@ -53,7 +55,7 @@ func TestReplacedIsToldFromNew(t *testing.T) {
 	must(t, os.Symlink("a", filepath.Join(src, "m")))
 	write(t, filepath.Join(dst, "m"), 10, 2)
 	s := deliver(t, t.Context(), dst, contents(src), withPolicy(transfer.ConflictOverwrite),
-		func(_ *transfer.SendOptions, r *transfer.ReceiveOptions, _ *sides) { r.Links = transfer.LinksAll }).ok(t)
+		func(_ *send.Options, r *receive.Options, _ *sides) { r.Links = transfer.LinksAll }).ok(t)
 	for _, r := range []transfer.Result{s.sent, s.received} {
 		if r.Delivered != 8 || r.Replaced != 5 || r.Wire < r.Moved {
 			t.Errorf("%+v", r)

@@ -10,6 +10,9 @@ import (
 
 	"ferry/transfer"
 	"ferry/transfer/filter"
+	"ferry/transfer/local"
+	"ferry/transfer/receive"
+	"ferry/transfer/send"
 	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
@@ -56,7 +59,7 @@ func copyLocal(c *cli.Context, env *Env, chosen *selectionArgs) error {
 	if opt.Metadata, err = metadataOf(c); err != nil {
 		return err
 	}
-	sending := transfer.SendOptions{
+	sending := send.Options{
 		Sources:      list.sources,
 		Checksum:     c.Bool("checksum"),
 		AllowChanged: c.Bool("allow-changed"),
@@ -102,7 +105,7 @@ func copyLocal(c *cli.Context, env *Env, chosen *selectionArgs) error {
 	}
 	defer throttle.follow(c.Context, d.render)()
 	sending.Observer = oneSided{d}
-	result, err := transfer.Copy(c.Context, transfer.CopyOptions{Send: sending, Receive: opt, Delete: remove})
+	result, err := local.Copy(c.Context, local.Options{Send: sending, Receive: opt, Delete: remove})
 	err = refusedDeletion(err, sending.DryRun)
 	if cerr := closeFolder(dst); err == nil {
 		err = cerr
@@ -111,15 +114,15 @@ func copyLocal(c *cli.Context, env *Env, chosen *selectionArgs) error {
 }
 
 // destinationOf opens DEST, or for a dry run looks at it, and puts it into opt.
-func destinationOf(c *cli.Context, folder string, opt *transfer.ReceiveOptions) (dst storage.Destination, err error) {
+func destinationOf(c *cli.Context, folder string, opt *receive.Options) (dst storage.Destination, err error) {
 	if !c.Bool("dry-run") {
-		dst, err = transfer.NewFolder(folder, folderOptions(c))
+		dst, err = local.NewFolder(folder, folderOptions(c))
 		opt.Destination = dst
 	} else if err = dryRunWithout("copy", c.IsSet("manifest")); err != nil {
 		return nil, err
 	} else {
 		var r storage.Rehearsal
-		r, err = transfer.NewRehearsal(folder)
+		r, err = local.NewRehearsal(folder)
 		opt.Rehearse = func() (storage.Rehearsal, error) { return r, nil }
 		dst = r
 	}

@@ -6,7 +6,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"ferry/transfer"
+	"ferry/transfer/local"
 )
 
 // defaultMaxDelete is how many items --delete removes unless told otherwise:
@@ -29,7 +29,7 @@ func deleteFlags() []cli.Flag {
 }
 
 // deleteOf reads the flags about deleting; nil without --delete.
-func deleteOf(c *cli.Context, list *sourceList) (*transfer.Delete, error) {
+func deleteOf(c *cli.Context, list *sourceList) (*local.Delete, error) {
 	limit := c.Int64("max-delete")
 	switch {
 	case !c.Bool("delete") && c.IsSet("max-delete"):
@@ -47,7 +47,7 @@ func deleteOf(c *cli.Context, list *sourceList) (*transfer.Delete, error) {
 	case !list.hasFolder(c.Bool("follow")):
 		return nil, usagef("copy", "--delete needs a folder to copy: with what should DEST be compared?")
 	}
-	return &transfer.Delete{Max: limit, All: c.Bool("delete-all")}, nil
+	return &local.Delete{Max: limit, All: c.Bool("delete-all")}, nil
 }
 
 // hasFolder reports whether one of the sources is a folder.
@@ -73,10 +73,10 @@ func (m *manifest) keeps(path string) bool {
 // refusedDeletion gives the refusal to delete its next step. dry says that it was a dry
 // run, which lists what would go.
 func refusedDeletion(err error, dry bool) error {
-	if errors.Is(err, transfer.ErrEmptySource) {
+	if errors.Is(err, local.ErrEmptySource) {
 		return &exitError{exit: exitIncomplete, err: err, hint: "is its disk mounted? if it is to be empty, --delete-all deletes"}
 	}
-	if !errors.Is(err, transfer.ErrTooManyDeletions) {
+	if !errors.Is(err, local.ErrTooManyDeletions) {
 		return err
 	}
 	hint := "--max-delete N allows more"

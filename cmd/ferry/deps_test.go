@@ -18,6 +18,10 @@ const (
 	top    = "../.."
 )
 
+// ends is what either end of a delivery may import.
+var ends = []string{"transfer", "transfer/storage", "transfer/tree", "transfer/filter", "transfer/link", "framing", "checksum",
+	"transfer/internal/flow", "transfer/internal/wire", "transfer/internal/failure", "transfer/internal/progress", "transfer/internal/streams", "transfer/internal/compress"}
+
 // allowed says which of our packages each may import, so that bytes, digests and
 // names stay usable without the rest, and that nothing below cmd prints.
 var allowed = map[string][]string{
@@ -28,9 +32,20 @@ var allowed = map[string][]string{
 	"transfer/link":    {"framing"},
 	"transfer/storage": {"transfer/tree", "checksum"},
 	"transfer/dest":    {"transfer/storage", "transfer/tree", "checksum"},
-	"transfer":         {"transfer/storage", "transfer/link", "transfer/dest", "transfer/tree", "framing", "checksum"},
+	// What both ends share has types only; the mechanisms of both are internal.
+	"transfer":                   {"transfer/tree", "framing", "checksum"},
+	"transfer/internal/flow":     {"transfer", "transfer/tree", "checksum"},
+	"transfer/internal/wire":     {"transfer/tree", "framing"},
+	"transfer/internal/failure":  {"transfer", "transfer/storage", "transfer/link", "transfer/dest", "transfer/tree", "framing"},
+	"transfer/internal/progress": {"transfer", "transfer/internal/flow", "transfer/internal/failure", "transfer/link", "transfer/tree", "framing"},
+	"transfer/internal/streams":  {"transfer/internal/flow", "transfer/link"},
+	"transfer/internal/compress": {"transfer", "transfer/internal/flow", "transfer/link", "framing", "checksum"},
+	"transfer/send":              ends,
+	// It asks package dest for what is not in storage yet.
+	"transfer/receive": append(ends[:len(ends):len(ends)], "transfer/dest"),
+	"transfer/local":   append(ends[:len(ends):len(ends)], "transfer/send", "transfer/receive", "transfer/dest"),
 	// cmd names codes, kinds and digests that cross its API; it opens no destination itself.
-	"cmd/ferry":         {"cmd/ferry/confine", "transfer", "transfer/storage", "transfer/link", "transfer/tree", "transfer/filter", "checksum", "framing"},
+	"cmd/ferry":         {"cmd/ferry/confine", "transfer", "transfer/send", "transfer/receive", "transfer/local", "transfer/storage", "transfer/link", "transfer/tree", "transfer/filter", "checksum", "framing"},
 	"cmd/ferry/confine": {},
 	// The benchmark runs programs as a user would, and hashes to know the limit.
 	"cmd/ferry-bench": {"checksum"},
@@ -43,11 +58,11 @@ var allowed = map[string][]string{
 var owners = map[string][]string{
 	"filippo.io/edwards25519":             {"transfer/link"},
 	"github.com/sethvargo/go-diceware":    {"transfer/link"},
-	"github.com/klauspost/compress":       {"transfer"},
+	"github.com/klauspost/compress":       {"transfer/internal/compress"},
 	"github.com/landlock-lsm/go-landlock": {"cmd/ferry/confine"},
 	"github.com/zeebo/blake3":             {"checksum"},
 	"lukechampine.com/blake3":             {"checksum"},
-	"golang.org/x/sync":                   {"transfer"},
+	"golang.org/x/sync":                   {"transfer/send", "transfer/receive"},
 	"golang.org/x/sys":                    {"checksum", "transfer/tree", "transfer/dest", "transfer/link", "cmd/ferry"},
 	"golang.org/x/term":                   {"cmd/ferry"},
 	"golang.org/x/text":                   {"transfer/tree"},

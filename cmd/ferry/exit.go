@@ -13,6 +13,8 @@ import (
 	"ferry/framing"
 	"ferry/transfer"
 	"ferry/transfer/link"
+	"ferry/transfer/local"
+	"ferry/transfer/send"
 	"ferry/transfer/tree"
 )
 
@@ -165,7 +167,7 @@ func exitOf(ctx context.Context, err error, r transfer.Result, t *tally) int {
 		return sig.exit()
 	case err == nil:
 		return exitOK
-	case errors.As(err, &usage), errors.Is(err, transfer.ErrNothingSelected):
+	case errors.As(err, &usage), errors.Is(err, send.ErrNothingSelected):
 		return exitUsage
 	case errors.As(err, &settled):
 		return settled.exit
@@ -224,7 +226,7 @@ func hintOf(exit int, err error, again string, alone bool) string {
 	if errors.As(err, &settled) && settled.hint != "" {
 		return settled.hint
 	}
-	var left *transfer.NotDeletedError
+	var left *local.NotDeletedError
 	switch exit {
 	case exitIncomplete:
 		if errors.As(err, &left) {

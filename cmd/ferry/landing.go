@@ -8,7 +8,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"ferry/transfer"
+	"ferry/transfer/local"
 	"ferry/transfer/storage"
 )
 
@@ -19,7 +19,7 @@ import (
 type landing struct {
 	path    string // of the folder
 	stream  bool   // standard output in its place
-	options transfer.FolderOptions
+	options local.FolderOptions
 	file    string // of --manifest, or ""
 
 	folder storage.Destination // nil for a stream, and until it is opened
@@ -99,7 +99,7 @@ func (l *landing) makeFolder() error {
 
 // rehearse looks at the folder for a dry run.
 func (l *landing) rehearse() (storage.Rehearsal, error) {
-	r, err := transfer.NewRehearsal(l.path)
+	r, err := local.NewRehearsal(l.path)
 	if err != nil {
 		return nil, &exitError{exit: exitDestination, err: err}
 	}
@@ -108,7 +108,7 @@ func (l *landing) rehearse() (storage.Rehearsal, error) {
 }
 
 func (l *landing) openFolder() error {
-	folder, err := transfer.NewFolder(l.path, l.options)
+	folder, err := local.NewFolder(l.path, l.options)
 	if err != nil {
 		return &exitError{exit: exitDestination, err: err}
 	}

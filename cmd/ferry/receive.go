@@ -8,6 +8,8 @@ import (
 
 	"ferry/transfer"
 	"ferry/transfer/link"
+	"ferry/transfer/local"
+	"ferry/transfer/receive"
 	"ferry/transfer/storage"
 )
 
@@ -107,7 +109,7 @@ func receiveItems(c *cli.Context, env *Env) error {
 	result, err := d.run(conn,
 		func(l *link.Link) (transfer.Result, error) {
 			begin()
-			return transfer.Receive(ctx, l, opt)
+			return receive.Receive(ctx, l, opt)
 		},
 		place.close)
 	if cerr := place.end(err); err == nil {
@@ -172,8 +174,8 @@ func limitsOf(c *cli.Context) (items, bytes int64, err error) {
 }
 
 // placeOf reads the flags about the destination.
-func placeOf(c *cli.Context) (transfer.ReceiveOptions, error) {
-	var o transfer.ReceiveOptions
+func placeOf(c *cli.Context) (receive.Options, error) {
+	var o receive.Options
 	switch s := c.String("on-conflict"); s {
 	case "", "fail":
 	case "skip":
@@ -197,6 +199,6 @@ func placeOf(c *cli.Context) (transfer.ReceiveOptions, error) {
 	return o, nil
 }
 
-func folderOptions(c *cli.Context) transfer.FolderOptions {
-	return transfer.FolderOptions{NoSync: c.Bool("no-sync"), VerifyDisk: c.Bool("verify-disk")}
+func folderOptions(c *cli.Context) local.FolderOptions {
+	return local.FolderOptions{NoSync: c.Bool("no-sync"), VerifyDisk: c.Bool("verify-disk")}
 }

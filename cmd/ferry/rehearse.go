@@ -7,6 +7,7 @@ import (
 
 	"ferry/framing"
 	"ferry/transfer"
+	"ferry/transfer/local"
 	"ferry/transfer/tree"
 )
 
@@ -82,7 +83,7 @@ func (e wouldFail) Unwrap() error { return e.err }
 // rehearsedError gives the error of a dry run its own words.
 func rehearsedError(r transfer.Result, err error) error {
 	// What could not be deleted says itself that nothing was tried.
-	if r.DryRun && errors.Is(err, transfer.ErrIncomplete) && !errors.As(err, new(*transfer.NotDeletedError)) {
+	if r.DryRun && errors.Is(err, transfer.ErrIncomplete) && !errors.As(err, new(*local.NotDeletedError)) {
 		return wouldFail{err, r.Failed}
 	}
 	return err

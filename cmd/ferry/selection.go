@@ -10,6 +10,7 @@ import (
 
 	"ferry/transfer"
 	"ferry/transfer/filter"
+	"ferry/transfer/send"
 	"ferry/transfer/tree"
 )
 
@@ -209,16 +210,16 @@ func readWhile[T any](ctx context.Context, read func() (T, error)) (T, error) {
 // one folder, and one that leaves out everything. absent says that nothing at all is
 // to be delivered since what is listed is not there, which is no mistake of the
 // command line: see delivery.absent.
-func (l *sourceList) selects(ctx context.Context, verb string, o transfer.SendOptions) (absent bool, err error) {
+func (l *sourceList) selects(ctx context.Context, verb string, o send.Options) (absent bool, err error) {
 	if o.Select.List != nil && (len(l.sources)+len(l.missing) != 1 || !l.folder) {
 		return false, usagef(verb, "--files-from goes with one PATH, the folder that the list is relative to")
 	}
-	nothing, err := transfer.NothingSelected(ctx, o)
+	nothing, err := send.NothingSelected(ctx, o)
 	if err != nil || !nothing {
 		return false, err
 	}
 	if o.Select.List != nil {
-		err = transfer.Unlisted(ctx, o, func(transfer.ItemFailed) { absent = true })
+		err = send.Unlisted(ctx, o, func(transfer.ItemFailed) { absent = true })
 	}
 	if err == nil && !absent {
 		err = usagef(verb, "nothing to send: the rules and limits given leave out everything")
@@ -228,9 +229,9 @@ func (l *sourceList) selects(ctx context.Context, verb string, o transfer.SendOp
 
 // absent ends a delivery of which no item is there: each is named, and the other side
 // is not asked for.
-func (d *delivery) absent(o transfer.SendOptions) error {
+func (d *delivery) absent(o send.Options) error {
 	r := transfer.Result{DryRun: o.DryRun}
-	err := transfer.Unlisted(d.ctx, o, func(f transfer.ItemFailed) {
+	err := send.Unlisted(d.ctx, o, func(f transfer.ItemFailed) {
 		r.Failed++
 		d.Observe(f)
 	})

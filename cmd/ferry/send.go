@@ -8,6 +8,7 @@ import (
 	"ferry/transfer"
 	"ferry/transfer/filter"
 	"ferry/transfer/link"
+	"ferry/transfer/send"
 	"ferry/transfer/tree"
 )
 
@@ -60,7 +61,7 @@ func sendPaths(c *cli.Context, env *Env, chosen *selectionArgs) error {
 	if err != nil {
 		return err
 	}
-	options := transfer.SendOptions{
+	options := send.Options{
 		Sources:      list.sources,
 		Checksum:     c.Bool("checksum"),
 		AllowChanged: c.Bool("allow-changed"),
@@ -104,7 +105,7 @@ func sendPaths(c *cli.Context, env *Env, chosen *selectionArgs) error {
 	}
 	options.Observer = d
 	result, err := d.run(conn,
-		func(l *link.Link) (transfer.Result, error) { return transfer.Send(ctx, l, options) },
+		func(l *link.Link) (transfer.Result, error) { return send.Send(ctx, l, options) },
 		func() error { return nil })
 	// With the receipt in hand the end of the listener changes nothing.
 	if cerr := conn.close(); err == nil && cerr != nil && !result.Acknowledged {
@@ -130,7 +131,7 @@ func sendSources(c *cli.Context, env *Env, selection *tree.Selection, rules *fil
 		if err := tree.CheckName(name); err != nil {
 			return nil, usagef("send", "--name %q: %v", name, err)
 		}
-		list.sources = []transfer.Source{{Source: tree.Source{Name: name}, Reader: env.Stdin}}
+		list.sources = []send.Source{{Source: tree.Source{Name: name}, Reader: env.Stdin}}
 		return list, nil
 	case slices.Contains(paths, "-"):
 		return nil, usagef("send", "- is standard input and is sent alone; a file of that name is ./-")

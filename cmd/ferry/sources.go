@@ -10,6 +10,7 @@ import (
 	"ferry/framing"
 	"ferry/transfer"
 	"ferry/transfer/filter"
+	"ferry/transfer/send"
 	"ferry/transfer/tree"
 )
 
@@ -21,7 +22,7 @@ type missingSource struct {
 
 // sourceList is what a command line names to be sent.
 type sourceList struct {
-	sources []transfer.Source
+	sources []send.Source
 	missing []missingSource
 	folder  bool // the last source looked at is a folder
 }
@@ -49,14 +50,14 @@ func (l *sourceList) add(verb, path string, follow, contents bool) error {
 	}
 	l.folder = info.IsDir()
 	if l.folder && contents {
-		l.sources = append(l.sources, transfer.Source{Source: tree.Source{Path: path, Contents: true}})
+		l.sources = append(l.sources, send.Source{Source: tree.Source{Path: path, Contents: true}})
 		return nil
 	}
 	name, err := tree.BaseName(path)
 	if err != nil {
 		return usagef(verb, "%s cannot be sent under a name of its own: %v", path, err)
 	}
-	l.sources = append(l.sources, transfer.Source{Source: tree.Source{Path: path, Name: name}})
+	l.sources = append(l.sources, send.Source{Source: tree.Source{Path: path, Name: name}})
 	return nil
 }
 

@@ -39,7 +39,6 @@ type Partial interface {
 // SparsePartial is a Partial that can leave out blocks of zeros in what is
 // written, for content that has holes at the sender.
 type SparsePartial interface {
-	Partial
 	KeepHoles()
 }
 

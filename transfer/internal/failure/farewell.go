@@ -1,0 +1,56 @@
+package failure
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"ferry/framing"
+	"ferry/transfer"
+	"ferry/transfer/link"
+)
+
+// goodbye is how long an interrupted side tries to say so. The command line
+// promises to be gone within 2 s.
+const goodbye = time.Second
+
+// Leave says goodbye with the cause if the link still takes it, and closes it
+// so that every blocked read and write returns. The other side is read from
+// until it closes too, for a moment: an abrupt end could destroy the goodbye
+// before it is read.
+func Leave(l *link.Link, cause error) {
+	bye := framing.Bye{Code: framing.CodeInterrupted}
+	var own *transfer.Error
+	switch {
+	case errors.As(cause, &own):
+		if own.Remote || own.Code == framing.CodeLost || own.Code == framing.CodeTimeout {
+			l.Abort(cause)
+			return
+		}
+		bye.Code, bye.Message = own.Code, lastWords(own)
+	case cause != nil && !errors.Is(cause, context.Canceled):
+		bye.Code = framing.CodeInternal
+	}
+	limit := time.AfterFunc(goodbye, func() { l.Abort(cause) })
+	defer limit.Stop()
+	// A goodbye that does not arrive shows as a lost link at the other side.
+	_ = l.Stream(0).Send(true, framing.TypeBye, bye.Append(nil))
+	_ = l.Close()
+}
+
+// Patient keeps a failed write from ending the delivery before the reader of
+// the same link had its chance to find the reason: a goodbye that came before.
+func Patient(ctx context.Context, l *link.Link, run func() error) func() error {
+	return func() error {
+		err := run()
+		var own *transfer.Error
+		if errors.As(err, &own) && own.Code == framing.CodeLost && !own.Remote {
+			select {
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			case <-l.Done():
+			}
+		}
+		return err
+	}
+}

@@ -1,0 +1,116 @@
+package streams
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"ferry/transfer/internal/flow"
+	"ferry/transfer/link"
+)
+
+// Early is how many streams there may be before ACCEPT, where both sides
+// allow as many.
+const Early = 2
+
+// The pauses between two tries to open streams that could not be opened: what
+// forbids them, as a firewall does, most often forbids them for good.
+const (
+	firstOpenPause   = time.Second
+	longestOpenPause = time.Minute
+)
+
+// Most is how many streams a choice of --streams allows; 0 is auto.
+func Most(choice int) int {
+	most := flow.MayOpen(link.MaxStreams, 8)
+	if choice == 0 {
+		return most
+	}
+	return min(choice, most)
+}
+
+// Each calls f for the link's streams from first on: those that are there,
+// and each that comes until over is closed.
+func Each(ctx context.Context, l *link.Link, first int, over <-chan struct{}, f func(i int) error) error {
+	for {
+		n, more := l.Growth()
+		for ; first < n; first++ {
+			if err := f(first); err != nil {
+				return err
+			}
+		}
+		select {
+		case <-more:
+		case <-over:
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// Opener opens streams, at the side that dialled. A delivery goes on with those
+// that there are. One that breaks just after its proof is a loss of the link, which
+// is joined again.
+type Opener struct {
+	link *link.Link
+	want chan Wish // capacity 1
+}
+
+// Wish is how many streams there should be. A stream that is asked for early
+// may be refused, and is not tried again then.
+type Wish struct {
+	Streams int
+	Early   bool
+}
+
+// NewOpener returns an opener for l, whose Run opens what is asked for.
+func NewOpener(l *link.Link) *Opener { return &Opener{link: l, want: make(chan Wish, 1)} }
+
+// Ask has the opener bring the link to so many streams; the last word counts. One
+// goroutine at a time calls it.
+func (o *Opener) Ask(w Wish) {
+	select {
+	case <-o.want:
+	default:
+	}
+	o.want <- w
+}
+
+// Run opens what is asked for until over is closed. A stream that could not be
+// opened may be there at the other side, which sends on it then: so it is tried
+// again for as long as the delivery lasts.
+func (o *Opener) Run(parent context.Context, over <-chan struct{}) error {
+	ctx, stop := context.WithCancel(parent)
+	var watch sync.WaitGroup
+	watch.Go(func() {
+		select {
+		case <-over:
+			stop() // and with it a Grow under way
+		case <-ctx.Done():
+		}
+	})
+	defer watch.Wait()
+	defer stop()
+	var w Wish
+	pause := firstOpenPause
+	retry := time.NewTimer(pause)
+	defer retry.Stop()
+	for {
+		select {
+		case w = <-o.want:
+			pause = firstOpenPause
+		case <-retry.C:
+		case <-ctx.Done():
+			return context.Cause(parent)
+		}
+		switch {
+		case o.link.NumStreams() >= w.Streams || o.link.Grow(ctx, w.Streams) == nil:
+		case w.Early:
+			w = Wish{}
+		default:
+			retry.Reset(pause)
+			pause = min(2*pause, longestOpenPause)
+		}
+	}
+}

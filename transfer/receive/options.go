@@ -1,0 +1,51 @@
+package receive
+
+import (
+	"context"
+	"io"
+
+	"ferry/transfer"
+	"ferry/transfer/storage"
+	"ferry/transfer/tree"
+)
+
+// Options say where a delivery lands and what it may do there. One of
+// Destination, Open and Output is required.
+type Options struct {
+	Destination storage.Destination
+	// Open gives the Destination once the offer is accepted, so that nothing is
+	// made for one that is not. Whoever gives it closes what it returns.
+	Open func() (storage.Destination, error)
+	// Begin is called once the offer is accepted and what the delivery needs here is
+	// open, before anything is written. An error ends the delivery. May be nil.
+	Begin func() error
+	// Rehearse gives what answers a dry run; without it one is declined. Whoever
+	// gives it closes what it returns.
+	Rehearse func() (storage.Rehearsal, error)
+	// Output takes the delivery in place of a Destination: the raw bytes if it
+	// is one file or stream, otherwise a tar archive (PAX, POSIX.1-2001) in the
+	// order of the walk. Nothing about it is durable.
+	Output io.Writer
+	// Accept is asked once, before anything is written; an error declines.
+	// Nil accepts every offer of a peer that proved the code.
+	Accept func(context.Context, transfer.Offer) error
+	// OnlyNamed declines an offer of what is in a folder (Source.Contents): it does
+	// not tell the names that come.
+	OnlyNamed bool
+	// MaxItems and MaxBytes bound what is taken, however it was offered: all items,
+	// and the content of all of them. 0 is no bound. An offer of more is declined;
+	// once more comes than that, the delivery ends with framing.CodeDeclined.
+	MaxItems, MaxBytes int64
+	OnConflict         transfer.ConflictPolicy
+	// Resolve is asked for each conflict under ConflictAsk, one at a time.
+	Resolve func(context.Context, transfer.Conflict) (transfer.ConflictPolicy, error)
+	Links   transfer.LinkPolicy
+	// Metadata is what may be taken beyond mode & 0777 and mtime, if the sender
+	// offers it and the Destination is a MetadataDestination. Numeric needs no
+	// permission. Umask holds at every Destination, and not in an archive, which has
+	// modes as sent; 0 keeps modes exactly.
+	Metadata tree.Metadata
+	Limit    *transfer.Limit // that the sender is asked to keep to; nil is none
+	Streams  int             // as in send.Options
+	Observer transfer.Observer
+}

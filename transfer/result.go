@@ -1,0 +1,62 @@
+package transfer
+
+import (
+	"time"
+
+	"ferry/framing"
+	"ferry/transfer/tree"
+)
+
+// Result is how a delivery ended, at either side. Of a dry run it is how it
+// would end, and Bytes is what it would need room for.
+type Result struct {
+	DryRun    bool     // nothing was changed
+	Delivered int64    // items verified under their final names
+	Replaced  int64    // those of Delivered that took the place of an older item
+	Same      int64    // items that stood there already
+	Adjusted  int64    // those of Same whose metadata was changed
+	Skipped   int64    // items left alone at this side's user's word; see SkippedError
+	Excluded  int64    // items that send.Options.Select left out, a folder with all in it as one; at the sender only
+	Deleted   int64    // items removed by Delete
+	Failed    int64    // items not delivered, at either side, or not deleted
+	Files     int64    // files among Delivered
+	Bytes     int64    // content of the files among Delivered
+	Moved     int64    // content that crossed the network, before compression
+	Wire      int64    // bytes that crossed the network, in both directions and with all that protects them
+	Streams   int      // of the link at the end
+	Resent    int64    // bytes, of frames, sent again by this side because the link was lost
+	Reused    int64    // content taken from a partial or an older file
+	Digest    [32]byte // receipt digest, see framing/PROTOCOL.md
+	Durable   bool     // everything was synced to stable storage
+	// Unsynced is why not, where it was wished for and nothing failed; of the side that
+	// has the destination, and of Copy.
+	Unsynced error
+	// Acknowledged: at the sender, the receipt is in hand; at the receiver, the
+	// sender was seen to have taken it.
+	Acknowledged bool
+	Elapsed      time.Duration
+	Lost         []Loss   // one a kind of metadata, in the order in which they were met
+	Failures     []*Error // the first 1000 of them, in the order they happened
+}
+
+// Loss is one kind of metadata that was asked for and that some items do not
+// have at the destination. They are delivered otherwise.
+type Loss struct {
+	What  tree.Attr
+	Items int64        // 0: it is not taken at all
+	Code  framing.Code // cause of the first
+	Path  string       // of the first, as this side names it; may be empty
+	// Remote: the other side found the first of it.
+	Remote bool
+}
+
+// Exposes reports that l is about folders at this side, and no metadata of items.
+func (l Loss) Exposes() bool { return exposes(l.What) }
+
+func exposes(what tree.Attr) bool { return what == tree.AttrForeign || what == tree.AttrOpen }
+
+// Stood reports that l is of what stood at this side already, and of no metadata that
+// could not be applied: only the receiver knows it.
+func (l Loss) Stood() bool { return stood(l.What) }
+
+func stood(what tree.Attr) bool { return exposes(what) || what == tree.AttrUnsureLink }

@@ -1,0 +1,46 @@
+package send
+
+import (
+	"time"
+
+	"ferry/framing"
+	"ferry/transfer/internal/flow"
+)
+
+// Limits of a sender alone.
+const (
+	// packBytes and packFiles close a pack. The bytes leave room in the frame
+	// for records of 60 bytes each.
+	packBytes = 192 << 10
+	packFiles = 512
+
+	// entryBatch closes an ENTRY frame, entryDelay is the longest time that an
+	// entry waits for company.
+	entryBatch = 16 << 10
+	entryDelay = 20 * time.Millisecond
+	// firstEntries may be announced before ACCEPT tells the receiver's window:
+	// small deliveries need no round trip for it.
+	firstEntries = framing.FirstEntries
+
+	// readAhead is how many chunks the sender reads before they can be sent.
+	readAhead = 6
+	// chunkBytes bounds its chunks between disk and the other side: a window of
+	// credit that is on its way, and what is read meanwhile.
+	chunkBytes = flow.CreditWindow + readAhead<<20
+	// pieceBytes is what one DATA frame carries: a fifth of a chunk, rounded up to
+	// pages, so that a chunk takes five frames of nearly the same size.
+	pieceBytes = 208 << 10
+
+	// maxWants bounds the wants that a receiver may have queued: one an entry, and
+	// as many again for chunks that were damaged on the way.
+	maxWants = 2 * flow.EntryWindow
+
+	// streamDelay is how long a byte of a stream may wait for company.
+	streamDelay = 100 * time.Millisecond
+
+	// readAttempts is how often a file that changes while it is read is sent.
+	readAttempts = 3
+	// clockTick is the coarsest step of a file system's timestamps that is
+	// waited out before a just changed file is read.
+	clockTick = 20 * time.Millisecond
+)

@@ -1,0 +1,44 @@
+package send
+
+import (
+	"io"
+
+	"ferry/transfer"
+	"ferry/transfer/tree"
+)
+
+// Source is one thing to send: a path on disk, or, when Reader is set, a stream
+// of unknown length under Name.
+type Source struct {
+	tree.Source
+	Reader io.Reader
+}
+
+// Options say what to send and how. Only Sources is required.
+type Options struct {
+	Sources      []Source
+	Checksum     bool // compare equal-sized files by digest, not by size and mtime
+	AllowChanged bool // publish a file that changed while it was read, as read
+	Follow       bool // send what symbolic links point to
+	// DryRun asks what would happen: neither side changes anything, no content is
+	// sent, and streams are not read. The result and the events are then about
+	// what would be.
+	DryRun bool
+	// Select says what of the sources is sent; see NothingSelected.
+	Select tree.Selection
+	// Metadata is wished for beyond mode & 0777 and mtime. What the receiver does
+	// not take is in Result.Lost. With Follow there are no hard links.
+	Metadata tree.Metadata
+	Compress transfer.Compression // takes effect if both links offer framing.CapZstd
+	Limit    *transfer.Limit      // of what is sent; nil is none
+	// Streams is how many streams the link shall have, at most link.MaxStreams; 0
+	// finds it out. Of both sides' numbers the smaller holds.
+	Streams  int
+	Observer transfer.Observer
+
+	// OwnSkips says that this side's user is the receiver's too: what is skipped there was
+	// asked for. Otherwise a skipped item is one not delivered.
+	OwnSkips bool
+	// Unasked says that the offer is shown to nobody: it has no total that would have to hold.
+	Unasked bool
+}
