@@ -73,7 +73,7 @@ func TestUpdateGoesOn(t *testing.T) {
 
 	d, err := dest.Open(dst, dest.Options{})
 	must(t, err)
-	p, err := d.Begin(&tree.Entry{ID: 1, Kind: tree.File, Name: "f", Size: chunks * mib, Mode: 0o640, MTime: tree.TimeOf(mtime)})
+	p, err := d.Begin(&tree.Entry{ID: 1, Kind: tree.File, Name: "f", Size: chunks * mib, Mode: 0o640, MTime: timeOf(mtime)})
 	must(t, err)
 	for i := range uint64(chunks) {
 		b := content[i*mib : (i+1)*mib]

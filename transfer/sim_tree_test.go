@@ -153,7 +153,7 @@ func look(root string, contents map[string][]byte) (map[string]leaf, error) {
 		if err != nil {
 			return err
 		}
-		l := leaf{kind: tree.Folder, mode: uint32(info.Mode().Perm()), mtime: tree.TimeOf(info.ModTime())}
+		l := leaf{kind: tree.Folder, mode: uint32(info.Mode().Perm()), mtime: timeOf(info.ModTime())}
 		switch {
 		case info.Mode()&fs.ModeSymlink != 0:
 			l.kind, l.mode = tree.Symlink, 0
@@ -207,3 +207,5 @@ func (s *slowReader) Read(p []byte) (int, error) {
 	time.Sleep(s.pause)
 	return s.r.Read(p[:min(len(p), s.every)])
 }
+
+func timeOf(t time.Time) tree.Time { return tree.Time{Sec: t.Unix(), Nsec: uint32(t.Nanosecond())} }

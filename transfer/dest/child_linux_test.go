@@ -17,7 +17,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"ferry/checksum"
-	"ferry/transfer/tree"
 )
 
 // A test runs its own binary as a child where a fault concerns a whole process:
@@ -406,7 +405,7 @@ func TestExactModesUnderAnyUmask(t *testing.T) {
 					folder := filepath.Join(dir, fmt.Sprintf("folder%03o", mode))
 					info, err := os.Stat(folder)
 					must(t, err)
-					if uint32(info.Mode().Perm()) != mode || tree.TimeOf(info.ModTime()) != testTime {
+					if uint32(info.Mode().Perm()) != mode || timeOf(info.ModTime()) != testTime {
 						t.Errorf("folder: %v, %v; want mode %o", info.Mode(), info.ModTime(), mode)
 					}
 					for _, size := range []int{1, chunk + 1} {

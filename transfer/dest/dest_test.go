@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -126,7 +127,7 @@ func same(t testing.TB, path string, b []byte, e *tree.Entry) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !info.Mode().IsRegular() || uint32(info.Mode().Perm()) != e.Mode || tree.TimeOf(info.ModTime()) != e.MTime {
+	if !info.Mode().IsRegular() || uint32(info.Mode().Perm()) != e.Mode || timeOf(info.ModTime()) != e.MTime {
 		t.Errorf("%q: mode %v, mtime %v; want %#o, %v", path, info.Mode(), info.ModTime(), e.Mode, e.MTime.Std())
 	}
 	holds(t, path, b)
@@ -205,3 +206,5 @@ func TestUnchanged(t *testing.T) {
 		}
 	}
 }
+
+func timeOf(t time.Time) tree.Time { return tree.Time{Sec: t.Unix(), Nsec: uint32(t.Nanosecond())} }

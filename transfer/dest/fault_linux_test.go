@@ -324,7 +324,7 @@ func TestMountsInside(t *testing.T) {
 			same(t, filepath.Join(path, "sub", fmt.Sprint("x", size)), content(size, 1), e)
 		}
 		info, err := os.Stat(path)
-		if err != nil || tree.TimeOf(info.ModTime()) != testTime {
+		if err != nil || timeOf(info.ModTime()) != testTime {
 			t.Errorf("%s: mtime %v, %v", name, info.ModTime(), err)
 		}
 	}

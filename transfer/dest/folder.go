@@ -234,7 +234,7 @@ func (n *node) gives() tree.DefaultACL {
 			n.acl = n.within.gives()
 			return
 		}
-		n.acl = n.dir.DefaultACL()
+		n.acl = tree.DefaultACLOf(n.dir)
 	})
 	return n.acl
 }

@@ -134,7 +134,7 @@ func TestRootMetadataComesLast(t *testing.T) {
 	wantNames(t, dir, "big")
 	info, err := os.Stat(dir)
 	must(t, err)
-	if info.Mode().Perm() != 0o710 || tree.TimeOf(info.ModTime()) != testTime {
+	if info.Mode().Perm() != 0o710 || timeOf(info.ModTime()) != testTime {
 		t.Errorf("destination has mode %v, mtime %v", info.Mode(), info.ModTime())
 	}
 }

@@ -46,10 +46,10 @@ func (v *volume) followsLinks() bool {
 	return t.follows
 }
 
-// applyTo is tree.Dir.ApplyTo, but for a link that would be followed.
+// applyTo is tree.Apply.ToName, but for a link that would be followed.
 func (f *Folder) applyTo(v *volume, dir *tree.Dir, name string, seen tree.Info, a *tree.Apply) ([]tree.Loss, error) {
 	if seen.Kind == tree.Symlink && v.followsLinks() {
 		return a.Unapplied(seen, errFollows), nil
 	}
-	return dir.ApplyTo(name, seen, a)
+	return a.ToName(dir, name, seen)
 }

@@ -19,7 +19,7 @@ func (f *Folder) applyFolder(n *node) (lost []tree.Loss, err error) {
 	a := f.apply(n.within, n.entry)
 	a.Doubt = n.vol.doubts(n.entry)
 	a.Fresh = !n.existed
-	lost, err = n.dir.Apply(a)
+	lost, err = a.ToFolder(n.dir)
 	if err == nil && hasLost(lost, tree.AttrTime) {
 		var now tree.Info
 		if now, err = n.dir.Stat(); err == nil {

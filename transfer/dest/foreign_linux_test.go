@@ -55,7 +55,7 @@ func entryOf(path string, e *tree.Entry) *tree.Entry {
 	if err != nil {
 		return e
 	}
-	e.Mode, e.MTime = uint32(info.Mode().Perm()), tree.TimeOf(info.ModTime())
+	e.Mode, e.MTime = uint32(info.Mode().Perm()), timeOf(info.ModTime())
 	return e
 }
 
@@ -248,7 +248,7 @@ func childReadOnly(dir string) error {
 		if err != nil {
 			return err
 		}
-		if info.Mode().Perm() != mode || at == "/ro" && tree.TimeOf(info.ModTime()) != testTime {
+		if info.Mode().Perm() != mode || at == "/ro" && timeOf(info.ModTime()) != testTime {
 			errs = append(errs, fmt.Errorf("%s is left with %v, %v", at, info.Mode(), info.ModTime()))
 		}
 	}

@@ -92,7 +92,7 @@ func TestHardLinkWhereNamesAreNumbered(t *testing.T) {
 			wantKind(t, err, Conflict)
 		}
 		for target, same := range map[string]bool{"there": true, "other": false} {
-			e := &tree.Entry{ID: 3, Kind: tree.Symlink, Name: "link", Target: "there", MTime: tree.TimeOf(info.ModTime()), Linked: true}
+			e := &tree.Entry{ID: 3, Kind: tree.Symlink, Name: "link", Target: "there", MTime: timeOf(info.ModTime()), Linked: true}
 			_, err := f.MakeLink(e, true)
 			must(t, err)
 			must(t, os.RemoveAll(filepath.Join(dir, "at")))

@@ -69,12 +69,12 @@ func (f *Folder) Touch(e *tree.Entry) error {
 		if errors.Is(err, fs.ErrPermission) {
 			// Not to be opened, even by its owner: there is another way to all but
 			// the bytes.
-			return n.dir.ApplyTo(e.Name, seen, a)
+			return a.ToName(n.dir, e.Name, seen)
 		}
 		if err != nil {
 			return nil, err
 		}
-		lost, err := tree.ApplyFile(file, a)
+		lost, err := a.ToFile(file)
 		return lost, errors.Join(err, file.Close())
 	})
 	if err != nil {

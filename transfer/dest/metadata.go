@@ -56,7 +56,8 @@ func (p *Partial) strip(file *os.File, e *tree.Entry) ([]tree.Loss, error) {
 	if p.f.meta.Xattrs && p.f.meta.System {
 		return nil, nil // then it gets exactly those told
 	}
-	return tree.ApplyFile(file, &tree.Apply{Mode: 0o600, MTime: e.MTime, Granted: tree.Metadata{Xattrs: true, System: true}, Fresh: true})
+	a := &tree.Apply{Mode: 0o600, MTime: e.MTime, Granted: tree.Metadata{Xattrs: true, System: true}, Fresh: true}
+	return a.ToFile(file)
 }
 
 // lose tells what of an entry could not be applied.
@@ -132,7 +133,7 @@ func (f *Folder) adjustedIf(changed bool, e *tree.Entry) {
 // apply. What has it all already is left alone, and so is an item that has further
 // names which are not e's: e gets one of its own then.
 func (f *Folder) adjust(n *node, e *tree.Entry, apply func(seen tree.Info, a *tree.Apply) ([]tree.Loss, error)) error {
-	before, err := n.dir.State(e.Name, f.meta)
+	before, err := tree.StateOf(n.dir, e.Name, f.meta)
 	if err != nil {
 		return err
 	}
@@ -159,7 +160,7 @@ func (f *Folder) adjust(n *node, e *tree.Entry, apply func(seen tree.Info, a *tr
 	if err != nil {
 		return err
 	}
-	after, err := n.dir.State(e.Name, f.meta)
+	after, err := tree.StateOf(n.dir, e.Name, f.meta)
 	if tree.KeptTime(before.MTime, e.MTime) && tree.KeptTime(after.MTime, e.MTime) {
 		after.MTime = before.MTime // exfat-fuse forgets the odd second later
 	}

@@ -179,7 +179,7 @@ func (p *Partial) Seal(e *tree.Entry, size int64) error {
 		before, err = p.strip(file, e)
 	}
 	if err == nil {
-		p.lost, err = tree.ApplyFile(file, a)
+		p.lost, err = a.ToFile(file)
 	}
 	if err != nil {
 		return p.broke("completing", err)

@@ -93,7 +93,8 @@ func (r *pruneRun) settle(d *tree.Dir, before tree.Info, rel string, changed boo
 	if !changed || r.mode != pruneRemove {
 		return
 	}
-	_, err := d.Apply(&tree.Apply{Mode: before.Mode & 0o777, MTime: before.MTime})
+	was := &tree.Apply{Mode: before.Mode & 0o777, MTime: before.MTime}
+	_, err := was.ToFolder(d)
 	if errors.Is(err, syscall.EPERM) && foreign(before) {
 		err = nil // it had no time of the source's to keep
 	}

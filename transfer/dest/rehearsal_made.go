@@ -18,7 +18,7 @@ func (r *Rehearsal) OnAdjusted(tell func(id uint64)) { r.adjusted = tell }
 // foresee tells whether name in d, or d itself if name is empty, which is found
 // the same as e, would get other metadata.
 func (r *Rehearsal) foresee(d *tree.Dir, name string, e *tree.Entry) error {
-	now, err := d.State(name, r.meta)
+	now, err := tree.StateOf(d, name, r.meta)
 	if err != nil {
 		return err
 	}
@@ -28,7 +28,7 @@ func (r *Rehearsal) foresee(d *tree.Dir, name string, e *tree.Entry) error {
 			in = d.Parent()
 		}
 		if in != nil {
-			a.Inherit = in.DefaultACL()
+			a.Inherit = tree.DefaultACLOf(in)
 		}
 	}
 	then, _ := a.Outcome(&now)

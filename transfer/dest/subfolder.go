@@ -96,7 +96,7 @@ func (f *Folder) found(n *node, d *tree.Dir, name string) error {
 	if !n.existed || n.before != nil {
 		return nil
 	}
-	s, err := d.State(name, f.meta)
+	s, err := tree.StateOf(d, name, f.meta)
 	n.before = &s
 	return err
 }
@@ -155,7 +155,7 @@ func (f *Folder) FinishFolder(e *tree.Entry) error {
 	f.noteKept(n)
 	if err == nil && n.before != nil {
 		var now tree.State
-		now, err = n.dir.State("", f.meta)
+		now, err = tree.StateOf(n.dir, "", f.meta)
 		if hasLost(lost, tree.AttrTime) {
 			now.MTime = n.before.MTime // what was put into it changed that
 		}

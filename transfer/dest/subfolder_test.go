@@ -39,7 +39,7 @@ func TestFoldersGetTheirMetadataLast(t *testing.T) {
 	for path, mode := range map[string]os.FileMode{"old": 0o555, "old/sub": 0o511} {
 		info, err := os.Stat(filepath.Join(dir, path))
 		must(t, err)
-		if info.Mode().Perm() != mode || tree.TimeOf(info.ModTime()) != testTime {
+		if info.Mode().Perm() != mode || timeOf(info.ModTime()) != testTime {
 			t.Errorf("%s: %v, %v", path, info.Mode(), info.ModTime())
 		}
 		// So that another user than root can clear up.
@@ -258,7 +258,7 @@ func TestLinks(t *testing.T) {
 			path := filepath.Join(dir, name)
 			got, err := os.Readlink(path)
 			info, _ := os.Lstat(path)
-			if err != nil || got != target || target == "target" && tree.TimeOf(info.ModTime()) != testTime {
+			if err != nil || got != target || target == "target" && timeOf(info.ModTime()) != testTime {
 				t.Errorf("%s leads to %q (%v), mtime %v", name, got, err, info.ModTime())
 			}
 		}

@@ -47,7 +47,7 @@ func (p *Partial) copyToName(e *tree.Entry) error {
 		}
 	}
 	if err == nil {
-		p.lost, err = tree.ApplyFile(p.file, p.f.applyNew(p.parent, e))
+		p.lost, err = p.f.applyNew(p.parent, e).ToFile(p.file)
 	}
 	if err == nil {
 		err = p.sync()

@@ -2,8 +2,8 @@
 //
 // Guarantees: a rule decides as git decides, by the bytes of names and with their
 // case, and the work for one path is at most in the order of its length times that
-// of the patterns that can match it. A tree cannot make its sender keep more rules
-// than [MaxRules], nor more of their text than [MaxBytes].
+// of the patterns that can match it. A tree cannot make its sender keep more than
+// 65536 rules at one place, nor more than 4 MiB of their text.
 //
 // Two things differ from git on purpose. A rule that can match nothing is a mistake
 // ([Rule.Mistake]), because what it was to keep back would be sent. A pattern with a

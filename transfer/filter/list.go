@@ -11,8 +11,8 @@ import (
 // make its sender keep more. A compiled rule takes about 200 bytes, and at most 40
 // times its text.
 const (
-	MaxRules   = 1 << 16 // rules that hold at one place
-	MaxBytes   = 4 << 20 // bytes of their patterns; also of one rule file
+	maxRules   = 1 << 16 // rules that hold at one place
+	maxBytes   = 4 << 20 // bytes of their patterns; also of one rule file
 	maxPattern = 4 << 10 // bytes of one pattern
 )
 
@@ -40,8 +40,8 @@ type level struct {
 	above  *level
 }
 
-// New returns the List of the given rules, in their order. More than MaxRules rules
-// or MaxBytes of them are an error.
+// New returns the List of the given rules, in their order. More than 65536 rules or
+// 4 MiB of them are an error.
 func New(rules []Rule) (*List, error) {
 	l := &List{}
 	if err := l.count(rules); err != nil {
@@ -74,8 +74,8 @@ func (l *List) Unmet() []*Rule {
 // without a slash at its end; the path of the source itself is empty. The name of the
 // file appears in errors and in the rules.
 //
-// Errors: those of Read, the first Rule.Mistake, and more than MaxRules rules or
-// MaxBytes of them in l and the file together.
+// Errors: those of Read, the first Rule.Mistake, and more than 65536 rules or 4 MiB
+// of them in l and the file together.
 func (l *List) Enter(path string, file io.Reader, name string) (*List, error) {
 	rules, err := Read(file, name)
 	if err != nil {
@@ -113,10 +113,10 @@ func (l *List) count(rules []Rule) error {
 		l.bytes += len(rules[i].text)
 	}
 	switch {
-	case l.rules > MaxRules:
-		return fmt.Errorf("%d rules in %s and above it, %d at most", l.rules, rules[0].origin, MaxRules)
-	case l.bytes > MaxBytes:
-		return fmt.Errorf("%d bytes of rules in %s and above it, %d at most", l.bytes, rules[0].origin, MaxBytes)
+	case l.rules > maxRules:
+		return fmt.Errorf("%d rules in %s and above it, %d at most", l.rules, rules[0].origin, maxRules)
+	case l.bytes > maxBytes:
+		return fmt.Errorf("%d bytes of rules in %s and above it, %d at most", l.bytes, rules[0].origin, maxBytes)
 	}
 	return nil
 }

@@ -170,8 +170,8 @@ func TestRuleLimits(t *testing.T) {
 	}{
 		{"ok\n\n" + long + "x\n", "line 3 of rules.txt"},
 		{"ok\na\x00b\n", "line 2 of rules.txt"},
-		{"#" + strings.Repeat("x", MaxBytes), "rules.txt"},
-		{strings.Repeat("a\n", MaxRules+1), fmt.Sprintf("line %d of rules.txt", MaxRules+1)},
+		{"#" + strings.Repeat("x", maxBytes), "rules.txt"},
+		{strings.Repeat("a\n", maxRules+1), fmt.Sprintf("line %d of rules.txt", maxRules+1)},
 	} {
 		if _, err := Read(strings.NewReader(c.text), "rules.txt"); err == nil || !strings.Contains(err.Error(), c.where) {
 			t.Errorf("%.20q: %v", c.text, err)
@@ -188,20 +188,20 @@ func TestRuleLimits(t *testing.T) {
 // TestLimits: neither one list nor rule files below each other can make a
 // filter grow without end.
 func TestLimits(t *testing.T) {
-	many := readRules(t, strings.Repeat("a\n", MaxRules), "many")
+	many := readRules(t, strings.Repeat("a\n", maxRules), "many")
 	f := newList(t, many)
 	if _, err := f.enter("d", many[:1]); err == nil {
-		t.Error("one rule more than MaxRules is taken")
+		t.Error("one rule more than maxRules is taken")
 	}
 	if _, err := New(append(many, many[0])); err == nil {
-		t.Error("one rule more than MaxRules is taken")
+		t.Error("one rule more than maxRules is taken")
 	}
-	large := readRules(t, strings.Repeat(strings.Repeat("x", maxPattern)+"\n", MaxBytes/maxPattern-1), "large")
+	large := readRules(t, strings.Repeat(strings.Repeat("x", maxPattern)+"\n", maxBytes/maxPattern-1), "large")
 	f = newList(t, large)
 	if f, err := f.enter("d", large[:1]); err != nil {
 		t.Error(err)
 	} else if _, err := f.enter("d/d", large[:1]); err == nil {
-		t.Error("more than MaxBytes are taken")
+		t.Error("more than maxBytes are taken")
 	}
 }
 

@@ -81,15 +81,15 @@ var byteOrderMark = []byte("\xef\xbb\xbf")
 // of the file, one carriage return at the end of a line, and spaces there unless a
 // backslash protects them. The name of the file appears in errors and in the rules.
 //
-// Errors: one of reading, a file of more than MaxBytes, more than MaxRules rules, a
+// Errors: one of reading, a file of more than 4 MiB, more than 65536 rules, a
 // pattern of more than 4 KiB, and a zero byte, where git would cut the pattern off.
 func Read(file io.Reader, name string) ([]Rule, error) {
-	text, err := io.ReadAll(io.LimitReader(file, MaxBytes+1))
+	text, err := io.ReadAll(io.LimitReader(file, maxBytes+1))
 	if err != nil {
 		return nil, fmt.Errorf("reading patterns from %s: %w", name, err)
 	}
-	if len(text) > MaxBytes {
-		return nil, fmt.Errorf("reading patterns from %s: more than %d bytes", name, MaxBytes)
+	if len(text) > maxBytes {
+		return nil, fmt.Errorf("reading patterns from %s: more than %d bytes", name, maxBytes)
 	}
 	var rules []Rule
 	line := 0
@@ -102,8 +102,8 @@ func Read(file io.Reader, name string) ([]Rule, error) {
 		if p == "" {
 			continue
 		}
-		if len(rules) == MaxRules {
-			return nil, fmt.Errorf("line %d of %s: more than %d rules", line, name, MaxRules)
+		if len(rules) == maxRules {
+			return nil, fmt.Errorf("line %d of %s: more than %d rules", line, name, maxRules)
 		}
 		r := Rule{text: p, origin: name, line: line}
 		if rest, ok := strings.CutPrefix(p, "!"); ok {

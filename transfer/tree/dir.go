@@ -2,7 +2,7 @@ package tree
 
 import (
 	"io/fs"
-	"sync"
+	"os"
 )
 
 // Dir is a folder, known by its root and the names from there. It holds a
@@ -11,33 +11,33 @@ import (
 // concurrent use; there is nothing to close.
 //
 // A name given to its methods is one component of a name on disk. It is not
-// checked here: see CheckName for what comes from a peer.
+// checked here: see CheckName for what comes from a peer. Errors are
+// *fs.PathError or *os.LinkError, with paths relative to the root.
+//
+// The methods are in dir*.go for the folder itself, in leaf*.go for items by their
+// names, in file*.go for opening files, and in names.go for the list of names. The
+// metadata of a folder is read by StateOf and given by Apply.
 type Dir struct {
 	pool   *Dirs
 	parent *Dir   // nil: a root
 	path   string // of a root: the user's own
 	name   string // of any other: in parent
 	depth  int    // folders between the root and d
-	pinned bool   // a root that stays open
 	follow bool   // name may be a link, for Walk.Follow
-
-	// reading is held while the handle's offset for reading names is in use, and
-	// guards listed: names were read before.
-	reading sync.Mutex
-	listed  bool
-
-	// The rest is guarded by pool.mu.
-	handle     handle
-	opened     bool
-	users      int // calls that use handle now
-	seen       bool
-	id         identity // valid once seen, constant then
-	prev, next *Dir     // in pool.ring while opened and not pinned
+	names  lister
+	seat   seat // guarded by pool.mu
 }
 
 // Child names a folder in d. Nothing is looked up until it is used.
 func (d *Dir) Child(name string) *Dir {
 	return &Dir{pool: d.pool, parent: d, name: name, depth: d.depth + 1}
+}
+
+// FollowChild is Child for a folder of the sender, where name may be a link to one.
+func (d *Dir) FollowChild(name string) *Dir {
+	c := d.Child(name)
+	c.follow = true
+	return c
 }
 
 // Parent returns the folder d is in, nil for a root.
@@ -80,16 +80,30 @@ func (d *Dir) fail(op, name string, err error) error {
 	return &fs.PathError{Op: op, Path: path, Err: err}
 }
 
-// insideItself reports whether d, which was opened before, is one of the
-// folders above it. Called by the walk, to which d belongs.
-func (d *Dir) insideItself() bool {
-	p := d.pool
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for e := d.parent; e != nil; e = e.parent {
-		if e.seen && e.id.same(d.id) {
-			return true
-		}
+// at runs one call with d's handle, again if a signal interrupted it. The error says
+// what op did with name in d, or with d itself if name is empty.
+func (d *Dir) at(op, name string, call func(h handle) error) error {
+	h, err := d.pool.acquire(d)
+	if err == nil {
+		err = retry(func() error { return call(h) })
+		d.pool.release(d)
 	}
-	return false
+	if err != nil {
+		return d.fail(op, name, cause(err))
+	}
+	return nil
+}
+
+// Stat returns what the folder itself is now, by its handle.
+func (d *Dir) Stat() (info Info, err error) {
+	err = d.at("stat", "", func(h handle) error { info, err = h.stat(); return err })
+	return info, err
+}
+
+// Handle opens the folder once more, for calls on the folder or its file system
+// that have no method here. The caller closes it.
+func (d *Dir) Handle() (f *os.File, err error) {
+	path := d.join("")
+	err = d.at("open", "", func(h handle) error { f, err = h.again(path); return err })
+	return f, err
 }

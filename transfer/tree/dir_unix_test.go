@@ -73,7 +73,7 @@ func TestOddNames(t *testing.T) {
 	}
 	for _, name := range oddNames {
 		buf := make([]byte, 300)
-		n, before, after, err := d.ReadSmall(name, buf)
+		n, before, after, err := d.readSmall(name, buf, false)
 		if err != nil || string(buf[:n]) != name || before.Size != int64(len(name)) || !before.SameVersion(after) {
 			t.Errorf("%q reads as %q, %v", name, buf[:n], err)
 		}
@@ -87,17 +87,17 @@ func TestNoCallFollowsLinks(t *testing.T) {
 	check(t, os.Symlink(out, filepath.Join(path, "folder")))
 	check(t, os.Symlink(filepath.Join(out, "file"), filepath.Join(path, "file")))
 	check(t, os.Symlink(filepath.Join(out, "new"), filepath.Join(path, "dangling")))
-	before, err := Stat(filepath.Join(out, "file"))
+	before, err := statPath(filepath.Join(out, "file"), true)
 	check(t, err)
 
 	fails := map[string]error{}
 	_, fails["stat"] = d.Child("folder").Stat()
 	fails["mkdir"] = d.Child("folder").Mkdir("new", 0o700)
 	fails["setmode"] = d.Child("folder").SetMode(0o777)
-	_, fails["apply"] = d.Child("folder").Apply(&Apply{Mode: 0o777, MTime: Time{Sec: 1}})
+	_, fails["apply"] = (&Apply{Mode: 0o777, MTime: Time{Sec: 1}}).ToFolder(d.Child("folder"))
 	_, fails["names"] = d.Child("folder").ReadNames()
 	_, _, fails["open"] = d.OpenFile("file")
-	_, _, _, fails["readsmall"] = d.ReadSmall("file", make([]byte, 10))
+	_, _, _, fails["readsmall"] = d.readSmall("file", make([]byte, 10), false)
 	_, fails["openrw"] = d.OpenRW("file")
 	_, fails["create"] = d.Create("dangling", 0o600)
 	fails["mkdir over"] = d.Mkdir("dangling", 0o700)
@@ -123,7 +123,7 @@ func TestNoCallFollowsLinks(t *testing.T) {
 	create(t, d, "plain", "")
 	check(t, d.Rename("plain", d, "file", true))
 	check(t, d.Remove("second", false))
-	if after, err := Stat(filepath.Join(out, "file")); err != nil || !after.SameVersion(before) {
+	if after, err := statPath(filepath.Join(out, "file"), true); err != nil || !after.SameVersion(before) {
 		t.Errorf("the file outside changed: %v, %v", after, err)
 	}
 	if left, err := os.ReadDir(out); err != nil || len(left) != 1 {
@@ -143,7 +143,7 @@ func TestRename(t *testing.T) {
 		return string(b)
 	}
 	looking := func(name string, to *Dir, newName string) error {
-		return d.at2("rename", name, to, newName, func(fd, tofd int) error { return renameLooking(fd, name, tofd, newName) })
+		return d.two("rename", name, to, newName, pair.renameLooking)
 	}
 	exclusive := func(name string, to *Dir, newName string) error { return d.Rename(name, to, newName, false) }
 	for how, rename := range map[string]func(string, *Dir, string) error{"exclusive": exclusive, "looking": looking} {
@@ -224,7 +224,7 @@ func TestExactModesAndTimes(t *testing.T) {
 			check(t, err)
 			before, err := f.Stat()
 			check(t, err)
-			_, err = ApplyFile(f, &Apply{Mode: mode, MTime: stamp})
+			_, err = (&Apply{Mode: mode, MTime: stamp}).ToFile(f)
 			check(t, err)
 			check(t, f.Close())
 			info, err := d.Lstat(name)
@@ -242,7 +242,7 @@ func TestExactModesAndTimes(t *testing.T) {
 			if mask == 0o777 { // or only root could open it
 				check(t, os.Chmod(filepath.Join(path, "d"+name), 0o700))
 			}
-			_, err = sub.Apply(&Apply{Mode: mode, MTime: stamp})
+			_, err = (&Apply{Mode: mode, MTime: stamp}).ToFolder(sub)
 			check(t, err)
 			if info, err = d.Lstat("d" + name); err != nil || info.Mode != mode&0o777 || info.MTime != stamp {
 				t.Errorf("umask %o: folder's mode %o as %o, mtime %v, %v", mask, mode, info.Mode, info.MTime, err)
@@ -267,7 +267,7 @@ func TestSetModeKeepsWhatIsTheReceivers(t *testing.T) {
 	for mode, set := range map[uint32]func() error{
 		0o750: func() error { return d.Child("shared").SetMode(0o750) },
 		0o705: func() error {
-			_, err := d.Child("shared").Apply(&Apply{Mode: 0o705, MTime: info.MTime})
+			_, err := (&Apply{Mode: 0o705, MTime: info.MTime}).ToFolder(d.Child("shared"))
 			return err
 		},
 	} {
@@ -292,21 +292,21 @@ func TestReadSmall(t *testing.T) {
 		size int64
 	}{{"five", 10, "12345", 5}, {"five", 5, "12345", 5}, {"five", 4, "1234", 5}, {"five", 0, "", 5}, {"empty", 4, "", 0}} {
 		buf := make([]byte, c.buf)
-		n, before, after, err := d.ReadSmall(c.name, buf)
+		n, before, after, err := d.readSmall(c.name, buf, false)
 		if err != nil || string(buf[:n]) != c.want || before.Size != c.size || !after.SameVersion(before) {
 			t.Errorf("%+v: %q, size %d, %v", c, buf[:n], before.Size, err)
 		}
 	}
 	for _, name := range []string{"fifo", "folder"} {
-		if _, _, _, err := d.ReadSmall(name, make([]byte, 9)); !errors.Is(err, ErrNotRegular) {
-			t.Errorf("ReadSmall(%s): %v", name, err)
+		if _, _, _, err := d.readSmall(name, make([]byte, 9), false); !errors.Is(err, ErrNotRegular) {
+			t.Errorf("readSmall(%s): %v", name, err)
 		}
 		if _, _, err := d.OpenFile(name); !errors.Is(err, ErrNotRegular) {
 			t.Errorf("OpenFile(%s): %v", name, err)
 		}
 	}
 	var pathError *fs.PathError
-	_, _, _, err := d.Child("folder").ReadSmall("none", nil)
+	_, _, _, err := d.Child("folder").readSmall("none", nil, false)
 	if !errors.Is(err, fs.ErrNotExist) || !errors.As(err, &pathError) || pathError.Path != "folder/none" {
 		t.Errorf("reading nothing: %v", err)
 	}
@@ -325,7 +325,7 @@ func TestOpenRWAndLink(t *testing.T) {
 		t.Errorf("linked over a file: %v", err)
 	}
 	buf := make([]byte, 9)
-	n, info, _, err := d.ReadSmall("b", buf)
+	n, info, _, err := d.readSmall("b", buf, false)
 	if err != nil || string(buf[:n]) != "new" || info.Nlink != 2 {
 		t.Errorf("b is %q, %d links, %v", buf[:n], info.Nlink, err)
 	}

@@ -66,11 +66,6 @@ type Time struct {
 // Common reports whether every file system that has exact times has room for t.
 func (t Time) Common() bool { return 0 <= t.Sec && t.Sec < 1<<31 }
 
-// TimeOf converts t without loss.
-func TimeOf(t time.Time) Time {
-	return Time{Sec: t.Unix(), Nsec: uint32(t.Nanosecond())}
-}
-
 // Std converts t without loss.
 func (t Time) Std() time.Time { return time.Unix(t.Sec, int64(t.Nsec)) }
 

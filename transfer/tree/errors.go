@@ -1,6 +1,10 @@
 package tree
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+	"syscall"
+)
 
 var (
 	// ErrReplaced: another folder, a link or a file stands where an open
@@ -8,18 +12,64 @@ var (
 	ErrReplaced = errors.New("folder was replaced by something else")
 	// ErrNotRegular: the item is not, or is no longer, a regular file.
 	ErrNotRegular = errors.New("not a regular file")
-	// ErrNotFolder: a path that ends in a slash names something else.
-	ErrNotFolder = errors.New("not a folder")
+	// errNotFolder: a path that ends in a slash names something else.
+	errNotFolder = errors.New("not a folder")
 	// ErrTooDeep: more than MaxDepth folders or MaxPath bytes of path.
 	ErrTooDeep = errors.New("path is too deep")
-	// ErrClosed: the pool of folders was closed.
-	ErrClosed = errors.New("folder is closed")
+	// errClosed: the pool of folders was closed.
+	errClosed = errors.New("folder is closed")
 	// ErrName: a name or link target that is refused.
 	ErrName = errors.New("name is refused")
 	// ErrSpecial: a FIFO, socket or device that was not asked for by name.
 	ErrSpecial = errors.New("special file")
 	// ErrOwnState: a state folder of unfinished deliveries, see IsStateName.
 	ErrOwnState = errors.New("state of an unfinished delivery")
-	// ErrLoop: the folder contains itself, through a link or a mount.
-	ErrLoop = errors.New("folder contains itself")
+	// errLoop: the folder contains itself, through a link or a mount.
+	errLoop = errors.New("folder contains itself")
 )
+
+// Refused reports whether err is one of the answers by which systems and file
+// systems say that they do not have an operation, or not in the form that was asked
+// for: EOPNOTSUPP (CIFS, NFS, FUSE), ENOSYS (FUSE, old kernels), EPERM (FAT, exFAT,
+// sandboxes), EINVAL (flags, FUSE) and ENOTTY. Each can mean something else too, so it
+// is asked only about calls for which there is another way, or that can be done
+// without: what is truly wrong shows there again.
+func Refused(err error) bool {
+	return errors.Is(err, errors.ErrUnsupported) || errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.EINVAL) ||
+		errors.Is(err, syscall.ENOTTY)
+}
+
+// Unsyncable reports whether a sync that failed with err was refused, rather than
+// that it failed to write: EBADF and EACCES come from servers and FUSE that want a
+// handle of another kind, and from a folder that this user may not read.
+func Unsyncable(err error) bool {
+	return Refused(err) || errors.Is(err, syscall.EBADF) || errors.Is(err, syscall.EACCES) || errors.Is(err, syscall.EISDIR)
+}
+
+// Failing reports whether err says that the disk or the system fails or has no room:
+// then no other way to the same end is better.
+func Failing(err error) bool {
+	for _, number := range []syscall.Errno{syscall.EIO, syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, syscall.ENOMEM, syscall.EMFILE, syscall.ENFILE} {
+		if errors.Is(err, number) {
+			return true
+		}
+	}
+	return false
+}
+
+// ErrIgnored: a call succeeded, and what it set is not there.
+var ErrIgnored = fmt.Errorf("the file system took it and did not keep it: %w", errors.ErrUnsupported)
+
+// KeptTime reports whether got is want as some file system keeps it: rounded down to
+// 100 ns, a microsecond, a millisecond, 10 ms, a second or two.
+func KeptTime(got, want Time) bool {
+	if got == want {
+		return true
+	}
+	for _, grid := range []uint32{100, 1e3, 1e6, 1e7, 1e9} {
+		if got.Sec == want.Sec && got.Nsec == want.Nsec-want.Nsec%grid {
+			return true
+		}
+	}
+	return got == Time{Sec: want.Sec &^ 1}
+}

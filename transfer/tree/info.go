@@ -1,10 +1,5 @@
 package tree
 
-import (
-	"bytes"
-	"slices"
-)
-
 // Info is what the file system says of an item, links not followed.
 type Info struct {
 	Kind  Kind   // File, Folder, Symlink or KindOther
@@ -36,36 +31,4 @@ func (a Info) SameVersion(b Info) bool {
 // yes, where the system gives no identity.
 func (a Info) SameFile(b Info) bool {
 	return a.Dev == b.Dev && a.Ino == b.Ino
-}
-
-// State is what Apply can change of an item, as it stands.
-type State struct {
-	Info
-	// Xattrs are those that a delivery carries, in the order of their names, if
-	// they were asked for.
-	Xattrs []Xattr
-	// unread: there are further ones, which this user cannot read or are too many.
-	unread bool
-	// without: the file system has none.
-	without bool
-}
-
-// State returns what name in d is, or d itself if name is empty: links are not
-// followed. Attributes that cannot be read are no error.
-func (d *Dir) State(name string, m Metadata) (s State, err error) {
-	if name == "" {
-		s.Info, err = d.Stat()
-	} else {
-		s.Info, err = d.Lstat(name)
-	}
-	if err == nil && m.Xattrs {
-		d.readState(name, &s)
-	}
-	return s, err
-}
-
-// SameMetadata reports whether nothing that Apply can change differs.
-func (s *State) SameMetadata(o *State) bool {
-	return s.Mode == o.Mode && s.UID == o.UID && s.GID == o.GID && s.MTime == o.MTime &&
-		slices.EqualFunc(s.Xattrs, o.Xattrs, func(a, b Xattr) bool { return a.Name == b.Name && bytes.Equal(a.Value, b.Value) })
 }

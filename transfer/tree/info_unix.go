@@ -34,9 +34,7 @@ func statAt(fd int, name string, flags int) (Info, error) {
 	}
 }
 
-// Stat returns what the user's own path is, links followed.
-func Stat(path string) (Info, error) { return statPath(path, true) }
-
+// statPath returns what the user's own path is, or what it leads to.
 func statPath(path string, follow bool) (Info, error) {
 	flags := unix.AT_SYMLINK_NOFOLLOW
 	if follow {

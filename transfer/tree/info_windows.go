@@ -2,6 +2,7 @@ package tree
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -17,11 +18,12 @@ func Fstat(f *os.File) (Info, error) {
 	if err != nil {
 		return Info{}, err
 	}
+	mtime := fi.ModTime()
 	info := Info{
 		Kind:  kindOf(fi.Mode()),
 		Mode:  uint32(fi.Mode().Perm()),
 		Size:  fi.Size(),
-		MTime: TimeOf(fi.ModTime()),
+		MTime: Time{Sec: mtime.Unix(), Nsec: uint32(mtime.Nanosecond())},
 
 		Allocated: -1,
 	}
@@ -100,9 +102,7 @@ func openAt(folder *os.File, name string, access uint32) (*os.File, error) {
 	return os.NewFile(uintptr(h), filepath.Join(folder.Name(), name)), nil
 }
 
-// Stat returns what the user's own path is, links followed.
-func Stat(path string) (Info, error) { return statPath(path, true) }
-
+// statPath returns what the user's own path is, or what it leads to.
 func statPath(path string, follow bool) (Info, error) {
 	if !follow {
 		seen, err := os.Lstat(path)
@@ -125,4 +125,16 @@ func statPath(path string, follow bool) (Info, error) {
 	}
 	defer f.Close() // only looked at
 	return Fstat(f)
+}
+
+func kindOf(m fs.FileMode) Kind {
+	switch {
+	case m.IsRegular():
+		return File
+	case m.IsDir():
+		return Folder
+	case m&fs.ModeSymlink != 0:
+		return Symlink
+	}
+	return KindOther
 }

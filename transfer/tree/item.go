@@ -34,11 +34,12 @@ func (it *Item) Open() (*os.File, Info, error) {
 // data or for the end of a writer, ctx ends that wait, and closing the file ends
 // a read that waits for more. Elsewhere, and for devices, only the other end does.
 func (it *Item) OpenStream(ctx context.Context) (*os.File, Info, error) {
-	return it.Dir.openStream(ctx, it.base, it.follow)
+	return openStream(ctx, it.Dir, it.base, it.follow)
 }
 
-// ReadSmall is Dir.ReadSmall for a File, which may be behind a link with
-// Walk.Follow.
+// ReadSmall reads a File into buf until its end or until buf is full, and returns
+// what the file was before and after. A file longer than buf shows as n == len(buf)
+// with a larger size.
 func (it *Item) ReadSmall(buf []byte) (n int, before, after Info, err error) {
 	return it.Dir.readSmall(it.base, buf, it.follow)
 }

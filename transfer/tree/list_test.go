@@ -92,10 +92,10 @@ func TestListAndRules(t *testing.T) {
 	})
 	same(t, "taken", taken, []string{"d/", "d/e/", "d/e/f"})
 	same(t, "excluded", excluded, []string{"d/e/g: g (line 1 of d/.ferryignore)", "d/no: no/ (--exclude)"})
-	same(t, "problems", problems, []string{"d/e/gone: " + fs.ErrNotExist.Error(), "top/x: " + ErrNotFolder.Error()})
+	same(t, "problems", problems, []string{"d/e/gone: " + fs.ErrNotExist.Error(), "top/x: " + errNotFolder.Error()})
 	// A list says what is in a folder, so its source is one.
 	items, problems := walk(t, Walk{Sources: []Source{{Path: dir + "/top", Name: "top"}}, Select: Selection{List: listText(t, "x")}})
-	if len(items) != 0 || len(problems) != 1 || !strings.HasSuffix(problems[0], ErrNotFolder.Error()) {
+	if len(items) != 0 || len(problems) != 1 || !strings.HasSuffix(problems[0], errNotFolder.Error()) {
 		t.Errorf("a file as the source: %d items, problems %q", len(items), problems)
 	}
 }
@@ -110,7 +110,7 @@ func TestListDoesNotFollowLinks(t *testing.T) {
 	s := Selection{List: listText(t, "link/f")}
 	taken, _, problems := choose(t, dir, s)
 	same(t, "taken", taken, nil)
-	same(t, "problems", problems, []string{"link/f: " + ErrNotFolder.Error()})
+	same(t, "problems", problems, []string{"link/f: " + errNotFolder.Error()})
 	items, problems := walk(t, Walk{Sources: []Source{{Path: dir, Contents: true}}, Follow: true, Select: s})
 	same(t, "followed", outline(t, items), []string{"root ", "folder link", "file link/f", "end link", "end "})
 	same(t, "problems", problems, nil)

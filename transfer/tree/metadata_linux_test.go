@@ -75,7 +75,7 @@ func TestMissingAttributesAreLeftAlone(t *testing.T) {
 	}
 	a := Apply{Mode: 0o755, Granted: Metadata{Xattrs: true}, Extra: &Extra{Xattrs: []Xattr{{"user.new", []byte("2")}}, Missing: true}}
 	for _, want := range []string{"user.mine user.new", "user.new"} {
-		lost, err := d.Child("d").Apply(&a)
+		lost, err := a.ToFolder(d.Child("d"))
 		check(t, err)
 		names, err := heldPathOf(t, at).listXattrs()
 		slices.Sort(names)
@@ -94,8 +94,8 @@ func heldPathOf(t *testing.T, path string) heldPath {
 	return heldPath{fd}
 }
 
-// ApplyTo reaches the item that was seen, and never what a link leads to.
-func TestApplyToFollowsNothing(t *testing.T) {
+// ToName reaches the item that was seen, and never what a link leads to.
+func TestApplyToNameFollowsNothing(t *testing.T) {
 	path, d := open(t, 4)
 	write(t, filepath.Join(path, "victim"), "")
 	check(t, os.Chmod(filepath.Join(path, "victim"), 0o600))
@@ -105,7 +105,7 @@ func TestApplyToFollowsNothing(t *testing.T) {
 	seen, err := d.Lstat("link")
 	check(t, err)
 	a := Apply{Mode: 0o777, MTime: Time{Sec: 7, Nsec: 8}}
-	_, err = d.ApplyTo("link", seen, &a)
+	_, err = a.ToName(d, "link", seen)
 	check(t, err)
 	if now, err := d.Lstat("link"); err != nil || now.MTime != a.MTime {
 		t.Errorf("the link has mtime %v, %v", now.MTime, err)
@@ -118,7 +118,7 @@ func TestApplyToFollowsNothing(t *testing.T) {
 		next := filepath.Join(path, "next")
 		check(t, put(next))
 		check(t, os.Rename(next, filepath.Join(path, "link")))
-		if _, err := d.ApplyTo("link", seen, &a); !errors.Is(err, ErrReplaced) {
+		if _, err := a.ToName(d, "link", seen); !errors.Is(err, ErrReplaced) {
 			t.Errorf("got %v", err)
 		}
 	}

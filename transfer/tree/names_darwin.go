@@ -6,11 +6,11 @@ import (
 	"io/fs"
 )
 
-// readNames reads through a handle of its own. Readdirnames goes on where the call
-// before it ended, so a name that disappears meanwhile hides no other. The kinds stay
+// read goes through a handle of its own. Readdirnames goes on where the call before
+// it ended, so a name that disappears meanwhile hides no other. The kinds stay
 // unknown, which costs the walk an Lstat a folder: os asks for them by path.
-func (d *Dir) readNames() (names []DirName, err error) {
-	f, err := d.Handle()
+func (l *lister) read(h handle) (names []DirName, err error) {
+	f, err := h.again("")
 	if err != nil {
 		return nil, err
 	}
@@ -24,7 +24,7 @@ func (d *Dir) readNames() (names []DirName, err error) {
 			return names, nil
 		}
 		if e, ok := errors.AsType[*fs.PathError](err); ok {
-			err = e.Err // the path is added above
+			err = e.Err // the caller adds the path
 		}
 		if err != nil {
 			return nil, err

@@ -11,24 +11,19 @@ import (
 // errDirent: the kernel does not do this; a broken FUSE file system might.
 var errDirent = errors.New("malformed directory entry")
 
-// readNames reads through the folder's own handle, whose offset ReadNames guards, the
-// first time. sshfs does not take a handle back to its start: once something in the
-// folder was renamed it finds no name behind it, and tells all who ask that the folder
-// is empty, for 20 s. So a further look is through a handle of its own.
-func (d *Dir) readNames() (names []DirName, err error) {
-	own, err := d.acquire()
-	if err != nil {
-		return nil, err
-	}
-	defer d.release()
+// read goes through the folder's own handle the first time. sshfs does not take a
+// handle back to its start: once something in the folder was renamed it finds no name
+// behind it, and tells all who ask that the folder is empty, for 20 s. So a further
+// look is through a handle of its own.
+func (l *lister) read(own handle) (names []DirName, err error) {
 	h := int(own)
-	if d.listed {
+	if l.listed {
 		if h, err = unix.Openat(h, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err != nil {
-			return nil, notReadable(err)
+			return nil, err
 		}
 		defer unix.Close(h) // read only
 	}
-	d.listed = true
+	l.listed = true
 	buf := make([]byte, 32<<10)
 	for {
 		n, err := unix.Getdents(h, buf)
@@ -36,7 +31,7 @@ func (d *Dir) readNames() (names []DirName, err error) {
 		case err == unix.EINTR:
 			continue
 		case err != nil:
-			return nil, notReadable(err)
+			return nil, err
 		case n == 0:
 			return names, nil
 		}

@@ -14,11 +14,22 @@ type Dirs struct {
 	limit   int
 	viaProc atomic.Bool // see Dir.LinkUnnamed
 
-	mu     sync.Mutex
+	mu     sync.Mutex // guards what follows and the seat of each Dir; no other lock is taken under it
 	closed bool
 	roots  []*Dir // opened by Open
 	open   int    // handles in the ring
-	ring   Dir    // sentinel: ring.next was used last, ring.prev longest ago
+	ring   seat   // sentinel: ring.next was used last, ring.prev longest ago
+}
+
+// seat is the place that a folder's handle has in the pool, which guards it by mu.
+type seat struct {
+	handle     handle
+	opened     bool // handle is open
+	pinned     bool // it stays open and out of the ring: a root
+	users      int  // calls that use handle now
+	seen       bool // the folder was opened at least once
+	id         identity
+	prev, next *seat // in the ring while opened and not pinned
 }
 
 // NewDirs returns a pool that keeps at most limit handles open, at least 1.
@@ -35,12 +46,12 @@ func (p *Dirs) Open(path string) (*Dir, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening folder: %w", err)
 	}
-	d := &Dir{pool: p, path: path, pinned: true, handle: h, opened: true, seen: true, id: id}
+	d := &Dir{pool: p, path: path, seat: seat{handle: h, opened: true, pinned: true, seen: true, id: id}}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
 		h.close()
-		return nil, ErrClosed
+		return nil, errClosed
 	}
 	p.roots = append(p.roots, d)
 	return d, nil
@@ -50,132 +61,145 @@ func (p *Dirs) Open(path string) (*Dir, error) {
 // and may be closed and opened again like any other.
 func (p *Dirs) lazy(path string) *Dir { return &Dir{pool: p, path: path} }
 
-// Close closes every handle. Calls on folders of the pool fail with ErrClosed
-// afterwards; those under way finish first and close theirs.
+// Close closes every handle. Calls on folders of the pool fail afterwards; those
+// under way finish first and close their handles.
 func (p *Dirs) Close() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.closed = true
 	for _, d := range p.roots {
-		p.shut(d)
+		p.shut(&d.seat)
 	}
 	p.roots = nil
-	for d := p.ring.prev; d != &p.ring; {
-		prev := d.prev
-		p.shut(d)
-		d = prev
+	for s := p.ring.prev; s != &p.ring; {
+		prev := s.prev
+		p.shut(s)
+		s = prev
 	}
 	return nil
 }
 
-// shut closes d's handle unless a call uses it. Called with mu held.
-func (p *Dirs) shut(d *Dir) {
-	if !d.opened || d.users > 0 {
+// shut closes a handle unless a call uses it. Called with mu held.
+func (p *Dirs) shut(s *seat) {
+	if !s.opened || s.users > 0 {
 		return
 	}
-	if !d.pinned {
-		p.unlink(d)
+	if !s.pinned {
+		p.unlink(s)
 	}
-	d.opened = false
-	d.handle.close()
+	s.opened = false
+	s.handle.close()
 }
 
-func (p *Dirs) unlink(d *Dir) {
-	d.prev.next, d.next.prev = d.next, d.prev
-	d.prev, d.next = nil, nil
+func (p *Dirs) unlink(s *seat) {
+	s.prev.next, s.next.prev = s.next, s.prev
+	s.prev, s.next = nil, nil
 	p.open--
 }
 
-func (p *Dirs) pushFront(d *Dir) {
-	d.prev, d.next = &p.ring, p.ring.next
-	d.prev.next, d.next.prev = d, d
+func (p *Dirs) pushFront(s *seat) {
+	s.prev, s.next = &p.ring, p.ring.next
+	s.prev.next, s.next.prev = s, s
 	p.open++
 }
 
 // evict closes the folders used longest ago until the limit holds. Called with
 // mu held.
 func (p *Dirs) evict() {
-	for d := p.ring.prev; p.open > p.limit && d != &p.ring; {
-		prev := d.prev
-		p.shut(d)
-		d = prev
+	for s := p.ring.prev; p.open > p.limit && s != &p.ring; {
+		prev := s.prev
+		p.shut(s)
+		s = prev
 	}
 }
 
 // acquire returns d's handle, opened if need be, for use until release.
-func (d *Dir) acquire() (h handle, err error) {
-	p := d.pool
+func (p *Dirs) acquire(d *Dir) (h handle, err error) {
+	s := &d.seat
 	p.mu.Lock()
 	if p.closed {
 		p.mu.Unlock()
-		return h, ErrClosed
+		return h, errClosed
 	}
-	if d.opened {
-		d.users++
-		if !d.pinned && p.ring.next != d {
-			p.unlink(d)
-			p.pushFront(d)
+	if s.opened {
+		s.users++
+		if !s.pinned && p.ring.next != s {
+			p.unlink(s)
+			p.pushFront(s)
 		}
 		p.mu.Unlock()
-		return d.handle, nil
+		return s.handle, nil
 	}
 	p.mu.Unlock()
 
-	h, id, err := d.lookup()
+	h, id, err := p.lookup(d)
 
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err != nil {
-		if d.seen && isNotFolder(err) {
+		if s.seen && isNotFolder(err) {
 			err = fmt.Errorf("%w: %w", ErrReplaced, err)
 		}
 		return h, err
 	}
 	switch {
-	case d.seen && !d.id.same(id):
+	case s.seen && !s.id.same(id):
 		h.close()
 		return h, ErrReplaced
 	case p.closed:
 		h.close()
-		return h, ErrClosed
-	case d.opened: // by a call beside this one
+		return h, errClosed
+	case s.opened: // by a call beside this one
 		h.close()
 	default:
-		d.handle, d.opened, d.seen, d.id = h, true, true, id
-		p.pushFront(d)
+		s.handle, s.opened, s.seen, s.id = h, true, true, id
+		p.pushFront(s)
 	}
-	d.users++
+	s.users++
 	p.evict()
-	return d.handle, nil
+	return s.handle, nil
 }
 
 // lookup opens d anew. It recurses no deeper than MaxDepth, and of the folders
 // above d only the parent in use is kept open, so a deep path needs two handles
 // at a time.
-func (d *Dir) lookup() (h handle, id identity, err error) {
+func (p *Dirs) lookup(d *Dir) (h handle, id identity, err error) {
 	if d.parent == nil {
 		return openRoot(d.path)
 	}
 	if d.depth > MaxDepth {
 		return h, id, ErrTooDeep
 	}
-	ph, err := d.parent.acquire()
+	ph, err := p.acquire(d.parent)
 	if err != nil {
 		return h, id, err
 	}
-	defer d.parent.release()
+	defer p.release(d.parent)
 	return openChild(ph, d.name, d.follow)
 }
 
 // release ends the use that acquire began.
-func (d *Dir) release() {
-	p := d.pool
+func (p *Dirs) release(d *Dir) {
+	s := &d.seat
 	p.mu.Lock()
-	d.users--
+	s.users--
 	if p.closed {
-		p.shut(d)
+		p.shut(s)
 	} else if p.open > p.limit {
 		p.evict()
 	}
 	p.mu.Unlock()
+}
+
+// loops reports whether d, which was opened before, is one of the folders above
+// itself.
+func (p *Dirs) loops(d *Dir) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for e := d.parent; e != nil; e = e.parent {
+		if e.seat.seen && e.seat.id.same(d.seat.id) {
+			return true
+		}
+	}
+	return false
 }

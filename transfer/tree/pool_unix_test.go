@@ -186,11 +186,11 @@ func TestHandlesAreBounded(t *testing.T) {
 		t.Errorf("%d descriptors after Close, want %d", n, before-1)
 	}
 	for _, d := range []*Dir{root, dirs[0]} {
-		if _, err := d.Stat(); !errors.Is(err, ErrClosed) {
+		if _, err := d.Stat(); !errors.Is(err, errClosed) {
 			t.Errorf("Stat after Close: %v", err)
 		}
 	}
-	if _, err := root.pool.Open(path); !errors.Is(err, ErrClosed) {
+	if _, err := root.pool.Open(path); !errors.Is(err, errClosed) {
 		t.Errorf("Open after Close: %v", err)
 	}
 }
@@ -201,13 +201,13 @@ func TestCloseBesideACall(t *testing.T) {
 	check(t, root.Mkdir("d", 0o700))
 	before := descriptors(t)
 	d := root.Child("d")
-	h, err := d.acquire()
+	h, err := d.pool.acquire(d)
 	check(t, err)
 	check(t, root.pool.Close())
 	if _, err := fstat(int(h)); err != nil {
 		t.Errorf("the handle in use was closed: %v", err)
 	}
-	d.release()
+	d.pool.release(d)
 	if n := descriptors(t); n != before-1 {
 		t.Errorf("%d descriptors after Close, want %d", n, before-1)
 	}

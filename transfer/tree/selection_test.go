@@ -200,14 +200,20 @@ func TestIgnoreFiles(t *testing.T) {
 	same(t, "taken", taken, []string{".ferryignore", "a.log", "other/", "other/b", "sub/", "sub/.ferryignore", "sub/a.log"})
 }
 
+// The limits of package filter, at one place.
+const (
+	maxRules     = 1 << 16
+	maxRuleBytes = 4 << 20
+)
+
 // Without its rules it is not known what of a folder is to be kept back.
 func TestNothingIsTakenWhereRulesCannotBeRead(t *testing.T) {
 	for what, spoil := range map[string]func(path string) error{
 		"link":     func(path string) error { return os.Symlink("ok", path) },
 		"folder":   func(path string) error { return os.Mkdir(path, 0o755) },
-		"too long": func(path string) error { return os.WriteFile(path, make([]byte, filter.MaxBytes+1), 0o644) },
+		"too long": func(path string) error { return os.WriteFile(path, make([]byte, maxRuleBytes+1), 0o644) },
 		"too many": func(path string) error {
-			return os.WriteFile(path, []byte(strings.Repeat("x\n", filter.MaxRules)), 0o644)
+			return os.WriteFile(path, []byte(strings.Repeat("x\n", maxRules)), 0o644)
 		},
 	} {
 		t.Run(what, func(t *testing.T) {
@@ -233,7 +239,7 @@ func TestRulesOfSiblingsDoNotAddUp(t *testing.T) {
 	dir := t.TempDir()
 	for i := range 3 {
 		sub := mkdir(t, dir, fmt.Sprint(i))
-		file(t, strings.Repeat("x\n", filter.MaxRules/2-1), sub, filter.IgnoreFile)
+		file(t, strings.Repeat("x\n", maxRules/2-1), sub, filter.IgnoreFile)
 		file(t, "", sub, "x")
 		file(t, "", sub, "y")
 	}
@@ -283,8 +289,8 @@ func TestOneFileSystem(t *testing.T) {
 		t.Skip("no second file system: ", err)
 	}
 	defer os.RemoveAll(other)
-	here, _ := Stat(dir)
-	if there, err := Stat(other); err != nil || there.Dev == here.Dev {
+	here, _ := statPath(dir, true)
+	if there, err := statPath(other, true); err != nil || there.Dev == here.Dev {
 		t.Skip("no second file system")
 	}
 	mkdir(t, dir, "sub")

@@ -9,16 +9,17 @@ import (
 
 // openStream opens a FIFO, device or socket that the user named. The kernel's
 // poller does not tell here when a FIFO's writer comes, so the open blocks.
-func (d *Dir) openStream(_ context.Context, name string, follow bool) (*os.File, Info, error) {
-	flags := unix.O_RDONLY | unix.O_CLOEXEC
+func openStream(_ context.Context, d *Dir, name string, follow bool) (f *os.File, info Info, err error) {
+	flags := unix.O_RDONLY
 	if !follow {
 		flags |= unix.O_NOFOLLOW
 	}
-	f, err := d.create("open", name, name, flags, 0)
+	path := d.join(name)
+	err = d.at("open", name, func(h handle) error { f, err = h.create(name, flags, 0, path); return err })
 	if err != nil {
 		return nil, Info{}, err
 	}
-	info, err := Fstat(f)
+	info, err = Fstat(f)
 	if err != nil {
 		f.Close()
 		return nil, Info{}, err

@@ -9,19 +9,14 @@ import (
 )
 
 // openStream opens a FIFO, device or socket that the user named.
-func (d *Dir) openStream(ctx context.Context, name string, follow bool) (*os.File, Info, error) {
+func openStream(ctx context.Context, d *Dir, name string, follow bool) (*os.File, Info, error) {
 	flags := unix.O_RDONLY | unix.O_NONBLOCK | unix.O_CLOEXEC
 	if !follow {
 		flags |= unix.O_NOFOLLOW
 	}
-	h, err := d.acquire()
-	if err != nil {
-		return nil, Info{}, d.fail("open", name, err)
-	}
-	fd, err := openat(int(h), name, flags, 0)
-	d.release()
-	if err != nil {
-		return nil, Info{}, d.fail("open", name, err)
+	fd := -1
+	if err := d.at("open", name, func(h handle) (err error) { fd, err = openat(int(h), name, flags, 0); return err }); err != nil {
+		return nil, Info{}, err
 	}
 	var st unix.Stat_t
 	if err := retry(func() error { return unix.Fstat(fd, &st) }); err != nil {

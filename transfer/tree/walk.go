@@ -31,7 +31,7 @@ type Walk struct {
 	Admit func(source int, kind Kind, size int64) error
 	// Problem is told of each item that is left out, a folder with all that is in
 	// it: unreadable, or with ErrSpecial, ErrOwnState, ErrName, ErrTooDeep,
-	// ErrLoop. A file's content is not looked at. If nil, the first problem ends
+	// errLoop. A file's content is not looked at. If nil, the first problem ends
 	// the walk.
 	Problem func(display string, err error)
 
@@ -114,8 +114,8 @@ func (p place) child(id uint64, name string) place {
 // have to be empty.
 func (r *walkRun) folder(at place, kind Kind, d *Dir) error {
 	info, err := d.Stat()
-	if err == nil && d.insideItself() {
-		err = ErrLoop
+	if err == nil && d.pool.loops(d) {
+		err = errLoop
 	}
 	if err != nil {
 		return r.problem(at.display, err)
@@ -205,9 +205,9 @@ func (r *walkRun) child(at place, d *Dir, n DirName) error {
 		c.follow = r.Follow && n.Kind != Folder
 		return r.folder(at, Folder, c)
 	case at.only != nil:
-		return r.absent(at, ErrNotFolder)
+		return r.absent(at, errNotFolder)
 	case at.due != nil:
-		if err := r.missed(at, at.due, ErrNotFolder); err != nil {
+		if err := r.missed(at, at.due, errNotFolder); err != nil {
 			return err
 		}
 	}
@@ -302,7 +302,7 @@ func (r *walkRun) extra(at place, d *Dir, base string, info Info) *Extra {
 	if !r.meta.Owner && !r.meta.Xattrs {
 		return nil
 	}
-	x, lost := d.readExtra(base, info, r.Follow, r.meta, r.accounts)
+	x, lost := readExtra(d, base, info, r.Follow, r.meta, r.accounts)
 	if len(lost) > 0 && r.Lost != nil {
 		r.Lost(at.display, lost)
 	}

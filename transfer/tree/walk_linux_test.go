@@ -184,7 +184,7 @@ func TestWalkBindLoop(t *testing.T) {
 	t.Cleanup(func() { check(t, unix.Unmount(point, unix.MNT_DETACH)) })
 	items, problems := walk(t, Walk{Sources: []Source{{Path: top, Name: "t"}}})
 	same(t, "items", outline(t, items), []string{"folder t", "folder t/a", "end t/a", "end t"})
-	same(t, "problems", problems, []string{point + ": " + ErrLoop.Error()})
+	same(t, "problems", problems, []string{point + ": " + errLoop.Error()})
 }
 
 func TestMalformedDirents(t *testing.T) {

@@ -141,7 +141,7 @@ func (w *Walk) SelectsNothing(ctx context.Context) (bool, error) {
 	look.Metadata = Metadata{}
 	look.Excluded = func(string, *Exclusion) { left = true }
 	look.Problem = func(_ string, err error) {
-		if list != nil && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrNotFolder)) {
+		if list != nil && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, errNotFolder)) {
 			left = true
 			return
 		}

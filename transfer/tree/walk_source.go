@@ -74,7 +74,7 @@ func (r *walkRun) source(i int, s *Source) error {
 		}
 		return r.sourceFolder(at, s.Path, info)
 	case asFolder || at.only != nil:
-		return r.problem(at.display, fmt.Errorf("%q: %w", s.Path, ErrNotFolder))
+		return r.problem(at.display, fmt.Errorf("%q: %w", s.Path, errNotFolder))
 	}
 	if why := r.Select.excludedSource(s.Path, info); why != nil {
 		r.leaveOut(at, why)

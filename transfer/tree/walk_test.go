@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // walk runs w over sources and returns its items, and its problems as
@@ -28,7 +29,7 @@ func walk(t *testing.T, w Walk) (items []*Item, problems []string) {
 		})
 	}
 	w.Problem = func(display string, err error) {
-		for _, known := range []error{ErrOwnState, ErrSpecial, ErrLoop, ErrTooDeep, ErrName, ErrNotFolder, ErrReplaced, fs.ErrNotExist, fs.ErrPermission} {
+		for _, known := range []error{ErrOwnState, ErrSpecial, errLoop, ErrTooDeep, ErrName, errNotFolder, ErrReplaced, fs.ErrNotExist, fs.ErrPermission} {
 			if errors.Is(err, known) {
 				err = known
 				break
@@ -137,7 +138,7 @@ func TestWalkTellsTheTree(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			w := Entry{Name: filepath.ToSlash(path), Mode: uint32(fi.Mode().Perm()), MTime: TimeOf(fi.ModTime())}
+			w := Entry{Name: filepath.ToSlash(path), Mode: uint32(fi.Mode().Perm()), MTime: timeOf(fi.ModTime())}
 			switch {
 			case fi.IsDir():
 				w.Kind = Folder
@@ -350,3 +351,5 @@ func TestWalkLimits(t *testing.T) {
 		t.Errorf("below %d folders: %v, %v", MaxDepth+1, err, problem)
 	}
 }
+
+func timeOf(t time.Time) Time { return Time{Sec: t.Unix(), Nsec: uint32(t.Nanosecond())} }

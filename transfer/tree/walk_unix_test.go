@@ -43,7 +43,7 @@ func TestWalkLinks(t *testing.T) {
 	same(t, "followed items", outline(t, items), []string{
 		"folder d", "folder d/sub", "end d/sub", "folder d/to", "file d/to/file", "end d/to", "file d/tofile", "end d",
 	})
-	if len(problems) != 3 || problems[0] != "d/dangling: file does not exist" || problems[2] != "d/sub/up: "+ErrLoop.Error() {
+	if len(problems) != 3 || problems[0] != "d/dangling: file does not exist" || problems[2] != "d/sub/up: "+errLoop.Error() {
 		t.Errorf("problems %q", problems)
 	}
 	buf := make([]byte, 10)
@@ -117,7 +117,7 @@ func TestWalkSpecials(t *testing.T) {
 func TestSourceSwapped(t *testing.T) {
 	top := t.TempDir()
 	a, b := mkdir(t, top, "a"), mkdir(t, top, "b")
-	info, err := Stat(a)
+	info, err := statPath(a, true)
 	check(t, err)
 	p := NewDirs(2)
 	var problem error

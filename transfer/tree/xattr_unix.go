@@ -11,22 +11,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// xattrs makes item have the attributes of extra, and returns those that are to
-// be set after its mode. Without Granted.Xattrs a new item has the ACL that its folder
-// gives, and no other that it inherited where it was made.
-func (a *Apply) xattrs(item held, extra *Extra, lost *losses) (acls []Xattr, err error) {
-	if !a.Granted.Xattrs {
+// xattrs makes the item have the attributes that the sender tells, and returns those
+// that are to be set after its mode. Without Granted.Xattrs a new item has the ACL that
+// its folder gives, and no other that it inherited where it was made.
+func (w *applying) xattrs() (acls []Xattr, err error) {
+	if !w.Granted.Xattrs {
 		switch {
-		case !a.Fresh:
-		case a.Inherit != nil:
-			err = inheritACL(item, a.Inherit.access(a.bare(0)))
-		case !a.NoACL:
-			err = dropACL(item)
+		case !w.Fresh:
+		case w.Inherit != nil:
+			err = inheritACL(w.item, w.Inherit.access(w.bare(0)))
+		case !w.NoACL:
+			err = dropACL(w.item)
 		}
 		return nil, err
 	}
-	root := a.rules()
-	have, err := item.listXattrs()
+	have, err := w.item.listXattrs()
 	if Refused(err) {
 		have, err = nil, nil // then setting one says so
 	}
@@ -34,50 +33,63 @@ func (a *Apply) xattrs(item held, extra *Extra, lost *losses) (acls []Xattr, err
 		if !losable(err) {
 			return nil, err
 		}
-		lost.add(AttrXattrs, err)
+		w.lost.add(AttrXattrs, err)
 	}
-	// What the sender's item does not have goes, unless its list is not whole. An
-	// inherited ACL goes in any case.
+	if err := w.removeXattrs(have); err != nil {
+		return nil, err
+	}
+	return w.setXattrs(have)
+}
+
+// removeXattrs takes off what the sender's item does not have, unless its list is not
+// whole. An inherited ACL goes in any case.
+func (w *applying) removeXattrs(have []string) error {
+	root := w.rules()
 	for _, name := range have {
-		kept := extra.Missing && !(a.Fresh && name == aclAccess)
-		if kept || !removable(name, root) || slices.ContainsFunc(extra.Xattrs, func(x Xattr) bool { return x.Name == name }) {
+		kept := w.told.Missing && !(w.Fresh && name == aclAccess)
+		if kept || !removable(name, root) || w.told.has(name) {
 			continue
 		}
-		if err := item.removeXattr(name); err != nil && !absentXattr(err) {
+		if err := w.item.removeXattr(name); err != nil && !absentXattr(err) {
 			if !losable(err) {
-				return nil, err
+				return err
 			}
-			lost.add(attrOf(name), err)
+			w.lost.add(attrOf(name), err)
 		}
 	}
-	for _, x := range extra.Xattrs {
+	return nil
+}
+
+// setXattrs sets what the sender tells but for ACLs, which it returns: a mode that is
+// set later rewrites their mask.
+func (w *applying) setXattrs(have []string) (acls []Xattr, err error) {
+	root := w.rules()
+	for _, x := range w.told.Xattrs {
 		what := attrOf(x.Name)
-		if err := checkXattr(x.Name); err != nil {
-			lost.add(what, err)
+		switch err := checkXattr(x.Name); {
+		case err != nil:
+			w.lost.add(what, err)
 			continue
-		}
-		if a.Granted.Declines(x.Name) {
-			lost.add(what, ErrDeclined)
+		case w.Granted.Declines(x.Name):
+			w.lost.add(what, ErrDeclined)
 			continue
-		}
-		if !transferable(x.Name, root) {
-			lost.add(what, unix.EPERM)
+		case !transferable(x.Name, root):
+			w.lost.add(what, unix.EPERM)
 			continue
-		}
-		if what == AttrACL { // after the mode, which rewrites its mask
-			acls = append(acls, a.localXattr(x))
+		case what == AttrACL:
+			acls = append(acls, w.localXattr(x))
 			continue
 		}
 		if slices.Contains(have, x.Name) {
-			if now, err := item.getXattr(x.Name); err == nil && bytes.Equal(now, x.Value) {
+			if now, err := w.item.getXattr(x.Name); err == nil && bytes.Equal(now, x.Value) {
 				continue // setting it again would only change the ctime
 			}
 		}
-		if err := item.setXattr(x.Name, x.Value); err != nil {
+		if err := w.item.setXattr(x.Name, x.Value); err != nil {
 			if !losable(err) {
 				return nil, err
 			}
-			lost.add(what, err)
+			w.lost.add(what, err)
 		}
 	}
 	return acls, nil
@@ -103,7 +115,7 @@ func readXattrs(item held, lost *losses) (all []Xattr, missing bool) {
 		return nil, false
 	}
 	if err != nil {
-		lost.add(AttrXattrs, notReadable(err))
+		lost.add(AttrXattrs, cause(err))
 		return nil, true
 	}
 	slices.Sort(names)
@@ -134,22 +146,25 @@ func readXattrs(item held, lost *losses) (all []Xattr, missing bool) {
 	return all, missing
 }
 
+// withXattrs calls read with the item name of d, which is as info says, or with d itself
+// if name is empty.
+func withXattrs(d *Dir, name string, info Info, follow bool, read func(held)) error {
+	if name != "" {
+		return withNamedXattrs(d, name, info, follow, read)
+	}
+	return d.at("reading attributes of", "", func(h handle) error { read(heldFile(h)); return nil })
+}
+
 // readExtra returns what item base of d, or d itself if base is empty, has
 // beyond mode and mtime. What cannot be read is returned and left out.
-func (d *Dir) readExtra(base string, info Info, follow bool, m Metadata, accounts *Accounts) (*Extra, []Loss) {
+func readExtra(d *Dir, base string, info Info, follow bool, m Metadata, accounts *Accounts) (*Extra, []Loss) {
 	var x Extra
 	var lost losses
 	if m.Owner {
 		x.Owner = accounts.Of(info, m.Numeric)
 	}
 	if m.Xattrs {
-		read := func(item held) { x.Xattrs, x.Missing = readXattrs(item, &lost) }
-		var err error
-		if base == "" {
-			err = d.at("reading attributes of", "", func(fd int) error { read(heldFile(fd)); return nil })
-		} else {
-			err = d.withXattrs(base, info, follow, read)
-		}
+		err := withXattrs(d, base, info, follow, func(item held) { x.Xattrs, x.Missing = readXattrs(item, &lost) })
 		if err != nil {
 			x.Missing = true
 			lost.add(AttrXattrs, err)
@@ -165,14 +180,14 @@ func (d *Dir) readExtra(base string, info Info, follow bool, m Metadata, account
 }
 
 // lookXattrs finds the attributes that the file system took and did not keep.
-func (a *Apply) lookXattrs(item held, extra *Extra, lost *losses) {
-	for _, x := range extra.Xattrs {
+func (w *applying) lookXattrs() {
+	for _, x := range w.told.Xattrs {
 		what := attrOf(x.Name)
-		if lost.has(what) || checkXattr(x.Name) != nil || !transferable(x.Name, a.rules()) || a.Granted.Declines(x.Name) {
+		if w.lost.has(what) || checkXattr(x.Name) != nil || !transferable(x.Name, w.rules()) || w.Granted.Declines(x.Name) {
 			continue
 		}
-		if now, err := item.getXattr(x.Name); err != nil || !bytes.Equal(now, a.localXattr(x).Value) {
-			lost.add(what, ErrIgnored)
+		if now, err := w.item.getXattr(x.Name); err != nil || !bytes.Equal(now, w.localXattr(x).Value) {
+			w.lost.add(what, ErrIgnored)
 		}
 	}
 }

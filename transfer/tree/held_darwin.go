@@ -21,8 +21,8 @@ func dropACL(held) error { return nil }
 // inheritACL: see dropACL.
 func inheritACL(held, []byte) error { return nil }
 
-// DefaultACL: see dropACL.
-func (d *Dir) DefaultACL() DefaultACL { return nil }
+// DefaultACLOf returns nil: see dropACL.
+func DefaultACLOf(*Dir) DefaultACL { return nil }
 
 // heldFile is an open file or folder.
 type heldFile int
@@ -113,20 +113,22 @@ func (h heldName) setXattr(string, []byte) error { return errors.ErrUnsupported 
 
 func (h heldName) removeXattr(string) error { return errors.ErrUnsupported }
 
-// withXattrs calls read with the regular file name in d, if it is still the one
+// withNamedXattrs calls read with the regular file name in d, if it is still the one
 // that info is of. Of links and special files none are read.
-func (d *Dir) withXattrs(name string, info Info, follow bool, read func(held)) error {
+func withNamedXattrs(d *Dir, name string, info Info, follow bool, read func(held)) error {
 	if info.Kind != File {
 		return nil
 	}
-	fd, now, err := d.openRaw(name, unix.O_RDONLY, follow)
-	if err != nil {
-		return d.fail("reading attributes of", name, err)
-	}
-	defer unix.Close(fd) // only read: nothing to lose
-	if !now.SameFile(info) {
-		return d.fail("reading attributes of", name, ErrReplaced)
-	}
-	read(heldFile(fd))
-	return nil
+	return d.at("reading attributes of", name, func(h handle) error {
+		fd, now, err := h.open(name, unix.O_RDONLY, follow)
+		if err != nil {
+			return err
+		}
+		defer unix.Close(fd) // only read: nothing to lose
+		if !now.SameFile(info) {
+			return ErrReplaced
+		}
+		read(heldFile(fd))
+		return nil
+	})
 }

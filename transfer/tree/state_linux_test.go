@@ -64,16 +64,16 @@ func TestOutcomeIsForeseen(t *testing.T) {
 		}
 		apply := func(granted Metadata, x Extra, mode uint32) (before, foreseen, after State, whole bool, lost []Loss) {
 			a := Apply{Mode: mode, MTime: Time{Sec: 1e9 + int64(r.IntN(2))}, Extra: &x, Granted: granted, Accounts: accounts}
-			before, err := d.State(name, granted)
+			before, err := StateOf(d, name, granted)
 			check(t, err)
 			foreseen, whole = a.Outcome(&before)
 			if kind == Folder {
-				lost, err = d.Child(name).Apply(&a)
+				lost, err = a.ToFolder(d.Child(name))
 			} else {
-				lost, err = d.ApplyTo(name, before.Info, &a)
+				lost, err = a.ToName(d, name, before.Info)
 			}
 			check(t, err)
-			after, err = d.State(name, granted)
+			after, err = StateOf(d, name, granted)
 			check(t, err)
 			return before, foreseen, after, whole, lost
 		}
@@ -112,7 +112,7 @@ func TestACLIsSetByName(t *testing.T) {
 		m := Metadata{Xattrs: true, Numeric: numeric}
 		info, err := d.Lstat("f")
 		check(t, err)
-		x, lost := d.readExtra("f", info, false, m, known(map[string]uint32{"ann": 10}, nil))
+		x, lost := readExtra(d, "f", info, false, m, known(map[string]uint32{"ann": 10}, nil))
 		if named := len(x.Names) == 1 && x.Names[0] == (ACLName{false, 10, "ann"}); named == numeric || len(lost) > 0 {
 			t.Errorf("numeric %v: names %v, lost %v", numeric, x.Names, lost)
 		}
@@ -121,7 +121,7 @@ func TestACLIsSetByName(t *testing.T) {
 		target := filepath.Join(top, fmt.Sprint(numeric))
 		f, err := os.Open(target)
 		check(t, err)
-		lost, err = ApplyFile(f, &Apply{Mode: 0o674, Extra: x, Granted: m, Accounts: known(map[string]uint32{"ann": 30}, nil)})
+		lost, err = (&Apply{Mode: 0o674, Extra: x, Granted: m, Accounts: known(map[string]uint32{"ann": 30}, nil)}).ToFile(f)
 		check(t, err)
 		check(t, f.Close())
 		got := make([]byte, 100)

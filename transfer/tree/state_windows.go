@@ -1,9 +1,9 @@
 package tree
 
-// readState does nothing: there are no attributes of this kind.
-func (d *Dir) readState(string, *State) {}
+// readXattrs does nothing: there are no attributes of this kind.
+func (s *State) readXattrs(*Dir, string) {}
 
-// Outcome foresees what Apply, ApplyFile and ApplyTo make of an item that is
+// Outcome foresees what ToFile, ToFolder and ToName make of an item that is
 // there already and as now says; whole, that it then has all that a tells. Of the
 // mode a file is writable by its owner or not, and times are of 100 ns.
 func (a *Apply) Outcome(now *State) (then State, whole bool) {

@@ -27,11 +27,12 @@ func dropACL(item held) error {
 	return nil
 }
 
-// DefaultACL returns what is made in the folder inherits from it, now.
-func (d *Dir) DefaultACL() DefaultACL {
+// DefaultACLOf returns what is made in the folder d inherits from it, now. It is nil
+// where d has none or cannot be asked, and on systems with other ACLs.
+func DefaultACLOf(d *Dir) DefaultACL {
 	var all []aclEntry
-	_ = d.at("reading the ACL of", "", func(fd int) error { // none, where it cannot be read
-		value, err := heldFile(fd).getXattr(aclDefault)
+	_ = d.at("reading the ACL of", "", func(h handle) error {
+		value, err := heldFile(h).getXattr(aclDefault)
 		if err == nil {
 			all, _ = parseACL(value)
 		}
@@ -194,15 +195,15 @@ func getXattr(call func([]byte) (int, error)) ([]byte, error) {
 	return nil, unix.ERANGE
 }
 
-// withXattrs calls read with name in d, by a handle for which no right to read
+// withNamedXattrs calls read with name in d, by a handle for which no right to read
 // the item is needed, if it is still the one that info is of.
-func (d *Dir) withXattrs(name string, info Info, follow bool, read func(held)) error {
-	return d.at("reading attributes of", name, func(dir int) error {
+func withNamedXattrs(d *Dir, name string, info Info, follow bool, read func(held)) error {
+	return d.at("reading attributes of", name, func(h handle) error {
 		flags := unix.O_PATH | unix.O_CLOEXEC
 		if !follow {
 			flags |= unix.O_NOFOLLOW
 		}
-		fd, err := openat(dir, name, flags, 0)
+		fd, err := openat(int(h), name, flags, 0)
 		if err != nil {
 			return err
 		}

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// readState reads the attributes of name in d, or of d itself.
-func (d *Dir) readState(name string, s *State) {
+// readXattrs reads the attributes of name in d, or of d itself.
+func (s *State) readXattrs(d *Dir, name string) {
 	read := func(item held) {
 		names, err := item.listXattrs()
 		if s.without = errors.Is(err, errors.ErrUnsupported); s.without || err == nil && len(names) == 0 {
@@ -19,16 +19,11 @@ func (d *Dir) readState(name string, s *State) {
 		var lost losses
 		s.Xattrs, s.unread = readXattrs(item, &lost)
 	}
-	var err error
-	if name == "" {
-		err = d.at("reading attributes of", "", func(fd int) error { read(heldFile(fd)); return nil })
-	} else {
-		err = d.withXattrs(name, s.Info, false, read)
-	}
+	err := withXattrs(d, name, s.Info, false, read)
 	s.unread = s.unread || err != nil
 }
 
-// Outcome foresees what Apply, ApplyFile and ApplyTo make of an item that is
+// Outcome foresees what ToFile, ToFolder and ToName make of an item that is
 // there already and as now says; whole, that it then has all that a tells, so
 // that one without a difference needs no call. What the file system cannot keep,
 // and what only the attempt shows to be forbidden, is not foreseen.

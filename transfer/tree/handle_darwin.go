@@ -1,8 +1,6 @@
 package tree
 
 import (
-	"errors"
-	"os"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -11,19 +9,6 @@ import (
 // openSearch is O_SEARCH of fcntl.h, less O_DIRECTORY: the folder is opened for
 // looking up names in it, without reading it.
 const openSearch = 0x40000000
-
-// MayWrite: not asked.
-func (d *Dir) MayWrite() error { return nil }
-
-// CreateUnnamed fails with errors.ErrUnsupported: the system has no such files.
-func (d *Dir) CreateUnnamed(uint32) (*os.File, error) {
-	return nil, d.fail("create", "", errors.ErrUnsupported)
-}
-
-// LinkUnnamed fails with errors.ErrUnsupported.
-func (d *Dir) LinkUnnamed(_ *os.File, name string) error {
-	return d.fail("link", name, errors.ErrUnsupported)
-}
 
 func renameExclusive(fd int, name string, tofd int, newName string) error {
 	return unix.RenameatxNp(fd, name, tofd, newName, unix.RENAME_EXCL)

@@ -1,0 +1,16 @@
+package tree
+
+import "golang.org/x/sys/unix"
+
+// MayWrite fails with fs.ErrPermission if this process, as it is, may not put names
+// into d, and with EROFS if nobody may. Linux before 5.8 cannot say, and a sandbox that
+// does not know the call says EPERM.
+func (d *Dir) MayWrite() error {
+	return d.at("write to", "", func(h handle) error {
+		err := unix.Faccessat2(int(h), "", unix.W_OK|unix.X_OK, unix.AT_EACCESS|unix.AT_EMPTY_PATH)
+		if err != unix.EACCES && err != unix.EROFS {
+			return nil
+		}
+		return err
+	})
+}
