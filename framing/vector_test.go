@@ -2,68 +2,50 @@ package framing
 
 import (
 	"bytes"
-	"encoding/hex"
 	"errors"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"ferry/framing/vector"
 )
 
 // vectorDir holds frames that were encoded from PROTOCOL.md by another program
 // than this package. PROTOCOL.md section 10 describes the files.
 const vectorDir = "../testdata/frames"
 
-type vector struct {
+type frameVector struct {
 	file, name, expect, value string
 	frame                     []byte
 }
 
-func loadVectors(t testing.TB) []vector {
+func loadVectors(t testing.TB) []frameVector {
 	t.Helper()
 	paths, err := filepath.Glob(filepath.Join(vectorDir, "*.txt"))
 	if err != nil || len(paths) == 0 {
 		t.Fatalf("no vectors in %s: %v", vectorDir, err)
 	}
-	var all []vector
+	var all []frameVector
 	for _, path := range paths {
-		text, err := os.ReadFile(path)
+		stanzas, err := vector.Read(path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for stanza := range strings.SplitSeq(strings.ReplaceAll(string(text), "\r\n", "\n"), "\n\n") {
-			all = append(all, parseVector(t, path, stanza))
+		for i := range stanzas {
+			all = append(all, frameVectorOf(t, path, &stanzas[i]))
 		}
 	}
 	return all
 }
 
-func parseVector(t testing.TB, path, stanza string) vector {
+func frameVectorOf(t testing.TB, path string, s *vector.Stanza) frameVector {
 	t.Helper()
-	v := vector{file: strings.TrimSuffix(filepath.Base(path), ".txt")}
-	var digits strings.Builder
-	for line := range strings.Lines(stanza) {
-		line = strings.TrimSuffix(line, "\n")
-		if rest, ok := strings.CutPrefix(line, "  "); ok {
-			digits.WriteString(rest)
-			continue
-		}
-		key, rest, _ := strings.Cut(line, ":")
-		rest = strings.TrimPrefix(rest, " ")
-		switch key {
-		case "name":
-			v.name = rest
-		case "expect":
-			v.expect = rest
-		case "value":
-			v.value = rest
-		case "hex":
-		default:
-			t.Fatalf("%s: unknown line %q", path, line)
-		}
-	}
-	frame, err := hex.DecodeString(digits.String())
+	v := frameVector{file: strings.TrimSuffix(filepath.Base(path), ".txt")}
+	v.name, _ = s.Text("name")
+	v.expect, _ = s.Text("expect")
+	v.value, _ = s.Text("value")
+	frame, err := s.Bytes("hex")
 	if err != nil || v.name == "" || v.expect == "" || (v.expect == "ok") != (v.value != "") {
 		t.Fatalf("%s: incomplete vector %q: %v", path, v.name, err)
 	}
@@ -138,7 +120,7 @@ func TestVectors(t *testing.T) {
 	}
 }
 
-func checkGood(t *testing.T, v vector, typ Type, value any, again []byte, err error) {
+func checkGood(t *testing.T, v frameVector, typ Type, value any, again []byte, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
