@@ -83,7 +83,7 @@ func TestConstants(t *testing.T) {
 		{"RoleSender", uint64(RoleSender), 1}, {"RoleReceiver", uint64(RoleReceiver), 2},
 		{"PurposeNew", uint64(PurposeNew), 1}, {"PurposeStream", uint64(PurposeStream), 2}, {"PurposeRejoin", uint64(PurposeRejoin), 3},
 		{"MethodCode", uint64(MethodCode), 1}, {"MethodKey", uint64(MethodKey), 2}, {"MethodSession", uint64(MethodSession), 3},
-		{"CapZstd", CapZstd, 1}, {"CapSealed", CapSealed, 2}, {"CapCopy", CapCopy, 4},
+		{"CapZstd", CapZstd, 1}, {"CapSealed", CapSealed, 8}, {"CapCopy", CapCopy, 4},
 		{"FlagChecksum", uint64(FlagChecksum), 1}, {"FlagAllowChanged", uint64(FlagAllowChanged), 2}, {"FlagOwner", uint64(FlagOwner), 4},
 		{"FlagXattrs", uint64(FlagXattrs), 8}, {"FlagHardLinks", uint64(FlagHardLinks), 16}, {"FlagDevices", uint64(FlagDevices), 32},
 		{"FlagDryRun", uint64(FlagDryRun), 64}, {"FlagNumeric", uint64(FlagNumeric), 128}, {"flagsKnown", uint64(flagsKnown), 255},

@@ -38,8 +38,9 @@ const (
 // ignored.
 const (
 	CapZstd   uint64 = 1 << 0 // DATA may use EncodingZstd, and PACKZ may come
-	CapSealed uint64 = 1 << 1 // records sealed with keys from the TLS exporter once both sides are proven
+	_         uint64 = 1 << 1 // reserved: early builds seal records with keys made in another way
 	CapCopy   uint64 = 1 << 2 // COPY from a basis; reserved
+	CapSealed uint64 = 1 << 3 // records sealed with keys from the TLS exporter once both sides are proven
 )
 
 // Hello opens a connection, both ways.
