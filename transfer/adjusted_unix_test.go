@@ -14,15 +14,16 @@ import (
 	"time"
 
 	"ferry/transfer"
+	"ferry/transfer/internal/deliverytest"
 	"ferry/transfer/receive"
 	"ferry/transfer/send"
 	"ferry/transfer/tree"
 )
 
 // endings is how each item ended, by its place.
-func endings(r *recorder) map[string]transfer.Status {
+func endings(r *deliverytest.Recorder) map[string]transfer.Status {
 	all := make(map[string]transfer.Status)
-	for _, d := range find[transfer.ItemDone](r) {
+	for _, d := range deliverytest.Find[transfer.ItemDone](r) {
 		all[d.At] = d.Status
 	}
 	return all
@@ -35,25 +36,25 @@ func TestAdjustedIsToldFromSame(t *testing.T) {
 	old := time.Unix(1e9, 7)
 	lay := func(root string) {
 		for _, name := range []string{"mode", "time", "both", "same", "attr", "lost", "d/in", "e/in", "owner"} {
-			write(t, filepath.Join(root, name), 100, 1)
-			must(t, os.Chtimes(filepath.Join(root, name), old, old))
+			deliverytest.Write(t, filepath.Join(root, name), 100, 1)
+			deliverytest.Must(t, os.Chtimes(filepath.Join(root, name), old, old))
 		}
-		write(t, filepath.Join(root, "large"), 3*mib, 1)
-		must(t, os.Symlink("x", filepath.Join(root, "link")))
-		must(t, syscall.Mkfifo(filepath.Join(root, "fifo"), 0o600))
-		must(t, os.Link(filepath.Join(root, "mode"), filepath.Join(root, "more")))
+		deliverytest.Write(t, filepath.Join(root, "large"), 3*deliverytest.MiB, 1)
+		deliverytest.Must(t, os.Symlink("x", filepath.Join(root, "link")))
+		deliverytest.Must(t, syscall.Mkfifo(filepath.Join(root, "fifo"), 0o600))
+		deliverytest.Must(t, os.Link(filepath.Join(root, "mode"), filepath.Join(root, "more")))
 	}
 	lay(src)
 	all := tree.Metadata{Owner: true, Xattrs: true, HardLinks: true, Devices: true}
-	options := []setup{wishing(all, all), withPolicy(transfer.ConflictOverwrite), func(_ *send.Options, r *receive.Options, _ *sides) { r.Links = transfer.LinksAll }}
-	deliver(t, t.Context(), dst, contents(src), options...).ok(t)
+	options := []deliverytest.Setup{deliverytest.Wishing(all, all), deliverytest.WithPolicy(transfer.ConflictOverwrite), func(_ *send.Options, r *receive.Options, _ *deliverytest.Sides) { r.Links = transfer.LinksAll }}
+	deliverytest.Deliver(t, t.Context(), dst, deliverytest.Contents(src), options...).OK(t)
 
 	want := map[string]transfer.Status{}
-	for name := range endings(deliver(t, t.Context(), dst, contents(src), options...).ok(t).sendSaw) {
+	for name := range endings(deliverytest.Deliver(t, t.Context(), dst, deliverytest.Contents(src), options...).OK(t).SendSaw) {
 		want[name] = transfer.StatusSame
 	}
 	touch := func(name string, change error) {
-		must(t, change)
+		deliverytest.Must(t, change)
 		want[name] = transfer.StatusAdjusted
 	}
 	touch("mode", os.Chmod(filepath.Join(dst, "mode"), 0o600)) // and "more" is a name of the same
@@ -73,7 +74,7 @@ func TestAdjustedIsToldFromSame(t *testing.T) {
 		touch("link", os.Lchown(filepath.Join(dst, "link"), 4711, 4712))
 	}
 	want["."] = transfer.StatusSame
-	must(t, os.Chtimes(dst, old, old))
+	deliverytest.Must(t, os.Chtimes(dst, old, old))
 	want["."] = transfer.StatusAdjusted
 	adjusted := int64(0)
 	for s := range maps.Values(want) {
@@ -82,29 +83,29 @@ func TestAdjustedIsToldFromSame(t *testing.T) {
 		}
 	}
 
-	for run, s := range []*sides{
-		deliver(t, t.Context(), "", contents(src), append(slices.Clone(options), rehearsed(t, dst))...).ok(t),
-		deliver(t, t.Context(), dst, contents(src), options...).ok(t),
+	for run, s := range []*deliverytest.Sides{
+		deliverytest.Deliver(t, t.Context(), "", deliverytest.Contents(src), append(slices.Clone(options), deliverytest.Rehearsed(t, dst))...).OK(t),
+		deliverytest.Deliver(t, t.Context(), dst, deliverytest.Contents(src), options...).OK(t),
 	} {
-		for side, saw := range []*recorder{s.sendSaw, s.receiveSaw} {
+		for side, saw := range []*deliverytest.Recorder{s.SendSaw, s.ReceiveSaw} {
 			if got := endings(saw); !maps.Equal(got, want) {
 				t.Errorf("run %d, side %d:\n got %v\nwant %v", run, side, got, want)
 			}
 		}
-		for _, r := range []transfer.Result{s.sent, s.received} {
+		for _, r := range []transfer.Result{s.Sent, s.Received} {
 			if r.Adjusted != adjusted || r.Same != int64(len(want)) || r.Delivered != 0 || r.Moved != 0 {
 				t.Errorf("run %d: %+v", run, r)
 			}
 		}
 	}
-	s := deliver(t, t.Context(), dst, contents(src), options...).ok(t)
-	if s.sent.Adjusted != 0 || s.sent.Same != int64(len(want)) {
-		t.Errorf("again: %+v; %v", s.sent, fmt.Sprint(endings(s.sendSaw)))
+	s := deliverytest.Deliver(t, t.Context(), dst, deliverytest.Contents(src), options...).OK(t)
+	if s.Sent.Adjusted != 0 || s.Sent.Same != int64(len(want)) {
+		t.Errorf("again: %+v; %v", s.Sent, fmt.Sprint(endings(s.SendSaw)))
 	}
 	// Compared by digest, they are verified besides.
-	must(t, os.Chmod(filepath.Join(dst, "same"), 0o600))
-	s = deliver(t, t.Context(), dst, contents(src), append(slices.Clone(options), func(so *send.Options, _ *receive.Options, _ *sides) { so.Checksum = true })...).ok(t)
-	for _, d := range find[transfer.ItemDone](s.sendSaw) {
+	deliverytest.Must(t, os.Chmod(filepath.Join(dst, "same"), 0o600))
+	s = deliverytest.Deliver(t, t.Context(), dst, deliverytest.Contents(src), append(slices.Clone(options), func(so *send.Options, _ *receive.Options, _ *deliverytest.Sides) { so.Checksum = true })...).OK(t)
+	for _, d := range deliverytest.Find[transfer.ItemDone](s.SendSaw) {
 		if d.Kind == tree.File && (!d.Hashed || (d.At == "same") != (d.Status == transfer.StatusAdjusted)) {
 			t.Errorf("by digest: %+v", d)
 		}

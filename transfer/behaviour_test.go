@@ -19,6 +19,7 @@ import (
 	"ferry/checksum"
 	"ferry/framing"
 	"ferry/transfer"
+	"ferry/transfer/internal/deliverytest"
 	"ferry/transfer/local"
 	"ferry/transfer/receive"
 	"ferry/transfer/send"
@@ -29,10 +30,6 @@ func TestChunkSizesAgree(t *testing.T) {
 	if framing.ChunkSize != checksum.ChunkSize {
 		t.Fatalf("the wire has chunks of %d bytes, the tree of %d", framing.ChunkSize, checksum.ChunkSize)
 	}
-}
-
-func withPolicy(p transfer.ConflictPolicy) setup {
-	return func(_ *send.Options, r *receive.Options, _ *sides) { r.OnConflict = p }
 }
 
 func TestConflicts(t *testing.T) {
@@ -57,37 +54,37 @@ func TestConflicts(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			src, dst := t.TempDir(), t.TempDir()
-			must(t, os.WriteFile(filepath.Join(src, "f.txt"), []byte(offered), 0o644))
-			must(t, os.WriteFile(filepath.Join(src, "other"), []byte("other"), 0o644))
+			deliverytest.Must(t, os.WriteFile(filepath.Join(src, "f.txt"), []byte(offered), 0o644))
+			deliverytest.Must(t, os.WriteFile(filepath.Join(src, "other"), []byte("other"), 0o644))
 			at := filepath.Join(dst, "f.txt")
 			if c.existing == "" {
-				must(t, os.Mkdir(at, 0o755))
+				deliverytest.Must(t, os.Mkdir(at, 0o755))
 			} else {
-				must(t, os.WriteFile(at, []byte(c.existing), 0o644))
-				must(t, os.Chtimes(at, time.Unix(1e9, 0), time.Unix(1e9, 0)))
+				deliverytest.Must(t, os.WriteFile(at, []byte(c.existing), 0o644))
+				deliverytest.Must(t, os.Chtimes(at, time.Unix(1e9, 0), time.Unix(1e9, 0)))
 			}
 			for run := range 2 {
-				s := deliver(t, t.Context(), dst, named(filepath.Join(src, "f.txt"), filepath.Join(src, "other")), withPolicy(c.policy))
+				s := deliverytest.Deliver(t, t.Context(), dst, deliverytest.Named(filepath.Join(src, "f.txt"), filepath.Join(src, "other")), deliverytest.WithPolicy(c.policy))
 				if c.code != 0 {
-					if !errors.Is(s.sendErr, transfer.ErrIncomplete) || !errors.Is(s.receiveErr, transfer.ErrIncomplete) {
-						t.Fatalf("ended with %v and %v", s.sendErr, s.receiveErr)
+					if !errors.Is(s.SendErr, transfer.ErrIncomplete) || !errors.Is(s.ReceiveErr, transfer.ErrIncomplete) {
+						t.Fatalf("ended with %v and %v", s.SendErr, s.ReceiveErr)
 					}
-					for _, r := range []transfer.Result{s.sent, s.received} {
+					for _, r := range []transfer.Result{s.Sent, s.Received} {
 						if len(r.Failures) != 1 || r.Failures[0].Code != c.code {
 							t.Fatalf("failures %v", r.Failures)
 						}
 					}
 				} else {
 					if c.status == transfer.StatusSkipped {
-						s.skips(t, 1)
+						s.Skips(t, 1)
 					} else {
-						s.ok(t)
+						s.OK(t)
 					}
 					want := c.status
 					if run == 1 && want != transfer.StatusSkipped {
 						want = transfer.StatusSame
 					}
-					for _, d := range find[transfer.ItemDone](s.receiveSaw) {
+					for _, d := range deliverytest.Find[transfer.ItemDone](s.ReceiveSaw) {
 						if d.Path == "f.txt" && d.Status != want {
 							t.Errorf("run %d: %v, want %v", run, d.Status, want)
 						}
@@ -106,7 +103,7 @@ func TestConflicts(t *testing.T) {
 				if _, err := os.Stat(filepath.Join(dst, "f (2).txt")); err == nil {
 					t.Error("renamed twice")
 				}
-				sameFile(t, filepath.Join(src, "other"), filepath.Join(dst, "other"))
+				deliverytest.SameFile(t, filepath.Join(src, "other"), filepath.Join(dst, "other"))
 			}
 		})
 	}
@@ -114,42 +111,42 @@ func TestConflicts(t *testing.T) {
 
 func TestChecksumFindsWhatTimesHide(t *testing.T) {
 	src, dst := t.TempDir(), t.TempDir()
-	for _, size := range []int{10, 100 << 10, 3 * mib} {
+	for _, size := range []int{10, 100 << 10, 3 * deliverytest.MiB} {
 		name := filepath.Base(strings.Repeat("n", size%7+1))
-		write(t, filepath.Join(src, name), size, 1)
+		deliverytest.Write(t, filepath.Join(src, name), size, 1)
 	}
-	deliver(t, t.Context(), dst, contents(src)).ok(t)
-	bySum := func(s *send.Options, r *receive.Options, _ *sides) {
+	deliverytest.Deliver(t, t.Context(), dst, deliverytest.Contents(src)).OK(t)
+	bySum := func(s *send.Options, r *receive.Options, _ *deliverytest.Sides) {
 		s.Checksum = true
 		r.OnConflict = transfer.ConflictOverwrite
 	}
-	s := deliver(t, t.Context(), dst, contents(src), bySum).ok(t)
-	if s.sent.Moved != 0 {
-		t.Errorf("moved %d bytes of equal files", s.sent.Moved)
+	s := deliverytest.Deliver(t, t.Context(), dst, deliverytest.Contents(src), bySum).OK(t)
+	if s.Sent.Moved != 0 {
+		t.Errorf("moved %d bytes of equal files", s.Sent.Moved)
 	}
-	for _, d := range find[transfer.ItemDone](s.sendSaw) {
+	for _, d := range deliverytest.Find[transfer.ItemDone](s.SendSaw) {
 		if d.Kind == tree.File && !d.Hashed {
 			t.Errorf("%q was not verified", d.Path)
 		}
 	}
 	entries, err := os.ReadDir(dst)
-	must(t, err)
+	deliverytest.Must(t, err)
 	for _, e := range entries {
 		p := filepath.Join(dst, e.Name())
 		info, err := os.Stat(p)
-		must(t, err)
+		deliverytest.Must(t, err)
 		b, err := os.ReadFile(p)
-		must(t, err)
+		deliverytest.Must(t, err)
 		b[len(b)/2]++
-		must(t, os.WriteFile(p, b, 0o640))
-		must(t, os.Chtimes(p, info.ModTime(), info.ModTime()))
+		deliverytest.Must(t, os.WriteFile(p, b, 0o640))
+		deliverytest.Must(t, os.Chtimes(p, info.ModTime(), info.ModTime()))
 	}
-	plain := deliver(t, t.Context(), dst, contents(src)).ok(t)
-	if plain.sent.Moved != 0 {
-		t.Fatalf("size and mtime are equal, and %d bytes moved", plain.sent.Moved)
+	plain := deliverytest.Deliver(t, t.Context(), dst, deliverytest.Contents(src)).OK(t)
+	if plain.Sent.Moved != 0 {
+		t.Fatalf("size and mtime are equal, and %d bytes moved", plain.Sent.Moved)
 	}
-	deliver(t, t.Context(), dst, contents(src), bySum).ok(t)
-	sameTree(t, src, dst)
+	deliverytest.Deliver(t, t.Context(), dst, deliverytest.Contents(src), bySum).OK(t)
+	deliverytest.SameTree(t, src, dst)
 }
 
 // More files than may be open at once: none may wait for another to be settled
@@ -157,28 +154,28 @@ func TestChecksumFindsWhatTimesHide(t *testing.T) {
 func TestManyFilesThatDifferByDigest(t *testing.T) {
 	src, dst := t.TempDir(), t.TempDir()
 	for i := range 300 {
-		write(t, filepath.Join(src, fmt.Sprint(i)), 2000, uint64(i))
-		write(t, filepath.Join(dst, fmt.Sprint(i)), 2000, uint64(i)+1)
+		deliverytest.Write(t, filepath.Join(src, fmt.Sprint(i)), 2000, uint64(i))
+		deliverytest.Write(t, filepath.Join(dst, fmt.Sprint(i)), 2000, uint64(i)+1)
 	}
 	for i := range 140 {
 		name := fmt.Sprintf("large %d", i)
-		write(t, filepath.Join(src, name), mib+1, 1)
-		write(t, filepath.Join(dst, name), mib+1, 2)
+		deliverytest.Write(t, filepath.Join(src, name), deliverytest.MiB+1, 1)
+		deliverytest.Write(t, filepath.Join(dst, name), deliverytest.MiB+1, 2)
 	}
-	deliver(t, t.Context(), dst, contents(src), func(s *send.Options, r *receive.Options, _ *sides) {
+	deliverytest.Deliver(t, t.Context(), dst, deliverytest.Contents(src), func(s *send.Options, r *receive.Options, _ *deliverytest.Sides) {
 		s.Checksum = true
 		r.OnConflict = transfer.ConflictOverwrite
-	}).ok(t)
-	sameTree(t, src, dst)
-	renames := func(s *send.Options, r *receive.Options, _ *sides) {
+	}).OK(t)
+	deliverytest.SameTree(t, src, dst)
+	renames := func(s *send.Options, r *receive.Options, _ *deliverytest.Sides) {
 		s.Checksum = true
 		r.OnConflict = transfer.ConflictRename
 	}
-	write(t, filepath.Join(src, "0"), 2000, 7777)
+	deliverytest.Write(t, filepath.Join(src, "0"), 2000, 7777)
 	for range 2 {
-		deliver(t, t.Context(), dst, contents(src), renames).ok(t)
+		deliverytest.Deliver(t, t.Context(), dst, deliverytest.Contents(src), renames).OK(t)
 	}
-	sameFile(t, filepath.Join(src, "0"), filepath.Join(dst, "0 (1)"))
+	deliverytest.SameFile(t, filepath.Join(src, "0"), filepath.Join(dst, "0 (1)"))
 	if _, err := os.Stat(filepath.Join(dst, "0 (2)")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("it was renamed twice: %v", err)
 	}
@@ -189,19 +186,19 @@ func TestManyLargeFilesThatVanish(t *testing.T) {
 	const files = 200
 	for i := range files {
 		name := filepath.Join(src, fmt.Sprint(i))
-		must(t, os.WriteFile(name, nil, 0o644))
-		must(t, os.Truncate(name, mib+1))
+		deliverytest.Must(t, os.WriteFile(name, nil, 0o644))
+		deliverytest.Must(t, os.Truncate(name, deliverytest.MiB+1))
 	}
-	s := deliver(t, t.Context(), dst, contents(src), func(_ *send.Options, r *receive.Options, _ *sides) {
+	s := deliverytest.Deliver(t, t.Context(), dst, deliverytest.Contents(src), func(_ *send.Options, r *receive.Options, _ *deliverytest.Sides) {
 		r.Accept = func(context.Context, transfer.Offer) error {
 			for i := range files {
-				must(t, os.Remove(filepath.Join(src, fmt.Sprint(i))))
+				deliverytest.Must(t, os.Remove(filepath.Join(src, fmt.Sprint(i))))
 			}
 			return nil
 		}
 	})
-	if !errors.Is(s.sendErr, transfer.ErrIncomplete) || !errors.Is(s.receiveErr, transfer.ErrIncomplete) || s.sent.Failed != files || s.received.Failed != files {
-		t.Errorf("ended with %v (%d failed) and %v (%d failed)", s.sendErr, s.sent.Failed, s.receiveErr, s.received.Failed)
+	if !errors.Is(s.SendErr, transfer.ErrIncomplete) || !errors.Is(s.ReceiveErr, transfer.ErrIncomplete) || s.Sent.Failed != files || s.Received.Failed != files {
+		t.Errorf("ended with %v (%d failed) and %v (%d failed)", s.SendErr, s.Sent.Failed, s.ReceiveErr, s.Received.Failed)
 	}
 }
 
@@ -209,7 +206,7 @@ func TestManyLargeFilesThatVanish(t *testing.T) {
 func TestFileThatNeverRestsEnds(t *testing.T) {
 	src, dst := t.TempDir(), t.TempDir()
 	path := filepath.Join(src, "log")
-	write(t, path, 200<<10, 1)
+	deliverytest.Write(t, path, 200<<10, 1)
 	stop := make(chan struct{})
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -232,10 +229,10 @@ func TestFileThatNeverRestsEnds(t *testing.T) {
 			}
 		}
 	})
-	s := deliver(t, t.Context(), dst, contents(src))
+	s := deliverytest.Deliver(t, t.Context(), dst, deliverytest.Contents(src))
 	close(stop)
 	wg.Wait()
-	if s.sendErr == nil { // the writer was held up for as long as it took
+	if s.SendErr == nil { // the writer was held up for as long as it took
 		got, err := os.ReadFile(filepath.Join(dst, "log"))
 		all, aerr := os.ReadFile(path)
 		if err != nil || aerr != nil || !bytes.HasPrefix(all, got) {
@@ -243,17 +240,17 @@ func TestFileThatNeverRestsEnds(t *testing.T) {
 		}
 		return
 	}
-	if !errors.Is(s.sendErr, transfer.ErrIncomplete) || len(s.sent.Failures) != 1 || s.sent.Failures[0].Code != framing.CodeChanged {
-		t.Errorf("ended with %v, %v", s.sendErr, s.sent.Failures)
+	if !errors.Is(s.SendErr, transfer.ErrIncomplete) || len(s.Sent.Failures) != 1 || s.Sent.Failures[0].Code != framing.CodeChanged {
+		t.Errorf("ended with %v, %v", s.SendErr, s.Sent.Failures)
 	}
 }
 
 func TestRenamedLinkIsTakenForDone(t *testing.T) {
 	src, dst := t.TempDir(), t.TempDir()
-	must(t, os.Symlink("new", filepath.Join(src, "l")))
-	must(t, os.Symlink("old", filepath.Join(dst, "l")))
+	deliverytest.Must(t, os.Symlink("new", filepath.Join(src, "l")))
+	deliverytest.Must(t, os.Symlink("old", filepath.Join(dst, "l")))
 	for range 3 {
-		deliver(t, t.Context(), dst, contents(src), withPolicy(transfer.ConflictRename)).ok(t)
+		deliverytest.Deliver(t, t.Context(), dst, deliverytest.Contents(src), deliverytest.WithPolicy(transfer.ConflictRename)).OK(t)
 	}
 	names, err := os.ReadDir(dst)
 	if err != nil || len(names) != 2 {
@@ -262,11 +259,11 @@ func TestRenamedLinkIsTakenForDone(t *testing.T) {
 }
 
 // changeWhileRead rewrites path once, when the sender has begun to send it.
-func changeWhileRead(path string, times int, change func(n int)) setup {
-	return func(_ *send.Options, _ *receive.Options, s *sides) {
+func changeWhileRead(path string, times int, change func(n int)) deliverytest.Setup {
+	return func(_ *send.Options, _ *receive.Options, s *deliverytest.Sides) {
 		var mu sync.Mutex
 		n := 0
-		s.sendSaw.act = func(e transfer.Event) {
+		s.SendSaw.Act = func(e transfer.Event) {
 			if p, ok := e.(transfer.Progress); ok && p.Moved > 0 && strings.HasSuffix(p.Active, filepath.Base(path)) {
 				mu.Lock()
 				defer mu.Unlock()
@@ -282,29 +279,29 @@ func changeWhileRead(path string, times int, change func(n int)) setup {
 func TestFileThatChangesWhileReadIsSentAgain(t *testing.T) {
 	src, dst := t.TempDir(), t.TempDir()
 	path := filepath.Join(src, "changing")
-	write(t, path, 20*mib, 1)
-	deliver(t, t.Context(), dst, contents(src), changeWhileRead(path, 1, func(int) {
-		write(t, path, 21*mib+5, 2)
-	})).ok(t)
-	sameTree(t, src, dst)
+	deliverytest.Write(t, path, 20*deliverytest.MiB, 1)
+	deliverytest.Deliver(t, t.Context(), dst, deliverytest.Contents(src), changeWhileRead(path, 1, func(int) {
+		deliverytest.Write(t, path, 21*deliverytest.MiB+5, 2)
+	})).OK(t)
+	deliverytest.SameTree(t, src, dst)
 }
 
 // Small files are read long after they were listed, when many stand before them.
 func TestSmallFileThatChangedSinceItWasListed(t *testing.T) {
 	for _, change := range []func(path string){
-		func(p string) { write(t, p, 7, 2) },
-		func(p string) { write(t, p, 0, 2) },
-		func(p string) { write(t, p, 100<<10, 2) },
-		func(p string) { write(t, p, 3*mib, 2) },
-		func(p string) { must(t, os.Chmod(p, 0o600)) },
+		func(p string) { deliverytest.Write(t, p, 7, 2) },
+		func(p string) { deliverytest.Write(t, p, 0, 2) },
+		func(p string) { deliverytest.Write(t, p, 100<<10, 2) },
+		func(p string) { deliverytest.Write(t, p, 3*deliverytest.MiB, 2) },
+		func(p string) { deliverytest.Must(t, os.Chmod(p, 0o600)) },
 	} {
 		src, dst := t.TempDir(), t.TempDir()
 		path := filepath.Join(src, "f")
-		write(t, path, 5, 1)
-		deliver(t, t.Context(), dst, contents(src), func(_ *send.Options, r *receive.Options, _ *sides) {
+		deliverytest.Write(t, path, 5, 1)
+		deliverytest.Deliver(t, t.Context(), dst, deliverytest.Contents(src), func(_ *send.Options, r *receive.Options, _ *deliverytest.Sides) {
 			r.Accept = func(context.Context, transfer.Offer) error { change(path); return nil }
-		}).ok(t)
-		sameTree(t, src, dst)
+		}).OK(t)
+		deliverytest.SameTree(t, src, dst)
 	}
 }
 
@@ -312,9 +309,9 @@ func TestFileThatKeepsChangingIsNotPublished(t *testing.T) {
 	for _, allow := range []bool{false, true} {
 		src, dst := t.TempDir(), t.TempDir()
 		path := filepath.Join(src, "changing")
-		write(t, path, 20*mib, 1)
-		write(t, filepath.Join(src, "calm"), 10, 2)
-		s := deliver(t, t.Context(), dst, contents(src), changeWhileRead(path, 1<<30, func(n int) {
+		deliverytest.Write(t, path, 20*deliverytest.MiB, 1)
+		deliverytest.Write(t, filepath.Join(src, "calm"), 10, 2)
+		s := deliverytest.Deliver(t, t.Context(), dst, deliverytest.Contents(src), changeWhileRead(path, 1<<30, func(n int) {
 			f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
 			if err == nil {
 				_, err = f.WriteString("more")
@@ -323,19 +320,19 @@ func TestFileThatKeepsChangingIsNotPublished(t *testing.T) {
 			if err != nil {
 				t.Error(err)
 			}
-		}), func(o *send.Options, _ *receive.Options, _ *sides) { o.AllowChanged = allow })
-		sameFile(t, filepath.Join(src, "calm"), filepath.Join(dst, "calm"))
+		}), func(o *send.Options, _ *receive.Options, _ *deliverytest.Sides) { o.AllowChanged = allow })
+		deliverytest.SameFile(t, filepath.Join(src, "calm"), filepath.Join(dst, "calm"))
 		got, err := os.ReadFile(filepath.Join(dst, "changing"))
 		if allow {
-			s.ok(t)
+			s.OK(t)
 			now, rerr := os.ReadFile(path)
-			if err != nil || rerr != nil || !bytes.HasPrefix(now, got) || len(got) < 20*mib {
+			if err != nil || rerr != nil || !bytes.HasPrefix(now, got) || len(got) < 20*deliverytest.MiB {
 				t.Errorf("published %d bytes that are no prefix of the file (%v)", len(got), err)
 			}
 			continue
 		}
-		if !errors.Is(s.sendErr, transfer.ErrIncomplete) || !errors.Is(s.receiveErr, transfer.ErrIncomplete) {
-			t.Errorf("ended with %v and %v", s.sendErr, s.receiveErr)
+		if !errors.Is(s.SendErr, transfer.ErrIncomplete) || !errors.Is(s.ReceiveErr, transfer.ErrIncomplete) {
+			t.Errorf("ended with %v and %v", s.SendErr, s.ReceiveErr)
 		}
 		if !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("it was published: %v", err)
@@ -343,99 +340,85 @@ func TestFileThatKeepsChangingIsNotPublished(t *testing.T) {
 	}
 }
 
-func toOutput(w io.Writer) setup {
-	return func(_ *send.Options, r *receive.Options, _ *sides) { r.Output = w }
-}
-
 func TestOneFileComesRaw(t *testing.T) {
-	for _, size := range []int{0, 1, 64 << 10, 64<<10 + 1, mib, mib + 1, 5*mib + 3} {
+	for _, size := range []int{0, 1, 64 << 10, 64<<10 + 1, deliverytest.MiB, deliverytest.MiB + 1, 5*deliverytest.MiB + 3} {
 		var out bytes.Buffer
 		path := filepath.Join(t.TempDir(), "f")
-		b := write(t, path, size, 1)
-		s := deliver(t, t.Context(), "", named(path), toOutput(&out)).ok(t)
-		if !bytes.Equal(out.Bytes(), b) || s.sent.Durable {
-			t.Errorf("%d bytes came as %d, durable %v", size, out.Len(), s.sent.Durable)
+		b := deliverytest.Write(t, path, size, 1)
+		s := deliverytest.Deliver(t, t.Context(), "", deliverytest.Named(path), deliverytest.ToOutput(&out)).OK(t)
+		if !bytes.Equal(out.Bytes(), b) || s.Sent.Durable {
+			t.Errorf("%d bytes came as %d, durable %v", size, out.Len(), s.Sent.Durable)
 		}
 	}
 }
 
 func TestTreeComesAsTar(t *testing.T) {
 	src, dst := t.TempDir(), t.TempDir()
-	write(t, filepath.Join(src, "d/a"), 3*mib, 1)
-	write(t, filepath.Join(src, "d/b"), 10, 2)
-	write(t, filepath.Join(src, "d/c/\xffodd\nname"), 100<<10, 3)
-	write(t, filepath.Join(src, "d/zero"), 0, 3)
-	must(t, os.Mkdir(filepath.Join(src, "d/empty"), 0o755))
-	must(t, os.Symlink("a", filepath.Join(src, "d/link")))
+	deliverytest.Write(t, filepath.Join(src, "d/a"), 3*deliverytest.MiB, 1)
+	deliverytest.Write(t, filepath.Join(src, "d/b"), 10, 2)
+	deliverytest.Write(t, filepath.Join(src, "d/c/\xffodd\nname"), 100<<10, 3)
+	deliverytest.Write(t, filepath.Join(src, "d/zero"), 0, 3)
+	deliverytest.Must(t, os.Mkdir(filepath.Join(src, "d/empty"), 0o755))
+	deliverytest.Must(t, os.Symlink("a", filepath.Join(src, "d/link")))
 	var out bytes.Buffer
-	deliver(t, t.Context(), "", named(filepath.Join(src, "d")), toOutput(&out)).ok(t)
+	deliverytest.Deliver(t, t.Context(), "", deliverytest.Named(filepath.Join(src, "d")), deliverytest.ToOutput(&out)).OK(t)
 	r := tar.NewReader(&out)
 	for {
 		h, err := r.Next()
 		if err == io.EOF {
 			break
 		}
-		must(t, err)
+		deliverytest.Must(t, err)
 		p := filepath.Join(dst, h.Name)
 		switch h.Typeflag {
 		case tar.TypeDir:
-			must(t, os.Mkdir(p, 0o755))
+			deliverytest.Must(t, os.Mkdir(p, 0o755))
 			defer os.Chtimes(p, h.ModTime, h.ModTime)
 		case tar.TypeSymlink:
-			must(t, os.Symlink(h.Linkname, p))
+			deliverytest.Must(t, os.Symlink(h.Linkname, p))
 		default:
 			b, err := io.ReadAll(r)
-			must(t, err)
-			must(t, os.WriteFile(p, b, h.FileInfo().Mode()))
-			must(t, os.Chtimes(p, h.ModTime, h.ModTime))
+			deliverytest.Must(t, err)
+			deliverytest.Must(t, os.WriteFile(p, b, h.FileInfo().Mode()))
+			deliverytest.Must(t, os.Chtimes(p, h.ModTime, h.ModTime))
 		}
 	}
 	for _, p := range []string{"d", "d/c", "d/empty"} {
 		info, err := os.Stat(filepath.Join(src, p))
-		must(t, err)
-		must(t, os.Chtimes(filepath.Join(dst, p), info.ModTime(), info.ModTime()))
+		deliverytest.Must(t, err)
+		deliverytest.Must(t, os.Chtimes(filepath.Join(dst, p), info.ModTime(), info.ModTime()))
 	}
-	sameTree(t, filepath.Join(src, "d"), filepath.Join(dst, "d"))
-}
-
-func stream(name string, r io.Reader) []send.Source {
-	return []send.Source{{Source: tree.Source{Name: name}, Reader: r}}
+	deliverytest.SameTree(t, filepath.Join(src, "d"), filepath.Join(dst, "d"))
 }
 
 func TestStreamOfUnknownLength(t *testing.T) {
-	for _, size := range []int{0, 1, 1023, 1024, mib - 1, mib, mib + 1, 2 * mib, 5*mib + 7} {
-		b := write(t, filepath.Join(t.TempDir(), "x"), size, uint64(size))
+	for _, size := range []int{0, 1, 1023, 1024, deliverytest.MiB - 1, deliverytest.MiB, deliverytest.MiB + 1, 2 * deliverytest.MiB, 5*deliverytest.MiB + 7} {
+		b := deliverytest.Write(t, filepath.Join(t.TempDir(), "x"), size, uint64(size))
 		dst := t.TempDir()
-		s := deliver(t, t.Context(), dst, stream("s", io.MultiReader(bytes.NewReader(b[:size/3]), bytes.NewReader(b[size/3:])))).ok(t)
+		s := deliverytest.Deliver(t, t.Context(), dst, deliverytest.Stream("s", io.MultiReader(bytes.NewReader(b[:size/3]), bytes.NewReader(b[size/3:])))).OK(t)
 		got, err := os.ReadFile(filepath.Join(dst, "s"))
 		if err != nil || !bytes.Equal(got, b) {
 			t.Errorf("%d bytes came as %d: %v", size, len(got), err)
 		}
-		done := find[transfer.ItemDone](s.sendSaw)
+		done := deliverytest.Find[transfer.ItemDone](s.SendSaw)
 		if len(done) != 1 || done[0].Digest != checksum.Sum(b) || done[0].Size != int64(size) {
 			t.Errorf("the digest of %d bytes: %+v", size, done)
 		}
 		var out bytes.Buffer
-		deliver(t, t.Context(), "", stream("s", bytes.NewReader(b)), toOutput(&out)).ok(t)
+		deliverytest.Deliver(t, t.Context(), "", deliverytest.Stream("s", bytes.NewReader(b)), deliverytest.ToOutput(&out)).OK(t)
 		if !bytes.Equal(out.Bytes(), b) {
 			t.Errorf("%d bytes came raw as %d", size, out.Len())
 		}
 	}
 }
 
-// notify hands on what is written, piece by piece.
-type notify chan []byte
-
-func (n notify) Write(p []byte) (int, error) {
-	n <- bytes.Clone(p)
-	return len(p), nil
-}
-
 func TestStreamFlowsBeforeItsEnd(t *testing.T) {
 	in, feed := io.Pipe()
-	out := make(notify)
-	got := make(chan *sides)
-	go func() { got <- deliver(t, t.Context(), "", stream("s", in), toOutput(out)) }()
+	out := make(deliverytest.Notify)
+	got := make(chan *deliverytest.Sides)
+	go func() {
+		got <- deliverytest.Deliver(t, t.Context(), "", deliverytest.Stream("s", in), deliverytest.ToOutput(out))
+	}()
 	for _, word := range []string{"first", "second"} {
 		if _, err := io.WriteString(feed, word); err != nil {
 			t.Fatal(err)
@@ -444,17 +427,17 @@ func TestStreamFlowsBeforeItsEnd(t *testing.T) {
 			t.Fatalf("%q came as %q", word, b)
 		}
 	}
-	must(t, feed.Close())
-	(<-got).ok(t)
+	deliverytest.Must(t, feed.Close())
+	(<-got).OK(t)
 }
 
 func TestTruncatedStreamIsNeverSuccess(t *testing.T) {
 	broken := errors.New("broken pipe upstream")
-	src := io.MultiReader(strings.NewReader(strings.Repeat("x", 3*mib)), failingReader{broken})
+	src := io.MultiReader(strings.NewReader(strings.Repeat("x", 3*deliverytest.MiB)), failingReader{broken})
 	dst := t.TempDir()
-	s := deliver(t, t.Context(), dst, stream("s", src))
-	if s.sendErr == nil || s.receiveErr == nil {
-		t.Errorf("ended with %v and %v", s.sendErr, s.receiveErr)
+	s := deliverytest.Deliver(t, t.Context(), dst, deliverytest.Stream("s", src))
+	if s.SendErr == nil || s.ReceiveErr == nil {
+		t.Errorf("ended with %v and %v", s.SendErr, s.ReceiveErr)
 	}
 	if _, err := os.Stat(filepath.Join(dst, "s")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a truncated stream was published: %v", err)
@@ -479,9 +462,9 @@ func (c *closedPipe) Write(p []byte) (int, error) {
 
 func TestClosedOutputEndsBothSides(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "f")
-	write(t, path, 8*mib, 1)
-	s := deliver(t, t.Context(), "", named(path), toOutput(&closedPipe{left: 2 * mib}))
-	for _, err := range []error{s.sendErr, s.receiveErr} {
+	deliverytest.Write(t, path, 8*deliverytest.MiB, 1)
+	s := deliverytest.Deliver(t, t.Context(), "", deliverytest.Named(path), deliverytest.ToOutput(&closedPipe{left: 2 * deliverytest.MiB}))
+	for _, err := range []error{s.SendErr, s.ReceiveErr} {
 		var e *transfer.Error
 		if !errors.As(err, &e) || e.Code != framing.CodeIO {
 			t.Errorf("ended with %v", err)
@@ -491,14 +474,14 @@ func TestClosedOutputEndsBothSides(t *testing.T) {
 
 func TestDeclineWritesNothing(t *testing.T) {
 	src, dst := t.TempDir(), t.TempDir()
-	write(t, filepath.Join(src, "f"), 10, 1)
+	deliverytest.Write(t, filepath.Join(src, "f"), 10, 1)
 	no := errors.New("not now")
-	s := deliver(t, t.Context(), dst, contents(src), func(_ *send.Options, r *receive.Options, _ *sides) {
+	s := deliverytest.Deliver(t, t.Context(), dst, deliverytest.Contents(src), func(_ *send.Options, r *receive.Options, _ *deliverytest.Sides) {
 		r.Accept = func(context.Context, transfer.Offer) error { return no }
 	})
 	var e *transfer.Error
-	if !errors.As(s.sendErr, &e) || e.Code != framing.CodeDeclined || !e.Remote || !errors.Is(s.receiveErr, no) {
-		t.Errorf("ended with %v and %v", s.sendErr, s.receiveErr)
+	if !errors.As(s.SendErr, &e) || e.Code != framing.CodeDeclined || !e.Remote || !errors.Is(s.ReceiveErr, no) {
+		t.Errorf("ended with %v and %v", s.SendErr, s.ReceiveErr)
 	}
 	if names, err := os.ReadDir(dst); err != nil || len(names) != 0 {
 		t.Errorf("the destination has %v, %v", names, err)
@@ -509,11 +492,11 @@ func TestDeclineWritesNothing(t *testing.T) {
 // meanwhile is noticed.
 func TestSenderThatLeavesEndsTheQuestion(t *testing.T) {
 	src, dst := t.TempDir(), t.TempDir()
-	write(t, filepath.Join(src, "f"), 10, 1)
+	deliverytest.Write(t, filepath.Join(src, "f"), 10, 1)
 	ctx, cancel := context.WithCancel(t.Context())
-	a, b := pair(t)
+	a, b := deliverytest.Pair(t)
 	d, err := local.NewFolder(dst, local.FolderOptions{})
-	must(t, err)
+	deliverytest.Must(t, err)
 	defer d.Close()
 	received := make(chan error)
 	go func() {
@@ -524,7 +507,7 @@ func TestSenderThatLeavesEndsTheQuestion(t *testing.T) {
 		}})
 		received <- err
 	}()
-	if _, err := send.Send(ctx, a, send.Options{Sources: contents(src)}); !errors.Is(err, context.Canceled) {
+	if _, err := send.Send(ctx, a, send.Options{Sources: deliverytest.Contents(src)}); !errors.Is(err, context.Canceled) {
 		t.Errorf("the sender ended with %v", err)
 	}
 	var e *transfer.Error
@@ -535,33 +518,33 @@ func TestSenderThatLeavesEndsTheQuestion(t *testing.T) {
 
 func TestMissingSourceFailsAlone(t *testing.T) {
 	src, dst := t.TempDir(), t.TempDir()
-	write(t, filepath.Join(src, "there"), 10, 1)
-	s := deliver(t, t.Context(), dst, named(filepath.Join(src, "there"), filepath.Join(src, "gone")))
-	if !errors.Is(s.sendErr, transfer.ErrIncomplete) || !errors.Is(s.receiveErr, transfer.ErrIncomplete) {
-		t.Errorf("ended with %v and %v", s.sendErr, s.receiveErr)
+	deliverytest.Write(t, filepath.Join(src, "there"), 10, 1)
+	s := deliverytest.Deliver(t, t.Context(), dst, deliverytest.Named(filepath.Join(src, "there"), filepath.Join(src, "gone")))
+	if !errors.Is(s.SendErr, transfer.ErrIncomplete) || !errors.Is(s.ReceiveErr, transfer.ErrIncomplete) {
+		t.Errorf("ended with %v and %v", s.SendErr, s.ReceiveErr)
 	}
-	if len(s.sent.Failures) != 1 || s.sent.Failures[0].Code != framing.CodeVanished || s.received.Failed != 1 {
-		t.Errorf("sender %v, receiver counts %d", s.sent.Failures, s.received.Failed)
+	if len(s.Sent.Failures) != 1 || s.Sent.Failures[0].Code != framing.CodeVanished || s.Received.Failed != 1 {
+		t.Errorf("sender %v, receiver counts %d", s.Sent.Failures, s.Received.Failed)
 	}
-	sameFile(t, filepath.Join(src, "there"), filepath.Join(dst, "there"))
+	deliverytest.SameFile(t, filepath.Join(src, "there"), filepath.Join(dst, "there"))
 }
 
 func TestLinksThatLeaveTheTree(t *testing.T) {
 	src := t.TempDir()
-	must(t, os.Symlink("/etc/passwd", filepath.Join(src, "absolute")))
-	must(t, os.Symlink("../outside", filepath.Join(src, "above")))
-	must(t, os.Symlink("inside", filepath.Join(src, "fine")))
+	deliverytest.Must(t, os.Symlink("/etc/passwd", filepath.Join(src, "absolute")))
+	deliverytest.Must(t, os.Symlink("../outside", filepath.Join(src, "above")))
+	deliverytest.Must(t, os.Symlink("inside", filepath.Join(src, "fine")))
 	for _, c := range []struct {
 		policy transfer.LinkPolicy
 		links  int
 		failed int64
 	}{{transfer.LinksSafe, 1, 2}, {transfer.LinksAll, 3, 0}, {transfer.LinksSkip, 0, 0}} {
 		dst := t.TempDir()
-		s := deliver(t, t.Context(), dst, contents(src), func(_ *send.Options, r *receive.Options, _ *sides) { r.Links = c.policy })
+		s := deliverytest.Deliver(t, t.Context(), dst, deliverytest.Contents(src), func(_ *send.Options, r *receive.Options, _ *deliverytest.Sides) { r.Links = c.policy })
 		names, err := os.ReadDir(dst)
-		must(t, err)
-		if len(names) != c.links || s.received.Failed != c.failed {
-			t.Errorf("policy %d: %d links, %d failed", c.policy, len(names), s.received.Failed)
+		deliverytest.Must(t, err)
+		if len(names) != c.links || s.Received.Failed != c.failed {
+			t.Errorf("policy %d: %d links, %d failed", c.policy, len(names), s.Received.Failed)
 		}
 	}
 }

@@ -12,20 +12,21 @@ import (
 
 	"ferry/framing"
 	"ferry/transfer"
+	"ferry/transfer/internal/deliverytest"
 )
 
 // A FIFO or device is no file that could be replaced: `copy x /dev/null` would
 // take the device away.
 func TestSpecialFileIsNeverReplaced(t *testing.T) {
 	src, dst := t.TempDir(), t.TempDir()
-	write(t, filepath.Join(src, "f"), 10, 1)
-	must(t, os.Symlink("nowhere", filepath.Join(src, "l")))
+	deliverytest.Write(t, filepath.Join(src, "f"), 10, 1)
+	deliverytest.Must(t, os.Symlink("nowhere", filepath.Join(src, "l")))
 	for _, n := range []string{"f", "l"} {
-		must(t, syscall.Mkfifo(filepath.Join(dst, n), 0o600))
+		deliverytest.Must(t, syscall.Mkfifo(filepath.Join(dst, n), 0o600))
 	}
-	s := deliver(t, t.Context(), dst, contents(src), withPolicy(transfer.ConflictOverwrite))
-	if !errors.Is(s.receiveErr, transfer.ErrIncomplete) || len(s.received.Failures) != 2 || s.received.Failures[0].Code != framing.CodeOtherKind {
-		t.Errorf("ended with %v, %v", s.receiveErr, s.received.Failures)
+	s := deliverytest.Deliver(t, t.Context(), dst, deliverytest.Contents(src), deliverytest.WithPolicy(transfer.ConflictOverwrite))
+	if !errors.Is(s.ReceiveErr, transfer.ErrIncomplete) || len(s.Received.Failures) != 2 || s.Received.Failures[0].Code != framing.CodeOtherKind {
+		t.Errorf("ended with %v, %v", s.ReceiveErr, s.Received.Failures)
 	}
 	for _, n := range []string{"f", "l"} {
 		info, err := os.Lstat(filepath.Join(dst, n))
@@ -42,9 +43,9 @@ func TestFileWithoutTrueSizeIsNotTruncatedInSilence(t *testing.T) {
 		t.Skip("no " + lying + " of size 0 here")
 	}
 	dst := t.TempDir()
-	s := deliver(t, t.Context(), dst, named(lying))
-	if !errors.Is(s.sendErr, transfer.ErrIncomplete) || len(s.sent.Failures) != 1 || s.sent.Failures[0].Code != framing.CodeUnsupported {
-		t.Errorf("ended with %v, %v", s.sendErr, s.sent.Failures)
+	s := deliverytest.Deliver(t, t.Context(), dst, deliverytest.Named(lying))
+	if !errors.Is(s.SendErr, transfer.ErrIncomplete) || len(s.Sent.Failures) != 1 || s.Sent.Failures[0].Code != framing.CodeUnsupported {
+		t.Errorf("ended with %v, %v", s.SendErr, s.Sent.Failures)
 	}
 	if _, err := os.Stat(filepath.Join(dst, "status")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("it was published: %v", err)

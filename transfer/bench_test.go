@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"ferry/transfer/internal/deliverytest"
 	"ferry/transfer/local"
 	"ferry/transfer/receive"
 	"ferry/transfer/send"
@@ -33,7 +34,7 @@ func benchCopy(b *testing.B, src, dst string) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if _, err := local.Copy(b.Context(), local.Options{Send: send.Options{Sources: contents(src)}, Receive: receive.Options{Destination: d}}); err != nil {
+		if _, err := local.Copy(b.Context(), local.Options{Send: send.Options{Sources: deliverytest.Contents(src)}, Receive: receive.Options{Destination: d}}); err != nil {
 			b.Fatal(err)
 		}
 		b.StopTimer()

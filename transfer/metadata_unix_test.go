@@ -17,6 +17,7 @@ import (
 
 	"ferry/framing"
 	"ferry/transfer"
+	"ferry/transfer/internal/deliverytest"
 	"ferry/transfer/local"
 	"ferry/transfer/receive"
 	"ferry/transfer/send"
@@ -24,20 +25,13 @@ import (
 	"ferry/transfer/tree"
 )
 
-// wishing has the sender wish for one thing and the receiver permit another.
-func wishing(wish, permit tree.Metadata) setup {
-	return func(so *send.Options, ro *receive.Options, _ *sides) {
-		so.Metadata, ro.Metadata = wish, permit
-	}
-}
-
 func sameInode(t *testing.T, dir string, names ...string) {
 	t.Helper()
 	first, err := os.Lstat(filepath.Join(dir, names[0]))
-	must(t, err)
+	deliverytest.Must(t, err)
 	for _, name := range names[1:] {
 		info, err := os.Lstat(filepath.Join(dir, name))
-		must(t, err)
+		deliverytest.Must(t, err)
 		if !os.SameFile(first, info) {
 			t.Errorf("%s and %s are two files", names[0], name)
 		}
@@ -48,71 +42,71 @@ func sameInode(t *testing.T, dir string, names ...string) {
 // of them than the window of entries holds.
 func TestHardLinks(t *testing.T) {
 	src, dst := t.TempDir(), t.TempDir()
-	must(t, os.Mkdir(filepath.Join(src, "many"), 0o755))
-	write(t, filepath.Join(src, "a large"), 5*mib+1, 1)
-	write(t, filepath.Join(src, "b small"), 100, 2)
+	deliverytest.Must(t, os.Mkdir(filepath.Join(src, "many"), 0o755))
+	deliverytest.Write(t, filepath.Join(src, "a large"), 5*deliverytest.MiB+1, 1)
+	deliverytest.Write(t, filepath.Join(src, "b small"), 100, 2)
 	const n = 17000 // above flow.EntryWindow
 	for i := range n {
-		must(t, os.Link(filepath.Join(src, "a large"), filepath.Join(src, "many", fmt.Sprint(i))))
+		deliverytest.Must(t, os.Link(filepath.Join(src, "a large"), filepath.Join(src, "many", fmt.Sprint(i))))
 	}
-	must(t, os.Link(filepath.Join(src, "b small"), filepath.Join(src, "many", "small")))
-	s := deliver(t, t.Context(), dst, contents(src), wishing(links, links)).ok(t)
+	deliverytest.Must(t, os.Link(filepath.Join(src, "b small"), filepath.Join(src, "many", "small")))
+	s := deliverytest.Deliver(t, t.Context(), dst, deliverytest.Contents(src), deliverytest.Wishing(hardLinks, hardLinks)).OK(t)
 	sameInode(t, dst, "a large", "many/0", fmt.Sprintf("many/%d", n-1))
 	sameInode(t, dst, "b small", "many/small")
-	sameFile(t, filepath.Join(src, "a large"), filepath.Join(dst, "many", "7"))
-	if s.sent.Moved > 6*mib || s.sent.Files != 2 {
-		t.Errorf("%d files and %d bytes moved", s.sent.Files, s.sent.Moved)
+	deliverytest.SameFile(t, filepath.Join(src, "a large"), filepath.Join(dst, "many", "7"))
+	if s.Sent.Moved > 6*deliverytest.MiB || s.Sent.Files != 2 {
+		t.Errorf("%d files and %d bytes moved", s.Sent.Files, s.Sent.Moved)
 	}
-	if s = deliver(t, t.Context(), dst, contents(src), wishing(links, links)).ok(t); s.sent.Delivered != 0 {
-		t.Errorf("again: %+v", s.sent)
+	if s = deliverytest.Deliver(t, t.Context(), dst, deliverytest.Contents(src), deliverytest.Wishing(hardLinks, hardLinks)).OK(t); s.Sent.Delivered != 0 {
+		t.Errorf("again: %+v", s.Sent)
 	}
 }
 
 // A link shares the fate of what it is to.
 func TestHardLinkToWhatIsNotDelivered(t *testing.T) {
 	src, dst := t.TempDir(), t.TempDir()
-	write(t, filepath.Join(src, "a"), 100, 1)
-	must(t, os.Link(filepath.Join(src, "a"), filepath.Join(src, "b")))
-	must(t, os.WriteFile(filepath.Join(dst, "a"), []byte("in the way"), 0o644))
-	s := deliver(t, t.Context(), dst, contents(src), wishing(links, links))
-	if len(s.received.Failures) != 2 || s.received.Failures[1].Path != "b" || s.received.Failures[1].Code != framing.CodeConflict {
-		t.Errorf("failures %v", s.received.Failures)
+	deliverytest.Write(t, filepath.Join(src, "a"), 100, 1)
+	deliverytest.Must(t, os.Link(filepath.Join(src, "a"), filepath.Join(src, "b")))
+	deliverytest.Must(t, os.WriteFile(filepath.Join(dst, "a"), []byte("in the way"), 0o644))
+	s := deliverytest.Deliver(t, t.Context(), dst, deliverytest.Contents(src), deliverytest.Wishing(hardLinks, hardLinks))
+	if len(s.Received.Failures) != 2 || s.Received.Failures[1].Path != "b" || s.Received.Failures[1].Code != framing.CodeConflict {
+		t.Errorf("failures %v", s.Received.Failures)
 	}
 	// Skipped, its links are too; under another name, it is that one.
-	deliver(t, t.Context(), dst, contents(src), wishing(links, links), withPolicy(transfer.ConflictSkip)).skips(t, 2)
+	deliverytest.Deliver(t, t.Context(), dst, deliverytest.Contents(src), deliverytest.Wishing(hardLinks, hardLinks), deliverytest.WithPolicy(transfer.ConflictSkip)).Skips(t, 2)
 	if _, err := os.Lstat(filepath.Join(dst, "b")); err == nil {
 		t.Error("a link was made to what stands in the way")
 	}
-	deliver(t, t.Context(), dst, contents(src), wishing(links, links), withPolicy(transfer.ConflictRename)).ok(t)
+	deliverytest.Deliver(t, t.Context(), dst, deliverytest.Contents(src), deliverytest.Wishing(hardLinks, hardLinks), deliverytest.WithPolicy(transfer.ConflictRename)).OK(t)
 	sameInode(t, dst, "a (1)", "b")
-	s = deliver(t, t.Context(), dst, contents(src), wishing(links, links), withPolicy(transfer.ConflictRename)).ok(t)
-	if s.received.Same != 3 {
-		t.Errorf("again: %+v", s.received)
+	s = deliverytest.Deliver(t, t.Context(), dst, deliverytest.Contents(src), deliverytest.Wishing(hardLinks, hardLinks), deliverytest.WithPolicy(transfer.ConflictRename)).OK(t)
+	if s.Received.Same != 3 {
+		t.Errorf("again: %+v", s.Received)
 	}
 }
 
 func TestDryRunOfHardLinks(t *testing.T) {
 	src, dst := t.TempDir(), t.TempDir()
 	for _, name := range []string{"a", "x"} {
-		write(t, filepath.Join(src, name), 100, 1)
-		must(t, os.Link(filepath.Join(src, name), filepath.Join(src, name+"2")))
+		deliverytest.Write(t, filepath.Join(src, name), 100, 1)
+		deliverytest.Must(t, os.Link(filepath.Join(src, name), filepath.Join(src, name+"2")))
 	}
-	dry := func(so *send.Options, ro *receive.Options, _ *sides) {
+	dry := func(so *send.Options, ro *receive.Options, _ *deliverytest.Sides) {
 		so.DryRun = true
 		ro.Rehearse = func() (storage.Rehearsal, error) { return local.NewRehearsal(dst) }
 		ro.OnConflict = transfer.ConflictOverwrite
 	}
-	deliver(t, t.Context(), dst, contents(src), wishing(links, links)).ok(t)
-	s := deliver(t, t.Context(), "", contents(src), wishing(links, links), dry).ok(t)
-	if s.sent.Same != 5 {
-		t.Errorf("of what is there already: %+v", s.sent)
+	deliverytest.Deliver(t, t.Context(), dst, deliverytest.Contents(src), deliverytest.Wishing(hardLinks, hardLinks)).OK(t)
+	s := deliverytest.Deliver(t, t.Context(), "", deliverytest.Contents(src), deliverytest.Wishing(hardLinks, hardLinks), dry).OK(t)
+	if s.Sent.Same != 5 {
+		t.Errorf("of what is there already: %+v", s.Sent)
 	}
-	must(t, os.Remove(filepath.Join(dst, "a2")))
-	write(t, filepath.Join(dst, "a2"), 100, 1)
-	must(t, os.Remove(filepath.Join(dst, "x2")))
-	s = deliver(t, t.Context(), "", contents(src), wishing(links, links), dry).ok(t)
-	if s.sent.Same != 3 || s.sent.Delivered != 2 || s.sent.Replaced != 1 {
-		t.Errorf("of one that is two files, and one that is gone: %+v", s.sent)
+	deliverytest.Must(t, os.Remove(filepath.Join(dst, "a2")))
+	deliverytest.Write(t, filepath.Join(dst, "a2"), 100, 1)
+	deliverytest.Must(t, os.Remove(filepath.Join(dst, "x2")))
+	s = deliverytest.Deliver(t, t.Context(), "", deliverytest.Contents(src), deliverytest.Wishing(hardLinks, hardLinks), dry).OK(t)
+	if s.Sent.Same != 3 || s.Sent.Delivered != 2 || s.Sent.Replaced != 1 {
+		t.Errorf("of one that is two files, and one that is gone: %+v", s.Sent)
 	}
 }
 
@@ -120,12 +114,12 @@ func TestDryRunOfHardLinks(t *testing.T) {
 // the items arrive without it.
 func TestWishesAreDeclined(t *testing.T) {
 	src, dst := t.TempDir(), t.TempDir()
-	write(t, filepath.Join(src, "a"), 100, 1)
-	must(t, os.Link(filepath.Join(src, "a"), filepath.Join(src, "b")))
-	must(t, syscall.Mkfifo(filepath.Join(src, "p"), 0o600))
+	deliverytest.Write(t, filepath.Join(src, "a"), 100, 1)
+	deliverytest.Must(t, os.Link(filepath.Join(src, "a"), filepath.Join(src, "b")))
+	deliverytest.Must(t, syscall.Mkfifo(filepath.Join(src, "p"), 0o600))
 	all := tree.Metadata{Owner: true, Xattrs: true, HardLinks: true, Devices: true}
-	s := deliver(t, t.Context(), dst, contents(src), wishing(all, tree.Metadata{Xattrs: true})).ok(t)
-	for _, r := range []transfer.Result{s.sent, s.received} {
+	s := deliverytest.Deliver(t, t.Context(), dst, deliverytest.Contents(src), deliverytest.Wishing(all, tree.Metadata{Xattrs: true})).OK(t)
+	for _, r := range []transfer.Result{s.Sent, s.Received} {
 		var what []tree.Attr
 		for _, l := range r.Lost {
 			what = append(what, l.What)
@@ -137,13 +131,13 @@ func TestWishesAreDeclined(t *testing.T) {
 			t.Errorf("declined: %v", what)
 		}
 	}
-	if notices := find[transfer.Notice](s.sendSaw); len(notices) != 1 || filepath.Base(notices[0].Path) != "p" {
+	if notices := deliverytest.Find[transfer.Notice](s.SendSaw); len(notices) != 1 || filepath.Base(notices[0].Path) != "p" {
 		t.Errorf("notices %v", notices)
 	}
 	a, err := os.Stat(filepath.Join(dst, "a"))
-	must(t, err)
+	deliverytest.Must(t, err)
 	b, err := os.Stat(filepath.Join(dst, "b"))
-	must(t, err)
+	deliverytest.Must(t, err)
 	if os.SameFile(a, b) {
 		t.Error("the names are of one file")
 	}
@@ -153,7 +147,7 @@ func TestWishesAreDeclined(t *testing.T) {
 func stored(t *testing.T, path string) int64 {
 	t.Helper()
 	var st syscall.Stat_t
-	must(t, syscall.Stat(path, &st))
+	deliverytest.Must(t, syscall.Stat(path, &st))
 	return st.Blocks * 512
 }
 
@@ -162,59 +156,59 @@ func stored(t *testing.T, path string) int64 {
 func sparse(t *testing.T, path string, size, data int64) {
 	t.Helper()
 	f, err := os.Create(path)
-	must(t, err)
-	must(t, f.Truncate(size))
+	deliverytest.Must(t, err)
+	deliverytest.Must(t, f.Truncate(size))
 	if stored(t, path) > 0 {
 		t.Skip("the file system keeps no holes")
 	}
 	_, err = f.WriteAt([]byte("data"), data)
-	must(t, err)
-	must(t, f.Close())
+	deliverytest.Must(t, err)
+	deliverytest.Must(t, f.Close())
 	old := syscall.NsecToTimeval(1e18)
-	must(t, syscall.Utimes(path, []syscall.Timeval{old, old}))
+	deliverytest.Must(t, syscall.Utimes(path, []syscall.Timeval{old, old}))
 }
 
 // Holes cross the network as a word and are not written.
 func TestHolesStayHoles(t *testing.T) {
 	src, dst := t.TempDir(), t.TempDir()
 	path := filepath.Join(src, "sparse")
-	sparse(t, path, 120*mib+5, 40*mib+7)
-	s := deliver(t, t.Context(), dst, contents(src)).ok(t)
-	sameFile(t, path, filepath.Join(dst, "sparse"))
+	sparse(t, path, 120*deliverytest.MiB+5, 40*deliverytest.MiB+7)
+	s := deliverytest.Deliver(t, t.Context(), dst, deliverytest.Contents(src)).OK(t)
+	deliverytest.SameFile(t, path, filepath.Join(dst, "sparse"))
 	if a, b := stored(t, path), stored(t, filepath.Join(dst, "sparse")); b > a+32<<10 {
 		t.Errorf("the source takes %d bytes and the destination %d", a, b)
 	}
-	if s.sent.Moved != mib || s.received.Moved != mib || s.sent.Bytes != 120*mib+5 {
-		t.Errorf("moved %d and %d of %d", s.sent.Moved, s.received.Moved, s.sent.Bytes)
+	if s.Sent.Moved != deliverytest.MiB || s.Received.Moved != deliverytest.MiB || s.Sent.Bytes != 120*deliverytest.MiB+5 {
+		t.Errorf("moved %d and %d of %d", s.Sent.Moved, s.Received.Moved, s.Sent.Bytes)
 	}
-	if w := s.sent.Wire; w > 2*mib {
+	if w := s.Sent.Wire; w > 2*deliverytest.MiB {
 		t.Errorf("%d bytes went over the link", w)
 	}
-	for _, e := range find[transfer.Progress](s.sendSaw) {
+	for _, e := range deliverytest.Find[transfer.Progress](s.SendSaw) {
 		if e.Bytes > e.Total && e.Exact {
 			t.Fatalf("progress %+v", e)
 		}
 	}
 	// Compared with what is there, and as an update of it.
-	byDigest := func(so *send.Options, _ *receive.Options, _ *sides) { so.Checksum = true }
-	if s = deliver(t, t.Context(), dst, contents(src), byDigest).ok(t); s.sent.Same != 2 || s.sent.Moved != 0 {
-		t.Errorf("compared: %+v", s.sent)
+	byDigest := func(so *send.Options, _ *receive.Options, _ *deliverytest.Sides) { so.Checksum = true }
+	if s = deliverytest.Deliver(t, t.Context(), dst, deliverytest.Contents(src), byDigest).OK(t); s.Sent.Same != 2 || s.Sent.Moved != 0 {
+		t.Errorf("compared: %+v", s.Sent)
 	}
 	f, err := os.OpenFile(path, os.O_WRONLY, 0)
-	must(t, err)
-	_, err = f.WriteAt([]byte("more"), 80*mib)
-	must(t, err)
-	must(t, f.Close())
-	s = deliver(t, t.Context(), dst, contents(src), withPolicy(transfer.ConflictOverwrite)).ok(t)
-	sameFile(t, path, filepath.Join(dst, "sparse"))
-	if a, b := stored(t, path), stored(t, filepath.Join(dst, "sparse")); b > a+32<<10 || s.sent.Moved != mib {
-		t.Errorf("updated: the source takes %d bytes and the destination %d; %d moved", a, b, s.sent.Moved)
+	deliverytest.Must(t, err)
+	_, err = f.WriteAt([]byte("more"), 80*deliverytest.MiB)
+	deliverytest.Must(t, err)
+	deliverytest.Must(t, f.Close())
+	s = deliverytest.Deliver(t, t.Context(), dst, deliverytest.Contents(src), deliverytest.WithPolicy(transfer.ConflictOverwrite)).OK(t)
+	deliverytest.SameFile(t, path, filepath.Join(dst, "sparse"))
+	if a, b := stored(t, path), stored(t, filepath.Join(dst, "sparse")); b > a+32<<10 || s.Sent.Moved != deliverytest.MiB {
+		t.Errorf("updated: the source takes %d bytes and the destination %d; %d moved", a, b, s.Sent.Moved)
 	}
 	// In an archive and raw, holes are zeros.
 	var out bytes.Buffer
-	deliver(t, t.Context(), "", named(path), toOutput(&out)).ok(t)
+	deliverytest.Deliver(t, t.Context(), "", deliverytest.Named(path), deliverytest.ToOutput(&out)).OK(t)
 	want, err := os.ReadFile(path)
-	must(t, err)
+	deliverytest.Must(t, err)
 	if !bytes.Equal(out.Bytes(), want) {
 		t.Error("the raw bytes differ")
 	}
@@ -226,24 +220,24 @@ func TestHolesOfSmallFilesStayHoles(t *testing.T) {
 	for _, f := range []struct {
 		name       string
 		size, data int64
-	}{{"middle", 300 << 10, 100 << 10}, {"chunk", mib, mib - 4}, {"begin", 200<<10 + 1, 0}} {
+	}{{"middle", 300 << 10, 100 << 10}, {"chunk", deliverytest.MiB, deliverytest.MiB - 4}, {"begin", 200<<10 + 1, 0}} {
 		sparse(t, filepath.Join(src, f.name), f.size, f.data)
 	}
 	hollow := filepath.Join(src, "hollow")
-	must(t, os.WriteFile(hollow, nil, 0o644))
-	must(t, os.Truncate(hollow, 500<<10+7))
-	write(t, filepath.Join(src, "dense"), 300<<10, 1)
-	must(t, os.WriteFile(filepath.Join(src, "zeros"), make([]byte, 300<<10), 0o644))
-	s := deliver(t, t.Context(), dst, contents(src)).ok(t)
+	deliverytest.Must(t, os.WriteFile(hollow, nil, 0o644))
+	deliverytest.Must(t, os.Truncate(hollow, 500<<10+7))
+	deliverytest.Write(t, filepath.Join(src, "dense"), 300<<10, 1)
+	deliverytest.Must(t, os.WriteFile(filepath.Join(src, "zeros"), make([]byte, 300<<10), 0o644))
+	s := deliverytest.Deliver(t, t.Context(), dst, deliverytest.Contents(src)).OK(t)
 	for _, name := range []string{"middle", "chunk", "begin", "hollow", "dense", "zeros"} {
 		a, b := filepath.Join(src, name), filepath.Join(dst, name)
-		sameFile(t, a, b)
+		deliverytest.SameFile(t, a, b)
 		if is, was := stored(t, b), stored(t, a); is > was+8<<10 || is < was-8<<10 {
 			t.Errorf("%s takes %d bytes, at its source %d", name, is, was)
 		}
 	}
-	if s.sent.Bytes != s.received.Bytes {
-		t.Errorf("%+v", s.sent)
+	if s.Sent.Bytes != s.Received.Bytes {
+		t.Errorf("%+v", s.Sent)
 	}
 }
 
@@ -257,41 +251,41 @@ func (c cramped) Free() (int64, error) { return c.free, nil }
 
 func TestHolesNeedNoRoom(t *testing.T) {
 	src, dst := t.TempDir(), t.TempDir()
-	sparse(t, filepath.Join(src, "sparse"), 20*mib, 10*mib)
-	room := func(_ *send.Options, ro *receive.Options, _ *sides) {
-		ro.Destination = cramped{ro.Destination, 2 * mib}
+	sparse(t, filepath.Join(src, "sparse"), 20*deliverytest.MiB, 10*deliverytest.MiB)
+	room := func(_ *send.Options, ro *receive.Options, _ *deliverytest.Sides) {
+		ro.Destination = cramped{ro.Destination, 2 * deliverytest.MiB}
 	}
-	deliver(t, t.Context(), dst, contents(src), room).ok(t)
-	sameFile(t, filepath.Join(src, "sparse"), filepath.Join(dst, "sparse"))
-	write(t, filepath.Join(src, "dense"), 20*mib, 1)
-	s := deliver(t, t.Context(), dst, contents(src), room)
+	deliverytest.Deliver(t, t.Context(), dst, deliverytest.Contents(src), room).OK(t)
+	deliverytest.SameFile(t, filepath.Join(src, "sparse"), filepath.Join(dst, "sparse"))
+	deliverytest.Write(t, filepath.Join(src, "dense"), 20*deliverytest.MiB, 1)
+	s := deliverytest.Deliver(t, t.Context(), dst, deliverytest.Contents(src), room)
 	var e *transfer.Error
-	if !errors.As(s.receiveErr, &e) || e.Code != framing.CodeNoSpace {
-		t.Errorf("what has none: %v", s.receiveErr)
+	if !errors.As(s.ReceiveErr, &e) || e.Code != framing.CodeNoSpace {
+		t.Errorf("what has none: %v", s.ReceiveErr)
 	}
 }
 
 // An archive has what was permitted, in the records that tar programs read.
 func TestArchiveHasMetadata(t *testing.T) {
 	src := t.TempDir()
-	write(t, filepath.Join(src, "a"), 100, 1)
-	must(t, os.Link(filepath.Join(src, "a"), filepath.Join(src, "b")))
-	must(t, os.Symlink("a", filepath.Join(src, "l")))
-	must(t, syscall.Mkfifo(filepath.Join(src, "p"), 0o640))
-	must(t, syscall.Chmod(filepath.Join(src, "a"), 0o4755))
+	deliverytest.Write(t, filepath.Join(src, "a"), 100, 1)
+	deliverytest.Must(t, os.Link(filepath.Join(src, "a"), filepath.Join(src, "b")))
+	deliverytest.Must(t, os.Symlink("a", filepath.Join(src, "l")))
+	deliverytest.Must(t, syscall.Mkfifo(filepath.Join(src, "p"), 0o640))
+	deliverytest.Must(t, syscall.Chmod(filepath.Join(src, "a"), 0o4755))
 	me, err := user.Current()
-	must(t, err)
+	deliverytest.Must(t, err)
 	all := tree.Metadata{Owner: true, Xattrs: true, HardLinks: true, Devices: true}
 	listing := func(permit tree.Metadata) (lines []string) {
 		t.Helper()
 		var out bytes.Buffer
-		deliver(t, t.Context(), "", contents(src), toOutput(&out), wishing(all, permit)).ok(t)
+		deliverytest.Deliver(t, t.Context(), "", deliverytest.Contents(src), deliverytest.ToOutput(&out), deliverytest.Wishing(all, permit)).OK(t)
 		for r := tar.NewReader(&out); ; {
 			h, err := r.Next()
 			if err == io.EOF {
 				return lines
 			}
-			must(t, err)
+			deliverytest.Must(t, err)
 			lines = append(lines, fmt.Sprintf("%s %c %o %d %s %v", h.Name, h.Typeflag, h.Mode, h.Size, h.Linkname, h.Uid == os.Geteuid() && h.Uname == me.Username))
 		}
 	}

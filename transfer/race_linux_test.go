@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"ferry/transfer"
+	"ferry/transfer/internal/deliverytest"
 	"ferry/transfer/local"
 	"ferry/transfer/receive"
 	"ferry/transfer/send"
@@ -96,17 +97,17 @@ func attack(t *testing.T, uid int, root string, round func(n int)) {
 	length := raceTime
 	if s := os.Getenv(raceTimeEnv); s != "" {
 		n, err := strconv.Atoi(s)
-		must(t, err)
+		deliverytest.Must(t, err)
 		length = time.Duration(n) * time.Second
 	}
 	self, err := os.Executable()
-	must(t, err)
+	deliverytest.Must(t, err)
 	if uid != os.Getuid() {
 		// The other user may not look into the folder where tests are built.
 		b, err := os.ReadFile(self)
-		must(t, err)
+		deliverytest.Must(t, err)
 		self = filepath.Join(filepath.Dir(root), "child")
-		must(t, os.WriteFile(self, b, 0o755))
+		deliverytest.Must(t, os.WriteFile(self, b, 0o755))
 	}
 	child := exec.Command(self, "-test.run=^"+strings.Split(t.Name(), "/")[0]+"$")
 	child.Env = append(os.Environ(), raceEnv+"="+root, "GORACE=atexit_sleep_ms=0")
@@ -116,13 +117,13 @@ func attack(t *testing.T, uid int, root string, round func(n int)) {
 	var said bytes.Buffer
 	child.Stdout, child.Stderr = &said, &said
 	stop, err := child.StdinPipe()
-	must(t, err)
-	must(t, child.Start())
+	deliverytest.Must(t, err)
+	deliverytest.Must(t, child.Start())
 	n := 0
 	for end := time.Now().Add(length); time.Now().Before(end); n++ {
 		round(n)
 	}
-	must(t, stop.Close())
+	deliverytest.Must(t, stop.Close())
 	if err := child.Wait(); err != nil {
 		t.Fatalf("the attacker: %v: %s", err, &said)
 	}
@@ -141,7 +142,7 @@ func isAttacker(t *testing.T) bool {
 		return false
 	}
 	n, err := swap(root)
-	must(t, err)
+	deliverytest.Must(t, err)
 	fmt.Println("swaps:", n)
 	return true
 }
@@ -158,9 +159,9 @@ func attackers() map[string]int {
 func raceDir(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "ferry-race")
-	must(t, err)
-	t.Cleanup(func() { must(t, os.RemoveAll(dir)) })
-	must(t, os.Chmod(dir, 0o755))
+	deliverytest.Must(t, err)
+	t.Cleanup(func() { deliverytest.Must(t, os.RemoveAll(dir)) })
+	deliverytest.Must(t, os.Chmod(dir, 0o755))
 	return dir
 }
 
@@ -168,13 +169,13 @@ func raceDir(t *testing.T) string {
 // begins with mark.
 func plantTree(t *testing.T, dir, mark string, n int) {
 	t.Helper()
-	must(t, os.MkdirAll(filepath.Join(dir, "d", "e"), 0o777))
+	deliverytest.Must(t, os.MkdirAll(filepath.Join(dir, "d", "e"), 0o777))
 	for _, path := range []string{"d/e/f", "d/f", "f"} {
-		must(t, os.WriteFile(filepath.Join(dir, path), []byte(fmt.Sprint(mark, n)), 0o644))
+		deliverytest.Must(t, os.WriteFile(filepath.Join(dir, path), []byte(fmt.Sprint(mark, n)), 0o644))
 	}
-	must(t, os.WriteFile(filepath.Join(dir, "large"), bytes.Repeat([]byte(mark), 2*mib/len(mark)+n%7), 0o644))
+	deliverytest.Must(t, os.WriteFile(filepath.Join(dir, "large"), bytes.Repeat([]byte(mark), 2*deliverytest.MiB/len(mark)+n%7), 0o644))
 	for _, path := range []string{"d", "d/e"} { // whatever the umask
-		must(t, os.Chmod(filepath.Join(dir, path), 0o777))
+		deliverytest.Must(t, os.Chmod(filepath.Join(dir, path), 0o777))
 	}
 }
 
@@ -182,7 +183,7 @@ func plantTree(t *testing.T, dir, mark string, n int) {
 func photograph(t *testing.T, dir string) string {
 	t.Helper()
 	var all strings.Builder
-	must(t, filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+	deliverytest.Must(t, filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
@@ -208,14 +209,14 @@ func deliverAnyway(t *testing.T, src, dst string) {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	d, err := local.NewFolder(dst, local.FolderOptions{NoSync: true})
-	must(t, err)
-	a, b := pair(t)
+	deliverytest.Must(t, err)
+	a, b := deliverytest.Pair(t)
 	received := make(chan error, 1)
 	go func() {
 		_, err := receive.Receive(ctx, b, receive.Options{Destination: d, OnConflict: transfer.ConflictOverwrite, Links: transfer.LinksAll})
 		received <- err
 	}()
-	_, serr := send.Send(ctx, a, send.Options{Sources: contents(src)})
+	_, serr := send.Send(ctx, a, send.Options{Sources: deliverytest.Contents(src)})
 	if err := errors.Join(serr, <-received); errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("it did not end: %v", err)
 	}
@@ -232,16 +233,16 @@ func TestReceiverInALinkRace(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			base := raceDir(t)
 			src, dst, outside := filepath.Join(base, "src"), filepath.Join(base, "dst"), filepath.Join(base, "outside")
-			must(t, os.Mkdir(dst, 0o777))
-			must(t, os.Chmod(dst, 0o777))
+			deliverytest.Must(t, os.Mkdir(dst, 0o777))
+			deliverytest.Must(t, os.Chmod(dst, 0o777))
 			plantTree(t, outside, "outside", 0)
-			must(t, os.Mkdir(filepath.Join(outside, ".ferry-partial"), 0o700))
-			must(t, os.WriteFile(filepath.Join(outside, "l"), nil, 0o644))
+			deliverytest.Must(t, os.Mkdir(filepath.Join(outside, ".ferry-partial"), 0o700))
+			deliverytest.Must(t, os.WriteFile(filepath.Join(outside, "l"), nil, 0o644))
 			before := photograph(t, outside)
 			attack(t, uid, dst, func(n int) {
 				plantTree(t, src, "sent", n)
 				if n == 0 {
-					must(t, os.Symlink("f", filepath.Join(src, "l")))
+					deliverytest.Must(t, os.Symlink("f", filepath.Join(src, "l")))
 				}
 				deliverAnyway(t, src, dst)
 			})
@@ -263,13 +264,13 @@ func TestSenderInALinkRace(t *testing.T) {
 			base := raceDir(t)
 			src, dst, outside := filepath.Join(base, "src"), filepath.Join(base, "dst"), filepath.Join(base, "outside")
 			plantTree(t, outside, "outside", 0)
-			must(t, os.Mkdir(src, 0o777))
-			must(t, os.Chmod(src, 0o777))
+			deliverytest.Must(t, os.Mkdir(src, 0o777))
+			deliverytest.Must(t, os.Chmod(src, 0o777))
 			plantTree(t, src, "sent", 0)
 			attack(t, uid, src, func(int) {
-				must(t, os.Mkdir(dst, 0o755))
+				deliverytest.Must(t, os.Mkdir(dst, 0o755))
 				deliverAnyway(t, src, dst)
-				must(t, filepath.WalkDir(dst, func(path string, d fs.DirEntry, err error) error {
+				deliverytest.Must(t, filepath.WalkDir(dst, func(path string, d fs.DirEntry, err error) error {
 					if err != nil || !d.Type().IsRegular() {
 						return err
 					}
@@ -279,7 +280,7 @@ func TestSenderInALinkRace(t *testing.T) {
 					}
 					return err
 				}))
-				must(t, os.RemoveAll(dst))
+				deliverytest.Must(t, os.RemoveAll(dst))
 			})
 		})
 	}

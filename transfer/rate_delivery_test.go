@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"ferry/transfer"
+	"ferry/transfer/internal/deliverytest"
 	"ferry/transfer/receive"
 	"ferry/transfer/send"
 )
@@ -69,36 +70,36 @@ func TestDeliveryKeepsToItsLimit(t *testing.T) {
 		for _, c := range []struct {
 			rate  int64
 			large int
-		}{{64 << 10, mib}, {512 << 10, 8 * mib}, {10 * mib, 128 * mib}} {
+		}{{64 << 10, deliverytest.MiB}, {512 << 10, 8 * deliverytest.MiB}, {10 * deliverytest.MiB, 128 * deliverytest.MiB}} {
 			t.Run(fmt.Sprint(side, " ", c.rate), func(t *testing.T) {
 				src, dst := t.TempDir(), t.TempDir()
-				write(t, filepath.Join(src, "large"), c.large, 1)
+				deliverytest.Write(t, filepath.Join(src, "large"), c.large, 1)
 				for i := range 100 {
-					write(t, filepath.Join(src, fmt.Sprint("small ", i)), i*100, uint64(i))
+					deliverytest.Write(t, filepath.Join(src, fmt.Sprint("small ", i)), i*100, uint64(i))
 				}
 				synctest.Test(t, func(t *testing.T) {
 					limit, err := transfer.NewLimit(c.rate)
-					must(t, err)
+					deliverytest.Must(t, err)
 					var m traffic
 					stop := func() {}
 					begin := time.Now()
-					s := deliver(t, t.Context(), dst, contents(src), func(so *send.Options, ro *receive.Options, s *sides) {
+					s := deliverytest.Deliver(t, t.Context(), dst, deliverytest.Contents(src), func(so *send.Options, ro *receive.Options, s *deliverytest.Sides) {
 						if side == "sender" {
 							so.Limit = limit
 						} else {
 							ro.Limit = limit
 						}
-						stop = m.watch(s.sendLink.Traffic)
-					}).ok(t)
+						stop = m.watch(s.SendLink.Traffic)
+					}).OK(t)
 					took := time.Since(begin)
 					stop()
-					ideal := time.Duration(float64(s.sent.Wire) / float64(c.rate) * float64(time.Second))
+					ideal := time.Duration(float64(s.Sent.Wire) / float64(c.rate) * float64(time.Second))
 					if took < ideal*95/100 || took > ideal*105/100+time.Second {
 						t.Errorf("it took %v, at the limit it would be %v", took, ideal)
 					}
 					m.check(t, c.rate, 0, took-time.Second)
 				})
-				sameTree(t, src, dst)
+				deliverytest.SameTree(t, src, dst)
 			})
 		}
 	}
@@ -108,29 +109,29 @@ func TestDeliveryFollowsItsLimit(t *testing.T) {
 	for _, side := range []string{"sender", "receiver"} {
 		t.Run(side, func(t *testing.T) {
 			src, dst := t.TempDir(), t.TempDir()
-			write(t, filepath.Join(src, "large"), 80*mib, 1)
+			deliverytest.Write(t, filepath.Join(src, "large"), 80*deliverytest.MiB, 1)
 			synctest.Test(t, func(t *testing.T) {
-				limit, err := transfer.NewLimit(mib)
-				must(t, err)
+				limit, err := transfer.NewLimit(deliverytest.MiB)
+				deliverytest.Must(t, err)
 				var m traffic
 				stop := func() {}
-				up := time.AfterFunc(20*time.Second, func() { _ = limit.Set(4 * mib) })
+				up := time.AfterFunc(20*time.Second, func() { _ = limit.Set(4 * deliverytest.MiB) })
 				defer up.Stop()
 				off := time.AfterFunc(30*time.Second, func() { _ = limit.Set(0) })
 				defer off.Stop()
 				begin := time.Now()
-				deliver(t, t.Context(), dst, contents(src), func(so *send.Options, ro *receive.Options, s *sides) {
+				deliverytest.Deliver(t, t.Context(), dst, deliverytest.Contents(src), func(so *send.Options, ro *receive.Options, s *deliverytest.Sides) {
 					if side == "sender" {
 						so.Limit = limit
 					} else {
 						ro.Limit = limit
 					}
-					stop = m.watch(s.sendLink.Traffic)
-				}).ok(t)
+					stop = m.watch(s.SendLink.Traffic)
+				}).OK(t)
 				took := time.Since(begin)
 				stop()
-				m.check(t, mib, 0, 20*time.Second)
-				m.check(t, 4*mib, 20*time.Second+200*time.Millisecond, 30*time.Second)
+				m.check(t, deliverytest.MiB, 0, 20*time.Second)
+				m.check(t, 4*deliverytest.MiB, 20*time.Second+200*time.Millisecond, 30*time.Second)
 				if took < 30*time.Second || took > 32*time.Second {
 					t.Errorf("it took %v: without a limit there is nothing to wait for", took)
 				}

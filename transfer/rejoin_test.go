@@ -14,6 +14,7 @@ import (
 
 	"ferry/framing"
 	"ferry/transfer"
+	"ferry/transfer/internal/deliverytest"
 	"ferry/transfer/link"
 	"ferry/transfer/local"
 	"ferry/transfer/receive"
@@ -166,9 +167,9 @@ func TestCutsAreNotTheEnd(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			src, dst := t.TempDir(), t.TempDir()
 			const size = 96 << 20 // more than one piece may arrive before a cut is noticed
-			write(t, filepath.Join(src, "large"), size, 1)
+			deliverytest.Write(t, filepath.Join(src, "large"), size, 1)
 			for i := range 300 {
-				write(t, filepath.Join(src, "many", string(rune('a'+i%26)), string(rune('a'+i/26))), i*17, uint64(i))
+				deliverytest.Write(t, filepath.Join(src, "many", string(rune('a'+i%26)), string(rune('a'+i/26))), i*17, uint64(i))
 			}
 			a, b, w := cuttable(t, time.Minute, receiverDials)
 			c := &cutter{wire: w, step: 2 << 20}
@@ -185,7 +186,7 @@ func TestCutsAreNotTheEnd(t *testing.T) {
 			if err := errors.Join(err, <-received, d.Close()); err != nil {
 				t.Fatal(err)
 			}
-			sameTree(t, src, filepath.Join(dst, "src"))
+			deliverytest.SameTree(t, src, filepath.Join(dst, "src"))
 			if c.cuts < 15 || w.losses < c.cuts/2 {
 				t.Errorf("%d cuts and %d losses", c.cuts, w.losses)
 			}
@@ -222,7 +223,7 @@ func (r *cuttingReader) Read(p []byte) (int, error) {
 // From standard input to standard output no byte comes twice and none is missing.
 func TestCutsOfAStream(t *testing.T) {
 	a, b, w := cuttable(t, time.Minute, false)
-	content := write(t, filepath.Join(t.TempDir(), "content"), 40<<20, 5)
+	content := deliverytest.Write(t, filepath.Join(t.TempDir(), "content"), 40<<20, 5)
 	var out bytes.Buffer
 	received := make(chan error, 1)
 	go func() {
@@ -245,7 +246,7 @@ func TestCutsOfAStream(t *testing.T) {
 // A link that does not come back ends both sides as lost, and what came is kept.
 func TestLostForLongerThanTheWindow(t *testing.T) {
 	src, dst := t.TempDir(), t.TempDir()
-	write(t, filepath.Join(src, "large"), 32<<20, 1)
+	deliverytest.Write(t, filepath.Join(src, "large"), 32<<20, 1)
 	a, b, w := cuttable(t, 300*time.Millisecond, false)
 	d, err := local.NewFolder(dst, local.FolderOptions{})
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"ferry/transfer"
+	"ferry/transfer/internal/deliverytest"
 	"ferry/transfer/link"
 	"ferry/transfer/local"
 	"ferry/transfer/receive"
@@ -83,7 +84,7 @@ func TestEarlyStream(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				src := filepath.Join(t.TempDir(), "f")
-				write(t, src, c.size, 1)
+				deliverytest.Write(t, src, c.size, 1)
 				var dropped atomic.Int32
 				near := link.Config{Role: link.Sender}
 				far := link.Config{Role: link.Receiver, Notify: func(e link.Event) {
@@ -107,7 +108,7 @@ func TestEarlyStream(t *testing.T) {
 					_, err := receive.Receive(t.Context(), b, receive.Options{Destination: d, Accept: accept, Streams: c.accepts})
 					received <- err
 				}()
-				res, err := send.Send(t.Context(), a, send.Options{Sources: named(src), Streams: c.sends})
+				res, err := send.Send(t.Context(), a, send.Options{Sources: deliverytest.Named(src), Streams: c.sends})
 				if err := errors.Join(err, <-received, d.Close(), listener.Close()); err != nil {
 					t.Error(err)
 				}

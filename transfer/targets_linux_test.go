@@ -14,6 +14,7 @@ import (
 
 	"ferry/framing"
 	"ferry/transfer"
+	"ferry/transfer/internal/deliverytest"
 	"ferry/transfer/local"
 	"ferry/transfer/tree"
 )
@@ -29,8 +30,8 @@ func diskOf(t *testing.T, bytes int64, kind, options, mkfs string, args ...strin
 		t.Skip(err)
 	}
 	image, path := filepath.Join(t.TempDir(), "image"), t.TempDir()
-	must(t, os.WriteFile(image, nil, 0o600))
-	must(t, os.Truncate(image, bytes))
+	deliverytest.Must(t, os.WriteFile(image, nil, 0o600))
+	deliverytest.Must(t, os.Truncate(image, bytes))
 	if out, err := exec.Command(mkfs, append(args, image)...).CombinedOutput(); err != nil {
 		t.Skipf("%s: %v: %s", mkfs, err, out)
 	}
@@ -44,7 +45,7 @@ func diskOf(t *testing.T, bytes int64, kind, options, mkfs string, args ...strin
 		}
 	})
 	dst := filepath.Join(path, "dst") // without lost+found
-	must(t, os.Mkdir(dst, 0o755))
+	deliverytest.Must(t, os.Mkdir(dst, 0o755))
 	return dst
 }
 
@@ -52,20 +53,20 @@ func diskOf(t *testing.T, bytes int64, kind, options, mkfs string, args ...strin
 func touch(t *testing.T, path string, at time.Time) {
 	t.Helper()
 	ts, err := unix.TimeToTimespec(at)
-	must(t, err)
-	must(t, unix.UtimesNanoAt(unix.AT_FDCWD, path, []unix.Timespec{ts, ts}, unix.AT_SYMLINK_NOFOLLOW))
+	deliverytest.Must(t, err)
+	deliverytest.Must(t, unix.UtimesNanoAt(unix.AT_FDCWD, path, []unix.Timespec{ts, ts}, unix.AT_SYMLINK_NOFOLLOW))
 }
 
 // layTimes makes a tree of all kinds whose times are on no grid, and some in no range.
 func layTimes(t *testing.T) string {
 	src := filepath.Join(t.TempDir(), "src")
-	write(t, filepath.Join(src, "d/small"), 1000, 1)
-	write(t, filepath.Join(src, "d/new"), 1000, 2)
-	write(t, filepath.Join(src, "d/far"), 1000, 3)
-	write(t, filepath.Join(src, "large"), 3*mib+7, 4)
-	must(t, os.Mkdir(filepath.Join(src, "far"), 0o755))
-	write(t, filepath.Join(src, "far/x"), 10, 5)
-	must(t, os.Symlink("small", filepath.Join(src, "d/link")))
+	deliverytest.Write(t, filepath.Join(src, "d/small"), 1000, 1)
+	deliverytest.Write(t, filepath.Join(src, "d/new"), 1000, 2)
+	deliverytest.Write(t, filepath.Join(src, "d/far"), 1000, 3)
+	deliverytest.Write(t, filepath.Join(src, "large"), 3*deliverytest.MiB+7, 4)
+	deliverytest.Must(t, os.Mkdir(filepath.Join(src, "far"), 0o755))
+	deliverytest.Write(t, filepath.Join(src, "far/x"), 10, 5)
+	deliverytest.Must(t, os.Symlink("small", filepath.Join(src, "d/link")))
 	odd := time.Date(2021, 3, 4, 5, 6, 7, 987654321, time.UTC)
 	far := time.Date(2100, 3, 4, 5, 6, 7, 987654321, time.UTC)
 	for _, name := range []string{"d/small", "d/link", "large", "far/x", "d", ""} {
@@ -90,26 +91,26 @@ func TestTimesThatTargetsRound(t *testing.T) {
 		"exfat-fuse":  {"exfat-fuse", "", "mkfs.exfat", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			dst := diskOf(t, 24*mib, c.kind, c.options, c.mkfs, c.args...)
+			dst := diskOf(t, 24*deliverytest.MiB, c.kind, c.options, c.mkfs, c.args...)
 			src := layTimes(t)
 			if c.kind == "exfat-fuse" { // it has none
-				must(t, os.Remove(filepath.Join(src, "d/link")))
+				deliverytest.Must(t, os.Remove(filepath.Join(src, "d/link")))
 			}
-			if _, _, r, err := mirror(t, dst, contents(src), nil); err != nil {
+			if _, _, r, err := deliverytest.Mirror(t, dst, deliverytest.Contents(src), nil); err != nil {
 				t.Fatalf("%v: %v", err, r.Failures)
 			}
 			// An item that the source has not goes; the folder's time is the source's.
-			write(t, filepath.Join(dst, "d/extra"), 1, 1)
+			deliverytest.Write(t, filepath.Join(dst, "d/extra"), 1, 1)
 			for _, run := range []string{"dry", "again", "once more"} {
 				prepare := func(*local.Options) {}
 				if run == "dry" {
-					prepare = dryMirror(t, dst)
+					prepare = deliverytest.DryMirror(t, dst)
 				}
-				saw, deleted, r, err := mirror(t, dst, contents(src), prepare)
+				saw, deleted, r, err := deliverytest.Mirror(t, dst, deliverytest.Contents(src), prepare)
 				if err != nil || r.Delivered != 0 || r.Moved != 0 {
 					t.Errorf("%s: %v: %d delivered, %d bytes moved, %v", run, err, r.Delivered, r.Moved, r.Failures)
 				}
-				for _, d := range find[transfer.ItemDone](saw) {
+				for _, d := range deliverytest.Find[transfer.ItemDone](saw) {
 					// Of the destination itself it is foreseen, and not all of them have modes.
 					if d.Status == transfer.StatusAdjusted && d.At != "." && run == "once more" {
 						t.Errorf("%s: %s is adjusted", run, d.At)
@@ -126,19 +127,19 @@ func TestTimesThatTargetsRound(t *testing.T) {
 // Where a second is all that is kept of a time, a file that is written again in the
 // second in which it was delivered is another one.
 func TestTimesThatLookTheSame(t *testing.T) {
-	dst := diskOf(t, 24*mib, "ext4", "", "mkfs.ext4", "-q", "-F", "-I", "128")
+	dst := diskOf(t, 24*deliverytest.MiB, "ext4", "", "mkfs.ext4", "-q", "-F", "-I", "128")
 	src := filepath.Join(t.TempDir(), "src")
 	now := time.Now().Truncate(time.Second)
-	write(t, filepath.Join(src, "f"), 1000, 1)
+	deliverytest.Write(t, filepath.Join(src, "f"), 1000, 1)
 	touch(t, filepath.Join(src, "f"), now.Add(time.Millisecond))
 	for seed := range uint64(3) {
-		write(t, filepath.Join(src, "f"), 1000, seed)
+		deliverytest.Write(t, filepath.Join(src, "f"), 1000, seed)
 		touch(t, filepath.Join(src, "f"), now.Add(time.Duration(seed+1)*time.Millisecond))
-		if _, _, r, err := mirror(t, dst, contents(src), nil); err != nil {
+		if _, _, r, err := deliverytest.Mirror(t, dst, deliverytest.Contents(src), nil); err != nil {
 			t.Fatalf("%v: %v", err, r.Failures)
 		}
 		want, err := os.ReadFile(filepath.Join(src, "f"))
-		must(t, err)
+		deliverytest.Must(t, err)
 		if got, err := os.ReadFile(filepath.Join(dst, "f")); err != nil || !bytes.Equal(got, want) {
 			t.Errorf("the file of run %d is not there: %v", seed, err)
 		}
@@ -148,19 +149,19 @@ func TestTimesThatLookTheSame(t *testing.T) {
 // A target that refuses names is asked before the bytes come, the character is named,
 // and what has no such name is delivered.
 func TestNamesThatTargetsRefuse(t *testing.T) {
-	dst := diskOf(t, 24*mib, "ntfs-3g", "permissions,windows_names", "mkfs.ntfs", "-q", "-F", "-Q")
+	dst := diskOf(t, 24*deliverytest.MiB, "ntfs-3g", "permissions,windows_names", "mkfs.ntfs", "-q", "-F", "-Q")
 	src := filepath.Join(t.TempDir(), "src")
 	refused := map[string]string{"a:b": "':'", "b?": "'?'", "c<": "'<'", `d"`: `'"'`, "e*": "'*'", "f|": "'|'", `g\`: "backslash", "h.": "dot", "nul.x": "device",
 		"sub:x": "':'", "sub:x/in": "not made"}
 	for name := range refused {
 		if name != "sub:x" {
-			write(t, filepath.Join(src, name), 3*mib, 1)
+			deliverytest.Write(t, filepath.Join(src, name), 3*deliverytest.MiB, 1)
 		}
 	}
-	write(t, filepath.Join(src, "z ä/good"), 3*mib, 2)
-	write(t, filepath.Join(src, "small"), 10, 3)
-	_, _, r, err := mirror(t, dst, contents(src), nil)
-	if !errors.Is(err, transfer.ErrIncomplete) || r.Moved != 3*mib+10 {
+	deliverytest.Write(t, filepath.Join(src, "z ä/good"), 3*deliverytest.MiB, 2)
+	deliverytest.Write(t, filepath.Join(src, "small"), 10, 3)
+	_, _, r, err := deliverytest.Mirror(t, dst, deliverytest.Contents(src), nil)
+	if !errors.Is(err, transfer.ErrIncomplete) || r.Moved != 3*deliverytest.MiB+10 {
 		t.Errorf("%v: %d bytes moved", err, r.Moved)
 	}
 	for _, f := range r.Failures {
@@ -191,37 +192,37 @@ func TestUpdateTakesWhatDiffers(t *testing.T) {
 		args        []string
 		roomToShare bool
 	}{
-		"ext4":  {64 * mib, 40 * mib, "ext4", "mkfs.ext4", []string{"-q", "-F", "-m", "0"}, false},
-		"xfs":   {400 * mib, 240 * mib, "xfs", "mkfs.xfs", []string{"-q"}, true},
-		"btrfs": {256 * mib, 150 * mib, "btrfs", "mkfs.btrfs", []string{"-q", "--mixed"}, true},
+		"ext4":  {64 * deliverytest.MiB, 40 * deliverytest.MiB, "ext4", "mkfs.ext4", []string{"-q", "-F", "-m", "0"}, false},
+		"xfs":   {400 * deliverytest.MiB, 240 * deliverytest.MiB, "xfs", "mkfs.xfs", []string{"-q"}, true},
+		"btrfs": {256 * deliverytest.MiB, 150 * deliverytest.MiB, "btrfs", "mkfs.btrfs", []string{"-q", "--mixed"}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dst := diskOf(t, c.disk, c.kind, "", c.mkfs, c.args...)
 			src := filepath.Join(t.TempDir(), "src")
 			file := filepath.Join(src, "f")
-			write(t, file, int(c.size), 1)
-			if _, _, r, err := mirror(t, dst, contents(src), nil); err != nil {
+			deliverytest.Write(t, file, int(c.size), 1)
+			if _, _, r, err := deliverytest.Mirror(t, dst, deliverytest.Contents(src), nil); err != nil {
 				t.Fatalf("%v: %v", err, r.Failures)
 			}
 			touch(t, file, time.Date(2021, 3, 4, 5, 6, 7, 8, time.UTC))
 			for _, run := range []string{"a dry run", "touched"} {
 				prepare := func(*local.Options) {}
 				if run == "a dry run" {
-					prepare = dryMirror(t, dst)
+					prepare = deliverytest.DryMirror(t, dst)
 				}
-				_, _, r, err := mirror(t, dst, contents(src), prepare)
+				_, _, r, err := deliverytest.Mirror(t, dst, deliverytest.Contents(src), prepare)
 				if err != nil || r.Delivered != 0 || r.Moved != 0 || r.Adjusted != 1 {
 					t.Errorf("%s: %v: %+v", run, err, r)
 				}
 			}
 			f, err := os.OpenFile(file, os.O_WRONLY, 0)
-			must(t, err)
+			deliverytest.Must(t, err)
 			_, err = f.WriteAt([]byte("changed"), c.size/2)
-			must(t, errors.Join(err, f.Close()))
-			if _, _, r, err := mirror(t, dst, contents(src), dryMirror(t, dst)); (err == nil) != c.roomToShare {
+			deliverytest.Must(t, errors.Join(err, f.Close()))
+			if _, _, r, err := deliverytest.Mirror(t, dst, deliverytest.Contents(src), deliverytest.DryMirror(t, dst)); (err == nil) != c.roomToShare {
 				t.Errorf("a dry run of the change: %v: %+v", err, r)
 			}
-			_, _, r, err := mirror(t, dst, contents(src), nil)
+			_, _, r, err := deliverytest.Mirror(t, dst, deliverytest.Contents(src), nil)
 			if !c.roomToShare {
 				var failed *transfer.Error
 				if !errors.As(err, &failed) || failed.Code != framing.CodeNoSpace {
@@ -229,11 +230,11 @@ func TestUpdateTakesWhatDiffers(t *testing.T) {
 				}
 				return
 			}
-			if err != nil || r.Replaced != 1 || r.Moved != mib {
+			if err != nil || r.Replaced != 1 || r.Moved != deliverytest.MiB {
 				t.Errorf("changed: %v: %+v", err, r)
 			}
 			want, err := os.ReadFile(file)
-			must(t, err)
+			deliverytest.Must(t, err)
 			if got, err := os.ReadFile(filepath.Join(dst, "f")); err != nil || !bytes.Equal(got, want) {
 				t.Errorf("the changed file is not there: %v", err)
 			}
@@ -243,11 +244,11 @@ func TestUpdateTakesWhatDiffers(t *testing.T) {
 
 // A time that a file system has no room for is another one there, and told.
 func TestTimesThatTargetsHaveNoRoomFor(t *testing.T) {
-	dst := diskOf(t, 24*mib, "ext4", "", "mkfs.ext4", "-q", "-F", "-I", "128")
+	dst := diskOf(t, 24*deliverytest.MiB, "ext4", "", "mkfs.ext4", "-q", "-F", "-I", "128")
 	src := layTimes(t)
 	touch(t, filepath.Join(src, "d/link"), time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC))
 	for run := range 2 {
-		_, _, r, err := mirror(t, dst, contents(src), nil)
+		_, _, r, err := deliverytest.Mirror(t, dst, deliverytest.Contents(src), nil)
 		if err != nil {
 			t.Fatalf("%v: %v", err, r.Failures)
 		}

@@ -16,6 +16,7 @@ import (
 
 	"ferry/framing"
 	"ferry/transfer"
+	"ferry/transfer/internal/deliverytest"
 	"ferry/transfer/local"
 	"ferry/transfer/receive"
 	"ferry/transfer/send"
@@ -36,9 +37,9 @@ func folding(t *testing.T) string {
 	}
 	top := t.TempDir()
 	image, at := filepath.Join(top, "image"), filepath.Join(top, "at")
-	must(t, os.Mkdir(at, 0o755))
-	must(t, os.WriteFile(image, nil, 0o600))
-	must(t, os.Truncate(image, 96<<20))
+	deliverytest.Must(t, os.Mkdir(at, 0o755))
+	deliverytest.Must(t, os.WriteFile(image, nil, 0o600))
+	deliverytest.Must(t, os.Truncate(image, 96<<20))
 	if out, err := exec.Command("mkntfs", "-q", "-Q", "-F", image).CombinedOutput(); err != nil {
 		t.Skipf("mkntfs: %v: %s", err, out)
 	}
@@ -51,7 +52,7 @@ func folding(t *testing.T) string {
 		}
 	})
 	dst := filepath.Join(at, "out")
-	must(t, os.Mkdir(dst, 0o755))
+	deliverytest.Must(t, os.Mkdir(dst, 0o755))
 	return dst
 }
 
@@ -61,18 +62,18 @@ func twinTree(t *testing.T) string {
 	for name, content := range map[string]string{
 		"SAME": "capital", "Same": "mixed", "same": "lower", "Dir/A": "1", "Dir/a": "2", "dir/a": "3", "dir/only": "4", "Longer": "short", "longer": "not so short",
 	} {
-		must(t, os.MkdirAll(filepath.Dir(filepath.Join(src, name)), 0o755))
-		must(t, os.WriteFile(filepath.Join(src, name), []byte(content), 0o644))
+		deliverytest.Must(t, os.MkdirAll(filepath.Dir(filepath.Join(src, name)), 0o755))
+		deliverytest.Must(t, os.WriteFile(filepath.Join(src, name), []byte(content), 0o644))
 	}
 	// The earlier one is the larger, and so the later one to be published.
-	write(t, filepath.Join(src, "Big"), 5*mib+1, 1)
-	write(t, filepath.Join(src, "big"), 10, 2)
-	must(t, os.Symlink("x", filepath.Join(src, "Link")))
-	must(t, os.Symlink("y", filepath.Join(src, "link")))
-	must(t, unix.Mkfifo(filepath.Join(src, "Fifo"), 0o644))
-	must(t, os.Link(filepath.Join(src, "Big"), filepath.Join(src, "bIG")))
+	deliverytest.Write(t, filepath.Join(src, "Big"), 5*deliverytest.MiB+1, 1)
+	deliverytest.Write(t, filepath.Join(src, "big"), 10, 2)
+	deliverytest.Must(t, os.Symlink("x", filepath.Join(src, "Link")))
+	deliverytest.Must(t, os.Symlink("y", filepath.Join(src, "link")))
+	deliverytest.Must(t, unix.Mkfifo(filepath.Join(src, "Fifo"), 0o644))
+	deliverytest.Must(t, os.Link(filepath.Join(src, "Big"), filepath.Join(src, "bIG")))
 	then := time.Unix(1_500_000_000, 0)
-	must(t, filepath.WalkDir(src, func(path string, d os.DirEntry, err error) error {
+	deliverytest.Must(t, filepath.WalkDir(src, func(path string, d os.DirEntry, err error) error {
 		if err == nil && d.Type()&os.ModeSymlink == 0 {
 			err = os.Chtimes(path, then, then)
 		}
@@ -81,8 +82,8 @@ func twinTree(t *testing.T) string {
 	return src
 }
 
-func failedPaths(r *recorder, src string) (paths []string) {
-	for _, f := range find[transfer.ItemFailed](r) {
+func failedPaths(r *deliverytest.Recorder, src string) (paths []string) {
+	for _, f := range deliverytest.Find[transfer.ItemFailed](r) {
 		rel, err := filepath.Rel(src, f.Path)
 		if err != nil {
 			rel = f.Path
@@ -101,39 +102,39 @@ func TestTwinNames(t *testing.T) {
 				t.Run(fmt.Sprintf("policy %d checksum %v before %q", policy, checksum, before), func(t *testing.T) {
 					dst, src := folding(t), twinTree(t)
 					if before != "" && policy == transfer.ConflictOverwrite {
-						must(t, os.WriteFile(filepath.Join(dst, "same"), []byte("lower"), 0o644)) // as a run that was killed
-						must(t, os.Chtimes(filepath.Join(dst, "same"), time.Unix(1_500_000_000, 0), time.Unix(1_500_000_000, 0)))
+						deliverytest.Must(t, os.WriteFile(filepath.Join(dst, "same"), []byte("lower"), 0o644)) // as a run that was killed
+						deliverytest.Must(t, os.Chtimes(filepath.Join(dst, "same"), time.Unix(1_500_000_000, 0), time.Unix(1_500_000_000, 0)))
 					}
-					options := func(s *send.Options, r *receive.Options, _ *sides) {
+					options := func(s *send.Options, r *receive.Options, _ *deliverytest.Sides) {
 						s.Checksum, r.OnConflict, r.Links = checksum, policy, transfer.LinksAll
 					}
-					dry := deliver(t, t.Context(), "", contents(src), options, rehearsed(t, dst))
+					dry := deliverytest.Deliver(t, t.Context(), "", deliverytest.Contents(src), options, deliverytest.Rehearsed(t, dst))
 					want := []string{"Dir/a", "Same", "bIG", "big", "dir", "dir/a", "dir/only", "link", "longer", "same"}
-					if got := failedPaths(dry.sendSaw, src); !slices.Equal(got, want) {
+					if got := failedPaths(dry.SendSaw, src); !slices.Equal(got, want) {
 						t.Errorf("a dry run says that %v fail, and not %v", got, want)
 					}
 					for run := range 3 {
-						s := deliver(t, t.Context(), dst, contents(src), options)
-						if !errors.Is(s.sendErr, transfer.ErrIncomplete) || !errors.Is(s.receiveErr, transfer.ErrIncomplete) {
-							t.Fatalf("run %d ended with %v and %v", run, s.sendErr, s.receiveErr)
+						s := deliverytest.Deliver(t, t.Context(), dst, deliverytest.Contents(src), options)
+						if !errors.Is(s.SendErr, transfer.ErrIncomplete) || !errors.Is(s.ReceiveErr, transfer.ErrIncomplete) {
+							t.Fatalf("run %d ended with %v and %v", run, s.SendErr, s.ReceiveErr)
 						}
-						if got := failedPaths(s.sendSaw, src); !slices.Equal(got, want) {
+						if got := failedPaths(s.SendSaw, src); !slices.Equal(got, want) {
 							t.Errorf("run %d: %v fail, and not %v", run, got, want)
 						}
-						for _, f := range find[transfer.ItemFailed](s.sendSaw) {
+						for _, f := range deliverytest.Find[transfer.ItemFailed](s.SendSaw) {
 							if f.Err.Code != framing.CodeConflict && f.Err.Code != framing.CodeCancelled {
 								t.Errorf("run %d: %v", run, f.Err)
 							}
 						}
-						if run > 0 && s.sent.Delivered != 0 {
-							t.Errorf("run %d delivered %d items", run, s.sent.Delivered)
+						if run > 0 && s.Sent.Delivered != 0 {
+							t.Errorf("run %d delivered %d items", run, s.Sent.Delivered)
 						}
 						for name, content := range map[string]string{"SAME": "capital", "Dir/A": "1", "Longer": "short"} {
 							if b, err := os.ReadFile(filepath.Join(dst, name)); err != nil || string(b) != content {
 								t.Errorf("run %d: %s has %q, %v", run, name, b, err)
 							}
 						}
-						sameFile(t, filepath.Join(src, "Big"), filepath.Join(dst, "Big"))
+						deliverytest.SameFile(t, filepath.Join(src, "Big"), filepath.Join(dst, "Big"))
 					}
 				})
 			}
@@ -146,14 +147,14 @@ func TestTwinNamesRenamed(t *testing.T) {
 	for _, checksum := range []bool{false, true} {
 		t.Run(fmt.Sprintf("checksum %v", checksum), func(t *testing.T) {
 			dst, src := folding(t), twinTree(t)
-			options := func(s *send.Options, r *receive.Options, _ *sides) {
+			options := func(s *send.Options, r *receive.Options, _ *deliverytest.Sides) {
 				s.Checksum, r.OnConflict, r.Links = checksum, transfer.ConflictRename, transfer.LinksAll
 			}
-			dry := deliver(t, t.Context(), "", contents(src), options, rehearsed(t, dst)).ok(t)
-			first := deliver(t, t.Context(), dst, contents(src), options).ok(t)
-			names := func(s *sides) string {
+			dry := deliverytest.Deliver(t, t.Context(), "", deliverytest.Contents(src), options, deliverytest.Rehearsed(t, dst)).OK(t)
+			first := deliverytest.Deliver(t, t.Context(), dst, deliverytest.Contents(src), options).OK(t)
+			names := func(s *deliverytest.Sides) string {
 				var list []string
-				for _, d := range find[transfer.ItemDone](s.receiveSaw) {
+				for _, d := range deliverytest.Find[transfer.ItemDone](s.ReceiveSaw) {
 					if d.NewName != "" {
 						list = append(list, d.At)
 					}
@@ -166,9 +167,9 @@ func TestTwinNamesRenamed(t *testing.T) {
 				t.Errorf("renamed are\n%s, a dry run says\n%s", got, names(dry))
 			}
 			for run := range 2 {
-				s := deliver(t, t.Context(), dst, contents(src), options).ok(t)
-				if s.sent.Delivered != 0 {
-					t.Errorf("run %d delivered %d items: %s", run+2, s.sent.Delivered, names(s))
+				s := deliverytest.Deliver(t, t.Context(), dst, deliverytest.Contents(src), options).OK(t)
+				if s.Sent.Delivered != 0 {
+					t.Errorf("run %d delivered %d items: %s", run+2, s.Sent.Delivered, names(s))
 				}
 				for name, content := range map[string]string{
 					"SAME": "capital", "Same (1)": "mixed", "same (2)": "lower", "Dir/a (1)": "2", "dir (1)/a": "3", "dir (1)/only": "4", "longer (1)": "not so short",
@@ -185,12 +186,12 @@ func TestTwinNamesRenamed(t *testing.T) {
 // All kinds, as hard links too.
 func TestTwinNamesArchived(t *testing.T) {
 	dst, src := folding(t), twinTree(t)
-	must(t, unix.Mkfifo(filepath.Join(src, "fifo"), 0o644))
-	all := wishing(everything, everything)
+	deliverytest.Must(t, unix.Mkfifo(filepath.Join(src, "fifo"), 0o644))
+	all := deliverytest.Wishing(everything, everything)
 	for run := range 2 {
-		s := deliver(t, t.Context(), dst, contents(src), all, withPolicy(transfer.ConflictOverwrite))
+		s := deliverytest.Deliver(t, t.Context(), dst, deliverytest.Contents(src), all, deliverytest.WithPolicy(transfer.ConflictOverwrite))
 		want := []string{"Dir/a", "Same", "bIG", "big", "dir", "dir/a", "dir/only", "fifo", "link", "longer", "same"}
-		if got := failedPaths(s.sendSaw, src); !slices.Equal(got, want) {
+		if got := failedPaths(s.SendSaw, src); !slices.Equal(got, want) {
 			t.Errorf("run %d: %v fail, and not %v", run, got, want)
 		}
 	}
@@ -200,22 +201,22 @@ func TestTwinNamesArchived(t *testing.T) {
 func TestDeleteOnAFoldingTarget(t *testing.T) {
 	dst, src := folding(t), t.TempDir()
 	for _, name := range []string{"Dir/File", "Top"} {
-		write(t, filepath.Join(src, name), 100, 1)
+		deliverytest.Write(t, filepath.Join(src, name), 100, 1)
 	}
 	for _, name := range []string{"dir/file", "dir/stale", "top", "stale"} {
-		write(t, filepath.Join(dst, name), 50, 2)
+		deliverytest.Write(t, filepath.Join(dst, name), 50, 2)
 	}
 	d, err := local.NewFolder(dst, local.FolderOptions{})
-	must(t, err)
-	saw := new(recorder)
+	deliverytest.Must(t, err)
+	saw := new(deliverytest.Recorder)
 	res, err := local.Copy(context.Background(), local.Options{
-		Send:    send.Options{Sources: contents(src), Observer: saw},
+		Send:    send.Options{Sources: deliverytest.Contents(src), Observer: saw},
 		Receive: receive.Options{Destination: d, OnConflict: transfer.ConflictOverwrite},
 		Delete:  &local.Delete{Max: 100},
 	})
-	must(t, errors.Join(err, d.Close()))
+	deliverytest.Must(t, errors.Join(err, d.Close()))
 	var gone []string
-	for _, e := range find[transfer.ItemDeleted](saw) {
+	for _, e := range deliverytest.Find[transfer.ItemDeleted](saw) {
 		gone = append(gone, strings.ToLower(e.Path))
 	}
 	slices.Sort(gone)
@@ -223,21 +224,21 @@ func TestDeleteOnAFoldingTarget(t *testing.T) {
 		t.Errorf("deleted are %v", gone)
 	}
 	for _, name := range []string{"Dir/File", "Top"} {
-		sameFile(t, filepath.Join(src, name), filepath.Join(dst, name))
+		deliverytest.SameFile(t, filepath.Join(src, name), filepath.Join(dst, name))
 	}
 }
 
 // Names of the command line are twins as well.
 func TestTwinSources(t *testing.T) {
 	dst, src := folding(t), t.TempDir()
-	write(t, filepath.Join(src, "a"), 10, 1)
-	write(t, filepath.Join(src, "A"), 20, 2)
+	deliverytest.Write(t, filepath.Join(src, "a"), 10, 1)
+	deliverytest.Write(t, filepath.Join(src, "A"), 20, 2)
 	for range 2 {
-		s := deliver(t, t.Context(), dst, named(filepath.Join(src, "a"), filepath.Join(src, "A")), withPolicy(transfer.ConflictOverwrite))
-		if got := failedPaths(s.sendSaw, src); !slices.Equal(got, []string{"A"}) {
+		s := deliverytest.Deliver(t, t.Context(), dst, deliverytest.Named(filepath.Join(src, "a"), filepath.Join(src, "A")), deliverytest.WithPolicy(transfer.ConflictOverwrite))
+		if got := failedPaths(s.SendSaw, src); !slices.Equal(got, []string{"A"}) {
 			t.Errorf("%v fail", got)
 		}
-		sameFile(t, filepath.Join(src, "a"), filepath.Join(dst, "a"))
+		deliverytest.SameFile(t, filepath.Join(src, "a"), filepath.Join(dst, "a"))
 	}
 }
 
@@ -248,15 +249,15 @@ var everything = tree.Metadata{Owner: true, Xattrs: true, HardLinks: true, Devic
 func TestNamesOfOneKeyThatAreTwo(t *testing.T) {
 	dst, src := folding(t), t.TempDir()
 	for _, form := range []string{"\u00e9", "e\u0301"} {
-		write(t, filepath.Join(src, "F"+form), 10+len(form), 1)
-		write(t, filepath.Join(src, "D"+form, "in"), 20, 2)
-		must(t, os.Symlink("x"+form, filepath.Join(src, "L"+form)))
+		deliverytest.Write(t, filepath.Join(src, "F"+form), 10+len(form), 1)
+		deliverytest.Write(t, filepath.Join(src, "D"+form, "in"), 20, 2)
+		deliverytest.Must(t, os.Symlink("x"+form, filepath.Join(src, "L"+form)))
 	}
-	all := func(_ *send.Options, r *receive.Options, _ *sides) { r.Links = transfer.LinksAll }
-	if s := deliver(t, t.Context(), dst, contents(src), all).ok(t); s.sent.Delivered != 8 {
-		t.Errorf("%d items were delivered", s.sent.Delivered)
+	all := func(_ *send.Options, r *receive.Options, _ *deliverytest.Sides) { r.Links = transfer.LinksAll }
+	if s := deliverytest.Deliver(t, t.Context(), dst, deliverytest.Contents(src), all).OK(t); s.Sent.Delivered != 8 {
+		t.Errorf("%d items were delivered", s.Sent.Delivered)
 	}
-	if s := deliver(t, t.Context(), dst, contents(src), all, withPolicy(transfer.ConflictOverwrite)).ok(t); s.sent.Delivered != 0 {
-		t.Errorf("again, %d items were delivered", s.sent.Delivered)
+	if s := deliverytest.Deliver(t, t.Context(), dst, deliverytest.Contents(src), all, deliverytest.WithPolicy(transfer.ConflictOverwrite)).OK(t); s.Sent.Delivered != 0 {
+		t.Errorf("again, %d items were delivered", s.Sent.Delivered)
 	}
 }

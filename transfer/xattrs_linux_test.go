@@ -10,6 +10,7 @@ import (
 
 	"ferry/framing"
 	"ferry/transfer"
+	"ferry/transfer/internal/deliverytest"
 	"ferry/transfer/tree"
 )
 
@@ -18,7 +19,7 @@ func xattrsOf(t *testing.T, path string) []string {
 	t.Helper()
 	b := make([]byte, 4096)
 	n, err := syscall.Listxattr(path, b)
-	must(t, err)
+	deliverytest.Must(t, err)
 	names := strings.FieldsFunc(string(b[:n]), func(r rune) bool { return r == 0 })
 	names = slices.DeleteFunc(names, func(n string) bool { return n == "security.selinux" })
 	slices.Sort(names)
@@ -34,7 +35,7 @@ func TestSystemAttributesNeedTheirOwnWord(t *testing.T) {
 	}
 	src, dst := t.TempDir(), t.TempDir()
 	for i, name := range []string{"small", "large"} {
-		write(t, filepath.Join(src, name), []int{100, 3 << 20}[i], 1)
+		deliverytest.Write(t, filepath.Join(src, name), []int{100, 3 << 20}[i], 1)
 		for _, attr := range []string{"user.a", "trusted.a"} {
 			if err := syscall.Setxattr(filepath.Join(src, name), attr, []byte("v"), 0); err != nil {
 				t.Skipf("no attribute %s here: %v", attr, err)
@@ -46,8 +47,8 @@ func TestSystemAttributesNeedTheirOwnWord(t *testing.T) {
 		t.Helper()
 		permitted := xattrs
 		permitted.System = strings.Contains(what, "permitted")
-		s := deliver(t, t.Context(), dst, contents(src), wishing(xattrs, permitted)).ok(t)
-		for _, r := range []transfer.Result{s.sent, s.received} {
+		s := deliverytest.Deliver(t, t.Context(), dst, deliverytest.Contents(src), deliverytest.Wishing(xattrs, permitted)).OK(t)
+		for _, r := range []transfer.Result{s.Sent, s.Received} {
 			switch {
 			case losses == 0 && len(r.Lost) == 0:
 			case len(r.Lost) == 1 && r.Lost[0].What == tree.AttrXattrs && r.Lost[0].Items == losses && r.Lost[0].Code == framing.CodeDeclined:
@@ -67,7 +68,7 @@ func TestSystemAttributesNeedTheirOwnWord(t *testing.T) {
 	want("first", "delivered", 2, "user.a")
 	want("again", "same", 2, "user.a")
 	for _, name := range []string{"small", "large"} { // the receiver's own arrangement
-		must(t, syscall.Setxattr(filepath.Join(dst, name), "trusted.own", []byte("v"), 0))
+		deliverytest.Must(t, syscall.Setxattr(filepath.Join(dst, name), "trusted.own", []byte("v"), 0))
 	}
 	want("with an arrangement", "same", 2, "trusted.own", "user.a")
 	want("permitted", "adjusted", 0, "trusted.a", "user.a")

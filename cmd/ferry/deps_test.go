@@ -45,6 +45,10 @@ var allowed = map[string][]string{
 	// It asks package dest for what is not in storage yet.
 	"transfer/receive": append(ends[:len(ends):len(ends)], "transfer/dest"),
 	"transfer/local":   append(ends[:len(ends):len(ends)], "transfer/send", "transfer/receive", "transfer/dest"),
+	// Tests of whole deliveries, and what they share.
+	"transfer/simulation":            {},
+	"transfer/hostile":               {},
+	"transfer/internal/deliverytest": append(ends[:len(ends):len(ends)], "transfer/send", "transfer/receive", "transfer/local"),
 	// cmd names codes, kinds and digests that cross its API; it opens no destination itself.
 	"cmd/ferry":         {"cmd/ferry/confine", "transfer", "transfer/send", "transfer/receive", "transfer/local", "transfer/storage", "transfer/link", "transfer/tree", "transfer/filter", "checksum", "framing"},
 	"cmd/ferry/confine": {},
@@ -61,10 +65,11 @@ var owners = map[string][]string{
 	"github.com/sethvargo/go-diceware":    {"transfer/link"},
 	"github.com/klauspost/compress":       {"transfer/internal/compress"},
 	"github.com/landlock-lsm/go-landlock": {"cmd/ferry/confine"},
-	"github.com/zeebo/blake3":             {"checksum"},
+	"github.com/zeebo/blake3":             {"checksum", "transfer/internal/deliverytest"},
 	"lukechampine.com/blake3":             {"checksum"},
 	"golang.org/x/sync":                   {"transfer/send", "transfer/receive"},
 	"golang.org/x/sys":                    {"checksum", "transfer/tree", "transfer/dest", "transfer/link", "cmd/ferry"},
+	"go.uber.org/goleak":                  {"transfer/internal/deliverytest"},
 	"golang.org/x/term":                   {"cmd/ferry"},
 	"golang.org/x/text":                   {"transfer/tree"},
 	"github.com/rivo/uniseg":              {"cmd/ferry"},

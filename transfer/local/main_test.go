@@ -1,0 +1,11 @@
+package local_test
+
+import (
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"ferry/transfer/internal/deliverytest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, deliverytest.CertCleanups()...) }

@@ -1,0 +1,142 @@
+package simulation
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"ferry/transfer/tree"
+)
+
+// prepare puts files of the same names into the destination: equal ones, older
+// and newer ones, shorter and longer ones, and links in place of files.
+func (w *simWorld) prepare() {
+	w.initial, w.versions, w.gone = make(map[string]leaf), make(map[string][][]byte), make(map[string]bool)
+	if w.plan.class == classFolder {
+		w.folder = filepath.Join(w.temp, "destination")
+	}
+	if !w.plan.prepared {
+		return
+	}
+	for _, at := range sortedKeys(w.tree.want) {
+		l := w.tree.want[at]
+		dir, ok := w.parentOf(at)
+		if !ok {
+			continue
+		}
+		if l.kind != tree.Folder && w.rng.IntN(3) == 0 {
+			continue
+		}
+		n := w.disk.node(l.kind)
+		n.mode, n.mtime, n.data, n.target = l.mode, l.mtime, l.data, l.target
+		older := tree.Time{Sec: l.mtime.Sec - 1000}
+		switch v := w.rng.IntN(8); {
+		case l.kind == tree.Symlink && v < 3:
+			n.target = "elsewhere"
+		case l.kind == tree.Folder && v < 3:
+			n.mode, n.mtime = 0o700, older
+		case l.kind != tree.File || v == 0:
+		case v == 1:
+			n.mtime, n.mode = older, 0o600
+		case v == 2:
+			n.data, n.mtime = append(bytes.Clone(l.data), "and longer"...), older
+		case v == 3:
+			n.data, n.mtime = bytes.Clone(l.data[:len(l.data)/2]), older
+		case v == 4:
+			n = w.disk.node(tree.Symlink)
+			n.target = "a link"
+		default:
+			n.data, n.mtime = bytes.Clone(l.data), older
+			if len(n.data) > 0 {
+				n.data[w.rng.IntN(len(n.data))] ^= 1
+			}
+		}
+		dir.entries[path.Base(at)] = n
+	}
+	w.disk.root.settle()
+	w.initial = w.disk.list(false)
+}
+
+// parentOf finds the folder of a path in the destination, if it was prepared.
+func (w *simWorld) parentOf(at string) (*simNode, bool) {
+	n := w.disk.root
+	for _, name := range strings.Split(at, "/")[:strings.Count(at, "/")] {
+		if n = n.entries[name]; n == nil {
+			return nil, false
+		}
+	}
+	return n, true
+}
+
+// changeSource does something to one of the files that are sent.
+// It is done so that a change shows without the clock of the file system, whose
+// step is longer than all that happens here: by another inode, size or mtime.
+func (w *simWorld) changeSource(choice int) {
+	w.changes.Lock()
+	defer w.changes.Unlock()
+	var files []string
+	for _, at := range sortedKeys(w.tree.want) {
+		if _, end := w.tree.ends[at]; w.tree.want[at].kind == tree.File && !end {
+			files = append(files, at)
+		}
+	}
+	if len(files) == 0 {
+		return
+	}
+	at := files[choice%len(files)]
+	if w.versions[at] == nil {
+		w.versions[at] = [][]byte{w.tree.want[at].data}
+	}
+	was := w.versions[at][len(w.versions[at])-1]
+	name := filepath.Join(w.tree.root, filepath.FromSlash(at))
+	now := append(bytes.Clone(was), "one more version"...)
+	var err error
+	switch choice / len(files) % 5 {
+	case 0: // another file takes the name
+		temp := filepath.Join(w.temp, "version")
+		now = simContent(uint64(choice), len(was)+1000, false)
+		if err = os.WriteFile(temp, now, 0o640); err == nil {
+			err = os.Rename(temp, name)
+		}
+	case 1:
+		now = was[:len(was)/2]
+		err = os.Truncate(name, int64(len(now)))
+	case 2:
+		var f *os.File
+		if f, err = os.OpenFile(name, os.O_WRONLY|os.O_APPEND, 0); err == nil {
+			_, err = f.WriteString("one more version")
+			err = errors.Join(err, f.Close())
+		}
+	case 3:
+		err, w.gone[at] = os.Remove(name), true
+	case 4: // as long as it was. The file system's clock is too coarse to tell of it
+		now = simContent(uint64(choice), len(was), false)
+		step := time.Duration(len(w.versions[at])) * time.Hour
+		err = os.Chtimes(name, simTime, simTime.Add(step))
+		if err == nil {
+			err = overwrite(name, now)
+		}
+		if err == nil {
+			err = os.Chtimes(name, simTime, simTime.Add(step+time.Minute))
+		}
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		w.t.Error(err)
+	}
+	w.versions[at] = append(w.versions[at], now)
+}
+
+// overwrite gives an existing file content of the same length, in place.
+func overwrite(name string, b []byte) error {
+	f, err := os.OpenFile(name, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	return errors.Join(err, f.Close())
+}
