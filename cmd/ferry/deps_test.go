@@ -20,7 +20,7 @@ const (
 
 // ends is what either end of a delivery may import.
 var ends = []string{"transfer", "transfer/storage", "transfer/tree", "transfer/filter", "transfer/link", "framing", "checksum",
-	"transfer/internal/flow", "transfer/internal/wire", "transfer/internal/failure", "transfer/internal/progress", "transfer/internal/streams", "transfer/internal/compress"}
+	"transfer/internal/flow", "transfer/internal/wire", "transfer/internal/failure", "transfer/internal/progress", "transfer/internal/streams", "transfer/internal/compress", "transfer/internal/parcel"}
 
 // allowed says which of our packages each may import, so that bytes, digests and
 // names stay usable without the rest, and that nothing below cmd prints.
@@ -39,8 +39,9 @@ var allowed = map[string][]string{
 	"transfer/internal/wire":     {"transfer/tree", "framing"},
 	"transfer/internal/failure":  {"transfer", "transfer/storage", "transfer/link", "transfer/dest", "transfer/tree", "framing"},
 	"transfer/internal/progress": {"transfer", "transfer/internal/flow", "transfer/internal/failure", "transfer/link", "transfer/tree", "framing"},
-	"transfer/internal/streams":  {"transfer/internal/flow", "transfer/link"},
+	"transfer/internal/streams":  {"transfer", "transfer/internal/flow", "transfer/link"},
 	"transfer/internal/compress": {"transfer", "transfer/internal/flow", "transfer/link", "framing", "checksum"},
+	"transfer/internal/parcel":   {},
 	"transfer/send":              ends,
 	// It asks package dest for what is not in storage yet.
 	"transfer/receive": append(ends[:len(ends):len(ends)], "transfer/dest"),

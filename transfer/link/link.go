@@ -83,6 +83,9 @@ func (l *Link) Stream(i int) *Stream {
 	return l.streams[i]
 }
 
+// Frames is Stream for whoever needs no more of it than its frames.
+func (l *Link) Frames(i int) framing.Stream { return l.Stream(i) }
+
 // Peer returns the other side's address, the capabilities that both sides have,
 // and the protocol version in force.
 func (l *Link) Peer() (addr string, caps uint64, version uint16) {

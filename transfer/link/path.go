@@ -40,6 +40,9 @@ func (s *Stream) Path() Path {
 	return p
 }
 
+// Path asks the system about the connection of stream i, 0 <= i < NumStreams().
+func (l *Link) Path(i int) Path { return l.Stream(i).Path() }
+
 // ResistLoss has the link's connections, and those to come, take losses for what
 // they are on a path that loses packets though nothing waits on it, in place of
 // sending less after each. It tells whether this system can and allows it.

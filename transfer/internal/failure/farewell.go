@@ -7,7 +7,6 @@ import (
 
 	"ferry/framing"
 	"ferry/transfer"
-	"ferry/transfer/link"
 )
 
 // goodbye is how long an interrupted side tries to say so. The command line
@@ -18,7 +17,7 @@ const goodbye = time.Second
 // so that every blocked read and write returns. The other side is read from
 // until it closes too, for a moment: an abrupt end could destroy the goodbye
 // before it is read.
-func Leave(l *link.Link, cause error) {
+func Leave(l transfer.Link, cause error) {
 	bye := framing.Bye{Code: framing.CodeInterrupted}
 	var own *transfer.Error
 	switch {
@@ -34,13 +33,13 @@ func Leave(l *link.Link, cause error) {
 	limit := time.AfterFunc(goodbye, func() { l.Abort(cause) })
 	defer limit.Stop()
 	// A goodbye that does not arrive shows as a lost link at the other side.
-	_ = l.Stream(0).Send(true, framing.TypeBye, bye.Append(nil))
+	_ = l.Frames(0).Send(true, framing.TypeBye, bye.Append(nil))
 	_ = l.Close()
 }
 
 // Patient keeps a failed write from ending the delivery before the reader of
 // the same link had its chance to find the reason: a goodbye that came before.
-func Patient(ctx context.Context, l *link.Link, run func() error) func() error {
+func Patient(ctx context.Context, l transfer.Ending, run func() error) func() error {
 	return func() error {
 		err := run()
 		var own *transfer.Error

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"ferry/transfer"
 	"ferry/transfer/internal/flow"
 	"ferry/transfer/link"
 )
@@ -31,7 +32,7 @@ func Most(choice int) int {
 
 // Each calls f for the link's streams from first on: those that are there,
 // and each that comes until over is closed.
-func Each(ctx context.Context, l *link.Link, first int, over <-chan struct{}, f func(i int) error) error {
+func Each(ctx context.Context, l transfer.Streams, first int, over <-chan struct{}, f func(i int) error) error {
 	for {
 		n, more := l.Growth()
 		for ; first < n; first++ {
@@ -53,7 +54,7 @@ func Each(ctx context.Context, l *link.Link, first int, over <-chan struct{}, f 
 // that there are. One that breaks just after its proof is a loss of the link, which
 // is joined again.
 type Opener struct {
-	link *link.Link
+	link transfer.Streams
 	want chan Wish // capacity 1
 }
 
@@ -65,7 +66,7 @@ type Wish struct {
 }
 
 // NewOpener returns an opener for l, whose Run opens what is asked for.
-func NewOpener(l *link.Link) *Opener { return &Opener{link: l, want: make(chan Wish, 1)} }
+func NewOpener(l transfer.Streams) *Opener { return &Opener{link: l, want: make(chan Wish, 1)} }
 
 // Ask has the opener bring the link to so many streams; the last word counts. One
 // goroutine at a time calls it.
