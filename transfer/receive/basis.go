@@ -298,11 +298,7 @@ func (r *receiver) fold(e *inEntry, p *claimPage, i uint64) error {
 	paid := min(n, e.owes)
 	e.owes -= paid
 	r.due.Add(-paid)
-	r.track.Update(func(t *transfer.Progress, res *transfer.Result) {
-		flow.Grow(&t.Bytes, n)
-		flow.Grow(&res.Reused, n)
-		t.Active = e.path()
-	})
+	r.track.Reused(n, e.path())
 	r.completeIfDone(e)
 	r.dropPage(e, p)
 	return nil

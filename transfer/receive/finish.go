@@ -24,7 +24,7 @@ func (r *receiver) finish(ctx context.Context) error {
 		return context.Cause(ctx)
 	}
 	r.track.Enter(transfer.PhaseSyncing)
-	r.state.Store(uint32(framing.StateDisk))
+	r.track.Be(framing.StateDisk)
 	if err := r.sendVerdicts(); err != nil {
 		return err
 	}
@@ -64,9 +64,7 @@ func (r *receiver) sendReceipt(ctx context.Context) error {
 	unsent := int64(r.end.Failed)
 	r.mu.Unlock()
 	durable, unsynced := durability(r.dst)
-	r.track.Update(func(_ *transfer.Progress, res *transfer.Result) {
-		res.Digest, res.Durable, res.Unsynced = digest, durable, unsynced
-	})
+	r.track.Finished(digest, durable, unsynced)
 	receipt := framing.Receipt{
 		Delivered: uint64(res.Delivered), Same: uint64(res.Same), Skipped: uint64(res.Skipped),
 		Failed: uint64(res.Failed - unsent), Bytes: uint64(res.Bytes), Digest: digest, Durable: durable,

@@ -95,8 +95,8 @@ func (o *orderedRun) end(ctx context.Context) error {
 type consumed struct{ r *receiver }
 
 func (c consumed) Write(b []byte) (int, error) {
-	was := c.r.state.Swap(uint32(framing.StateSource))
-	defer c.r.state.Store(was)
+	was := c.r.track.Be(framing.StateSource)
+	defer c.r.track.Be(was)
 	return c.r.opt.Output.Write(b)
 }
 
@@ -214,15 +214,11 @@ func (o *orderedRun) write(b []byte, zeros int) error {
 	if err != nil {
 		return outputError(err)
 	}
-	o.r.track.Update(func(p *transfer.Progress, res *transfer.Result) {
-		flow.Grow(&p.Bytes, int64(len(b)))
-		flow.Grow(&p.Moved, int64(len(b)-zeros))
-		flow.Grow(&res.Moved, int64(len(b)-zeros))
-		p.Active = o.current.path()
-		if o.current.entry.Kind == tree.Stream {
-			flow.Grow(&p.Total, int64(len(b)))
-		}
-	})
+	if n := int64(len(b)); o.current.entry.Kind == tree.Stream {
+		o.r.track.Streamed(n, o.current.path())
+	} else {
+		o.r.track.Moved(n, n-int64(zeros), o.current.path())
+	}
 	return nil
 }
 

@@ -7,7 +7,6 @@ import (
 	"ferry/framing"
 	"ferry/transfer"
 	"ferry/transfer/internal/failure"
-	"ferry/transfer/internal/flow"
 	"ferry/transfer/tree"
 )
 
@@ -243,7 +242,7 @@ func (r *receiver) putAside(e *inEntry, c *framing.Changed) error {
 	e.mu.Unlock()
 	r.pages.Give(int64(gone))
 	r.due.Add(-owes)
-	r.track.Update(func(p *transfer.Progress, _ *transfer.Result) { flow.Grow(&p.Total, t.Size-before) })
+	r.track.Resized(t.Size - before)
 	if old == nil {
 		return nil
 	}

@@ -8,7 +8,6 @@ import (
 	"ferry/framing"
 	"ferry/transfer"
 	"ferry/transfer/internal/failure"
-	"ferry/transfer/internal/flow"
 	"ferry/transfer/internal/wire"
 	"ferry/transfer/storage"
 	"ferry/transfer/tree"
@@ -174,7 +173,7 @@ func (r *receiver) settle(e *inEntry, status transfer.Status, name string) error
 		d.Size = e.size
 	}
 	if content && !e.hashed && t.Size > 0 {
-		r.track.Update(func(p *transfer.Progress, _ *transfer.Result) { flow.Grow(&p.Bytes, t.Size) })
+		r.track.Spared(t.Size)
 	}
 	r.track.Done(d, content)
 	r.archived(e)

@@ -6,7 +6,6 @@ import (
 	"io"
 
 	"ferry/framing"
-	"ferry/transfer"
 	"ferry/transfer/internal/failure"
 	"ferry/transfer/internal/flow"
 	"ferry/transfer/internal/wire"
@@ -242,7 +241,7 @@ func (r *receiver) onEntries(body []byte) error {
 			size = flow.Plus(size, max(it.in.entry.Size, 0))
 		}
 	}
-	r.track.Update(func(p *transfer.Progress, _ *transfer.Result) { flow.Grow(&p.Items, n); flow.Grow(&p.Total, size) })
+	r.track.Announced(n, size)
 	r.plans.Put(items...)
 	return nil
 }
@@ -254,12 +253,7 @@ func (r *receiver) onEnd(m framing.End) error {
 		return failure.Violation("END counts %d entries, announced were %d", m.Entries, r.lastID)
 	}
 	r.end = &m
-	r.track.Update(func(p *transfer.Progress, res *transfer.Result) {
-		p.Exact = true
-		flow.Grow(&p.Items, int64(m.Failed))
-		flow.Grow(&p.Done, int64(m.Failed))
-		flow.Grow(&res.Failed, int64(m.Failed))
-	})
+	r.track.WalkedThere(int64(m.Failed))
 	r.closeIfComplete()
 	return nil
 }

@@ -99,7 +99,6 @@ type receiver struct {
 	asking       atomic.Bool   // the first WANT was sent
 	receipt      atomic.Bool   // RECEIPT was sent
 	acknowledged atomic.Bool   // and the sender said goodbye, or closed
-	state        atomic.Uint32 // for heartbeats
 }
 
 // Receive takes a delivery from the sender at the other end of l into
@@ -109,7 +108,7 @@ type receiver struct {
 func Receive(ctx context.Context, l *link.Link, o Options) (transfer.Result, error) {
 	r := &receiver{link: l, opt: o, track: progress.New(o.Observer), dst: o.Destination}
 	l.AllowStreams(min(r.mostStreams(), streams.Early)) // until ACCEPT
-	r.state.Store(uint32(framing.StateUser))
+	r.track.Be(framing.StateUser)
 	l.SetState(r.heartbeat)
 	err := r.readOffer(ctx)
 	if err == nil {
@@ -144,7 +143,7 @@ func (r *receiver) placed(err error) error {
 }
 
 func (r *receiver) heartbeat() (state uint8, progress uint64) {
-	return r.track.Heartbeat(r.state.Load(), r.link.Received())
+	return r.track.Heartbeat(r.link.Received())
 }
 
 // readOffer reads OFFER, with which every delivery begins.
@@ -224,7 +223,7 @@ func (r *receiver) run(parent context.Context) error {
 	if r.opener = streams.NewOpener(r.link); r.link.Dialled() {
 		group.Go(func() error { return r.opener.Run(gctx, r.heard) })
 	}
-	group.Go(func() error { return progress.WatchStall(gctx, r.link, r.track, r.heartbeat, r.heard) })
+	group.Go(func() error { return progress.WatchStall(gctx, r.link, &r.track.Activity, r.heard) })
 	start := func(run func(context.Context) error) {
 		group.Go(failure.Patient(gctx, r.link, func() error { return run(gctx) }))
 	}
@@ -280,7 +279,7 @@ func (r *receiver) accept(ctx context.Context, start func(run func(context.Conte
 	r.link.LimitRetry(time.Duration(r.offer.RetrySeconds) * time.Second)
 	r.track.Begin()
 	r.track.Tell(transfer.Offered{Offer: event})
-	r.state.Store(uint32(framing.StateIdle))
+	r.track.Be(framing.StateIdle)
 	a := framing.Accept{
 		Flags: r.offer.Flags&(framing.FlagChecksum|framing.FlagAllowChanged|framing.FlagDryRun) | wire.Flags(r.granted), RetrySeconds: wire.RetrySeconds(r.link.RetryFor()),
 		EntryWindow: flow.EntryWindow, EntryBytes: flow.EntryBytes, Ordered: r.opt.Output != nil, Streams: r.allowStreams(),
@@ -336,7 +335,7 @@ func (r *receiver) decline(code framing.Code, cause error) error {
 func (r *receiver) openDestination(dry bool) (err error) {
 	switch {
 	case dry:
-		r.track.Update(func(_ *transfer.Progress, res *transfer.Result) { res.DryRun = true })
+		r.track.Rehearse()
 		r.dry, err = r.opt.Rehearse()
 		r.dst = r.dry
 	case r.opt.Open != nil:

@@ -88,8 +88,8 @@ func (r *receiver) ask(ctx context.Context, e *inEntry, found *tree.Info, d deci
 	}
 	policy := transfer.ConflictFail
 	if r.opt.Resolve != nil {
-		was := r.state.Swap(uint32(framing.StateUser))
-		defer r.state.Store(was)
+		was := r.track.Be(framing.StateUser)
+		defer r.track.Be(was)
 		var err error
 		if policy, err = r.opt.Resolve(ctx, transfer.Conflict{Path: e.path(), Offered: *e.entry, Existing: *found}); err != nil {
 			return d, err

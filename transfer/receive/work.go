@@ -210,15 +210,11 @@ func (r *receiver) writeChunk(j *inJob, node checksum.Node, n int) (stored, erro
 // length did.
 func (r *receiver) moved(e *inEntry, n int64, zeros int) {
 	path := e.path()
-	r.track.Update(func(p *transfer.Progress, res *transfer.Result) {
-		flow.Grow(&p.Bytes, n)
-		flow.Grow(&p.Moved, n-int64(zeros))
-		flow.Grow(&res.Moved, n-int64(zeros))
-		p.Active = path
-		if e.kind == tree.Stream {
-			flow.Grow(&p.Total, n)
-		}
-	})
+	if e.kind == tree.Stream {
+		r.track.Streamed(n, path)
+	} else {
+		r.track.Moved(n, n-int64(zeros), path)
+	}
 }
 
 // paid takes n bytes of an entry off what is expected to need space.
@@ -288,7 +284,7 @@ func (r *receiver) completeEntry(j *inJob) error {
 			r.plans.Put(planItem{in: e, differs: true})
 			return nil
 		}
-		r.track.Update(func(pr *transfer.Progress, _ *transfer.Result) { flow.Grow(&pr.Bytes, int64(end.Size)) })
+		r.track.Spared(int64(end.Size))
 		return r.equal(e, c.name)
 	}
 	e.mu.Unlock()

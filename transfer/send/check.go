@@ -7,9 +7,7 @@ import (
 
 	"ferry/checksum"
 	"ferry/framing"
-	"ferry/transfer"
 	"ferry/transfer/internal/failure"
-	"ferry/transfer/internal/flow"
 )
 
 // checkJob asks for chunks to be hashed that the receiver holds already, or for
@@ -78,11 +76,7 @@ func (s *sender) checkPage(ctx context.Context, c checkJob, buf []byte) error {
 			continue
 		}
 		k.SetSame(i)
-		s.track.Update(func(p *transfer.Progress, r *transfer.Result) {
-			flow.Grow(&p.Bytes, n)
-			flow.Grow(&r.Reused, n)
-			p.Active = w.entry.item.Display
-		})
+		s.track.Reused(n, w.entry.item.Display)
 	}
 	s.retirePage(w)
 	return failure.Link("answering a page", s.link.Stream(0).Send(true, framing.TypeChecked, k.Append(nil)))

@@ -123,7 +123,7 @@ func (s *sender) dispatch(t framing.Type, body []byte) (end bool, err error) {
 				return false, err
 			}
 		}
-		s.track.Update(func(*transfer.Progress, *transfer.Result) {})
+		s.track.Refresh()
 		return false, nil
 	case framing.TypeWarn:
 		for w, err := range framing.ParseWarns(body) {
@@ -310,7 +310,7 @@ func (s *sender) onDone(d framing.Done) error {
 		s.mu.Unlock()
 	}
 	if content && !sent && done.Size > 0 {
-		s.track.Update(func(p *transfer.Progress, _ *transfer.Result) { flow.Grow(&p.Bytes, done.Size) })
+		s.track.Spared(done.Size)
 	}
 	s.track.Done(done, content)
 	return nil

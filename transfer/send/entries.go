@@ -50,7 +50,7 @@ func (s *sender) offer() (content int64, err error) {
 	}
 	if s.opt.DryRun {
 		o.Flags |= framing.FlagDryRun
-		s.track.Update(func(_ *transfer.Progress, r *transfer.Result) { r.DryRun = true })
+		s.track.Rehearse()
 	}
 	o.Flags |= wire.Flags(s.wish)
 	s.offered.Store(o.Flags)
@@ -116,7 +116,7 @@ func (s *sender) walk(ctx context.Context) error {
 		s.mu.Lock()
 		s.unsent++
 		s.mu.Unlock()
-		s.track.Update(func(p *transfer.Progress, _ *transfer.Result) { p.Items++ })
+		s.track.Announced(1, 0)
 		s.track.Failed(failure.Source("reading", display, err))
 	}
 	links := tree.NewHardLinks(tree.MaxHardLinks)
@@ -159,10 +159,7 @@ func (s *sender) walk(ctx context.Context) error {
 	s.walked = true
 	end := framing.End{Entries: s.lastID, Failed: uint64(s.unsent)}
 	s.mu.Unlock()
-	s.track.Update(func(p *transfer.Progress, _ *transfer.Result) {
-		p.Exact = true
-		end.Bytes = uint64(p.Total)
-	})
+	end.Bytes = uint64(s.track.Walked())
 	end.Files = uint64(b.files)
 	if err := s.link.Stream(0).Send(true, framing.TypeEnd, end.Append(nil)); err != nil {
 		return failure.Link("sending the totals", err)
@@ -269,8 +266,7 @@ func (b *entryBatchWriter) flush() error {
 	if len(b.body) == 0 {
 		return nil
 	}
-	items, total := b.items, b.total
-	b.s.track.Update(func(p *transfer.Progress, _ *transfer.Result) { flow.Grow(&p.Items, items); flow.Grow(&p.Total, total) })
+	b.s.track.Announced(b.items, b.total)
 	b.items, b.total = 0, 0
 	if err := b.s.limit.Take(b.ctx, flow.OnWire(len(b.body))); err != nil {
 		return err

@@ -5,7 +5,6 @@ import (
 
 	"ferry/checksum"
 	"ferry/framing"
-	"ferry/transfer"
 	"ferry/transfer/internal/failure"
 	"ferry/transfer/internal/flow"
 	"ferry/transfer/link"
@@ -50,6 +49,6 @@ func (s *sender) writeHole(ctx context.Context, out *link.Stream, j *job, header
 	if err := out.Send(false, framing.TypeData, header, payload); err != nil {
 		return 0, header, failure.Link("sending", err)
 	}
-	s.track.Update(func(p *transfer.Progress, _ *transfer.Result) { flow.Grow(&p.Bytes, j.size); p.Active = e.item.Display })
+	s.track.Moved(j.size, 0, e.item.Display)
 	return wire, header, nil
 }

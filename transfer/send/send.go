@@ -82,7 +82,6 @@ type sender struct {
 
 	receipt chan framing.Receipt // control → finish, capacity 1
 	agreed  atomic.Bool          // it came, and agrees with what this side knows
-	state   atomic.Uint32        // for heartbeats
 }
 
 // Send delivers the sources to the receiver at the other end of l, and closes l.
@@ -108,8 +107,8 @@ func Send(ctx context.Context, l *link.Link, o Options) (transfer.Result, error)
 	s.wish = o.Metadata
 	s.wish.HardLinks = s.wish.HardLinks && !o.Follow
 	s.entryCost.Store(flow.EntryBytes)
-	s.state.Store(uint32(framing.StateUser))
-	own := func() (uint8, uint64) { return s.track.Heartbeat(s.state.Load(), l.Received()) }
+	s.track.Be(framing.StateUser)
+	own := func() (uint8, uint64) { return s.track.Heartbeat(l.Received()) }
 	l.SetState(own)
 	// A blocked read or write on the link ends when the delivery is cancelled;
 	// leave says goodbye first where it can.
@@ -126,7 +125,7 @@ func Send(ctx context.Context, l *link.Link, o Options) (transfer.Result, error)
 		defer close(heard)
 		return s.control(gctx)
 	})
-	group.Go(func() error { return progress.WatchStall(gctx, l, s.track, own, heard) })
+	group.Go(func() error { return progress.WatchStall(gctx, l, &s.track.Activity, heard) })
 	group.Go(func() error {
 		return streams.Each(gctx, l, 1, heard, func(i int) error {
 			s.silent.Go(func() {
@@ -189,7 +188,7 @@ func (s *sender) deliver(ctx context.Context, start starter, heard <-chan struct
 	most, fixed := s.agreedStreams()
 	s.track.Begin()
 	s.track.Enter(transfer.PhaseScanning)
-	s.state.Store(uint32(framing.StateSending))
+	s.track.Be(framing.StateSending)
 	if s.press, err = compress.New(s.link, s.opt.Compress, s.limit.Rate() == 0); err != nil {
 		return err
 	}

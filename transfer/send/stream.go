@@ -11,7 +11,6 @@ import (
 	"ferry/transfer"
 	"ferry/transfer/internal/compress"
 	"ferry/transfer/internal/failure"
-	"ferry/transfer/internal/flow"
 )
 
 // block is one Read of a stream: n more bytes in the chunk at hand.
@@ -77,17 +76,17 @@ func (s *sender) stream(parent context.Context, e *outEntry) error {
 	defer r.due.Stop()
 	r.try, r.epoch = s.press.Next()
 	for {
-		s.state.Store(uint32(framing.StateSource))
+		s.track.Be(framing.StateSource)
 		var err error
 		var end bool
 		select {
 		case <-ctx.Done():
 			return context.Cause(parent) // nil if only the receiver gave the stream up
 		case <-r.due.C:
-			s.state.Store(uint32(framing.StateSending))
+			s.track.Be(framing.StateSending)
 			err = r.leave(false)
 		case b := <-blocks:
-			s.state.Store(uint32(framing.StateSending))
+			s.track.Be(framing.StateSending)
 			end, err = r.take(b, fresh)
 		}
 		if err != nil && ctx.Err() != nil {
@@ -191,13 +190,7 @@ func (r *streamRun) pieces(h framing.DataHeader, payload []byte, content int64, 
 		gone += int64(len(piece))
 		n := content*gone/whole - moved
 		moved += n
-		s.track.Update(func(p *transfer.Progress, res *transfer.Result) {
-			flow.Grow(&p.Bytes, n)
-			flow.Grow(&p.Total, n)
-			flow.Grow(&p.Moved, n)
-			flow.Grow(&res.Moved, n)
-			p.Active = r.e.item.Display
-		})
+		s.track.Streamed(n, r.e.item.Display)
 	}
 	return wire, nil
 }

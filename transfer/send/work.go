@@ -259,7 +259,7 @@ func (s *sender) restart(o *outFile, attempt uint8) error {
 	before := e.item.Size
 	e.item.Size, e.item.Mode, e.item.MTime = info.Size, info.Mode&wire.ModeBits(&e.item.Entry), info.MTime
 	s.mu.Unlock()
-	s.track.Update(func(p *transfer.Progress, _ *transfer.Result) { flow.Grow(&p.Total, info.Size-before) })
+	s.track.Resized(info.Size - before)
 	mode := info.Mode & 0o777
 	if s.granted().Owner {
 		mode = info.Mode & wire.ModeBits(&e.item.Entry)

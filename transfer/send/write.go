@@ -7,7 +7,6 @@ import (
 
 	"ferry/checksum"
 	"ferry/framing"
-	"ferry/transfer"
 	"ferry/transfer/internal/compress"
 	"ferry/transfer/internal/failure"
 	"ferry/transfer/internal/flow"
@@ -111,12 +110,7 @@ func (s *sender) writePack(ctx context.Context, out *link.Stream, j *job) (wire 
 	}
 	n := j.size
 	active := j.pack[len(j.pack)-1].item.Display
-	s.track.Update(func(p *transfer.Progress, r *transfer.Result) {
-		flow.Grow(&p.Bytes, n)
-		flow.Grow(&p.Moved, n)
-		flow.Grow(&r.Moved, n)
-		p.Active = active
-	})
+	s.track.Moved(n, n, active)
 	return wire, nil
 }
 
@@ -216,12 +210,7 @@ func (s *sender) writePieces(ctx context.Context, out *link.Stream, j *job, head
 		// Of a frame, the share of the content that it stands for.
 		n := j.size*int64(from)/int64(len(data)) - moved
 		moved += n
-		s.track.Update(func(p *transfer.Progress, r *transfer.Result) {
-			flow.Grow(&p.Bytes, n)
-			flow.Grow(&p.Moved, n)
-			flow.Grow(&r.Moved, n)
-			p.Active = e.item.Display
-		})
+		s.track.Moved(n, n, e.item.Display)
 	}
 	return wire, header, nil
 }

@@ -1,9 +1,18 @@
-// Package progress keeps what one side of a delivery came to, tells its Observer, and
-// ends a delivery in which neither side gets anything done.
+// Package progress keeps what one side of a delivery came to, and tells its Observer.
 //
-// Guaranteed: the Observer is called under no lock of a Tracker. Not guaranteed: that
-// events of several goroutines come in the order in which they happened.
+// Tracker counts items and bytes and makes the Result. Activity says what this side is
+// doing, for heartbeats, and WatchStall ends a delivery in which neither side gets
+// anything done.
 //
-// No goroutine is started here: WatchStall runs in one of its caller's. A Tracker has two
-// locks, of which none is held while the other is taken.
+// Guaranteed: events reach the Observer one at a time, in the order in which the counts
+// changed, and under no lock. Before the last goroutine that caused an event leaves this
+// package, all of them were told.
+//
+// Not guaranteed: an event may be told by another goroutine than the one that caused it,
+// after that one went on. Of two snapshots of the progress that wait behind each other
+// only the later one is told.
+//
+// # Locks
+//
+// Tracker.mu, then teller.mu; Activity.mu alone. Under them nothing waits.
 package progress

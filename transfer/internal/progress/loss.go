@@ -20,8 +20,7 @@ func (t *Tracker) Warned(w transfer.ItemWarned, items int64) {
 	if !known {
 		t.result.Lost = append(t.result.Lost, transfer.Loss{What: w.What, Items: items, Code: w.Code, Path: w.Path, Remote: w.Remote})
 	}
-	t.mu.Unlock()
-	t.Tell(w)
+	t.leave(w)
 }
 
 // Lost counts what this side could not read, or not apply, of one item.

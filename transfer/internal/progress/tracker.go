@@ -3,7 +3,6 @@ package progress
 import (
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"ferry/transfer"
@@ -17,29 +16,23 @@ const maxFailures = 1000
 // Tracker keeps what a delivery came to and tells the Observer. One for each
 // side of a delivery, used by all of its goroutines.
 type Tracker struct {
-	observer transfer.Observer // nil: nobody listens
-	started  time.Time
+	Activity
+	teller teller
 
 	mu       sync.Mutex
+	started  time.Time
 	progress transfer.Progress
 	result   transfer.Result
 	phase    transfer.Phase
 	doomed   map[string]*Doomed // of a dry run, by path: not settled
 	turned   turned
-
-	work  atomic.Uint64 // grows with all that gets done
-	busy  atomic.Int32  // calls to a disk under way
-	calls atomic.Uint64 // and those that have returned
-	stuck atomic.Bool   // none has for a while
-
-	said   sync.Mutex // guards what follows
-	before uint64     // work, when the last heartbeat was made
-	mark   uint64     // and the bytes received when it last grew
 }
 
-// New returns a tracker that tells o, which may be nil, and starts its clock.
+// New returns the tracker of a delivery that begins now. A nil Observer is none.
 func New(o transfer.Observer) *Tracker {
-	return &Tracker{observer: o, started: time.Now()}
+	t := &Tracker{started: time.Now()}
+	t.teller.init(o)
+	return t
 }
 
 // Resume goes on from the result of a delivery that ended.
@@ -53,44 +46,39 @@ func Resume(o transfer.Observer, result transfer.Result) *Tracker {
 // no part of it.
 func (t *Tracker) Begin() {
 	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.started = time.Now()
-	t.mu.Unlock()
 }
 
-// Tell passes an event on to the Observer.
+// Tell tells an event that changes no count.
 func (t *Tracker) Tell(e transfer.Event) {
-	if t.observer != nil {
-		t.observer.Observe(e)
-	}
+	t.teller.put(e)
+	t.teller.tell()
+}
+
+// leave ends a change of the counts, of which e tells. It is called with mu, under which
+// e gets its place in the order, and gives it up before anything is told.
+func (t *Tracker) leave(e transfer.Event) {
+	t.teller.put(e)
+	t.mu.Unlock()
+	t.teller.tell()
 }
 
 // Enter moves to a later phase; earlier ones are not gone back to.
 func (t *Tracker) Enter(p transfer.Phase) {
 	t.mu.Lock()
-	later := p > t.phase
-	if later {
-		t.phase = p
+	if p <= t.phase {
+		t.mu.Unlock()
+		return
 	}
-	t.mu.Unlock()
-	if later {
-		t.Tell(transfer.PhaseChanged{Phase: p})
-	}
+	t.phase = p
+	t.leave(transfer.PhaseChanged{Phase: p})
 }
 
-// Update changes the progress under the lock and tells the new state.
-func (t *Tracker) Update(change func(*transfer.Progress, *transfer.Result)) {
+// Done counts an item that ended well. Content says that it has some.
+func (t *Tracker) Done(d transfer.ItemDone, content bool) {
 	t.mu.Lock()
-	change(&t.progress, &t.result)
-	p := t.progress
-	t.mu.Unlock()
-	t.work.Add(1)
-	t.Tell(p)
-}
-
-// Done counts an item that ended well.
-func (t *Tracker) Done(d transfer.ItemDone, isFile bool) {
-	t.mu.Lock()
-	if err := t.turn(d, isFile); err != nil {
+	if err := t.turn(d, content); err != nil {
 		t.mu.Unlock()
 		t.Failed(err)
 		return
@@ -103,7 +91,7 @@ func (t *Tracker) Done(d transfer.ItemDone, isFile bool) {
 		fallthrough
 	case transfer.StatusDelivered, transfer.StatusRenamed:
 		t.result.Delivered++
-		if isFile {
+		if content {
 			t.result.Files++
 			flow.Grow(&t.result.Bytes, max(d.Size, 0)) // a rehearsed stream has none
 		}
@@ -115,8 +103,7 @@ func (t *Tracker) Done(d transfer.ItemDone, isFile bool) {
 	case transfer.StatusSkipped:
 		t.result.Skipped++
 	}
-	t.mu.Unlock()
-	t.Tell(d)
+	t.leave(d)
 }
 
 // Failed counts an item that will not be delivered.
@@ -128,42 +115,40 @@ func (t *Tracker) Failed(e *transfer.Error) {
 	if len(t.result.Failures) < maxFailures {
 		t.result.Failures = append(t.result.Failures, e)
 	}
-	t.mu.Unlock()
-	t.Tell(transfer.ItemFailed{Path: e.Path, Err: e})
+	t.leave(transfer.ItemFailed{Path: e.Path, Err: e})
 }
 
 // Excluded counts an item that the selection leaves out.
 func (t *Tracker) Excluded(path string, why *tree.Exclusion) {
 	t.mu.Lock()
 	t.result.Excluded++
-	t.mu.Unlock()
-	t.Tell(transfer.ItemExcluded{Path: path, Exclusion: *why})
+	t.leave(transfer.ItemExcluded{Path: path, Exclusion: *why})
 }
-
-// Left is how much content is still to be moved, in bytes; -1 while that is not known.
-func (t *Tracker) Left() int64 {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.progress.Exact {
-		return t.progress.Total - t.progress.Bytes
-	}
-	return -1
-}
-
-// Worked notes that something got done of which no event tells.
-func (t *Tracker) Worked() { t.work.Add(1) }
 
 // Deleted counts an item that was removed from the destination, or would be.
 func (t *Tracker) Deleted(path string, info tree.Info) {
 	t.mu.Lock()
 	t.result.Deleted++
-	dry := t.result.DryRun
-	t.mu.Unlock()
-	e := transfer.ItemDeleted{DryRun: dry, Path: path, Kind: info.Kind, Size: -1}
+	e := transfer.ItemDeleted{DryRun: t.result.DryRun, Path: path, Kind: info.Kind, Size: -1}
 	if info.Kind == tree.File {
 		e.Size = info.Size
 	}
-	t.Tell(e)
+	t.leave(e)
+}
+
+// Rehearse notes that this is a dry run.
+func (t *Tracker) Rehearse() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.result.DryRun = true
+}
+
+// Finished notes what the receiver's receipt says. Unsynced is why not all is durable
+// that should be; nil otherwise.
+func (t *Tracker) Finished(digest [32]byte, durable bool, unsynced error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.result.Digest, t.result.Durable, t.result.Unsynced = digest, durable, unsynced
 }
 
 // Final is the result so far, with the time it took.

@@ -1,0 +1,107 @@
+package progress
+
+import "ferry/transfer/internal/flow"
+
+// The methods of this file change the progress, tell the new state, and count as work.
+
+// Announced counts items that are known of from now on, and their content in bytes.
+func (t *Tracker) Announced(items, content int64) {
+	t.mu.Lock()
+	flow.Grow(&t.progress.Items, items)
+	flow.Grow(&t.progress.Total, content)
+	t.progressed()
+}
+
+// Resized counts by how many bytes the content of an item is more than was announced.
+func (t *Tracker) Resized(by int64) {
+	t.mu.Lock()
+	flow.Grow(&t.progress.Total, by)
+	t.progressed()
+}
+
+// Walked notes that all items were announced. It returns their content in bytes.
+func (t *Tracker) Walked() (content int64) {
+	t.mu.Lock()
+	t.progress.Exact = true
+	content = t.progress.Total
+	t.progressed()
+	return content
+}
+
+// WalkedThere is Walked at the receiver. Unsent counts the items that the sender could
+// not announce: they failed.
+func (t *Tracker) WalkedThere(unsent int64) {
+	t.mu.Lock()
+	t.progress.Exact = true
+	flow.Grow(&t.progress.Items, unsent)
+	flow.Grow(&t.progress.Done, unsent)
+	flow.Grow(&t.result.Failed, unsent)
+	t.progressed()
+}
+
+// Moved counts content that is settled, and the part of it, in bytes, that crossed the
+// network: zeros of a hole do not. Active is the path of its item.
+func (t *Tracker) Moved(content, crossed int64, active string) {
+	t.mu.Lock()
+	t.moved(content, crossed, active)
+	t.progressed()
+}
+
+// Streamed is Moved of an item whose size was not known before.
+func (t *Tracker) Streamed(content int64, active string) {
+	t.mu.Lock()
+	flow.Grow(&t.progress.Total, content)
+	t.moved(content, content, active)
+	t.progressed()
+}
+
+// moved needs mu.
+func (t *Tracker) moved(content, crossed int64, active string) {
+	flow.Grow(&t.progress.Bytes, content)
+	flow.Grow(&t.progress.Moved, crossed)
+	flow.Grow(&t.result.Moved, crossed)
+	t.progress.Active = active
+}
+
+// Reused counts content, in bytes, that a partial or an older file gave.
+func (t *Tracker) Reused(content int64, active string) {
+	t.mu.Lock()
+	flow.Grow(&t.progress.Bytes, content)
+	flow.Grow(&t.result.Reused, content)
+	t.progress.Active = active
+	t.progressed()
+}
+
+// Spared counts content, in bytes, that need not move: it is there, or left alone.
+func (t *Tracker) Spared(content int64) {
+	t.mu.Lock()
+	flow.Grow(&t.progress.Bytes, content)
+	t.progressed()
+}
+
+// Refresh tells the progress as it is, after items were settled.
+func (t *Tracker) Refresh() {
+	t.mu.Lock()
+	t.progressed()
+}
+
+// progressed tells the progress and counts as work. It is called with mu, which it
+// gives up.
+func (t *Tracker) progressed() {
+	t.Worked()
+	if t.teller.to == nil {
+		t.mu.Unlock()
+		return
+	}
+	t.leave(t.progress)
+}
+
+// Left is how much content is still to be moved, in bytes; -1 while that is not known.
+func (t *Tracker) Left() int64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.progress.Exact {
+		return t.progress.Total - t.progress.Bytes
+	}
+	return -1
+}
