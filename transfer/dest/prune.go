@@ -225,7 +225,7 @@ func (r *pruneRun) delivers(t *twin, n tree.DirName) bool {
 
 // enter takes the rule file of a source folder at rel for what is in it.
 func (r *pruneRun) enter(t *twin, rel string) error {
-	rules, err := r.Select.Enter(t.rules, t.dir, rel, rel+"/")
+	rules, err := r.Select.Enter(t.rules, t.dir, rel, rel)
 	if err == nil {
 		t.rules = rules
 	}

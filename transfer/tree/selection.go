@@ -32,10 +32,10 @@ type Selection struct {
 // IsZero reports that s takes all.
 func (s *Selection) IsZero() bool { return *s == Selection{} }
 
-// Enter returns the rules for what is in the folder d, which outer hold for: those of
-// d's rule file on top of outer. Without such a file they are outer. The path of d is
-// below its source, display goes before the name of the file in errors. A link is
-// not followed.
+// Enter returns the rules for what is in the folder d, where outer hold for d itself:
+// the rules of d's rule file on top of outer, or outer if d has no such file. The path
+// of d is relative to its source; display names d in errors. A rule file that is a link
+// is not followed but an error.
 func (s *Selection) Enter(outer Rules, d *Dir, path, display string) (Rules, error) {
 	if s.IgnoreFile == "" {
 		return outer, nil
@@ -55,7 +55,7 @@ func (s *Selection) Enter(outer Rules, d *Dir, path, display string) (Rules, err
 	if outer == nil {
 		return nil, errNoRules
 	}
-	return outer.Enter(path, f, display+s.IgnoreFile)
+	return outer.Enter(path, f, withSlash(display)+s.IgnoreFile)
 }
 
 // excludedSource returns why a source named path is left out, or nil.

@@ -125,7 +125,7 @@ func (r *walkRun) folder(at place, kind Kind, d *Dir) error {
 	}
 	outer := r.rules
 	defer func() { r.rules = outer }()
-	if r.rules, err = r.Select.Enter(outer, d, r.relative(at), withSlash(at.display)); err != nil {
+	if r.rules, err = r.Select.Enter(outer, d, r.relative(at), at.display); err != nil {
 		return r.problem(withSlash(at.display)+r.Select.IgnoreFile, err)
 	}
 	var names []DirName
