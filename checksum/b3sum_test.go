@@ -119,7 +119,7 @@ func TestWeReadTheLinesOfB3sum(t *testing.T) {
 	}
 }
 
-// checkRead wants ParseLine to give back what b3sum 1.8 writes, as it is and as a
+// checkRead wants parseLine to give back what b3sum 1.8 writes, as it is and as a
 // program of Windows leaves it.
 func checkRead(t *testing.T, name string) {
 	t.Helper()
@@ -127,7 +127,7 @@ func checkRead(t *testing.T, name string) {
 	for _, tag := range []bool{false, true} {
 		line := b3sumLine(want, name, tag)
 		for _, l := range []string{line, strings.TrimSuffix(line, "\n"), strings.TrimSuffix(line, "\n") + "\r\n"} {
-			if d, got, err := ParseLine([]byte(l)); err != nil || d != want || string(got) != name {
+			if d, got, err := parseLine([]byte(l)); err != nil || d != want || string(got) != name {
 				t.Errorf("%q is read as %q, %v", l, got, err)
 			}
 		}
@@ -150,7 +150,7 @@ func FuzzB3sum(f *testing.F) {
 		// What b3sum takes is taken, for the same file. A line of a file has one newline.
 		line, _, _ := bytes.Cut(text, []byte("\n"))
 		want, name, ok := b3sumParse(string(line), false)
-		d, got, err := ParseLine(line)
+		d, got, err := parseLine(line)
 		if ok && (err != nil || d != want || string(got) != name) {
 			t.Errorf("%q is %q to b3sum and %q here, %v", line, name, got, err)
 		}

@@ -13,16 +13,8 @@ type Digest [32]byte
 // String gives 64 lower-case hexadecimal digits.
 func (d Digest) String() string { return hex.EncodeToString(d[:]) }
 
-// ParseDigest reads what String writes: exactly 64 lower-case hexadecimal
-// digits. Upper case is refused, as b3sum refuses it.
-func ParseDigest(s string) (Digest, error) {
-	d, err := parseHex([]byte(s))
-	if err != nil {
-		return Digest{}, fmt.Errorf("parsing digest: %w", err)
-	}
-	return d, nil
-}
-
+// parseHex reads what String writes: exactly 64 lower-case hexadecimal digits. Upper
+// case is refused, as b3sum refuses it.
 func parseHex(s []byte) (d Digest, err error) {
 	if len(s) != 2*len(d) {
 		return Digest{}, fmt.Errorf("%d characters instead of %d", len(s), 2*len(d))
@@ -68,5 +60,5 @@ func (h *Hasher) Sum() Digest {
 	return d
 }
 
-// Reset forgets what was written.
-func (h *Hasher) Reset() { h.h.Reset() }
+// reset forgets what was written.
+func (h *Hasher) reset() { h.h.Reset() }

@@ -11,9 +11,9 @@ import (
 
 // Reasons for which Files gives no digest of something that is there.
 var (
-	ErrFolder     = errors.New("is a folder")
+	errFolder     = errors.New("is a folder")
 	ErrNotRegular = errors.New("not a regular file")
-	ErrChanged    = errors.New("changed while it was read")
+	errChanged    = errors.New("changed while it was read")
 	ErrOutput     = errors.New("is where this list goes")
 )
 
@@ -30,7 +30,7 @@ type File struct {
 // FilesOptions say how Files works. The zero value is usable.
 type FilesOptions struct {
 	Workers int  // files or chunks hashed at once; 0 means as many as there are processors
-	Recurse bool // hash what is in folders; without it a folder is an ErrFolder
+	Recurse bool // hash what is in folders; without it a folder is a failure
 	// NoPipes gives ErrNotRegular for a named pipe, which may never have a writer.
 	NoPipes bool
 	// Output are the files that the results are written to. One that is met in a
@@ -55,10 +55,10 @@ const (
 // A path that names a link is followed; links inside a folder are passed over,
 // and other things there that are no regular files are reported as
 // ErrNotRegular. A named pipe or device is read to its end. The path "-" means
-// stdin, and can be given once. A file of which size or modification time
-// change while it is read is reported as ErrChanged; a change that leaves both
-// as they were, within one tick of the clock of the file system, is not seen. A
-// file that ends before its size, as some of a kernel's do, is what can be read.
+// stdin, and can be given once. A file whose size or modification time
+// changes while it is read is a failure. A change that leaves both as they were,
+// within one tick of the file system's clock, is not seen. A file that ends before
+// its size, as some of a kernel's do, is what can be read.
 //
 // emit is called from the calling goroutine, so a slow one holds back the rest.
 // After a cancel, Files waits for reads under way: a Read of stdin that blocks

@@ -170,7 +170,7 @@ func TestFilesReportsWhatItCannotHash(t *testing.T) {
 	good := write(t, filepath.Join(dir, "good"), []byte("x"))
 	missing := filepath.Join(dir, "missing")
 	files := collect(t, FilesOptions{}, strings.NewReader("in"), missing, dir, "-", good, "-")
-	want := []error{fs.ErrNotExist, ErrFolder, nil, nil, errStdinTwice}
+	want := []error{fs.ErrNotExist, errFolder, nil, nil, errStdinTwice}
 	if len(files) != len(want) {
 		t.Fatalf("%d results: %v", len(files), files)
 	}
@@ -292,8 +292,8 @@ func TestFileThatChangesWhileItIsRead(t *testing.T) {
 					t.Fatal("the hook was not called")
 				case what == "nothing" && (err != nil || d != oracle(make([]byte, size))):
 					t.Errorf("%v, %v", d, err)
-				case what != "nothing" && !errors.Is(err, ErrChanged):
-					t.Errorf("%v, want %v", err, ErrChanged)
+				case what != "nothing" && !errors.Is(err, errChanged):
+					t.Errorf("%v, want %v", err, errChanged)
 				}
 			})
 		}
@@ -307,7 +307,7 @@ func TestSmallFileThatIsShorterThanTold(t *testing.T) {
 	}
 	defer f.Close()
 	w := &worker{ctx: t.Context()}
-	if _, err := w.small(f, make([]byte, 6)); !errors.Is(err, ErrChanged) {
+	if _, err := w.small(f, make([]byte, 6)); !errors.Is(err, errChanged) {
 		t.Error(err)
 	}
 }

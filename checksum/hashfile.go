@@ -79,7 +79,7 @@ func (w *worker) path(it item) (d Digest, size int64, err error) {
 	case err != nil:
 		return d, 0, err
 	case before.IsDir():
-		return d, 0, ErrFolder
+		return d, 0, errFolder
 	case it.inTree && slices.ContainsFunc(w.output, func(o fs.FileInfo) bool { return os.SameFile(o, before) }):
 		return d, 0, ErrOutput
 	case !before.Mode().IsRegular() && it.inTree:
@@ -89,7 +89,7 @@ func (w *worker) path(it item) (d Digest, size int64, err error) {
 	}
 
 	d, size, err = w.sized(f, before.Size())
-	if errors.Is(err, ErrChanged) {
+	if errors.Is(err, errChanged) {
 		d, size, err = w.untold(f, before)
 	}
 	if err != nil {
@@ -100,12 +100,12 @@ func (w *worker) path(it item) (d Digest, size int64, err error) {
 		return Digest{}, 0, err
 	}
 	if changed(before, after) {
-		return Digest{}, 0, ErrChanged
+		return Digest{}, 0, errChanged
 	}
 	return d, size, nil
 }
 
-// sized reads a file of size bytes. One that is shorter gives ErrChanged.
+// sized reads a file of size bytes. One that is shorter gives errChanged.
 func (w *worker) sized(f *os.File, size int64) (d Digest, _ int64, err error) {
 	switch {
 	case size == 0: // perhaps of a kernel's file system, where it means unknown
@@ -126,7 +126,7 @@ func (w *worker) sized(f *os.File, size int64) (d Digest, _ int64, err error) {
 func (w *worker) untold(f *os.File, before fs.FileInfo) (Digest, int64, error) {
 	now, err := f.Stat()
 	if err == nil && changed(before, now) {
-		err = ErrChanged
+		err = errChanged
 	}
 	if err == nil {
 		_, err = f.Seek(0, io.SeekStart)
@@ -136,7 +136,7 @@ func (w *worker) untold(f *os.File, before fs.FileInfo) (Digest, int64, error) {
 	}
 	d, size, err := w.stream(f)
 	if err == nil && size >= before.Size() {
-		err = ErrChanged
+		err = errChanged
 	}
 	return d, size, err
 }
@@ -152,7 +152,7 @@ func (*worker) small(f *os.File, buf []byte) (Digest, error) {
 	case nil:
 		return Sum(buf), nil
 	case io.EOF, io.ErrUnexpectedEOF:
-		return Digest{}, ErrChanged
+		return Digest{}, errChanged
 	default:
 		return Digest{}, err
 	}
@@ -167,7 +167,7 @@ func (w *worker) medium(f *os.File, size int64) (Digest, error) {
 	}
 	d, n, err := w.stream(f)
 	if err == nil && n != size {
-		err = ErrChanged
+		err = errChanged
 	}
 	return d, err
 }
@@ -179,7 +179,7 @@ func (w *worker) stream(r io.Reader) (d Digest, size int64, err error) {
 		stop := context.AfterFunc(w.ctx, func() { _ = r.SetReadDeadline(time.Unix(1, 0)) })
 		defer stop()
 	}
-	w.hash.Reset()
+	w.hash.reset()
 	for {
 		n, err := r.Read(w.buf)
 		_, _ = w.hash.Write(w.buf[:n])

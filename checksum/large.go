@@ -156,7 +156,7 @@ func (l *large) read(buf []byte, at uint64) error {
 	case n == len(buf):
 		return nil
 	case err == io.EOF:
-		return ErrChanged
+		return errChanged
 	}
 	return fmt.Errorf("reading at %d: %w", int64(at)+int64(n), err)
 }

@@ -19,7 +19,7 @@ import (
 //
 // b3sum has no form for bytes that are not UTF-8: it prints U+FFFD for them, and
 // refuses to check a line with that character. Here those bytes, and U+FFFD
-// itself, become \xNN in an escaped line, so that ParseLine gives the name back;
+// itself, become \xNN in an escaped line, so that parseLine gives the name back;
 // b3sum refuses that one line, as it would its own, and goes on with the next.
 func AppendLine(dst []byte, d Digest, name []byte) []byte {
 	returns := bytes.HasSuffix(name, []byte{'\r'})
@@ -61,12 +61,12 @@ const (
 	tagEnd   = ") = "
 )
 
-// ParseLine reads a line that AppendLine or any version of b3sum wrote, that of
+// parseLine reads a line that AppendLine or any version of b3sum wrote, that of
 // b3sum --tag too, with or without its newline. Carriage returns at the end belong to
 // the line and not to the name, as for b3sum since 1.5.5. The name is a new slice of
 // raw bytes, neither empty nor with a NUL; whether it stays inside a folder is for
 // the caller to check.
-func ParseLine(line []byte) (Digest, []byte, error) {
+func parseLine(line []byte) (Digest, []byte, error) {
 	line = bytes.TrimRight(line, "\r\n")
 	line, escaped := bytes.CutPrefix(line, []byte{'\\'})
 	hex, name, err := splitLine(line)

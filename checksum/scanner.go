@@ -8,10 +8,10 @@ import (
 	"io"
 )
 
-// MaxLine is the longest line of a list that is read, in bytes without the
+// maxLine is the longest line of a list that is read, in bytes without the
 // newline. It takes the longest path of any supported system with every byte
 // escaped.
-const MaxLine = 512 << 10
+const maxLine = 512 << 10
 
 // Line is one line of a list. With Err set the line could not be understood and
 // the rest of it means nothing; the lines after it still count.
@@ -29,8 +29,8 @@ type Scanner struct {
 	err  error // what s does not know of
 }
 
-// ErrLineTooLong is of a line that no list has: a name is no longer than a path can be.
-var ErrLineTooLong = errors.New("longer than the limit")
+// errLineTooLong is of a line that no list has: a name is no longer than a path can be.
+var errLineTooLong = errors.New("longer than the limit")
 
 // errUTF16 is of a list that a shell of Windows has written.
 var errUTF16 = errors.New("the text is UTF-16: save it as UTF-8")
@@ -38,7 +38,7 @@ var errUTF16 = errors.New("the text is UTF-16: save it as UTF-8")
 // NewScanner returns a Scanner of the list r.
 func NewScanner(r io.Reader) *Scanner {
 	s := bufio.NewScanner(r)
-	s.Buffer(make([]byte, 0, 4<<10), MaxLine+1) // bufio counts the newline
+	s.Buffer(make([]byte, 0, 4<<10), maxLine+1) // bufio counts the newline
 	s.Split(splitLines)
 	return &Scanner{s: s}
 }
@@ -57,7 +57,7 @@ func (s *Scanner) Scan() bool {
 		}
 		line = bytes.TrimPrefix(line, []byte("\xef\xbb\xbf")) // a byte order mark, of an editor
 	}
-	s.line.Digest, s.line.Name, s.line.Err = ParseLine(line)
+	s.line.Digest, s.line.Name, s.line.Err = parseLine(line)
 	if s.line.Err != nil {
 		s.line.Err = fmt.Errorf("line %d: %w", s.line.Number, s.line.Err)
 	}
@@ -68,20 +68,20 @@ func (s *Scanner) Scan() bool {
 func (s *Scanner) Line() Line { return s.line }
 
 // Err is what ended the list before its end: a failed read, a line longer than
-// MaxLine (ErrLineTooLong), or another encoding than UTF-8.
+// 512 KiB, or another encoding than UTF-8.
 func (s *Scanner) Err() error {
 	if s.err != nil {
 		return s.err
 	}
 	if err := s.s.Err(); errors.Is(err, bufio.ErrTooLong) {
-		return fmt.Errorf("line %d: %w of %d bytes", s.line.Number+1, ErrLineTooLong, MaxLine)
+		return fmt.Errorf("line %d: %w of %d bytes", s.line.Number+1, errLineTooLong, maxLine)
 	} else if err != nil {
 		return fmt.Errorf("reading line %d: %w", s.line.Number+1, err)
 	}
 	return nil
 }
 
-// splitLines splits at newlines only: carriage returns before one are ParseLine's.
+// splitLines splits at newlines only: carriage returns before one are parseLine's.
 func splitLines(data []byte, atEOF bool) (advance int, token []byte, err error) {
 	if i := bytes.IndexByte(data, '\n'); i >= 0 {
 		return i + 1, data[:i], nil

@@ -12,9 +12,9 @@ import (
 // ErrAlreadySet is returned, wrapped, for a chunk that a Tree already has.
 var ErrAlreadySet = errors.New("chunk is already set")
 
-// ErrIncomplete is returned, wrapped, when the root of a Tree is asked for
+// errIncomplete is returned, wrapped, when the root of a Tree is asked for
 // before its size is known and all its chunks are set.
-var ErrIncomplete = errors.New("chunks are missing")
+var errIncomplete = errors.New("chunks are missing")
 
 // Tree gathers the chunks of one file, in any order, and gives its digest.
 //
@@ -157,33 +157,6 @@ func (t *Tree) Has(index uint64) bool {
 	return ok
 }
 
-// Missing is the first chunk from index from on that is not set. It is not ok
-// when there is none up to the end of the file; a stream has no end before
-// Finish.
-func (t *Tree) Missing(from uint64) (index uint64, ok bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	limit := t.limit()
-	for from < limit {
-		at, ok := t.covering(from)
-		if !ok {
-			return from, true
-		}
-		from = (at.index + 1) << at.level
-	}
-	return 0, false
-}
-
-// Chunks is the number of chunks of the file, or -1 of an unfinished stream.
-func (t *Tree) Chunks() int64 {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.size < 0 {
-		return -1
-	}
-	return int64(Chunks(t.size))
-}
-
 // Complete tells whether the size is known and all chunks are set.
 func (t *Tree) Complete() bool {
 	t.mu.Lock()
@@ -193,13 +166,14 @@ func (t *Tree) Complete() bool {
 
 func (t *Tree) complete() bool { return t.size >= 0 && t.count == Chunks(t.size) }
 
-// Root is the digest of the file, or ErrIncomplete.
+// Root is the digest of the file. While the size is not known or chunks are missing
+// it is an error.
 func (t *Tree) Root() (Digest, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch {
 	case !t.complete():
-		return Digest{}, fmt.Errorf("computing the root after %d chunks: %w", t.count, ErrIncomplete)
+		return Digest{}, fmt.Errorf("computing the root after %d chunks: %w", t.count, errIncomplete)
 	case t.size == 0:
 		return Sum(nil), nil
 	case t.size <= ChunkSize && t.first != nil:

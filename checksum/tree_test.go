@@ -50,7 +50,7 @@ func setInParallel(t *testing.T, tree *Tree, data []byte) {
 	t.Helper()
 	size := int64(len(data))
 	order := random(uint64(size)).Perm(int(Chunks(size)))
-	known := tree.Chunks() >= 0
+	known := tree.size >= 0
 	var wg sync.WaitGroup
 	for worker := range 4 {
 		wg.Go(func() {
@@ -115,8 +115,8 @@ func TestTreeRefuses(t *testing.T) {
 		"a negative size":                   {set(-1).Finish(-1), nil},
 		"another size":                      {set(size).Finish(size + 1), nil},
 		"a size below what is set":          {set(-1, 3).Finish(3 * ChunkSize), nil},
-		"the root while chunks are missing": {rootError(set(size, 1, 2)), ErrIncomplete},
-		"the root of an endless stream":     {rootError(set(-1, 0)), ErrIncomplete},
+		"the root while chunks are missing": {rootError(set(size, 1, 2)), errIncomplete},
+		"the root of an endless stream":     {rootError(set(-1, 0)), errIncomplete},
 	} {
 		if c.err == nil || c.want != nil && !errors.Is(c.err, c.want) {
 			t.Errorf("%s: %v", name, c.err)
@@ -168,8 +168,10 @@ func TestTreeMemory(t *testing.T) {
 		if most > 4*15 {
 			t.Errorf("%s: %d values held at once", name, most)
 		}
-		if i, ok := tree.Missing(0); i != chunks || !ok {
-			t.Errorf("%s: missing from %d, %t", name, i, ok)
+		for i := range uint64(chunks) + 1 {
+			if tree.Has(i) != (i < chunks) {
+				t.Errorf("%s: chunk %d is set: %t", name, i, i >= chunks)
+			}
 		}
 	}
 }
@@ -211,9 +213,8 @@ func FuzzTree(f *testing.F) {
 			for set[want] {
 				want++
 			}
-			got, ok := tree.Missing(probe)
-			if ok != (want < n || stream) || ok && got != want {
-				t.Fatalf("Missing(%d) = %d, %t; want %d of %d", probe, got, ok, want, n)
+			if tree.Has(want) {
+				t.Fatalf("chunk %d of %d is set", want, n)
 			}
 		}
 		if err := tree.Finish(size); err != nil {

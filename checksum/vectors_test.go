@@ -32,7 +32,7 @@ func officialVectors(t *testing.T) map[string]Digest {
 		for i := range input {
 			input[i] = byte(i % 251)
 		}
-		d, err := ParseDigest(c.Hash[:64])
+		d, err := parseHex([]byte(c.Hash[:64]))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -72,20 +72,20 @@ func TestHasherGoesOnAfterSumAndReset(t *testing.T) {
 	if h.Sum() != Sum([]byte("abc")) {
 		t.Error("sum after more")
 	}
-	h.Reset()
+	h.reset()
 	if h.Sum() != Sum(nil) {
 		t.Error("sum after reset")
 	}
 }
 
-func TestParseDigest(t *testing.T) {
+func TestParseHex(t *testing.T) {
 	d := Sum([]byte("x"))
-	if got, err := ParseDigest(d.String()); err != nil || got != d {
+	if got, err := parseHex([]byte(d.String())); err != nil || got != d {
 		t.Fatalf("round trip: %v, %v", got, err)
 	}
 	s := d.String()
 	for _, bad := range []string{"", s[:63], s + "0", "G" + s[1:], s[:63] + "F", s[:63] + " ", s[:63] + "\x00"} {
-		if _, err := ParseDigest(bad); err == nil {
+		if _, err := parseHex([]byte(bad)); err == nil {
 			t.Errorf("%q was accepted", bad)
 		}
 	}

@@ -38,7 +38,7 @@ func (w *walk) run(paths []string) {
 			case w.noPipes && info.Mode()&fs.ModeNamedPipe != 0:
 				it.err = ErrNotRegular
 			case info.IsDir() && !w.recurse:
-				it.err = ErrFolder
+				it.err = errFolder
 			case info.IsDir():
 				if !w.folder(it.path) {
 					return

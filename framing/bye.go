@@ -4,13 +4,13 @@ package framing
 // else with the cause why it leaves.
 type Bye struct {
 	Code    Code
-	Message string // for people; raw bytes, cut to MaxMessage by Append
+	Message string // for people; raw bytes, cut to maxMessage by Append
 }
 
 // ParseBye parses the body of a BYE.
 func ParseBye(b []byte) (Bye, error) {
 	d := decoder{t: TypeBye, b: b}
-	m := Bye{Code: Code(d.u8("code")), Message: string(d.bytes("message", 0, MaxMessage))}
+	m := Bye{Code: Code(d.u8("code")), Message: string(d.bytes("message", 0, maxMessage))}
 	if err := d.end(); err != nil {
 		return Bye{}, err
 	}

@@ -20,9 +20,9 @@ func ParseChanged(b []byte) (Changed, error) {
 	if m.Attempt == 0 {
 		d.fail("attempt", errRange)
 	}
-	m.Mode = uint32(d.uv("mode", 0, MaxMode))
+	m.Mode = uint32(d.uv("mode", 0, maxMode))
 	m.Sec = d.sv("seconds")
-	m.Nsec = uint32(d.uv("nanoseconds", 0, MaxNsec))
+	m.Nsec = uint32(d.uv("nanoseconds", 0, maxNsec))
 	m.Size = d.uv("size", 0, MaxSize)
 	if err := d.end(); err != nil {
 		return Changed{}, err

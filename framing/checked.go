@@ -16,8 +16,8 @@ type Checked struct {
 func ParseChecked(b []byte) (Checked, error) {
 	d := decoder{t: TypeChecked, b: b}
 	m := Checked{ID: d.uv("id", 1, MaxSize), Attempt: d.u8("attempt")}
-	m.First = d.uv("first chunk", 0, MaxChunks-1)
-	m.Count = d.uv("chunks", 1, min(MaxPage, MaxChunks-m.First))
+	m.First = d.uv("first chunk", 0, maxChunks-1)
+	m.Count = d.uv("chunks", 1, min(MaxPage, maxChunks-m.First))
 	m.Bitmap = d.pageBitmap(m.Count)
 	if err := d.end(); err != nil {
 		return Checked{}, err

@@ -1,6 +1,7 @@
 package framing
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"iter"
@@ -25,7 +26,7 @@ var codecs = map[Type]codec{
 	TypeChecked:   single(ParseChecked, (*Checked).Append),
 	TypeWant:      batch(ParseWants, (*Want).Append),
 	TypeData:      dataCodec,
-	TypePack:      batch(ParsePack, (*Packed).Append),
+	TypePack:      batch(ParsePack, appendPacked),
 	TypePackZ:     packZCodec,
 	TypeLimit:     single(ParseLimited, (*Limited).Append),
 	TypeStreams:   single(ParseStreams, (*Streams).Append),
@@ -64,12 +65,20 @@ func batch[T any](parse func([]byte) iter.Seq2[T, error], add func(*T, []byte) [
 	}
 }
 
+func appendPacked(m *Packed, b []byte) []byte {
+	b, root := AppendPackedHeader(b, m.ID, len(m.Data))
+	copy(b[root:], m.Root[:])
+	return append(b, m.Data...)
+}
+
+// packZValue is the body of a PACKZ.
+type packZValue struct{ Frame []byte }
+
 func packZCodec(body []byte) (any, []byte, error) {
-	m, _, err := ParsePackZ(body)
-	if err != nil {
-		return m, nil, err
+	if _, err := ParsePackZ(body); err != nil {
+		return packZValue{}, nil, err
 	}
-	return m, m.Append(nil), nil
+	return packZValue{body}, bytes.Clone(body), nil
 }
 
 func entryCodec(body []byte) (any, []byte, error) {
@@ -93,6 +102,19 @@ func entryCodec(body []byte) (any, []byte, error) {
 	return es, again, nil
 }
 
+// bodyReader reads a body that is in memory, as a Reader does from a connection.
+type bodyReader struct{ left []byte }
+
+func (r *bodyReader) Remaining() int { return len(r.left) }
+
+func (r *bodyReader) ReadFull(p []byte) error {
+	if len(p) > len(r.left) {
+		return &Error{Type: TypeData, Code: CodeProtocol, Err: errShort}
+	}
+	r.left = r.left[copy(p, r.left):]
+	return nil
+}
+
 // dataValue is a DATA frame with its payload.
 type dataValue struct {
 	Header  DataHeader
@@ -100,11 +122,12 @@ type dataValue struct {
 }
 
 func dataCodec(body []byte) (any, []byte, error) {
-	h, n, err := ParseDataHeader(body)
+	r := &bodyReader{body}
+	h, n, err := ReadDataHeader(r, make([]byte, dataFull))
 	if err != nil {
 		return nil, nil, err
 	}
-	payload := body[n:]
+	payload := r.left[:n:n]
 	if h.Encoding == EncodingZeros {
 		zeros, err := ParseZeros(payload)
 		if err != nil {

@@ -32,6 +32,28 @@ func TestTypesMatchProtocol(t *testing.T) {
 	}
 }
 
+// TestEveryTypeIsFuzzed keeps a new type from being forgotten: go test finds targets
+// by their names only.
+func TestEveryTypeIsFuzzed(t *testing.T) {
+	text, err := os.ReadFile("fuzz_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for v, frame := range frames {
+		typ := Type(v)
+		if frame.limit == 0 || typ == TypePad { // no body of PAD is refused
+			continue
+		}
+		re := regexp.MustCompile(`(?im)^func Fuzz` + frame.name + `\(f \*testing\.F\) +\{ fuzzBody\(f, Type` + frame.name + `\) \}$`)
+		if !re.Match(text) {
+			t.Errorf("no target fuzzes %v", typ)
+		}
+		if frame.limit > maxBody {
+			t.Errorf("%v has a larger limit than the largest", typ)
+		}
+	}
+}
+
 // TestCodesMatchProtocol pins every code and its words likewise.
 func TestCodesMatchProtocol(t *testing.T) {
 	listed := map[Code]string{}
@@ -100,9 +122,9 @@ func TestConstants(t *testing.T) {
 		{"DoneReplaced", uint64(DoneReplaced), 6}, {"DoneSameAdjusted", uint64(DoneSameAdjusted), 7}, {"DoneEqualAdjusted", uint64(DoneEqualAdjusted), 8}, {"DoneElsewhere", uint64(DoneElsewhere), 64},
 		{"StateSending", uint64(StateSending), 1}, {"StateDisk", uint64(StateDisk), 2}, {"StateHashing", uint64(StateHashing), 3},
 		{"StateSource", uint64(StateSource), 4}, {"StateUser", uint64(StateUser), 5}, {"StateIdle", uint64(StateIdle), 6},
-		{"ChunkSize", ChunkSize, 1 << 20}, {"MaxSize", MaxSize, 1<<63 - 1}, {"MaxChunks", MaxChunks, 1 << 43}, {"MaxPage", MaxPage, 4096},
-		{"MaxName", MaxName, 255}, {"MaxTarget", MaxTarget, 4095}, {"MaxMessage", MaxMessage, 1024}, {"MaxListed", MaxListed, 64},
-		{"MaxPiece", MaxPiece, 262092}, {"MaxShare", MaxShare, 64}, {"MinLimit", MinLimit, 16384}, {"MaxZstdWindow", MaxZstdWindow, 1 << 20}, {"FirstEntries", FirstEntries, 256},
+		{"ChunkSize", ChunkSize, 1 << 20}, {"MaxSize", MaxSize, 1<<63 - 1}, {"maxChunks", maxChunks, 1 << 43}, {"MaxPage", MaxPage, 4096},
+		{"MaxName", MaxName, 255}, {"MaxTarget", MaxTarget, 4095}, {"maxMessage", maxMessage, 1024}, {"MaxListed", MaxListed, 64},
+		{"maxPiece", maxPiece, 262092}, {"maxShare", maxShare, 64}, {"MinLimit", MinLimit, 16384}, {"MaxZstdWindow", MaxZstdWindow, 1 << 20}, {"FirstEntries", FirstEntries, 256},
 	} {
 		if c.got != c.want {
 			t.Errorf("%s is %d, the wire has %d", c.name, c.got, c.want)

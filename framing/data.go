@@ -9,8 +9,8 @@ const (
 	dataFixed = 20                     // header without a check, bytes
 	dataFull  = dataFixed + DigestSize // header of a chunk's last piece
 
-	// MaxPiece is the largest payload that fits a DATA frame with a check, in bytes.
-	MaxPiece = maxBody - dataFull
+	// maxPiece is the largest payload that fits a DATA frame with a check, in bytes.
+	maxPiece = maxBody - dataFull
 )
 
 // DataLast marks the last piece of a chunk, the one with the check.
@@ -52,32 +52,16 @@ func AppendDataHeader(b []byte, h *DataHeader) []byte {
 	return b
 }
 
-// ParseDataHeader parses the header at the start of a whole DATA body and
-// returns its length, 20 or 52. The rest of b is the payload, whose length is
-// checked too: none leaves its chunk, and only the last of a begun chunk may be
-// empty.
-func ParseDataHeader(b []byte) (h DataHeader, n int, err error) {
-	d := decoder{t: TypeData, b: b}
-	h.fixed(&d)
-	if h.Last() {
-		h.Check = d.digest("check")
-	}
-	h.checkPayload(&d, len(d.b))
-	if d.err != nil {
-		return DataHeader{}, 0, d.err
-	}
-	return h, len(b) - len(d.b), nil
-}
-
 // BodyReader is what a frame's body is read from: a *Reader, or what wraps one.
 type BodyReader interface {
 	ReadFull(p []byte) error
 	Remaining() int
 }
 
-// ReadDataHeader reads the header of a DATA frame from r, with the checks of
-// ParseDataHeader, and leaves r at the payload. That has n bytes and can so be
-// read straight into the buffer of its chunk. Scratch needs 52 bytes.
+// ReadDataHeader reads the header of a DATA frame from r and leaves r at the payload,
+// which has n bytes and can so be read straight into the buffer of its chunk. The
+// length of the payload is checked too: none leaves its chunk, and only the last of a
+// begun chunk may be empty. Scratch needs 52 bytes.
 func ReadDataHeader(r BodyReader, scratch []byte) (h DataHeader, n int, err error) {
 	fixed := scratch[:dataFixed]
 	if err := r.ReadFull(fixed); err != nil {

@@ -55,9 +55,9 @@ type Entry struct {
 	Parent uint64 // a lower id, or 0: the destination
 	Kind   EntryKind
 	Name   []byte // one component, 1 to MaxName bytes; not checked further here
-	Mode   uint32 // at most MaxMode
+	Mode   uint32 // at most maxMode
 	Sec    int64  // mtime, seconds since 1970
-	Nsec   uint32 // and nanoseconds, at most MaxNsec
+	Nsec   uint32 // and nanoseconds, at most maxNsec
 	Size   uint64 // KindFile only
 	Holes  uint64 // KindFile only: bytes of Size that take no space at the sender, about
 	Target []byte // KindSymlink only, 1 to MaxTarget bytes
@@ -168,9 +168,9 @@ func parseEntry(d *decoder, id uint64) Entry {
 		e.LinkTo = d.uv("target", 1, id-1)
 		return e
 	}
-	e.Mode = uint32(d.uv("mode", 0, MaxMode))
+	e.Mode = uint32(d.uv("mode", 0, maxMode))
 	e.Sec = d.sv("seconds")
-	e.Nsec = uint32(d.uv("nanoseconds", 0, MaxNsec))
+	e.Nsec = uint32(d.uv("nanoseconds", 0, maxNsec))
 	switch e.Kind {
 	case KindFile:
 		e.Size = d.uv("size", 0, MaxSize)

@@ -7,14 +7,14 @@ import "encoding/binary"
 type Fault struct {
 	ID      uint64
 	Code    Code   // not CodeNone
-	Message string // for people; raw bytes, cut to MaxMessage by Append
+	Message string // for people; raw bytes, cut to maxMessage by Append
 }
 
 // ParseFault parses the body of a FAULT.
 func ParseFault(b []byte) (Fault, error) {
 	d := decoder{t: TypeFault, b: b}
 	m := Fault{ID: d.uv("id", 0, MaxSize), Code: d.cause("code")}
-	m.Message = string(d.bytes("message", 0, MaxMessage))
+	m.Message = string(d.bytes("message", 0, maxMessage))
 	if err := d.end(); err != nil {
 		return Fault{}, err
 	}

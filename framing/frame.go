@@ -12,12 +12,12 @@ const Version = 1
 const (
 	ChunkSize  = 1 << 20               // bytes; unit of verification, at multiples of itself
 	MaxSize    = math.MaxInt64         // any size, offset, count or id
-	MaxChunks  = MaxSize/ChunkSize + 1 // chunks of one file
+	maxChunks  = MaxSize/ChunkSize + 1 // chunks of one file
 	MaxName    = 255                   // bytes of a name, one path component
 	MaxTarget  = 4095                  // bytes of a symbolic link's target
-	MaxMode    = 0o7777                // permission bits with setuid, setgid, sticky
-	MaxNsec    = 999_999_999           // nanoseconds of a time
-	MaxMessage = 1024                  // bytes of a text for people
+	maxMode    = 0o7777                // permission bits with setuid, setgid, sticky
+	maxNsec    = 999_999_999           // nanoseconds of a time
+	maxMessage = 1024                  // bytes of a text for people
 	DigestSize = 32                    // bytes of a chaining value or root
 )
 
@@ -29,135 +29,89 @@ const (
 // Type is the type byte of a frame. Values are part of the wire format.
 type Type uint8
 
-// The frame types and their bodies. uN is big-endian, uv a minimal LEB128, sv
-// a zigzag uv, bytes a uv length and as many bytes; * repeats to the end.
+// The frame types; frames says what each is.
 const (
-	TypeHello     Type = 0x01 // u16 min | u16 max | u8 role | u8 purpose | u8 method | u64 capabilities | 16B session | u32 epoch | u16 stream | bytes share | skipped
-	TypeProof     Type = 0x02 // 64B MAC
-	TypeRefuse    Type = 0x03 // u8 code
-	TypeResume    Type = 0x04 // u64 received
-	TypeOffer     Type = 0x10 // u32 flags | u32 retry seconds | uv items | uv bytes | u8 exact | uv n | n * (u8 kind | bytes name | uv size+1)
-	TypeAccept    Type = 0x11 // u32 flags | u32 retry seconds | uv entry window | uv entry bytes | u8 ordered | u16 streams
-	TypeDecline   Type = 0x12 // u8 code | bytes message
-	TypeEntry     Type = 0x13 // uv first id | * (u8 kind | u8 flags | fields of the kind)
-	TypeChecked   Type = 0x14 // uv id | u8 attempt | uv first chunk | uv count | bitmap
-	TypeWant      Type = 0x15 // * (uv id | u8 attempt | u8 kind | fields of the kind)
-	TypeData      Type = 0x16 // u64 id | u8 attempt | u8 flags | u8 encoding | u8 0 | u64 offset | 32B check, if last | payload
-	TypePack      Type = 0x17 // * (uv id | uv length | 32B root | content)
-	TypeFileEnd   Type = 0x18 // * (uv id | u8 attempt | uv size | 32B root | uv chunks)
-	TypeChanged   Type = 0x19 // uv id | u8 attempt | uv mode | sv seconds | uv nanoseconds | uv size
-	TypeCredit    Type = 0x1a // u32 bytes
-	TypeDone      Type = 0x1b // * (uv id | u8 status | bytes name, if renamed)
-	TypeFault     Type = 0x1c // uv id | u8 code | bytes message
-	TypeEnd       Type = 0x1d // uv entries | uv files | uv bytes | uv failed
-	TypeReceipt   Type = 0x1e // uv delivered | uv same | uv skipped | uv failed | uv bytes | u8 durable | 32B digest
-	TypeBye       Type = 0x1f // u8 code | bytes message
-	TypeHeartbeat Type = 0x20 // u8 state | u64 progress
-	TypeAck       Type = 0x21 // u16 stream | u64 received
-	TypeWarn      Type = 0x22 // * (uv id | u8 attributes | u8 code)
-	TypePackZ     Type = 0x23 // zstd frame of a PACK's body
-	TypeLimit     Type = 0x24 // u64 bytes a second
-	TypeStreams   Type = 0x25 // u16 streams
-	TypePad       Type = 0x26 // reserved: early builds of version 1 send it, and what it holds means nothing
+	TypeHello     Type = 0x01
+	TypeProof     Type = 0x02
+	TypeRefuse    Type = 0x03
+	TypeResume    Type = 0x04
+	TypeOffer     Type = 0x10
+	TypeAccept    Type = 0x11
+	TypeDecline   Type = 0x12
+	TypeEntry     Type = 0x13
+	TypeChecked   Type = 0x14
+	TypeWant      Type = 0x15
+	TypeData      Type = 0x16
+	TypePack      Type = 0x17
+	TypeFileEnd   Type = 0x18
+	TypeChanged   Type = 0x19
+	TypeCredit    Type = 0x1a
+	TypeDone      Type = 0x1b
+	TypeFault     Type = 0x1c
+	TypeEnd       Type = 0x1d
+	TypeReceipt   Type = 0x1e
+	TypeBye       Type = 0x1f
+	TypeHeartbeat Type = 0x20
+	TypeAck       Type = 0x21
+	TypeWarn      Type = 0x22
+	TypePackZ     Type = 0x23
+	TypeLimit     Type = 0x24
+	TypeStreams   Type = 0x25
+	TypePad       Type = 0x26
 )
 
-// Limit returns the largest body of type t in bytes, and 0 for a type that does
-// not exist. No type has an empty body, so 0 refuses all.
+// frames is what is fixed of each type: the name that PROTOCOL.md uses, the largest
+// body in bytes, and the fields of the body. No type has an empty body, so a limit of 0
+// is that of a type which does not exist.
+//
+// uN is big-endian, uv a minimal LEB128, sv a zigzag uv, bytes a uv length and as many
+// bytes; * repeats to the end.
+var frames = [...]struct {
+	name  string
+	limit int
+}{
+	TypeHello:     {"HELLO", 4095},       // u16 min | u16 max | u8 role | u8 purpose | u8 method | u64 capabilities | 16B session | u32 epoch | u16 stream | bytes share | skipped
+	TypeProof:     {"PROOF", 64},         // 64B MAC
+	TypeRefuse:    {"REFUSE", 1},         // u8 code
+	TypeResume:    {"RESUME", 8},         // u64 received
+	TypeOffer:     {"OFFER", 64 << 10},   // u32 flags | u32 retry seconds | uv items | uv bytes | u8 exact | uv n | n * (u8 kind | bytes name | uv size+1)
+	TypeAccept:    {"ACCEPT", 64},        // u32 flags | u32 retry seconds | uv entry window | uv entry bytes | u8 ordered | u16 streams
+	TypeDecline:   {"DECLINE", 1100},     // u8 code | bytes message
+	TypeEntry:     {"ENTRY", maxBody},    // uv first id | * (u8 kind | u8 flags | fields of the kind)
+	TypeChecked:   {"CHECKED", 600},      // uv id | u8 attempt | uv first chunk | uv count | bitmap
+	TypeWant:      {"WANT", maxBody},     // * (uv id | u8 attempt | u8 kind | fields of the kind)
+	TypeData:      {"DATA", maxBody},     // u64 id | u8 attempt | u8 flags | u8 encoding | u8 0 | u64 offset | 32B check, if last | payload
+	TypePack:      {"PACK", maxBody},     // * (uv id | uv length | 32B root | content)
+	TypeFileEnd:   {"FILEEND", 64 << 10}, // * (uv id | u8 attempt | uv size | 32B root | uv chunks)
+	TypeChanged:   {"CHANGED", 64},       // uv id | u8 attempt | uv mode | sv seconds | uv nanoseconds | uv size
+	TypeCredit:    {"CREDIT", 4},         // u32 bytes
+	TypeDone:      {"DONE", 64 << 10},    // * (uv id | u8 status | u8 code, if skipped | bytes name, if renamed or elsewhere)
+	TypeFault:     {"FAULT", 1200},       // uv id | u8 code | bytes message
+	TypeEnd:       {"END", 64},           // uv entries | uv files | uv bytes | uv failed
+	TypeReceipt:   {"RECEIPT", 96},       // uv delivered | uv same | uv skipped | uv failed | uv bytes | u8 durable | 32B digest
+	TypeBye:       {"BYE", 1100},         // u8 code | bytes message
+	TypeHeartbeat: {"HEARTBEAT", 16},     // u8 state | u64 progress
+	TypeAck:       {"ACK", 10},           // u16 stream | u64 received
+	TypeWarn:      {"WARN", 64 << 10},    // * (uv id | u8 attributes | u8 code)
+	TypePackZ:     {"PACKZ", maxBody},    // zstd frame of a PACK's body
+	TypeLimit:     {"LIMIT", 8},          // u64 bytes a second
+	TypeStreams:   {"STREAMS", 2},        // u16 streams
+	TypePad:       {"PAD", 4095},         // reserved: early builds of version 1 send it, and what it holds means nothing
+}
+
+// Limit returns the largest body of type t in bytes, and 0 for a type that does not
+// exist.
 func Limit(t Type) int {
-	switch t {
-	case TypeHello:
-		return 4095
-	case TypeProof:
-		return 64
-	case TypeRefuse:
-		return 1
-	case TypeResume, TypeLimit:
-		return 8
-	case TypeOffer, TypeFileEnd, TypeDone, TypeWarn:
-		return 64 << 10
-	case TypeAccept, TypeChanged, TypeEnd:
-		return 64
-	case TypeChecked:
-		return 600
-	case TypeDecline, TypeBye:
-		return 1100
-	case TypeEntry, TypeWant, TypeData, TypePack, TypePackZ:
-		return maxBody
-	case TypeCredit:
-		return 4
-	case TypeStreams:
-		return 2
-	case TypeFault:
-		return 1200
-	case TypeReceipt:
-		return 96
-	case TypeHeartbeat:
-		return 16
-	case TypeAck:
-		return 10
-	case TypePad:
-		return 4095
+	if int(t) >= len(frames) {
+		return 0
 	}
-	return 0
+	return frames[t].limit
 }
 
 // String returns the name that PROTOCOL.md uses.
 func (t Type) String() string {
-	switch t {
-	case TypeHello:
-		return "HELLO"
-	case TypeProof:
-		return "PROOF"
-	case TypeRefuse:
-		return "REFUSE"
-	case TypeResume:
-		return "RESUME"
-	case TypeOffer:
-		return "OFFER"
-	case TypeAccept:
-		return "ACCEPT"
-	case TypeDecline:
-		return "DECLINE"
-	case TypeEntry:
-		return "ENTRY"
-	case TypeChecked:
-		return "CHECKED"
-	case TypeWant:
-		return "WANT"
-	case TypeData:
-		return "DATA"
-	case TypePack:
-		return "PACK"
-	case TypeFileEnd:
-		return "FILEEND"
-	case TypeChanged:
-		return "CHANGED"
-	case TypeCredit:
-		return "CREDIT"
-	case TypeDone:
-		return "DONE"
-	case TypeFault:
-		return "FAULT"
-	case TypeEnd:
-		return "END"
-	case TypeReceipt:
-		return "RECEIPT"
-	case TypeBye:
-		return "BYE"
-	case TypeHeartbeat:
-		return "HEARTBEAT"
-	case TypeAck:
-		return "ACK"
-	case TypeWarn:
-		return "WARN"
-	case TypePackZ:
-		return "PACKZ"
-	case TypeLimit:
-		return "LIMIT"
-	case TypeStreams:
-		return "STREAMS"
-	case TypePad:
-		return "PAD"
+	if Limit(t) == 0 {
+		return fmt.Sprintf("type 0x%02x", uint8(t))
 	}
-	return fmt.Sprintf("type 0x%02x", uint8(t))
+	return frames[t].name
 }

@@ -21,6 +21,7 @@ func FuzzData(f *testing.F)      { fuzzBody(f, TypeData) }
 func FuzzPack(f *testing.F)      { fuzzBody(f, TypePack) }
 func FuzzPackZ(f *testing.F)     { fuzzBody(f, TypePackZ) }
 func FuzzLimit(f *testing.F)     { fuzzBody(f, TypeLimit) }
+func FuzzStreams(f *testing.F)   { fuzzBody(f, TypeStreams) }
 func FuzzFileEnd(f *testing.F)   { fuzzBody(f, TypeFileEnd) }
 func FuzzChanged(f *testing.F)   { fuzzBody(f, TypeChanged) }
 func FuzzResume(f *testing.F)    { fuzzBody(f, TypeResume) }

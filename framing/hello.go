@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// MaxShare is the largest share of a HELLO, in bytes.
-const MaxShare = 64
+// maxShare is the largest share of a HELLO, in bytes.
+const maxShare = 64
 
 // Role says which way the bytes go, whoever dials.
 type Role uint8
@@ -53,7 +53,7 @@ type Hello struct {
 	Session                [16]byte // zero for PurposeNew
 	Epoch                  uint32
 	Stream                 uint16 // 0 for PurposeNew, at least 1 for PurposeStream
-	Share                  []byte // PAKE share or nonce, at most MaxShare
+	Share                  []byte // PAKE share or nonce, at most maxShare
 }
 
 // ParseHello parses the body of a HELLO. Share aliases b. Bytes after the known
@@ -83,7 +83,7 @@ func ParseHello(b []byte) (Hello, error) {
 	copy(m.Session[:], d.raw("session", len(m.Session)))
 	m.Epoch = d.u32("epoch")
 	m.Stream = d.u16("stream")
-	m.Share = d.bytes("share", 0, MaxShare)
+	m.Share = d.bytes("share", 0, maxShare)
 	m.check(&d)
 	if d.err != nil {
 		return Hello{}, d.err

@@ -12,16 +12,9 @@ type Packed struct {
 	Data []byte // the content; may be empty
 }
 
-// Append appends one record of a PACK.
-func (m *Packed) Append(b []byte) []byte {
-	b, root := AppendPackedHeader(b, m.ID, len(m.Data))
-	copy(b[root:], m.Root[:])
-	return append(b, m.Data...)
-}
-
-// AppendPackedHeader appends a record of a PACK up to its content, of n bytes,
-// which is to follow. The DigestSize bytes from root on are those of its root, to be
-// filled in.
+// AppendPackedHeader appends a record of a PACK up to its content, of n bytes, which the
+// caller appends. The DigestSize bytes from root on are for the root of the content:
+// the caller fills them in.
 func AppendPackedHeader(b []byte, id uint64, n int) (_ []byte, root int) {
 	b = binary.AppendUvarint(b, id)
 	b = binary.AppendUvarint(b, uint64(n))

@@ -99,16 +99,16 @@ func TestAppendKeepsWhatPrecedes(t *testing.T) {
 
 func TestLargestMessagesFitTheirLimit(t *testing.T) {
 	var sum [DigestSize]byte
-	text := strings.Repeat("x", MaxMessage)
+	text := strings.Repeat("x", maxMessage)
 	offer := Offer{Items: MaxSize, Bytes: MaxSize}
 	for range MaxListed {
 		offer.Listed = append(offer.Listed, OfferItem{KindFile, make([]byte, MaxName), MaxSize + 1})
 	}
-	page := Want{ID: MaxSize, Kind: WantPage, First: MaxChunks - MaxPage}
+	page := Want{ID: MaxSize, Kind: WantPage, First: maxChunks - MaxPage}
 	for range MaxPage {
 		page.AddChunk(sum[:])
 	}
-	file := Entry{ID: MaxSize, Parent: MaxSize - 1, Kind: KindSymlink, Name: make([]byte, MaxName), Target: make([]byte, MaxTarget), Sec: math.MinInt64, Nsec: MaxNsec}
+	file := Entry{ID: MaxSize, Parent: MaxSize - 1, Kind: KindSymlink, Name: make([]byte, MaxName), Target: make([]byte, MaxTarget), Sec: math.MinInt64, Nsec: maxNsec}
 	for typ, body := range map[Type][]byte{
 		TypeOffer:   offer.Append(nil),
 		TypeAccept:  (&Accept{EntryWindow: MaxSize, EntryBytes: MaxSize, Streams: 1}).Append(nil),
@@ -117,14 +117,14 @@ func TestLargestMessagesFitTheirLimit(t *testing.T) {
 		TypeFault:   (&Fault{MaxSize, CodeInternal, text}).Append(nil),
 		TypeEntry:   file.Append(AppendEntryHeader(nil, MaxSize)),
 		TypeWant:    page.Append(nil),
-		TypePack:    (&Packed{ID: MaxSize, Data: make([]byte, maxBody-44)}).Append(nil),
-		TypeChecked: (&Checked{MaxSize, 255, MaxChunks - MaxPage, MaxPage, bytes.Repeat([]byte{255}, MaxPage/8)}).Append(nil),
+		TypePack:    appendPacked(&Packed{ID: MaxSize, Data: make([]byte, maxBody-44)}, nil),
+		TypeChecked: (&Checked{MaxSize, 255, maxChunks - MaxPage, MaxPage, bytes.Repeat([]byte{255}, MaxPage/8)}).Append(nil),
 		TypeReceipt: (&Receipt{MaxSize, MaxSize, MaxSize, MaxSize, MaxSize, true, sum}).Append(nil),
 		TypeFileEnd: (&FileEnd{ID: MaxSize, Size: MaxSize, Chunks: MaxSize}).Append(nil),
 		TypeDone:    (&Done{ID: MaxSize, Status: DoneRenamed, Name: make([]byte, MaxName)}).Append(nil),
 		TypeWarn:    (&Warn{MaxSize, attrsKnown, CodePermission}).Append(nil),
-		TypeChanged: (&Changed{MaxSize, 255, MaxMode, math.MinInt64, MaxNsec, MaxSize}).Append(nil),
-		TypeData:    append(AppendDataHeader(nil, &DataHeader{ID: MaxSize, Flags: DataLast}), make([]byte, MaxPiece)...),
+		TypeChanged: (&Changed{MaxSize, 255, maxMode, math.MinInt64, maxNsec, MaxSize}).Append(nil),
+		TypeData:    append(AppendDataHeader(nil, &DataHeader{ID: MaxSize, Flags: DataLast}), make([]byte, maxPiece)...),
 	} {
 		if _, _, err := codecs[typ](body); err != nil {
 			t.Errorf("%v: %v", typ, err)
@@ -138,15 +138,15 @@ func TestLargestMessagesFitTheirLimit(t *testing.T) {
 // A cause that is too long to report must still be reported.
 func TestLongMessagesAreCut(t *testing.T) {
 	for pad := range 5 {
-		long := strings.Repeat("a", pad) + strings.Repeat("世界𝄞", MaxMessage)
+		long := strings.Repeat("a", pad) + strings.Repeat("世界𝄞", maxMessage)
 		m, err := ParseFault((&Fault{Code: CodeIO, Message: long}).Append(nil))
-		if err != nil || !strings.HasPrefix(long, m.Message) || len(m.Message) <= MaxMessage-utf8.UTFMax || !utf8.ValidString(m.Message) {
+		if err != nil || !strings.HasPrefix(long, m.Message) || len(m.Message) <= maxMessage-utf8.UTFMax || !utf8.ValidString(m.Message) {
 			t.Errorf("pad %d: %d bytes, %v", pad, len(m.Message), err)
 		}
 	}
-	noise := strings.Repeat("\x80", 2*MaxMessage)
+	noise := strings.Repeat("\x80", 2*maxMessage)
 	m, err := ParseBye((&Bye{CodeIO, noise}).Append(nil))
-	if err != nil || len(m.Message) <= MaxMessage-2*utf8.UTFMax {
+	if err != nil || len(m.Message) <= maxMessage-2*utf8.UTFMax {
 		t.Errorf("noise: %d bytes, %v", len(m.Message), err)
 	}
 }

@@ -28,12 +28,12 @@ func appendBytes[S []byte | string](b []byte, s S) []byte {
 	return append(b, s...)
 }
 
-// appendMessage cuts a text to MaxMessage: a long cause must not cost the
+// appendMessage cuts a text to maxMessage: a long cause must not cost the
 // connection that reports it.
 func appendMessage(b []byte, s string) []byte {
-	if len(s) > MaxMessage {
-		n := MaxMessage
-		for n > MaxMessage-utf8.UTFMax && !utf8.RuneStart(s[n]) {
+	if len(s) > maxMessage {
+		n := maxMessage
+		for n > maxMessage-utf8.UTFMax && !utf8.RuneStart(s[n]) {
 			n--
 		}
 		s = s[:n]

@@ -74,14 +74,14 @@ func parseWant(d *decoder) Want {
 	switch m.Kind {
 	case WantAll, WantCheck:
 	case WantPage:
-		m.First = d.uv("first chunk", 0, MaxChunks-1)
-		m.Count = d.uv("chunks", 1, min(MaxPage, MaxChunks-m.First))
+		m.First = d.uv("first chunk", 0, maxChunks-1)
+		m.Count = d.uv("chunks", 1, min(MaxPage, maxChunks-m.First))
 		m.Last = d.flag("last")
 		m.Bitmap = d.pageBitmap(m.Count)
 		m.CVs = d.raw("CVs", DigestSize*m.held(d))
 	case WantAgain:
-		m.First = d.uv("first chunk", 0, MaxChunks-1)
-		m.Count = d.uv("chunks", 1, MaxChunks-m.First)
+		m.First = d.uv("first chunk", 0, maxChunks-1)
+		m.Count = d.uv("chunks", 1, maxChunks-m.First)
 	default:
 		d.fail("kind", errUnknown)
 	}

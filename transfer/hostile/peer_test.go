@@ -272,9 +272,15 @@ func (p *peer) end(entries uint64) {
 func (p *peer) pack(records ...framing.Packed) {
 	var b []byte
 	for _, r := range records {
-		b = r.Append(b)
+		b = appendPacked(b, r)
 	}
 	p.send(framing.TypePack, b)
+}
+
+func appendPacked(b []byte, r framing.Packed) []byte {
+	b, root := framing.AppendPackedHeader(b, r.ID, len(r.Data))
+	copy(b[root:], r.Root[:])
+	return append(b, r.Data...)
 }
 
 func (p *peer) data(h framing.DataHeader, payload []byte) {

@@ -102,7 +102,7 @@ func TestHostileFramesAreRefused(t *testing.T) {
 		})
 	}
 	record := packed(1, string(content[:40_000]))
-	for name, frame := range brokenFrames(t, record.Append(nil)) {
+	for name, frame := range brokenFrames(t, appendPacked(nil, record)) {
 		t.Run("pack/"+name, func(t *testing.T) {
 			_, _, told, err := hostile(t, victim{caps: framing.CapZstd}, func(p *peer) {
 				p.offer()
@@ -122,7 +122,7 @@ func TestHostileEncodings(t *testing.T) {
 	defer enc.Close()
 	frame := enc.EncodeAll(content, nil)
 	half := uint64(len(frame) / 2)
-	pack := enc.EncodeAll((&framing.Packed{ID: 1, Data: []byte(strings.Repeat("a", 500))}).Append(nil), nil)
+	pack := enc.EncodeAll(appendPacked(nil, framing.Packed{ID: 1, Data: []byte(strings.Repeat("a", 500))}), nil)
 	want := func(p *peer, size uint64) {
 		p.offer()
 		p.entries(1, file(0, "f", size))

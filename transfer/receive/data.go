@@ -19,7 +19,7 @@ func (r *receiver) readPack(in framing.BodyReader, t framing.Type, n int) error 
 			return failure.Violation("%v was not agreed on", t)
 		}
 		var err error
-		if _, j.content, err = framing.ParsePackZ(*j.pack); err != nil {
+		if j.content, err = framing.ParsePackZ(*j.pack); err != nil {
 			return failure.Malformed(err)
 		}
 		j.zstd = true

@@ -11,8 +11,8 @@ import (
 // what is asked for again is looked up again.
 const maxAccounts = 4096
 
-// MaxAccountName is the wire's limit of a user's or group's name, in bytes.
-const MaxAccountName = 255
+// maxAccountName is the wire's limit of a user's or group's name, in bytes.
+const maxAccountName = 255
 
 // Accounts knows users and groups by number and by name. It remembers what the
 // system said, since a look-up may read a whole file or ask a server. Safe for
@@ -81,7 +81,7 @@ func (t *accountTable) name(id uint32, look func(string) string) string {
 	if known {
 		return name
 	}
-	if name = look(strconv.FormatUint(uint64(id), 10)); len(name) > MaxAccountName {
+	if name = look(strconv.FormatUint(uint64(id), 10)); len(name) > maxAccountName {
 		name = ""
 	}
 	if t.names == nil || len(t.names) >= maxAccounts {
@@ -94,12 +94,12 @@ func (t *accountTable) name(id uint32, look func(string) string) string {
 func (t *accountTable) id(name string, number uint32, look func(string) string) uint32 {
 	// The system's call takes a C string: what follows a NUL would be cut off,
 	// and another name be looked up.
-	if number == 0 || name == "" || len(name) > MaxAccountName || strings.ContainsAny(name, "\x00\n:") {
+	if number == 0 || name == "" || len(name) > maxAccountName || strings.ContainsAny(name, "\x00\n:") {
 		return number
 	}
 	have, known := t.ids[name]
 	if !known {
-		if v, err := strconv.ParseUint(look(name), 10, 32); err == nil && v <= MaxOwnerID {
+		if v, err := strconv.ParseUint(look(name), 10, 32); err == nil && v <= maxOwnerID {
 			have = accountID{uint32(v), true}
 		}
 		if t.ids == nil || len(t.ids) >= maxAccounts {

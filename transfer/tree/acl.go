@@ -10,8 +10,8 @@ import (
 // Limits of the names that go with the ACLs of one item, those of the wire
 // (framing/PROTOCOL.md section 5.1). What is beyond goes by number alone.
 const (
-	MaxACLNames     = 1024
-	MaxACLNameBytes = 32 << 10 // together
+	maxACLNames     = 1024
+	maxACLNameBytes = 32 << 10 // together
 )
 
 // ACLName is what a user or group, of which an ACL has the number, is called at
@@ -19,7 +19,7 @@ const (
 type ACLName struct {
 	Group bool
 	ID    uint32
-	Name  string // 1 to MaxAccountName bytes
+	Name  string // 1 to maxAccountName bytes
 }
 
 func (n ACLName) compare(o ACLName) int {
@@ -47,10 +47,10 @@ const (
 func (e aclEntry) named() bool { return e.tag == aclUser || e.tag == aclGroup }
 
 // parseACL takes an ACL in the form of system.posix_acl_access. It has at most
-// MaxXattrValue/8 entries, of which the system checks the rest. ok is false for
+// maxXattrValue/8 entries, of which the system checks the rest. ok is false for
 // anything else.
 func parseACL(value []byte) (all []aclEntry, ok bool) {
-	if len(value) < 4 || len(value) > MaxXattrValue || len(value)%8 != 4 || binary.LittleEndian.Uint32(value) != aclVersion {
+	if len(value) < 4 || len(value) > maxXattrValue || len(value)%8 != 4 || binary.LittleEndian.Uint32(value) != aclVersion {
 		return nil, false
 	}
 	for b := value[4:]; len(b) > 0; b = b[8:] {
@@ -82,7 +82,7 @@ func (a *Accounts) aclNames(attrs []Xattr) []ACLName {
 		}
 		entries, _ := parseACL(x.Value)
 		for _, e := range entries {
-			if e.named() && e.id != 0 && e.id <= MaxOwnerID {
+			if e.named() && e.id != 0 && e.id <= maxOwnerID {
 				all = append(all, ACLName{Group: e.tag == aclGroup, ID: e.id})
 			}
 		}
@@ -90,12 +90,12 @@ func (a *Accounts) aclNames(attrs []Xattr) []ACLName {
 	slices.SortFunc(all, ACLName.compare)
 	all = slices.CompactFunc(all, func(x, y ACLName) bool { return x.compare(y) == 0 })
 	named := all[:0]
-	room := MaxACLNameBytes
+	room := maxACLNameBytes
 	for _, n := range all {
 		if n.Name = a.nameOf(n.ID, n.Group); n.Name == "" || len(n.Name) > room {
 			continue
 		}
-		if room -= len(n.Name); len(named) < MaxACLNames {
+		if room -= len(n.Name); len(named) < maxACLNames {
 			named = append(named, n)
 		}
 	}

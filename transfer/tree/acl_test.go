@@ -49,7 +49,7 @@ func TestACLGoesByName(t *testing.T) {
 	}
 	for what, same := range map[string][]byte{
 		"nothing": nil, "cut": value[:len(value)-1], "another version": append([]byte{3, 0, 0, 0}, value[4:]...),
-		"too long": append(value[:4:4], make([]byte, MaxXattrValue)...),
+		"too long": append(value[:4:4], make([]byte, maxXattrValue)...),
 	} {
 		if got := here.localACL(same, names); !bytes.Equal(got, same) {
 			t.Errorf("%s: got %x", what, got)
@@ -61,23 +61,23 @@ func TestACLNamesAreBounded(t *testing.T) {
 	a := NewAccounts()
 	a.users.names, a.groups.names = make(map[uint32]string), make(map[uint32]string)
 	var entries []aclEntry
-	for id := range uint32(MaxACLNames) {
-		a.users.names[id+1], a.groups.names[id+1] = "name", string(bytes.Repeat([]byte{'g'}, MaxAccountName))
+	for id := range uint32(maxACLNames) {
+		a.users.names[id+1], a.groups.names[id+1] = "name", string(bytes.Repeat([]byte{'g'}, maxAccountName))
 		entries = append(entries, aclEntry{aclUser, 7, id + 1}, aclEntry{aclGroup, 7, id + 1})
 	}
 	names := a.aclNames([]Xattr{{aclAccess, formatACL(entries)}})
-	if len(names) != MaxACLNames || names[MaxACLNames-1].Group {
+	if len(names) != maxACLNames || names[maxACLNames-1].Group {
 		t.Errorf("%d names, the last is %v", len(names), names[len(names)-1])
 	}
 	clear(a.users.names)
-	for id := range uint32(MaxACLNames) {
+	for id := range uint32(maxACLNames) {
 		a.users.names[id+1] = ""
 	}
 	total := 0
 	for _, n := range a.aclNames([]Xattr{{aclAccess, formatACL(entries)}}) {
 		total += len(n.Name)
 	}
-	if total > MaxACLNameBytes || total < MaxACLNameBytes-MaxAccountName {
+	if total > maxACLNameBytes || total < maxACLNameBytes-maxAccountName {
 		t.Errorf("names of %d bytes", total)
 	}
 }

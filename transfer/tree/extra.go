@@ -37,14 +37,14 @@ func (m Metadata) Permissions(sent, have uint32) uint32 {
 // Limits of the extended attributes of one item, those of the wire
 // (framing/PROTOCOL.md section 5.1). What is beyond is left out and reported.
 const (
-	MaxXattrs     = 4096
-	MaxXattrName  = 255       // bytes
-	MaxXattrValue = 64 << 10  // bytes
-	MaxXattrBytes = 128 << 10 // names and values together
+	maxXattrs     = 4096
+	maxXattrName  = 255       // bytes
+	maxXattrValue = 64 << 10  // bytes
+	maxXattrBytes = 128 << 10 // names and values together
 )
 
-// MaxOwnerID is the highest uid or gid; the next means "leave it" to chown(2).
-const MaxOwnerID = 1<<32 - 2
+// maxOwnerID is the highest uid or gid; the next means "leave it" to chown(2).
+const maxOwnerID = 1<<32 - 2
 
 // Extra is what an entry has beyond mode and mtime. Nobody changes one that
 // others may see.
@@ -171,7 +171,7 @@ var errXattrs = errors.New("too many or too large extended attributes to be sent
 // checkXattr returns an error that wraps ErrName unless the name can be given to
 // the system.
 func checkXattr(name string) error {
-	if name == "" || len(name) > MaxXattrName || strings.IndexByte(name, 0) >= 0 {
+	if name == "" || len(name) > maxXattrName || strings.IndexByte(name, 0) >= 0 {
 		return ErrName
 	}
 	return nil

@@ -75,7 +75,7 @@ func (h heldFile) getXattr(name string) ([]byte, error) {
 	if err != nil || n == 0 {
 		return nil, err
 	}
-	if n > MaxXattrValue {
+	if n > maxXattrValue {
 		return nil, errXattrs // a resource fork has any size
 	}
 	b := make([]byte, n)

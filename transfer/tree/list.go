@@ -11,8 +11,8 @@ import (
 // Limits of a List: it is sorted before the first item is sent, so it is in
 // memory whole, in about twice its bytes.
 const (
-	MaxListPaths = 1 << 22
-	MaxListBytes = 256 << 20 // of the paths as they are kept
+	maxListPaths = 1 << 22
+	maxListBytes = 256 << 20 // of the paths as they are kept
 )
 
 // List is a set of paths below one named source, read by ReadList. It does not
@@ -23,13 +23,13 @@ type List struct {
 	all   bool // the source itself is named
 }
 
-// ReadList reads the whole list with a ListReader. Duplicates count once. A path
+// ReadList reads the whole list with a listReader. Duplicates count once. A path
 // below another goes with that, and is a problem of the walk if it is not there.
 //
-// Errors: those of ListReader.Next, ErrName and ErrTooDeep included, but for
-// names of state folders, which are passed over; and more than MaxListPaths or MaxListBytes.
+// Errors: those of listReader.Next, ErrName and ErrTooDeep included, but for
+// names of state folders, which are passed over; and more than maxListPaths or maxListBytes.
 func ReadList(in io.Reader, name string, from0 bool) (*List, error) {
-	reader := NewListReader(in, name, from0)
+	reader := newListReader(in, name, from0)
 	l := &List{}
 	size := 0
 	for {
@@ -48,8 +48,8 @@ func ReadList(in io.Reader, name string, from0 bool) (*List, error) {
 			continue
 		}
 		size += len(path)
-		if len(l.paths) == MaxListPaths || size > MaxListBytes {
-			return nil, fmt.Errorf("%s has more than %d paths or %d bytes", name, MaxListPaths, MaxListBytes)
+		if len(l.paths) == maxListPaths || size > maxListBytes {
+			return nil, fmt.Errorf("%s has more than %d paths or %d bytes", name, maxListPaths, maxListBytes)
 		}
 		l.paths = append(l.paths, path)
 	}

@@ -16,8 +16,8 @@ const maxListRecord = 2 * MaxPath
 // byteOrderMark stands at the start of some UTF-8 text.
 const byteOrderMark = "\xef\xbb\xbf"
 
-// ListReader reads the paths of --files-from, one at a time.
-type ListReader struct {
+// listReader reads the paths of --files-from, one at a time.
+type listReader struct {
 	in     *bufio.Reader
 	name   string
 	end    byte
@@ -25,13 +25,13 @@ type ListReader struct {
 	err    error
 }
 
-// NewListReader reads paths that end in a newline, or with from0 in a zero byte.
+// newListReader reads paths that end in a newline, or with from0 in a zero byte.
 // The last may go without. The name of the list appears in errors.
 //
 // With newlines one carriage return at the end of a line, and a UTF-8 byte order mark at
 // the start, belong to the list and not to a path; with from0 every byte counts.
-func NewListReader(list io.Reader, name string, from0 bool) *ListReader {
-	l := &ListReader{in: bufio.NewReaderSize(list, maxListRecord), name: name, end: '\n'}
+func newListReader(list io.Reader, name string, from0 bool) *listReader {
+	l := &listReader{in: bufio.NewReaderSize(list, maxListRecord), name: name, end: '\n'}
 	if from0 {
 		l.end = 0
 	}
@@ -46,7 +46,7 @@ func NewListReader(list io.Reader, name string, from0 bool) *ListReader {
 // A path that is absolute, goes through "..", or has a name that CheckName
 // refuses is ErrName, one beyond MaxPath or MaxDepth is ErrTooDeep: such an entry
 // may be passed over by calling Next again. Any other error is final.
-func (l *ListReader) Next() (string, error) {
+func (l *listReader) Next() (string, error) {
 	for {
 		raw, err := l.record()
 		if err != nil {
@@ -67,7 +67,7 @@ func (l *ListReader) Next() (string, error) {
 }
 
 // record returns the next entry without its separator.
-func (l *ListReader) record() (string, error) {
+func (l *listReader) record() (string, error) {
 	if l.err != nil {
 		return "", l.err
 	}
@@ -98,7 +98,7 @@ func (l *ListReader) record() (string, error) {
 	return text, nil
 }
 
-func (l *ListReader) fail(err error) error {
+func (l *listReader) fail(err error) error {
 	unit := "line"
 	if l.end == 0 {
 		unit = "entry"

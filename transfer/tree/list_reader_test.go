@@ -12,7 +12,7 @@ import (
 // readList returns the paths of a list, "!" for one that may be passed over, and the
 // error that ends it.
 func readList(list io.Reader, from0 bool) ([]string, error) {
-	l := NewListReader(list, "list", from0)
+	l := newListReader(list, "list", from0)
 	var paths []string
 	for {
 		path, err := l.Next()
@@ -78,7 +78,7 @@ func TestListReaderBytes(t *testing.T) {
 
 func TestListReaderErrors(t *testing.T) {
 	broken := errors.New("broken")
-	l := NewListReader(io.MultiReader(strings.NewReader("ok\nhalf a na"), iotest.ErrReader(broken)), "list", false)
+	l := newListReader(io.MultiReader(strings.NewReader("ok\nhalf a na"), iotest.ErrReader(broken)), "list", false)
 	if path, err := l.Next(); path != "ok" || err != nil {
 		t.Fatalf("%q, %v", path, err)
 	}
@@ -88,7 +88,7 @@ func TestListReaderErrors(t *testing.T) {
 		}
 	}
 
-	l = NewListReader(strings.NewReader("a\n"+strings.Repeat("./", maxListRecord)+"\nb\n"), "list", false)
+	l = newListReader(strings.NewReader("a\n"+strings.Repeat("./", maxListRecord)+"\nb\n"), "list", false)
 	if path, err := l.Next(); path != "a" || err != nil {
 		t.Fatalf("%q, %v", path, err)
 	}
@@ -98,11 +98,11 @@ func TestListReaderErrors(t *testing.T) {
 		}
 	}
 
-	l = NewListReader(strings.NewReader("a\x00b\x00"), "list", false)
+	l = newListReader(strings.NewReader("a\x00b\x00"), "list", false)
 	if _, err := l.Next(); err == nil || !strings.Contains(err.Error(), "--from0") {
 		t.Errorf("zero bytes without --from0: %v", err)
 	}
-	l = NewListReader(strings.NewReader("a\x00..\x00"), "list", true)
+	l = newListReader(strings.NewReader("a\x00..\x00"), "list", true)
 	if _, err := l.Next(); err != nil {
 		t.Fatal(err)
 	}

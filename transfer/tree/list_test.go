@@ -122,9 +122,9 @@ func TestReadListRefuses(t *testing.T) {
 			t.Errorf("%.20q: %v, want %v", text, err, want)
 		}
 	}
-	many := io.LimitReader(repeated("a\n"), 2*(MaxListPaths+1))
+	many := io.LimitReader(repeated("a\n"), 2*(maxListPaths+1))
 	if _, err := ReadList(many, "l", false); err == nil || !strings.Contains(err.Error(), "paths") {
-		t.Errorf("%d paths: %v", MaxListPaths+1, err)
+		t.Errorf("%d paths: %v", maxListPaths+1, err)
 	}
 }
 

@@ -33,9 +33,9 @@ func (a attributed) getXattr(name string) ([]byte, error) {
 }
 
 func TestXattrsThatDoNotFitAreReported(t *testing.T) {
-	half := strings.Repeat("x", MaxXattrBytes/2-20)
+	half := strings.Repeat("x", maxXattrBytes/2-20)
 	many := map[string]string{}
-	for i := range MaxXattrs + 1 {
+	for i := range maxXattrs + 1 {
 		many[fmt.Sprintf("user.%04d", i)] = ""
 	}
 	for name, c := range map[string]struct {
@@ -46,9 +46,9 @@ func TestXattrsThatDoNotFitAreReported(t *testing.T) {
 		"few":        {attributed{xattrs: map[string]string{"user.b": "1", "user.a": half}}, 2, 0},
 		"of others":  {attributed{xattrs: map[string]string{"user.b": "1", "system.nfs4_acl": "x"}}, 1, 0},
 		"in all":     {attributed{xattrs: map[string]string{"user.a": half, "user.b": half, "user.c": half, "user.d": "1"}}, 3, AttrXattrs},
-		"many":       {attributed{xattrs: many}, MaxXattrs, AttrXattrs},
-		"value":      {attributed{xattrs: map[string]string{"user.a": strings.Repeat("x", MaxXattrValue+1)}}, 0, AttrXattrs},
-		"name":       {attributed{xattrs: map[string]string{"user." + strings.Repeat("x", MaxXattrName): ""}}, 0, AttrXattrs},
+		"many":       {attributed{xattrs: many}, maxXattrs, AttrXattrs},
+		"value":      {attributed{xattrs: map[string]string{"user.a": strings.Repeat("x", maxXattrValue+1)}}, 0, AttrXattrs},
+		"name":       {attributed{xattrs: map[string]string{"user." + strings.Repeat("x", maxXattrName): ""}}, 0, AttrXattrs},
 		"unreadable": {attributed{xattrs: map[string]string{"user.a": "", aclAccess: ""}, fail: map[string]error{aclAccess: unix.EACCES}}, 1, AttrACL},
 		"gone":       {attributed{xattrs: map[string]string{"user.a": ""}, fail: map[string]error{"user.a": unix.ENODATA}}, 0, 0},
 		"none here":  {attributed{fail: map[string]error{"list": unix.ENOTSUP}}, 0, 0},

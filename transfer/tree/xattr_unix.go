@@ -120,7 +120,7 @@ func readXattrs(item held, lost *losses) (all []Xattr, missing bool) {
 	}
 	slices.Sort(names)
 	root := os.Geteuid() == 0
-	room := MaxXattrBytes
+	room := maxXattrBytes
 	for _, name := range slices.Compact(names) {
 		if !transferable(name, root) {
 			continue
@@ -129,7 +129,7 @@ func readXattrs(item held, lost *losses) (all []Xattr, missing bool) {
 		if absentXattr(err) {
 			continue // gone since
 		}
-		if err == nil && (len(all) == MaxXattrs || len(value) > MaxXattrValue || len(name)+len(value) > room) {
+		if err == nil && (len(all) == maxXattrs || len(value) > maxXattrValue || len(name)+len(value) > room) {
 			err = errXattrs
 		}
 		if err == nil {

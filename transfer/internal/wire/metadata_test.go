@@ -18,15 +18,6 @@ func TestAttributesAreThoseOfTheWire(t *testing.T) {
 			t.Errorf("%v is %d, on the wire %d", a, a, b)
 		}
 	}
-	for _, c := range [][2]uint64{
-		{tree.MaxHardLinks, framing.MaxOpenLinks},
-		{tree.MaxXattrs, framing.MaxXattrs}, {tree.MaxXattrName, framing.MaxXattrName}, {tree.MaxXattrValue, framing.MaxXattrValue},
-		{tree.MaxXattrBytes, framing.MaxXattrBytes}, {tree.MaxAccountName, framing.MaxAccount}, {tree.MaxOwnerID, framing.MaxID},
-	} {
-		if c[0] != c[1] {
-			t.Errorf("a limit of a sender is %d, on the wire %d", c[0], c[1])
-		}
-	}
 }
 
 func TestMetadataFlagsComeBack(t *testing.T) {
