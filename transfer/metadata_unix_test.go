@@ -93,7 +93,7 @@ func TestDryRunOfHardLinks(t *testing.T) {
 	}
 	dry := func(so *send.Options, ro *receive.Options, _ *deliverytest.Sides) {
 		so.DryRun = true
-		ro.Rehearse = func() (storage.Rehearsal, error) { return local.NewRehearsal(dst) }
+		ro.Rehearse = func() (storage.Destination, error) { return local.NewRehearsal(dst) }
 		ro.OnConflict = transfer.ConflictOverwrite
 	}
 	deliverytest.Deliver(t, t.Context(), dst, deliverytest.Contents(src), deliverytest.Wishing(hardLinks, hardLinks)).OK(t)
@@ -247,7 +247,21 @@ type cramped struct {
 	free int64
 }
 
-func (c cramped) Free() (int64, error) { return c.free, nil }
+func (c cramped) Start(m tree.Metadata) (*storage.Landing, error) {
+	l, err := c.Destination.Start(m)
+	if err == nil {
+		l.Finder = withFree{l.Finder, c.free}
+	}
+	return l, err
+}
+
+// withFree is a place with so much room.
+type withFree struct {
+	storage.Finder
+	free int64
+}
+
+func (f withFree) Free() (int64, error) { return f.free, nil }
 
 func TestHolesNeedNoRoom(t *testing.T) {
 	src, dst := t.TempDir(), t.TempDir()

@@ -17,6 +17,7 @@ import (
 	"ferry/transfer/receive"
 	"ferry/transfer/send"
 	"ferry/transfer/storage"
+	"ferry/transfer/tree"
 )
 
 // layConflicts makes a source and a destination in which something of each kind
@@ -146,11 +147,24 @@ func TestDryRunToAnOutputIsDeclined(t *testing.T) {
 
 // full is a rehearsal with so much room.
 type full struct {
-	storage.Rehearsal
+	storage.Destination
 	free int64
 }
 
-func (f full) Free() (int64, error) { return f.free, nil }
+func (f full) Start(m tree.Metadata) (*storage.Landing, error) {
+	l, err := f.Destination.Start(m)
+	if err == nil {
+		l.Finder = fullFinder{l.Finder, f.free}
+	}
+	return l, err
+}
+
+type fullFinder struct {
+	storage.Finder
+	free int64
+}
+
+func (f fullFinder) Free() (int64, error) { return f.free, nil }
 
 // The listing goes on where the room ends, and what was left by an unfinished
 // delivery is not needed again.
@@ -162,7 +176,7 @@ func TestDryRunCountsTheRoom(t *testing.T) {
 	limited := func(free int64) deliverytest.Setup {
 		return func(_ *send.Options, r *receive.Options, _ *deliverytest.Sides) {
 			rehearse := r.Rehearse
-			r.Rehearse = func() (storage.Rehearsal, error) {
+			r.Rehearse = func() (storage.Destination, error) {
 				h, err := rehearse()
 				return full{h, free}, err
 			}

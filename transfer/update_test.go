@@ -74,7 +74,9 @@ func TestUpdateGoesOn(t *testing.T) {
 
 	d, err := dest.Open(dst, dest.Options{})
 	deliverytest.Must(t, err)
-	p, err := d.Begin(&tree.Entry{ID: 1, Kind: tree.File, Name: "f", Size: chunks * deliverytest.MiB, Mode: 0o640, MTime: deliverytest.TimeOf(mtime)})
+	l, err := d.Start(tree.Metadata{})
+	deliverytest.Must(t, err)
+	p, err := l.Files.Begin(&tree.Entry{ID: 1, Kind: tree.File, Name: "f", Size: chunks * deliverytest.MiB, Mode: 0o640, MTime: deliverytest.TimeOf(mtime)}, false)
 	deliverytest.Must(t, err)
 	for i := range uint64(chunks) {
 		b := content[i*deliverytest.MiB : (i+1)*deliverytest.MiB]
@@ -103,13 +105,26 @@ type slowDestination struct {
 	looks *atomic.Int64
 }
 
-func (d slowDestination) Stat(e *tree.Entry) (tree.Info, error) {
-	info, err := d.Destination.Stat(e)
+func (d slowDestination) Start(m tree.Metadata) (*storage.Landing, error) {
+	l, err := d.Destination.Start(m)
+	if err == nil {
+		l.Finder = slowFinder{l.Finder, d.looks}
+	}
+	return l, err
+}
+
+type slowFinder struct {
+	storage.Finder
+	looks *atomic.Int64
+}
+
+func (d slowFinder) Stat(e *tree.Entry) (tree.Info, error) {
+	info, err := d.Finder.Stat(e)
 	info.CTime.Sec += d.looks.Add(1)
 	return info, err
 }
 
-func (d slowDestination) Unchanged(_ *tree.Entry, now, before tree.Info) bool {
+func (d slowFinder) Unchanged(_ *tree.Entry, now, before tree.Info) bool {
 	now.CTime = before.CTime
 	return now.SameVersion(before)
 }

@@ -121,9 +121,9 @@ func destinationOf(c *cli.Context, folder string, opt *receive.Options) (dst sto
 	} else if err = dryRunWithout("copy", c.IsSet("manifest")); err != nil {
 		return nil, err
 	} else {
-		var r storage.Rehearsal
+		var r storage.Destination
 		r, err = local.NewRehearsal(folder)
-		opt.Rehearse = func() (storage.Rehearsal, error) { return r, nil }
+		opt.Rehearse = func() (storage.Destination, error) { return r, nil }
 		dst = r
 	}
 	if err != nil {

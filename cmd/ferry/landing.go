@@ -23,7 +23,7 @@ type landing struct {
 	file    string // of --manifest, or ""
 
 	folder storage.Destination // nil for a stream, and until it is opened
-	dry    storage.Rehearsal   // nil unless the delivery is a dry run
+	dry    storage.Destination // nil unless the delivery is a dry run
 	list   *manifest           // nil until started, and without --manifest
 	made   []string            // folders that open made, the innermost first
 }
@@ -98,7 +98,7 @@ func (l *landing) makeFolder() error {
 }
 
 // rehearse looks at the folder for a dry run.
-func (l *landing) rehearse() (storage.Rehearsal, error) {
+func (l *landing) rehearse() (storage.Destination, error) {
 	r, err := local.NewRehearsal(l.path)
 	if err != nil {
 		return nil, &exitError{exit: exitDestination, err: err}

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"ferry/checksum"
+	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
 
@@ -51,13 +52,13 @@ func run(t testing.TB, name string, args ...string) string {
 func carry(t testing.TB, src, dst string, m tree.Metadata) map[tree.Attr]int {
 	t.Helper()
 	lost := map[tree.Attr]int{}
-	f := open(t, dst, Options{NoSync: true})
-	f.Grant(m, func(_ uint64, all []tree.Loss) {
+	f := granting(t, dst, Options{NoSync: true}, m)
+	lose := func(all []tree.Loss) {
 		for _, l := range all {
 			lost[l.What]++
 			t.Logf("lost %v: %v", l.What, l.Err)
 		}
-	})
+	}
 	dirs := tree.NewDirs(8)
 	defer dirs.Close()
 	w := tree.Walk{
@@ -71,35 +72,45 @@ func carry(t testing.TB, src, dst string, m tree.Metadata) map[tree.Attr]int {
 		},
 		Lost: func(name string, all []tree.Loss) { t.Errorf("%s: %v", name, all) },
 	}
-	must(t, w.Run(context.Background(), func(it *tree.Item) error { return carryItem(t, f, it) }))
-	finish(t, f)
+	must(t, w.Run(context.Background(), func(it *tree.Item) error {
+		all, err := carryItem(t, f, it)
+		lose(all)
+		return err
+	}))
+	r, err := f.Finish()
+	must(t, err)
+	lose(r.Lost)
 	return lost
 }
 
-func carryItem(t testing.TB, f *Folder, it *tree.Item) (err error) {
+func carryItem(t testing.TB, f *delivery, it *tree.Item) (lost []tree.Loss, err error) {
 	e := &it.Entry
+	var out storage.Outcome
 	switch e.Kind {
 	case tree.Root, tree.Folder:
-		_, err = f.MakeFolder(e)
+		out, err = f.MakeFolder(e)
 	case tree.FolderEnd:
-		err = f.FinishFolder(e)
+		out, err = f.FinishFolder(e)
 	case tree.Symlink:
-		_, err = f.MakeLink(e, true)
+		out, err = f.MakeLink(e, true)
 	case tree.HardLink:
-		_, err = f.MakeHardLink(e, true)
+		out, err = f.MakeHardLink(e, true)
 	case tree.File:
 		there, missing := f.Stat(e)
 		if missing == nil && there.Size == e.Size && there.MTime == e.MTime {
-			return f.Touch(e)
+			out, err = f.Touch(e)
+			break
 		}
-		publish(t, f, carryFile(t, f, it))
+		pub := carryFile(t, f, it)
+		publish(t, f, pub)
+		return pub.Lost, nil
 	default:
-		_, err = f.MakeNode(e, true)
+		out, err = f.MakeNode(e, true)
 	}
-	return err
+	return out.Lost, err
 }
 
-func carryFile(t testing.TB, f *Folder, it *tree.Item) *Publication {
+func carryFile(t testing.TB, f *delivery, it *tree.Item) *storage.Publication {
 	t.Helper()
 	e := &it.Entry
 	file, info, err := it.Open()
@@ -120,8 +131,8 @@ func carryFile(t testing.TB, f *Folder, it *tree.Item) *Publication {
 		must(t, err)
 		must(t, p.WriteChunk(i, buf[:n], cvOf(buf[:n], i)))
 	}
-	must(t, p.Seal(e, e.Size))
-	return &Publication{P: p, E: e, Replace: true}
+	must(t, seal(p, e, e.Size))
+	return &storage.Publication{Partial: p, Entry: e, Replace: true}
 }
 
 // odd makes a tree with all that --archive carries.
@@ -243,13 +254,22 @@ func TestNothingGrantedNothingApplied(t *testing.T) {
 	run(t, "setfacl", "-d", "-m", "u:12345:rwx,g::rwx,o::rwx", dst)
 	lost := map[tree.Attr]int{}
 	f := open(t, dst, Options{NoSync: true})
-	f.Grant(tree.Metadata{}, func(_ uint64, all []tree.Loss) { lost[all[0].What]++ })
 	dirs := tree.NewDirs(8)
 	defer dirs.Close()
 	w := tree.Walk{Sources: []tree.Source{{Path: src, Contents: true}}, Dirs: dirs, Metadata: tree.Metadata{Owner: true, Xattrs: true},
 		Problem: func(string, error) {}}
-	must(t, w.Run(context.Background(), func(it *tree.Item) error { return carryItem(t, f, it) }))
-	finish(t, f)
+	must(t, w.Run(context.Background(), func(it *tree.Item) error {
+		all, err := carryItem(t, f, it)
+		for _, l := range all {
+			lost[l.What]++
+		}
+		return err
+	}))
+	r, err := f.Finish()
+	must(t, err)
+	for _, l := range r.Lost {
+		lost[l.What]++
+	}
 	if len(lost) > 0 {
 		t.Errorf("what was not granted is counted as lost: %v", lost)
 	}
@@ -300,17 +320,17 @@ func TestDefaultACLOfTheDestination(t *testing.T) {
 			}
 			run(t, "cp", "-r", src+"/.", there)
 			for range 2 {
-				f := open(t, dst, Options{})
-				f.Grant(tree.Metadata{Umask: umask}, nil)
+				f := granting(t, dst, Options{}, tree.Metadata{Umask: umask})
 				dirs := tree.NewDirs(8)
 				w := tree.Walk{Sources: []tree.Source{{Path: src, Contents: true}}, Dirs: dirs, Problem: func(string, error) {}}
 				must(t, w.Run(context.Background(), func(it *tree.Item) error {
 					if it.Kind == tree.File {
 						if _, err := f.Stat(&it.Entry); err == nil {
-							return f.Touch(&it.Entry)
+							return only(f.Touch(&it.Entry))
 						}
 					}
-					return carryItem(t, f, it)
+					_, err := carryItem(t, f, it)
+					return err
 				}))
 				finish(t, f)
 				must(t, dirs.Close())

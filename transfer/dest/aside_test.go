@@ -8,12 +8,13 @@ import (
 	"syscall"
 	"testing"
 
+	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
 
 // mirrored opens dst as a copy of what is in src, in which all may make way, and
 // prunes it when told.
-func mirrored(t *testing.T, src, dst string) (f *Folder, prune func() []string) {
+func mirrored(t *testing.T, src, dst string) (f *delivery, prune func() []string) {
 	t.Helper()
 	dirs := tree.NewDirs(4)
 	t.Cleanup(func() { must(t, dirs.Close()) })
@@ -21,9 +22,13 @@ func mirrored(t *testing.T, src, dst string) (f *Folder, prune func() []string) 
 	must(t, err)
 	before, err := from.Stat()
 	must(t, err)
-	f = open(t, dst, Options{})
+	folder, err := Open(dst, Options{})
+	must(t, err)
+	t.Cleanup(func() { must(t, folder.Close()) })
 	p := &Prune{Sources: []PruneSource{{Dir: from, Before: before}}, Max: 100}
-	f.MakeWay(p)
+	folder.MakeWay(p)
+	f, err = started(folder, tree.Metadata{})
+	must(t, err)
 	return f, func() (removed []string) {
 		t.Helper()
 		all := *p
@@ -63,7 +68,7 @@ func TestFolderMakesWay(t *testing.T) {
 		f, prune := mirrored(t, having(t, "f"), dst)
 		b := content(size, 1)
 		e := fileEntry("f", size)
-		must(t, f.Clear(e))
+		must(t, (&clearer{f.nodes, f.way}).Clear(e))
 		there, err := f.Stat(e)
 		must(t, err)
 		pub := sealed(t, f, e, b)
@@ -96,8 +101,11 @@ func TestFolderMakesWayInSteps(t *testing.T) {
 	dst := t.TempDir()
 	layFolder(t, filepath.Join(dst, "f"))
 	f, prune := mirrored(t, having(t, "f"), dst)
-	must(t, f.root.vol.inState(func(dir *tree.Dir) error {
-		if err := f.tradeInSteps(dir, "absent", f.root, "f"); !errors.Is(err, os.ErrNotExist) {
+	must(t, f.root().vol.state.in(func(dir *tree.Dir) error {
+		inSteps := func(temp string) error {
+			return f.way.displace(f.root(), "f", func() error { return dir.Rename(temp, f.root().dir, "f", false) })
+		}
+		if err := inSteps("absent"); !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("nothing in the place of a folder: %v", err)
 		}
 		holds(t, filepath.Join(dst, "f", "sub", "mine"), []byte("mine"))
@@ -105,7 +113,7 @@ func TestFolderMakesWayInSteps(t *testing.T) {
 			t.Errorf("aside are %q", got)
 		}
 		must(t, os.WriteFile(filepath.Join(dst, tree.PartialName, "new"), []byte("new"), 0o644))
-		return f.tradeInSteps(dir, "new", f.root, "f")
+		return inSteps("new")
 	}))
 	holds(t, filepath.Join(dst, "f"), []byte("new"))
 	if got := prune(); len(got) != 3 {
@@ -121,22 +129,22 @@ func TestFolderThatIsToStayByThenMakesNoWay(t *testing.T) {
 	at := filepath.Join(dst, "f")
 	layFolder(t, at)
 	f, _ := mirrored(t, having(t, "f"), dst)
-	f.way.Keep = func(path string) bool { return path == "f/sub/late" }
+	f.way.leave.Keep = func(path string) bool { return path == "f/sub/late" }
 	e := fileEntry("f", 2*chunk)
-	must(t, f.Clear(e))
+	must(t, (&clearer{f.nodes, f.way}).Clear(e))
 	there, err := f.Stat(e)
 	must(t, err)
 	pub := sealed(t, f, e, content(2*chunk, 1))
 	pub.Replace, pub.Expect = true, &there
 	must(t, os.WriteFile(filepath.Join(at, "sub", "late"), []byte("late"), 0o644))
-	must(t, f.Publish([]*Publication{pub}))
-	wantKind(t, pub.Err, OtherKind)
+	must(t, f.Publish([]*storage.Publication{pub}))
+	wantKind(t, pub.Err, storage.OtherKind)
 	holds(t, filepath.Join(at, "sub", "late"), []byte("late"))
 	if got := stateNames(t, dst); len(got) != 2 || filepath.Ext(got[0]) != partSuffix {
 		t.Errorf("the state folder has %q", got)
 	}
-	wantKind(t, f.Clear(e), OtherKind)
-	must(t, pub.P.Discard(false))
+	wantKind(t, (&clearer{f.nodes, f.way}).Clear(e), storage.OtherKind)
+	must(t, pub.Partial.Discard(false))
 }
 
 // A file makes way for a folder, with what that may inherit from where it is.
@@ -145,13 +153,13 @@ func TestFileMakesWayForFolder(t *testing.T) {
 	must(t, os.WriteFile(filepath.Join(dst, "d"), []byte("mine"), 0o600))
 	f, prune := mirrored(t, having(t, "d/in"), dst)
 	e := folderEntry(1, 0, "d")
-	if existed, err := f.MakeFolder(e); existed || err != nil {
-		t.Fatalf("%v, %v", existed, err)
+	if out, err := f.MakeFolder(e); out.Same || err != nil {
+		t.Fatalf("%v, %v", out, err)
 	}
 	in := fileEntry("in", 3)
 	in.Parent = 1
 	publish(t, f, sealed(t, f, in, []byte("new")))
-	must(t, f.FinishFolder(e))
+	must2(t)(f.FinishFolder(e))
 	finish(t, f)
 	holds(t, filepath.Join(dst, "d", "in"), []byte("new"))
 	if got := prune(); !slices.Equal(got, []string{"d"}) {
@@ -168,10 +176,10 @@ func TestAsidesOfEarlierRuns(t *testing.T) {
 	layFolder(t, filepath.Join(dst, tree.PartialName, name))
 	at := tree.PartialName + "/" + name
 	f := open(t, dst, Options{})
-	left, err := f.Leftovers()
+	left, err := f.leftovers()
 	must(t, err)
-	if !slices.Equal(left, []string{at}) || !IsAside(at) {
-		t.Errorf("left over are %q", left)
+	if !slices.Equal(left, []storage.Leftover{{Path: at, Aside: true}}) {
+		t.Errorf("left over are %v", left)
 	}
 	must(t, f.Close())
 	f, prune := mirrored(t, t.TempDir(), dst)
@@ -191,12 +199,12 @@ func TestNothingMakesWayUnasked(t *testing.T) {
 	must(t, err)
 	pub := sealed(t, f, e, []byte("new"))
 	pub.Replace, pub.Expect = true, &there
-	_ = f.Publish([]*Publication{pub})
+	_ = f.Publish([]*storage.Publication{pub})
 	if pub.Err == nil || errors.Is(pub.Err, syscall.EIO) {
 		t.Errorf("published: %v", pub.Err)
 	}
 	_, err = f.MakeLink(&tree.Entry{Kind: tree.Symlink, Name: "f", Target: "x"}, true)
-	wantKind(t, err, OtherKind)
+	wantKind(t, err, storage.OtherKind)
 	holds(t, filepath.Join(dst, "f", "sub", "mine"), []byte("mine"))
-	must(t, pub.P.Discard(false))
+	must(t, pub.Partial.Discard(false))
 }

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"ferry/checksum"
+	"ferry/transfer/storage"
+	"ferry/transfer/tree"
 )
 
 // BenchmarkSmallFiles delivers files of 4 KiB, 200 a folder, published by the
@@ -14,16 +16,17 @@ func BenchmarkSmallFiles(b *testing.B) {
 	dir, err := os.MkdirTemp(os.Getenv("FERRY_BENCH_DIR"), "ferry-bench")
 	must(b, err)
 	defer os.RemoveAll(dir)
-	f, err := Open(dir, Options{})
+	f, err := start(dir, Options{}, tree.Metadata{})
 	must(b, err)
 	defer f.Close()
 	data := content(4096, 1)
-	var batch []*Publication
+	digest := checksum.Sum(data)
+	var batch []*storage.Publication
 	var folders []uint64
 	flush := func() {
 		publish(b, f, batch...)
 		for _, id := range folders {
-			must(b, f.FinishFolder(folderEntry(id, 0, "")))
+			must2(b)(f.FinishFolder(folderEntry(id, 0, "")))
 		}
 		batch, folders = batch[:0], folders[:0]
 	}
@@ -47,9 +50,9 @@ func BenchmarkSmallFiles(b *testing.B) {
 		}
 		p, err := f.Begin(e)
 		must(b, err)
-		must(b, p.Write(data))
-		must(b, p.Seal(e, e.Size))
-		batch = append(batch, &Publication{P: p, E: e})
+		must(b, put(p, data))
+		must(b, p.Seal(e, e.Size, digest))
+		batch = append(batch, &storage.Publication{Partial: p, Entry: e})
 	}
 	flush()
 	finish(b, f)
@@ -60,7 +63,7 @@ func BenchmarkLargeFile(b *testing.B) {
 	dir, err := os.MkdirTemp(os.Getenv("FERRY_BENCH_DIR"), "ferry-bench")
 	must(b, err)
 	defer os.RemoveAll(dir)
-	f, err := Open(dir, Options{})
+	f, err := start(dir, Options{}, tree.Metadata{})
 	must(b, err)
 	defer f.Close()
 	data := content(chunk, 1)
@@ -73,7 +76,7 @@ func BenchmarkLargeFile(b *testing.B) {
 	for i := range checksum.Chunks(e.Size) {
 		must(b, p.WriteChunk(i, data, checksum.CV{1}))
 	}
-	must(b, p.Seal(e, e.Size))
-	publish(b, f, &Publication{P: p, E: e})
+	must(b, p.Seal(e, e.Size, checksum.Digest{}))
+	publish(b, f, &storage.Publication{Partial: p, Entry: e})
 	finish(b, f)
 }

@@ -17,6 +17,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"ferry/checksum"
+	"ferry/transfer/storage"
+	"ferry/transfer/tree"
 )
 
 // A test runs its own binary as a child where a fault concerns a whole process:
@@ -39,7 +41,7 @@ var children = map[string]func(dir string) error{
 func runChild(name string) int {
 	do, dir, _ := strings.Cut(name, " ")
 	err := children[do](dir)
-	var e *Error
+	var e *storage.Error
 	switch {
 	case errors.As(err, &e):
 		fmt.Println(e.Kind)
@@ -109,7 +111,7 @@ func childDeliver(dir string, o Options) error {
 	// The steps are counted in each thread.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	f, err := Open(dir, o)
+	f, err := start(dir, o, tree.Metadata{})
 	if err != nil {
 		return err
 	}
@@ -126,10 +128,10 @@ func childServer(dir string) error {
 			done <- childServer(dir)
 			return
 		}
-		f, err := Open(dir, Options{})
+		f, err := start(dir, Options{}, tree.Metadata{})
 		if err == nil {
-			f.width = 1
-			f.root.vol.doubtful, f.root.vol.trusted = true, false
+			f.files.width = 1
+			f.root().vol.doubtful, f.root().vol.sync.trusted = true, false
 			err = childDeliverTo(f)
 		}
 		done <- err
@@ -137,15 +139,15 @@ func childServer(dir string) error {
 	return <-done
 }
 
-func childDeliverTo(f *Folder) error {
+func childDeliverTo(f *delivery) error {
 	defer f.Close()
 	if _, err := f.MakeFolder(folderEntry(1, 0, "sub")); err != nil {
 		return err
 	}
-	var batch []*Publication
+	var batch []*storage.Publication
 	discard := func() {
 		for _, pub := range batch {
-			pub.P.Discard(true)
+			pub.Partial.Discard(true)
 		}
 	}
 	defer discard()
@@ -156,8 +158,8 @@ func childDeliverTo(f *Folder) error {
 		if err != nil {
 			return err
 		}
-		batch = append(batch, &Publication{P: p, E: e})
-		if err := errors.Join(p.Write(childContent(i)), p.Seal(e, e.Size)); err != nil {
+		batch = append(batch, &storage.Publication{Partial: p, Entry: e})
+		if err := errors.Join(put(p, childContent(i)), p.Seal(e, e.Size, checksum.Sum(childContent(i)))); err != nil {
 			return err
 		}
 	}
@@ -167,13 +169,13 @@ func childDeliverTo(f *Folder) error {
 	if err != nil {
 		return err
 	}
-	batch = append(batch, &Publication{P: p, E: e, Replace: true})
+	batch = append(batch, &storage.Publication{Partial: p, Entry: e, Replace: true})
 	for i := range uint64(2) {
 		if err := p.WriteChunk(i, chunkOf(b, i), cvOf(chunkOf(b, i), i)); err != nil {
 			return err
 		}
 	}
-	if err := p.Seal(e, e.Size); err != nil {
+	if err := p.Seal(e, e.Size, checksum.Sum(b)); err != nil {
 		return err
 	}
 	if err := f.Publish(batch); err != nil {
@@ -184,10 +186,10 @@ func childDeliverTo(f *Folder) error {
 			return pub.Err
 		}
 	}
-	if err := f.FinishFolder(folderEntry(1, 0, "sub")); err != nil {
+	if _, err := f.FinishFolder(folderEntry(1, 0, "sub")); err != nil {
 		return err
 	}
-	if err := f.Finish(); err != nil {
+	if err := f.finished(); err != nil {
 		return err
 	}
 	return f.Close()
@@ -218,7 +220,7 @@ func delivered(t testing.TB, dir string) (n int) {
 
 // childBig writes one large file chunk by chunk and keeps what there was room for.
 func childBig(dir string) error {
-	f, err := Open(dir, Options{})
+	f, err := start(dir, Options{}, tree.Metadata{})
 	if err != nil {
 		return err
 	}
@@ -239,7 +241,7 @@ func childBig(dir string) error {
 
 // childHold holds the partial of "big", with two chunks, until it is killed.
 func childHold(dir string) error {
-	f, err := Open(dir, Options{})
+	f, err := start(dir, Options{}, tree.Metadata{})
 	if err != nil {
 		return err
 	}
@@ -266,7 +268,7 @@ func childUmask(args string) error {
 		return err
 	}
 	unix.Umask(mask)
-	f, err := Open(dir, Options{})
+	f, err := start(dir, Options{}, tree.Metadata{})
 	if err != nil {
 		return err
 	}
@@ -290,29 +292,29 @@ func childUmask(args string) error {
 			for i := range checksum.Chunks(e.Size) {
 				err = errors.Join(err, p.WriteChunk(i, chunkOf(b, i), cvOf(chunkOf(b, i), i)))
 			}
-			pub := &Publication{P: p, E: e}
-			err = errors.Join(err, p.Seal(e, e.Size), f.Publish([]*Publication{pub}), pub.Err)
+			pub := &storage.Publication{Partial: p, Entry: e}
+			err = errors.Join(err, p.Seal(e, e.Size, checksum.Sum(b)), f.Publish([]*storage.Publication{pub}), pub.Err)
 			if err != nil {
 				return err
 			}
 		}
-		if err := f.FinishFolder(folder); err != nil {
+		if _, err := f.FinishFolder(folder); err != nil {
 			return err
 		}
 	}
-	return f.Finish()
+	return f.finished()
 }
 
 var modes = []uint32{0, 0o400, 0o444, 0o600, 0o644, 0o755, 0o777, 0o077, 0o111}
 
 // childMany delivers a batch of more files than may be open.
 func childMany(dir string) error {
-	f, err := Open(dir, Options{})
+	f, err := start(dir, Options{}, tree.Metadata{})
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	var batch []*Publication
+	var batch []*storage.Publication
 	for i := range 300 {
 		id := uint64(i + 1)
 		if _, err := f.MakeFolder(folderEntry(id, 0, fmt.Sprint("d", i))); err != nil {
@@ -322,12 +324,12 @@ func childMany(dir string) error {
 		e.Parent = id
 		p, err := f.Begin(e)
 		if err == nil {
-			err = errors.Join(p.Write([]byte("abc")), p.Seal(e, 3))
+			err = errors.Join(put(p, []byte("abc")), p.Seal(e, 3, checksum.Sum([]byte("abc"))))
 		}
 		if err != nil {
 			return err
 		}
-		batch = append(batch, &Publication{P: p, E: e})
+		batch = append(batch, &storage.Publication{Partial: p, Entry: e})
 	}
 	if err := f.Publish(batch); err != nil {
 		return err
@@ -336,11 +338,11 @@ func childMany(dir string) error {
 		if pub.Err != nil {
 			return pub.Err
 		}
-		if err := f.FinishFolder(folderEntry(uint64(i+1), 0, "")); err != nil {
+		if _, err := f.FinishFolder(folderEntry(uint64(i+1), 0, "")); err != nil {
 			return err
 		}
 	}
-	return f.Finish()
+	return f.finished()
 }
 
 func needRoot(t testing.TB) {
@@ -374,10 +376,10 @@ func TestLockedByAnotherProcessAndTakenOverAfterItsDeath(t *testing.T) {
 	e := fileEntry("big", len(b))
 	f := open(t, dir, Options{})
 	_, err = f.Begin(e)
-	wantKind(t, err, Locked)
-	left, err := f.Leftovers()
+	wantKind(t, err, storage.Locked)
+	left, err := f.leftovers()
 	if err != nil || len(left) != 0 {
-		t.Errorf("what another process holds is reported as left over: %q, %v", left, err)
+		t.Errorf("what another process holds is reported as left over: %v, %v", left, err)
 	}
 	must(t, cmd.Process.Kill())
 	_ = cmd.Wait() // killed

@@ -18,27 +18,13 @@ const writeBack = 16 << 20
 // errOutside: a chunk that the file's size does not allow.
 var errOutside = errors.New("chunk outside the file")
 
-// Write gives the whole content of a small file at once.
-func (p *Partial) Write(b []byte) error {
-	if p.size >= 0 && int64(len(b)) != p.size {
+// WriteChunk is storage.Partial's.
+func (p *partial) WriteChunk(index uint64, b []byte, cv checksum.CV) error {
+	at, err := chunkAt(index, len(b), p.size)
+	all := p.size >= 0 && p.size <= checksum.ChunkSize
+	if all && int64(len(b)) != p.size {
 		return p.broke("writing", fmt.Errorf("%d bytes instead of %d", len(b), p.size))
 	}
-	file, err := p.open()
-	switch {
-	case err != nil || len(b) == 0:
-	case p.sparse:
-		err = writeSparse(file, b, 0)
-	default:
-		_, err = file.WriteAt(b, 0)
-	}
-	p.whole = err == nil && p.size >= 0
-	return p.broke("writing", err)
-}
-
-// WriteChunk writes b, the whole of chunk index, and then notes cv as its
-// chaining value for the next run.
-func (p *Partial) WriteChunk(index uint64, b []byte, cv checksum.CV) error {
-	at, err := chunkAt(index, len(b), p.size)
 	if err != nil {
 		return p.fail("writing", err)
 	}
@@ -57,13 +43,17 @@ func (p *Partial) WriteChunk(index uint64, b []byte, cv checksum.CV) error {
 	if err != nil {
 		return p.broke("writing", err)
 	}
+	if all {
+		p.whole = true
+		return nil // nothing of it is kept for the next run
+	}
 	p.dirtied(file, len(b))
 	p.Mark(index, cv)
 	return nil
 }
 
 // dirtied counts n bytes that were written to file.
-func (p *Partial) dirtied(file *os.File, n int) {
+func (p *partial) dirtied(file *os.File, n int) {
 	if p.f.opts.NoSync {
 		return
 	}
@@ -73,9 +63,8 @@ func (p *Partial) dirtied(file *os.File, n int) {
 	}
 }
 
-// WriteHole makes chunk index n zeros, stored as a hole where the file system
-// can, and notes cv.
-func (p *Partial) WriteHole(index uint64, n int, cv checksum.CV) error {
+// WriteHole is storage.Partial's.
+func (p *partial) WriteHole(index uint64, n int, cv checksum.CV) error {
 	at, err := chunkAt(index, n, p.size)
 	if err != nil {
 		return p.fail("writing", err)
@@ -127,18 +116,15 @@ func punchChunk(file *os.File, at, n int64) error {
 	return punchHole(file, at, n)
 }
 
-// Mark notes cv as the chaining value of chunk index for the next run, after
-// the caller hashed what stands there (Present, CopyChunk). WriteChunk and
-// WriteHole do it themselves.
-func (p *Partial) Mark(index uint64, cv checksum.CV) {
+// Mark is storage.Partial's. WriteChunk and WriteHole do it themselves.
+func (p *partial) Mark(index uint64, cv checksum.CV) {
 	if p.hint != nil {
 		p.hint.set(index, cv)
 	}
 }
 
-// ReadChunk reads chunk index into buf, which must hold it. For content of
-// unknown size it reads as much of buf as there is.
-func (p *Partial) ReadChunk(index uint64, buf []byte) (int, error) {
+// ReadChunk is storage.Partial's.
+func (p *partial) ReadChunk(index uint64, buf []byte) (int, error) {
 	n := min(len(buf), checksum.ChunkSize)
 	if p.size >= 0 && index < checksum.Chunks(p.size) {
 		n = checksum.ChunkLen(p.size, index)
@@ -163,101 +149,15 @@ func (p *Partial) ReadChunk(index uint64, buf []byte) (int, error) {
 	return read, p.fail("reading back", err)
 }
 
-// CopyChunk copies n bytes at chunk index of from to the same place here,
-// without the bytes passing through this process where the system can; where
-// the file system can, they are shared. The caller reads them back, hashes, and
-// calls Mark. A from that is shorter than that fails with io.ErrUnexpectedEOF
-// and does not spoil the partial.
-func (p *Partial) CopyChunk(from *os.File, index uint64, n int) error {
-	at, err := chunkAt(index, n, p.size)
-	if err != nil {
-		return p.fail("copying", err)
+// chunkAt checks that n bytes may stand at chunk index of a content of size
+// bytes, and returns the offset.
+func chunkAt(index uint64, n int, size int64) (int64, error) {
+	const maxIndex = 1<<(63-20) - 1 // offsets are int64, chunks 1 MiB
+	if index >= maxIndex || n < 0 || n > checksum.ChunkSize {
+		return 0, errOutside
 	}
-	file, err := p.open()
-	if err != nil {
-		return p.broke("copying", err)
+	if size >= 0 && index+uint64(n) > 0 && (index >= checksum.Chunks(size) || n != checksum.ChunkLen(size, index)) {
+		return 0, errOutside
 	}
-	p.wrote.Store(true)
-	return p.fail("copying", p.copyChunk(file, from, at, n))
-}
-
-// copyChunk copies n bytes at offset at, holes as such.
-func (p *Partial) copyChunk(to, from *os.File, at int64, n int) error {
-	// Copying in the kernel would fill holes.
-	switch coverOf(from, at, int64(n)) {
-	case tree.AllHole:
-		return p.broke("copying", zero(to, at, int64(n)))
-	case tree.Mixed:
-		return p.copySparse(to, from, at, n)
-	}
-	done, err := copyRange(to, from, at, int64(n))
-	if errors.Is(err, errors.ErrUnsupported) {
-		err = copyBytes(to, from, at+done, int64(n)-done)
-	}
-	p.dirtied(to, n)
-	return err
-}
-
-// Shares reports whether CopyChunk from another file here shares its blocks, and so
-// takes no space. It is tried once a volume, with a file of the destination that old
-// opens.
-func (p *Partial) Shares(old func() (*os.File, error)) bool {
-	if p.vol.sharing.Load() == 0 {
-		p.vol.sharing.Store(p.tryShare(old))
-	}
-	return p.vol.sharing.Load() > 0
-}
-
-// tryShare shares a block with a file that has no name, or with the partial if nothing
-// is written to that yet. It returns 0 if it cannot be tried.
-func (p *Partial) tryShare(old func() (*os.File, error)) int32 {
-	from, err := old()
-	if err != nil {
-		return 0
-	}
-	defer from.Close() // read only
-	to, err := p.parent.dir.CreateUnnamed(0o600)
-	if err == nil {
-		defer to.Close() // it is gone with that
-	} else if p.reused || p.wrote.Load() {
-		return 0
-	} else if to, err = p.open(); err != nil {
-		return 0
-	}
-	if sharesRange(to, from) {
-		return 1
-	}
-	return -1
-}
-
-// coverOf tells what n bytes at offset at of from are stored as.
-func coverOf(from *os.File, at, n int64) tree.Cover {
-	info, err := tree.Fstat(from)
-	if err != nil || at+n > info.Size {
-		return tree.AllData // copying says what is wrong
-	}
-	return tree.NewExtents(from, info).Cover(at, n)
-}
-
-// copySparse copies n bytes that are data in part.
-func (p *Partial) copySparse(to, from *os.File, at int64, n int) error {
-	b := make([]byte, n)
-	if _, err := from.ReadAt(b, at); err != nil {
-		if err == io.EOF {
-			err = io.ErrUnexpectedEOF
-		}
-		return err
-	}
-	p.dirtied(to, n)
-	return p.broke("copying", writeSparse(to, b, at))
-}
-
-// copyBytes is copyRange through memory.
-func copyBytes(to, from *os.File, at, n int64) error {
-	r := io.NewSectionReader(from, at, n)
-	m, err := io.CopyBuffer(io.NewOffsetWriter(to, at), struct{ io.Reader }{r}, make([]byte, 128<<10))
-	if err == nil && m < n {
-		err = io.ErrUnexpectedEOF
-	}
-	return err
+	return int64(index) * checksum.ChunkSize, nil
 }

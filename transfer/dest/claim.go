@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"ferry/checksum"
+	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
 
@@ -23,21 +23,22 @@ const (
 
 // claim gets the locked part of the key and its hint: one that is there, or one
 // of another version of the same path under its new key, or a new one.
-func (p *Partial) claim(e *tree.Entry) error {
+func (p *partial) claim(e *tree.Entry) error {
 	path := pathHash(p.parent.path(p.item))
 	p.key = path + "-" + versionHash(e)
-	p.name = p.key + partSuffix
+	b := &p.body
+	b.name = p.key + partSuffix
 	for range maxClaims {
 		found, err := p.tryClaim(path)
 		if errors.Is(err, errNoLocks) {
 			// Without locks two deliveries could write one part: each gets its
 			// own, made by open, and nothing is kept.
-			p.vol.noLocks.Store(true)
+			p.parent.vol.noLocks.Store(true)
 			made := !p.reused
-			name := p.name
-			p.key, p.name, p.reused = "", "", false
+			name := b.name
+			p.key, b.name, p.reused = "", "", false
 			if made {
-				return p.dir.Remove(name, false)
+				return b.dir.Remove(name, false)
 			}
 			return nil
 		}
@@ -49,17 +50,17 @@ func (p *Partial) claim(e *tree.Entry) error {
 		}
 		// A hole wherever nothing is written yet; too large a file fails now. Where a
 		// file is not to be made longer in this way, writing does it.
-		if err := setSize(p.file, p.size); err != nil && !tree.Refused(err) {
+		if err := setSize(b.file, p.size); err != nil && !tree.Refused(err) {
 			return errors.Join(err, p.undoClaim())
 		}
-		p.hint = openHint(p.dir, p.key, e, p.reused)
+		p.hint = openHint(b.dir, p.key, e, p.reused)
 		return nil
 	}
-	return ErrLocked
+	return storage.ErrLocked
 }
 
 // undoClaim gives up a part that this claim made, or leaves an old one alone.
-func (p *Partial) undoClaim() error {
+func (p *partial) undoClaim() error {
 	if p.reused {
 		return p.release()
 	}
@@ -67,25 +68,26 @@ func (p *Partial) undoClaim() error {
 }
 
 // tryClaim is one attempt; found is false if the file went away under it.
-func (p *Partial) tryClaim(path string) (found bool, err error) {
-	if p.dir, err = p.vol.stateDir(); err != nil {
+func (p *partial) tryClaim(path string) (found bool, err error) {
+	b, state := &p.body, p.parent.vol.state
+	if b.dir, err = state.open(); err != nil {
 		return false, err
 	}
-	file, err := openPart(p.dir, p.name)
+	file, err := openPart(b.dir, b.name)
 	switch {
 	case err == nil:
 		p.reused = true
 	case errors.Is(err, fs.ErrNotExist):
-		for _, old := range p.vol.takeOld(path) {
+		for _, old := range state.takeOld(path) {
 			adopted, err := p.adopt(old)
 			if adopted || err != nil {
 				return adopted, err
 			}
 		}
 		p.reused = false
-		err = p.vol.inState(func(dir *tree.Dir) (err error) {
-			p.dir = dir
-			file, err = dir.Create(p.name, 0o600)
+		err = state.in(func(dir *tree.Dir) (err error) {
+			b.dir = dir
+			file, err = dir.Create(b.name, 0o600)
 			return err
 		})
 		if errors.Is(err, fs.ErrExist) {
@@ -97,36 +99,37 @@ func (p *Partial) tryClaim(path string) (found bool, err error) {
 	default:
 		return false, err
 	}
-	ours, err := lockPart(p.dir, p.name, file, !p.reused)
+	ours, err := lockPart(b.dir, b.name, file, !p.reused)
 	if err != nil || !ours {
 		return false, errors.Join(err, file.Close())
 	}
-	p.file = file
+	b.file = file
 	return true, nil
 }
 
 // adopt takes the part named old, of another version of this path, under the
 // new key. One that another delivery holds, or that went away, is passed over.
-func (p *Partial) adopt(old string) (adopted bool, err error) {
-	file, err := openPart(p.dir, old)
+func (p *partial) adopt(old string) (adopted bool, err error) {
+	dir := p.body.dir
+	file, err := openPart(dir, old)
 	if err != nil {
 		return false, nil
 	}
-	ours, err := lockPart(p.dir, old, file, false)
-	if errors.Is(err, ErrLocked) || err == nil && !ours {
+	ours, err := lockPart(dir, old, file, false)
+	if errors.Is(err, storage.ErrLocked) || err == nil && !ours {
 		return false, file.Close()
 	}
 	if err == nil {
-		err = p.dir.Rename(old, p.dir, p.name, false)
+		err = dir.Rename(old, dir, p.body.name, false)
 	}
 	if err != nil {
 		return false, errors.Join(err, file.Close())
 	}
 	oldTree := strings.TrimSuffix(old, partSuffix) + treeSuffix
-	if err := p.dir.Rename(oldTree, p.dir, p.key+treeSuffix, true); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := dir.Rename(oldTree, dir, p.key+treeSuffix, true); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return false, errors.Join(err, file.Close())
 	}
-	p.file, p.reused = file, true
+	p.body.file, p.reused = file, true
 	return true, nil
 }
 
@@ -165,7 +168,7 @@ func lockPart(dir *tree.Dir, name string, file *os.File, made bool) (ours bool, 
 		if err == nil {
 			break
 		}
-		if try == lockTries || !errors.Is(err, ErrLocked) {
+		if try == lockTries || !errors.Is(err, storage.ErrLocked) {
 			return false, err
 		}
 		time.Sleep(lockPause)
@@ -191,61 +194,4 @@ func lockPart(dir *tree.Dir, name string, file *os.File, made bool) (ours bool, 
 		}
 	}
 	return err == nil, err
-}
-
-// takeOld returns the parts of other versions that stood there when the state
-// folder was opened, the last one to be tried first, and forgets them.
-func (v *volume) takeOld(path string) []string {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	old := v.old[path]
-	delete(v.old, path)
-	return old
-}
-
-// leaveOld offers a part that this delivery kept as a basis for another version
-// of its path.
-func (v *volume) leaveOld(name string) {
-	path, _, _ := strings.Cut(name, "-")
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if v.old == nil {
-		v.old = make(map[string][]string)
-	}
-	if len(v.old) < maxOldParts {
-		v.old[path] = append(v.old[path], name)
-	}
-}
-
-// maxOldParts bounds the memory for parts of earlier deliveries; those beyond
-// are not offered as a basis.
-const maxOldParts = 1 << 16
-
-// leftParts lists the parts in dir by the hash of their path.
-func leftParts(dir *tree.Dir) (map[string][]string, error) {
-	names, err := dir.ReadNames()
-	if err != nil {
-		return nil, err
-	}
-	old := make(map[string][]string)
-	for _, n := range names[:min(len(names), maxOldParts)] {
-		if key, suffix, ok := parseName(n.Name); ok && suffix == partSuffix {
-			path, _, _ := strings.Cut(key, "-")
-			old[path] = append(old[path], n.Name)
-		}
-	}
-	return old, nil
-}
-
-// chunkAt checks that n bytes may stand at chunk index of a content of size
-// bytes, and returns the offset.
-func chunkAt(index uint64, n int, size int64) (int64, error) {
-	const maxIndex = 1<<(63-20) - 1 // offsets are int64, chunks 1 MiB
-	if index >= maxIndex || n < 0 || n > checksum.ChunkSize {
-		return 0, errOutside
-	}
-	if size >= 0 && index+uint64(n) > 0 && (index >= checksum.Chunks(size) || n != checksum.ChunkLen(size, index)) {
-		return 0, errOutside
-	}
-	return int64(index) * checksum.ChunkSize, nil
 }

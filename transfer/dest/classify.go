@@ -6,14 +6,15 @@ import (
 	"os"
 	"syscall"
 
+	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
 
-// classify is the one place where a system's error becomes a Kind, and with that what
+// classify is the one place where a system's error becomes a storage.Kind, and with that what
 // it costs: IO, NoSpace, ReadOnly and Gone concern the destination as a whole, all else
 // one item. What is not known here is IO. Absence means Gone: callers that may find
 // nothing ask for fs.ErrNotExist before.
-func classify(err error) Kind {
+func classify(err error) storage.Kind {
 	is := func(targets ...error) bool {
 		for _, t := range targets {
 			if errors.Is(err, t) {
@@ -23,34 +24,36 @@ func classify(err error) Kind {
 		return false
 	}
 	switch {
-	case is(ErrMismatch):
-		return Mismatch
-	case is(ErrLocked):
-		return Locked
-	case is(ErrChanged):
-		return Conflict
-	case is(ErrGone, tree.ErrReplaced, syscall.ESTALE):
-		return Gone
+	case is(errToldBefore):
+		return storage.Consequence
+	case is(storage.ErrMismatch):
+		return storage.Mismatch
+	case is(storage.ErrLocked):
+		return storage.Locked
+	case is(storage.ErrChanged):
+		return storage.Conflict
+	case is(storage.ErrGone, tree.ErrReplaced, syscall.ESTALE):
+		return storage.Gone
 	case is(syscall.ENOSPC, syscall.EDQUOT) || is(fullErrors...):
-		return NoSpace
+		return storage.NoSpace
 	case is(syscall.EFBIG):
-		return TooLarge
+		return storage.TooLarge
 	case is(syscall.EROFS) || is(readOnlyErrors...):
-		return ReadOnly
+		return storage.ReadOnly
 	case is(tree.ErrName, tree.ErrTooDeep, syscall.ENAMETOOLONG, syscall.EILSEQ), is(syscall.EINVAL) && naming(err):
-		return Name
+		return storage.Name
 	case is(tree.ErrNotRegular, syscall.EISDIR, syscall.ENOTDIR, syscall.ELOOP):
-		return OtherKind
+		return storage.OtherKind
 	case is(fs.ErrExist):
-		return Conflict
+		return storage.Conflict
 	case is(fs.ErrPermission, syscall.EBUSY, syscall.ETXTBSY, syscall.EAGAIN):
-		return Permission
+		return storage.Permission
 	case is(fs.ErrNotExist):
-		return Gone
+		return storage.Gone
 	case is(errors.ErrUnsupported, syscall.EINVAL, syscall.ENOTTY, syscall.EMLINK, syscall.EXDEV, syscall.EOVERFLOW, syscall.ERANGE):
-		return Unsupported
+		return storage.Unsupported
 	}
-	return IO
+	return storage.IO
 }
 
 // naming reports whether err is of a call that makes a name or looks for one: what is

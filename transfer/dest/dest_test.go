@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"ferry/checksum"
+	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
 
@@ -28,9 +29,52 @@ const chunk = checksum.ChunkSize
 
 var testTime = tree.Time{Sec: 1_500_000_000, Nsec: 123_456_789}
 
-func open(t testing.TB, path string, o Options) *Folder {
-	t.Helper()
+// delivery is a Folder with what Start hands out, as the tests use it.
+type delivery struct {
+	*Folder
+	storage.Finder
+	storage.Maker
+	storage.Special
+	storage.Twins
+}
+
+// start opens path and starts a delivery.
+func start(path string, o Options, granted tree.Metadata) (*delivery, error) {
 	f, err := Open(path, o)
+	if err != nil {
+		return nil, err
+	}
+	return started(f, granted)
+}
+
+func started(f *Folder, granted tree.Metadata) (*delivery, error) {
+	l, err := f.Start(granted)
+	if err != nil {
+		return nil, err
+	}
+	return &delivery{f, l.Finder, l.Maker, l.Special, l.Twins}, nil
+}
+
+func (f *delivery) root() *node { return f.nodes.root }
+
+func (f *delivery) Begin(e *tree.Entry) (*partial, error) { return f.files.begin(e, false) }
+
+func (f *delivery) Publish(batch []*storage.Publication) error { return f.files.Publish(batch) }
+
+// finished is Finish for tests that look at nothing but its error.
+func (f *delivery) finished() error {
+	_, err := f.Finish()
+	return err
+}
+
+func open(t testing.TB, path string, o Options) *delivery {
+	t.Helper()
+	return granting(t, path, o, tree.Metadata{})
+}
+
+func granting(t testing.TB, path string, o Options, granted tree.Metadata) *delivery {
+	t.Helper()
+	f, err := start(path, o, granted)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,6 +85,25 @@ func open(t testing.TB, path string, o Options) *Folder {
 	})
 	return f
 }
+
+// put writes all of a file of one chunk or less.
+func put(p *partial, b []byte) error { return p.WriteChunk(0, b, checksum.CV{}) }
+
+// seal seals what was written, with its digest.
+func seal(p *partial, e *tree.Entry, size int64) error {
+	h, buf := checksum.NewHasher(), make([]byte, chunk)
+	for i := range checksum.Chunks(size) {
+		n, err := p.ReadChunk(i, buf)
+		if err != nil {
+			break // Seal says why, or fills up with zeros
+		}
+		h.Write(buf[:n])
+	}
+	return p.Seal(e, size, h.Sum())
+}
+
+// only drops the Outcome of a call, of which its error is looked at.
+func only(_ storage.Outcome, err error) error { return err }
 
 func fileEntry(name string, size int) *tree.Entry {
 	return &tree.Entry{Kind: tree.File, Name: name, Mode: 0o640, MTime: testTime, Size: int64(size)}
@@ -66,7 +129,7 @@ func chunkOf(b []byte, index uint64) []byte {
 }
 
 // fill writes those chunks of b that want selects.
-func fill(t testing.TB, p *Partial, b []byte, want func(index uint64) bool) {
+func fill(t testing.TB, p *partial, b []byte, want func(index uint64) bool) {
 	t.Helper()
 	for i := range checksum.Chunks(int64(len(b))) {
 		if want(i) {
@@ -80,42 +143,41 @@ func fill(t testing.TB, p *Partial, b []byte, want func(index uint64) bool) {
 func all(uint64) bool { return true }
 
 // sealed begins e, writes b and seals it.
-func sealed(t testing.TB, f *Folder, e *tree.Entry, b []byte) *Publication {
+func sealed(t testing.TB, f *delivery, e *tree.Entry, b []byte) *storage.Publication {
 	t.Helper()
 	p, err := f.Begin(e)
 	if err != nil {
 		t.Fatalf("Begin %q: %v", e.Name, err)
 	}
 	if len(b) <= chunk {
-		err = p.Write(b)
+		err = put(p, b)
 	} else {
 		fill(t, p, b, all)
 	}
-	p.SetDigest(checksum.Sum(b))
 	if err == nil {
-		err = p.Seal(e, int64(len(b)))
+		err = p.Seal(e, int64(len(b)), checksum.Sum(b))
 	}
 	if err != nil {
 		t.Fatalf("writing %q: %v", e.Name, err)
 	}
-	return &Publication{P: p, E: e}
+	return &storage.Publication{Partial: p, Entry: e}
 }
 
-func publish(t testing.TB, f *Folder, batch ...*Publication) {
+func publish(t testing.TB, f *delivery, batch ...*storage.Publication) {
 	t.Helper()
 	if err := f.Publish(batch); err != nil {
 		t.Fatalf("Publish: %v", err)
 	}
 	for _, pub := range batch {
 		if pub.Err != nil {
-			t.Fatalf("publishing %q: %v", pub.E.Name, pub.Err)
+			t.Fatalf("publishing %q: %v", pub.Entry.Name, pub.Err)
 		}
 	}
 }
 
-func finish(t testing.TB, f *Folder) {
+func finish(t testing.TB, f *delivery) {
 	t.Helper()
-	if err := f.Finish(); err != nil {
+	if err := f.finished(); err != nil {
 		t.Fatalf("Finish: %v", err)
 	}
 }
@@ -166,10 +228,9 @@ func stateNames(t testing.TB, dir string) []string {
 	return names(t, filepath.Join(dir, tree.PartialName))
 }
 
-func wantKind(t testing.TB, err error, kind Kind) {
+func wantKind(t testing.TB, err error, kind storage.Kind) {
 	t.Helper()
-	var e *Error
-	if !errors.As(err, &e) || e.Kind != kind {
+	if storage.KindOf(err) != kind {
 		t.Errorf("error is %v, want one of kind %q", err, kind)
 	}
 }
@@ -200,7 +261,7 @@ func TestUnchanged(t *testing.T) {
 	later.CTime.Sec++
 	longer.Size++
 	for _, doubtful := range []bool{false, true} {
-		f.root.vol.doubtful = doubtful
+		f.root().vol.doubtful = doubtful
 		if !f.Unchanged(e, before, before) || f.Unchanged(e, longer, before) || f.Unchanged(e, later, before) != doubtful {
 			t.Errorf("doubtful %v: another answer", doubtful)
 		}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"path/filepath"
 
+	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
 
@@ -19,25 +20,23 @@ type ownedBy struct{ owner string }
 func (e ownedBy) Error() string { return "it belongs to " + e.owner + ", " + errSomebodys.Error() }
 func (ownedBy) Unwrap() error   { return errSomebodys }
 
-// OnExposed has tell called for the destination and for each folder taken that stood
-// there already, if another user owns it or anybody may write to it, and that was not
-// told of the folder above: before anything is put into it, from its handle. It is also
-// called, from any goroutine, for each name that was taken for a hard link and may be a
-// copy. It comes before anything else.
-func (f *Folder) OnExposed(tell func(path string, lost tree.Loss)) {
-	f.exposed = tell
-	info, err := f.root.dir.Stat()
+// exposeRoot is what is to be noted of the destination itself, which is at path, and
+// stood there already: from its handle, before anything is put into it.
+func exposeRoot(n *node, path string) []storage.Note {
+	info, err := n.dir.Stat()
 	if err != nil {
-		return // what comes next says so
+		return nil // what comes next says so
 	}
 	var above tree.Info
 	if privileged() && foreign(info) {
-		above = infoOf(filepath.Dir(f.path))
+		above = infoOf(filepath.Dir(path))
 	}
-	if loss, is := exposure(info, above, nil, nil); is {
-		f.root.told, f.root.owner = loss.What, info.UID
-		tell(".", loss)
+	loss, is := exposure(info, above, nil, nil)
+	if !is {
+		return nil
 	}
+	n.told, n.owner = loss.What, info.UID
+	return []storage.Note{{Path: ".", Loss: loss}}
 }
 
 // infoOf is what root needs to know of the folder that the destination is in.
@@ -55,32 +54,33 @@ func infoOf(path string) tree.Info {
 	return info
 }
 
-// expose tells of n, which was taken and is as info says.
-func (f *Folder) expose(parent, n *node, info tree.Info) {
-	if f.exposed == nil || info.Mode&0o1002 != 0o002 && !foreign(info) {
-		return
+// expose is what is to be noted of n, which was taken over in parent and is as info
+// says. What holds for the folder above holds for all in it, and is noted of that.
+func (m *folderMaker) expose(parent, n *node, info tree.Info) []storage.Note {
+	if info.Mode&0o1002 != 0o002 && !foreign(info) {
+		return nil
 	}
 	var above tree.Info
 	if privileged() && foreign(info) {
 		above, _ = parent.dir.Stat() // without it nothing is told
 	}
-	loss, is := exposure(info, above, n.entry, f.ownerHere)
+	loss, is := exposure(info, above, n.entry, m.dress.ownerHere)
 	if !is {
-		return
+		return nil
 	}
 	n.told, n.owner = loss.What, info.UID
-	// What holds for the folder above holds for all in it.
-	if n.told != parent.told || n.told == tree.AttrForeign && n.owner != parent.owner {
-		f.exposed(n.dir.Path(), loss)
+	if n.told == parent.told && (n.told != tree.AttrForeign || n.owner == parent.owner) {
+		return nil
 	}
+	return []storage.Note{{Path: n.dir.Path(), Loss: loss}}
 }
 
 // ownerHere is the user that e's item is to belong to here.
-func (f *Folder) ownerHere(e *tree.Entry) (uid uint32, ok bool) {
-	if !f.meta.Owner || e.Extra == nil || e.Extra.Owner == nil {
+func (d *dresser) ownerHere(e *tree.Entry) (uid uint32, ok bool) {
+	if !d.granted.Owner || e.Extra == nil || e.Extra.Owner == nil {
 		return 0, false
 	}
-	uid, _ = f.accounts.Resolve(e.Extra.Owner, f.meta.Numeric)
+	uid, _ = d.accounts.Resolve(e.Extra.Owner, d.granted.Numeric)
 	return uid, true
 }
 

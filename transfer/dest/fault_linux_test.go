@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
 
@@ -32,33 +33,33 @@ func TestFailedCalls(t *testing.T) {
 		names  int    // final names, -1 for any number
 	}{
 		// Nothing of a batch whose sync failed gets a name.
-		{"syncfs,fsync:error=EIO", IO.String(), 0},
-		{"syncfs,fsync:error=ENOSPC", NoSpace.String(), 0},
+		{"syncfs,fsync:error=EIO", storage.IO.String(), 0},
+		{"syncfs,fsync:error=ENOSPC", storage.NoSpace.String(), 0},
 		{"fsync:error=EIO", "", childFiles + 1}, // syncfs says all is well; the folders are many
 		// syncfs failed, but not for these files: they are good, each by itself.
 		{"syncfs:error=EIO", "", childFiles + 1},
 		{"syncfs:error=EINTR:when=1", "", childFiles + 1},
-		{"fchmod:error=EIO", IO.String(), 0},
-		{"utimensat:error=EIO", IO.String(), 0},
-		{"pwrite64:error=EIO", IO.String(), 0},
-		{"pwrite64:error=ENOSPC", NoSpace.String(), 0},
-		{"pwrite64:error=EDQUOT", NoSpace.String(), 0},
-		{"pwrite64:error=EIO:when=7", IO.String(), 0},
-		{"linkat:error=ENOSPC:when=5", NoSpace.String(), -1},
-		{"renameat,renameat2:error=EIO", IO.String(), -1},
-		{"renameat,renameat2:error=EXDEV", Unsupported.String(), -1},
-		{"mkdirat:error=EROFS", ReadOnly.String(), 0},
-		{"mkdirat:error=EACCES", Permission.String(), 0},
+		{"fchmod:error=EIO", storage.IO.String(), 0},
+		{"utimensat:error=EIO", storage.IO.String(), 0},
+		{"pwrite64:error=EIO", storage.IO.String(), 0},
+		{"pwrite64:error=ENOSPC", storage.NoSpace.String(), 0},
+		{"pwrite64:error=EDQUOT", storage.NoSpace.String(), 0},
+		{"pwrite64:error=EIO:when=7", storage.IO.String(), 0},
+		{"linkat:error=ENOSPC:when=5", storage.NoSpace.String(), -1},
+		{"renameat,renameat2:error=EIO", storage.IO.String(), -1},
+		{"renameat,renameat2:error=EXDEV", storage.Unsupported.String(), -1},
+		{"mkdirat:error=EROFS", storage.ReadOnly.String(), 0},
+		{"mkdirat:error=EACCES", storage.Permission.String(), 0},
 		// The state folder's: its name is no item's.
-		{"mkdirat:error=EINVAL:when=2+", Permission.String(), 0},
-		{"mkdirat:error=EOPNOTSUPP:when=2+", Permission.String(), 0},
-		{"mkdirat:error=EPERM:when=2+", Permission.String(), 0},
+		{"mkdirat:error=EINVAL:when=2+", storage.Permission.String(), 0},
+		{"mkdirat:error=EOPNOTSUPP:when=2+", storage.Permission.String(), 0},
+		{"mkdirat:error=EPERM:when=2+", storage.Permission.String(), 0},
 		// What answers so about a name in a folder that is there means the name.
-		{"linkat:error=ENOENT", Name.String(), -1},
-		{"linkat,renameat,renameat2:error=EINVAL", Name.String(), -1},
-		{"renameat,renameat2:error=ENOENT", Name.String(), -1},
+		{"linkat:error=ENOENT", storage.Name.String(), -1},
+		{"linkat,renameat,renameat2:error=EINVAL", storage.Name.String(), -1},
+		{"renameat,renameat2:error=ENOENT", storage.Name.String(), -1},
 		{"flock:error=ENOLCK", "", childFiles + 1},
-		{"ftruncate:error=EFBIG", TooLarge.String(), -1},
+		{"ftruncate:error=EFBIG", storage.TooLarge.String(), -1},
 		{"statx:error=ENOSYS", "", childFiles + 1},
 		{"copy_file_range:error=EIO", "", childFiles + 1},
 	} {
@@ -66,7 +67,7 @@ func TestFailedCalls(t *testing.T) {
 			dir := t.TempDir()
 			want := c.want
 			if strings.HasPrefix(c.inject, "fsync:") {
-				want = IO.String() // met in Finish: the folders are few enough to be synced each
+				want = storage.IO.String() // met in Finish: the folders are few enough to be synced each
 			}
 			if got := traced(t, "deliver", dir, c.inject); got != want {
 				t.Errorf("child said %q, want %q", got, want)
@@ -98,7 +99,7 @@ func TestFailedCalls(t *testing.T) {
 func TestFailedClose(t *testing.T) {
 	dir := t.TempDir()
 	got := traced(t, "server", dir, "close:error=EIO:when=8+")
-	if n := delivered(t, dir); n >= 8 || got != IO.String() {
+	if n := delivered(t, dir); n >= 8 || got != storage.IO.String() {
 		t.Errorf("%d final names; child said %q", n, got)
 	}
 	if left := stateNames(t, dir); len(left) != 0 {
@@ -174,11 +175,11 @@ func TestPermission(t *testing.T) {
 	needRoot(t)
 	const nobody = 65534
 	dir := publicDir(t)
-	if got := (child{do: "deliver", dir: dir, uid: nobody}).run(t); got != Permission.String() {
+	if got := (child{do: "deliver", dir: dir, uid: nobody}).run(t); got != storage.Permission.String() {
 		t.Errorf("in a folder of another user: %q", got)
 	}
 	wantNames(t, dir)
-	if got := (child{do: "deliver", dir: filepath.Join(dir, "new"), uid: nobody}).run(t); got != Permission.String() {
+	if got := (child{do: "deliver", dir: filepath.Join(dir, "new"), uid: nobody}).run(t); got != storage.Permission.String() {
 		t.Errorf("making a folder in one of another user: %q", got)
 	}
 	must(t, os.Chown(dir, nobody, nobody))
@@ -204,9 +205,9 @@ func TestImmutableTarget(t *testing.T) {
 	for _, size := range []int{3, chunk + 1} {
 		pub := sealed(t, f, fileEntry("x", size), content(size, 1))
 		pub.Replace = true
-		must(t, f.Publish([]*Publication{pub})) // others may fare better
-		wantKind(t, pub.Err, Permission)
-		must(t, pub.P.Discard(false))
+		must(t, f.Publish([]*storage.Publication{pub})) // others may fare better
+		wantKind(t, pub.Err, storage.Permission)
+		must(t, pub.Partial.Discard(false))
 	}
 	must(t, f.Close())
 	wantNames(t, dir, "x")
@@ -217,7 +218,7 @@ func TestFileSizeLimit(t *testing.T) {
 	needTool(t, "prlimit")
 	dir := t.TempDir()
 	c := child{do: "big", dir: dir, wrapper: []string{"prlimit", "--fsize=2097152"}}
-	if got := c.run(t); got != TooLarge.String() {
+	if got := c.run(t); got != storage.TooLarge.String() {
 		t.Errorf("child said %q", got)
 	}
 }
@@ -252,7 +253,7 @@ func mounted(t testing.TB, dir, name, kind, source, options string) string {
 
 func TestDiskFull(t *testing.T) {
 	dir := mounted(t, t.TempDir(), "full", "tmpfs", "none", "size=3m")
-	if got := (child{do: "big", dir: dir}).run(t); got != NoSpace.String() {
+	if got := (child{do: "big", dir: dir}).run(t); got != storage.NoSpace.String() {
 		t.Errorf("child said %q", got)
 	}
 	// What there was room for serves once there is more.
@@ -269,7 +270,7 @@ func TestDiskFull(t *testing.T) {
 
 func TestInodesFull(t *testing.T) {
 	dir := mounted(t, t.TempDir(), "full", "tmpfs", "none", "nr_inodes=10")
-	if got := (child{do: "deliver", dir: dir}).run(t); got != NoSpace.String() {
+	if got := (child{do: "deliver", dir: dir}).run(t); got != storage.NoSpace.String() {
 		t.Errorf("child said %q", got)
 	}
 	delivered(t, dir)
@@ -277,7 +278,7 @@ func TestInodesFull(t *testing.T) {
 
 func TestReadOnlyMount(t *testing.T) {
 	dir := mounted(t, t.TempDir(), "ro", "tmpfs", "none", "ro")
-	if got := (child{do: "deliver", dir: dir}).run(t); got != ReadOnly.String() {
+	if got := (child{do: "deliver", dir: dir}).run(t); got != storage.ReadOnly.String() {
 		t.Errorf("child said %q", got)
 	}
 	f := open(t, dir, Options{})
@@ -312,8 +313,8 @@ func TestMountsInside(t *testing.T) {
 				}
 			}
 		}
-		must(t, f.FinishFolder(folderEntry(id+1, id, "sub")))
-		must(t, f.FinishFolder(folderEntry(id, 0, name)))
+		must2(t)(f.FinishFolder(folderEntry(id+1, id, "sub")))
+		must2(t)(f.FinishFolder(folderEntry(id, 0, name)))
 	}
 	finish(t, f)
 	for _, name := range []string{"tmp", "bind"} {
@@ -367,9 +368,9 @@ func TestFAT(t *testing.T) {
 	}
 	publish(t, f, sealed(t, f, fileEntry("small", 3), []byte("abc")))
 	pub := sealed(t, f, fileEntry("SMALL", 3), []byte("xyz"))
-	must(t, f.Publish([]*Publication{pub}))
-	wantKind(t, pub.Err, Conflict)
-	must(t, pub.P.Discard(false))
+	must(t, f.Publish([]*storage.Publication{pub}))
+	wantKind(t, pub.Err, storage.Conflict)
+	must(t, pub.Partial.Discard(false))
 	finish(t, f)
 	wantNames(t, dir, "big", "small")
 	holds(t, filepath.Join(dir, "big"), b)
@@ -391,8 +392,8 @@ func TestHolesStayHoles(t *testing.T) {
 			must(t, p.WriteHole(i, chunk, [32]byte{1}))
 		}
 	}
-	must(t, p.Seal(e, e.Size))
-	publish(t, f, &Publication{P: p, E: e})
+	must(t, seal(p, e, e.Size))
+	publish(t, f, &storage.Publication{Partial: p, Entry: e})
 	info, err := os.Stat(filepath.Join(dir, "sparse"))
 	must(t, err)
 	if used := info.Sys().(*syscall.Stat_t).Blocks * 512; info.Size() != chunks*chunk || used > 2*chunk {

@@ -2,16 +2,14 @@ package dest
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
-	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
+	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
 
@@ -28,65 +26,49 @@ const (
 	maxFileHandles   = 2048
 )
 
-// Folder is an open destination.
+// Folder is an open destination: storage.Destination. It makes the parts that Start
+// hands out, and ends them.
 type Folder struct {
-	path  string // absolute
-	named string // as Open was given it
-	self  os.FileInfo
 	opts  Options
-	meta  tree.Metadata                     // granted
-	lost  func(id uint64, lost []tree.Loss) // nil: nobody asks
-	// adjusted, likewise, is told of items found the same, exposed of folders that are
-	// not this user's alone, and of what may be a hard link or a copy.
-	adjusted func(id uint64)
-	exposed  func(path string, lost tree.Loss)
-	way      *way // nil: nothing makes way for an item of another kind
-	dirs     *tree.Dirs
-	root     *node
-	above    []above // what holds the folders that Open made, outermost first
-	now      func() time.Time
+	site  *site
+	dirs  *tree.Dirs
+	above []above // what holds the folders that Open made, outermost first
+	now   func() time.Time
 
-	accounts *tree.Accounts
-	times    *times
-	listing  listing
-	short    *shortfall
-	held     holders
+	nodes   *nodes
+	volumes *volumes
+	dress   *dresser
+	targets *targets
+	way     *way
+	work    *inWork
+	short   *shortfall
 
-	unnamed     bool         // files without a name can be given one
-	fileHandles atomic.Int64 // of partials that count against fileBudget
-	fileBudget  int64
-	width       int // files synced, checked and named at a time
-
-	mu       sync.RWMutex // guards what follows
-	closed   bool
-	nodes    map[uint64]*node // by entry id, from MakeFolder to FinishFolder
-	volumes  map[volumeID]*volume
-	partials map[*Partial]struct{} // open ones
-	targets  map[uint64]*target    // of hard links, by entry id; at most tree.MaxHardLinks
-	asides   []aside               // at most way.Max
-	untimed  map[fileID]tree.Time  // see noteUntimed; at most maxUntimed
+	finder finder
+	files  files
+	maker  maker
 }
 
-// node is a folder that has items coming.
-type node struct {
-	name string
-	dir  *tree.Dir
-	vol  *volume
-	// entry is what it gets its metadata from; nil for a destination that was
-	// told none.
-	entry *tree.Entry
-	// fresh: made by this delivery and holding nothing but what it put there.
-	fresh   atomic.Bool
-	existed bool
-	before  *tree.State // of one that existed, as it was found
+// maker is storage.Maker and storage.Special.
+type maker struct {
+	folderMaker
+	itemMaker
+	keeper
+}
 
-	entrance entrance
-	told     tree.Attr // how it is exposed, see OnExposed
-	owner    uint32    // with told
+// site is where the destination is.
+type site struct {
+	named string // as Open was given it
+	path  string // absolute
+	self  os.FileInfo
+}
 
-	within *node // nil: the destination itself
-	askACL sync.Once
-	acl    tree.DefaultACL // see gives
+// present checks that the path given to Open still leads to the same folder.
+func (s *site) present() error {
+	now, err := os.Stat(s.path)
+	if err == nil && !os.SameFile(s.self, now) {
+		err = storage.ErrGone
+	}
+	return fail("looking again at", "", err)
 }
 
 // above holds a folder that Open made, and is synced by Finish. It is opened with
@@ -116,24 +98,19 @@ func Open(path string, o Options) (*Folder, error) {
 	}
 	may := tree.MayOpen()
 	f := &Folder{
-		path:       abs,
-		named:      path,
-		opts:       o,
-		dirs:       tree.NewDirs(min(maxFolderHandles, may/8)),
-		now:        time.Now,
-		unnamed:    canLinkUnnamed(),
-		fileBudget: int64(min(maxFileHandles, may/2)),
-		width:      min(maxSyncs, max(may/8, 1)),
-		nodes:      make(map[uint64]*node),
-		volumes:    make(map[volumeID]*volume),
-		partials:   make(map[*Partial]struct{}),
-		targets:    make(map[uint64]*target),
-		accounts:   tree.NewAccounts(),
-		times:      newTimes(time.Now),
-		short:      new(shortfall),
-		untimed:    make(map[fileID]tree.Time),
-		held:       holders{items: make(map[fileID]uint64)},
+		opts:    o,
+		site:    &site{named: path, path: abs},
+		dirs:    tree.NewDirs(min(maxFolderHandles, may/8)),
+		now:     time.Now,
+		nodes:   &nodes{open: make(map[uint64]*node)},
+		short:   new(shortfall),
+		way:     new(way),
+		targets: &targets{byID: make(map[uint64]*target)},
+		work:    &inWork{budget: int64(min(maxFileHandles, may/2)), partials: make(map[*partial]struct{})},
 	}
+	width := min(maxSyncs, max(may/8, 1))
+	f.volumes = &volumes{place: path, width: width, unnamed: canLinkUnnamed(), short: f.short, byID: make(map[volumeID]*volume)}
+	f.dress = &dresser{accounts: tree.NewAccounts(), times: newTimes(time.Now), held: holders{items: make(map[fileID]uint64)}}
 	for _, folder := range made {
 		var a above
 		a.dir, a.err = f.dirs.Open(filepath.Dir(folder))
@@ -142,23 +119,30 @@ func Open(path string, o Options) (*Folder, error) {
 	if err := f.openRoot(); err != nil {
 		return nil, fail("opening", "", errors.Join(err, f.dirs.Close()))
 	}
+	f.finder = finder{nodes: f.nodes, times: f.dress.times}
+	f.files = files{opts: o, width: width, site: f.site, nodes: f.nodes, dress: f.dress, targets: f.targets, way: f.way, work: f.work, short: f.short}
+	f.maker = maker{
+		folderMaker{nodes: f.nodes, volumes: f.volumes, dress: f.dress, way: f.way, short: f.short, noSync: o.NoSync},
+		itemMaker{nodes: f.nodes, dress: f.dress, targets: f.targets, way: f.way},
+		keeper{nodes: f.nodes, dress: f.dress, targets: f.targets, files: &f.files, noSync: o.NoSync},
+	}
 	return f, nil
 }
 
 func (f *Folder) openRoot() error {
-	dir, err := f.dirs.Open(f.path)
+	dir, err := f.dirs.Open(f.site.path)
 	if err != nil {
 		return err
 	}
-	vol, _, err := f.volumeAt(dir)
+	vol, _, err := f.volumes.at(dir)
 	if err != nil {
 		return err
 	}
-	if f.self, err = vol.handle.Stat(); err != nil {
+	if f.site.self, err = vol.handle.Stat(); err != nil {
 		return errors.Join(err, vol.handle.Close())
 	}
-	f.root = &node{dir: dir, vol: vol, existed: len(f.above) == 0}
-	f.root.fresh.Store(len(f.above) > 0)
+	f.nodes.root = &node{dir: dir, vol: vol, existed: len(f.above) == 0}
+	f.nodes.root.fresh.Store(len(f.above) > 0)
 	return nil
 }
 
@@ -189,109 +173,54 @@ func makeMissing(path string) (made []string, err error) {
 	return made, nil
 }
 
-// node returns the folder that has id, 0 being the destination itself.
-func (f *Folder) node(id uint64) (*node, error) {
-	if id == 0 {
-		return f.root, nil
+// Place is the path that Open was given.
+func (f *Folder) Place() string { return f.site.named }
+
+// MakeWay gives leave to put items in the place of folders, and folders in the
+// place of other items, in the folders that p is to be called with after the
+// delivery: of what would go then. It comes before Start.
+func (f *Folder) MakeWay(p *Prune) { f.way.leave = p }
+
+// Start is storage.Destination's. All that is granted is kept, as far as the file system
+// lets it.
+func (f *Folder) Start(granted tree.Metadata) (*storage.Landing, error) {
+	f.dress.granted = granted
+	l := &storage.Landing{
+		Keeps: granted, Notes: exposeRoot(f.nodes.root, f.site.path),
+		Finder: &f.finder, Maker: &f.maker, Special: &f.maker, Files: &f.files, Twins: &f.finder,
 	}
-	f.mu.RLock()
-	n := f.nodes[id]
-	f.mu.RUnlock()
-	if n == nil {
-		return nil, fmt.Errorf("folder %d is not open here", id)
+	if f.way.open() {
+		l.Way = &clearer{f.nodes, f.way}
 	}
-	return n, nil
+	return l, nil
 }
 
-// Path returns where e goes, relative to the destination: slashes, raw bytes,
-// "." for the destination itself.
-func (f *Folder) Path(e *tree.Entry) string {
-	if e.Kind == tree.Root {
-		return "."
-	}
-	n, err := f.node(e.Parent)
-	if err != nil {
-		return e.Name
-	}
-	return n.path(e.Name)
+// clearer is storage.Way.
+type clearer struct {
+	nodes *nodes
+	way   *way
 }
 
-// parent returns the folder that e goes into, once e's name is one that stays in
-// it: the caller has checked, and nothing here relies on that.
-func (f *Folder) parent(e *tree.Entry) (*node, error) {
-	if err := tree.CheckName(e.Name); err != nil {
-		return nil, err
-	}
-	return f.node(e.Parent)
-}
-
-// gives returns the ACL that what is made in n inherits. It is asked once, and not at
-// all of folders that this delivery made, which have that of the folder they are in:
-// who gives a folder one later means it for what comes later.
-func (n *node) gives() tree.DefaultACL {
-	n.askACL.Do(func() {
-		if n.within != nil && !n.existed {
-			n.acl = n.within.gives()
-			return
-		}
-		n.acl = tree.DefaultACLOf(n.dir)
-	})
-	return n.acl
-}
-
-func (n *node) path(name string) string {
-	if dir := n.dir.Path(); dir != "" {
-		return dir + "/" + name
-	}
-	return name
-}
-
-// Stat returns what stands at e's name, links not followed; an error that is
-// fs.ErrNotExist says nothing does. Folders made in this delivery count as
-// empty, at no system call: what the delivery itself put there is met again as
-// a Conflict at publication.
-func (f *Folder) Stat(e *tree.Entry) (tree.Info, error) {
-	n, err := f.parent(e)
-	if err != nil {
-		return tree.Info{}, fail("looking at", e.Name, err)
-	}
-	if n.fresh.Load() {
-		return tree.Info{}, fs.ErrNotExist
-	}
-	info, err := n.dir.Lstat(e.Name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return tree.Info{}, fs.ErrNotExist
-	}
-	return info, f.fail("looking at", e, err)
-}
-
-// Existing opens the regular file at e's name for reading, to compare with or
-// copy from. The caller closes it.
-func (f *Folder) Existing(e *tree.Entry) (*os.File, tree.Info, error) {
-	n, err := f.parent(e)
-	if err != nil {
-		return nil, tree.Info{}, fail("opening", e.Name, err)
-	}
-	file, info, err := n.dir.OpenFile(e.Name)
-	if err != nil {
-		return nil, tree.Info{}, f.fail("opening", e, err)
-	}
-	return file, info, nil
-}
-
-// fail is fail for the item e.
-func (f *Folder) fail(op string, e *tree.Entry, err error) error {
+// Clear is storage.Way's.
+func (c *clearer) Clear(e *tree.Entry) error {
+	n, err := c.nodes.parent(e)
 	if err == nil {
-		return nil
+		err = c.way.clear(n.dir, e.Name)
 	}
-	return fail(op, f.Path(e), err)
+	return c.nodes.fail("making way for", e, err)
 }
 
-// present checks that the path given to Open still leads to the same folder.
-func (f *Folder) present() error {
-	now, err := os.Stat(f.path)
-	if err == nil && !os.SameFile(f.self, now) {
-		err = ErrGone
+// Asides returns what this delivery moved aside, and Prune has not removed: where it
+// stood, by where it is, both relative to the destination.
+func (f *Folder) Asides() map[string]string {
+	stood := make(map[string]string)
+	for _, a := range f.way.all() {
+		stood[a.dir.Path()+"/"+a.name] = a.path
 	}
-	return fail("looking again at", "", err)
+	return stood
 }
+
+// Unsynced is why what Finish or Prune did may be lost in a power cut, though nothing
+// failed and Options.NoSync was not given: the file system cannot sync. It is nil
+// where all is on stable storage.
+func (f *Folder) Unsynced() error { return f.short.unsynced() }

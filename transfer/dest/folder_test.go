@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
 
@@ -28,7 +29,7 @@ func TestOpenRefusesWhatIsNoFolder(t *testing.T) {
 	must(t, os.WriteFile(file, nil, 0o600))
 	for _, path := range []string{file, filepath.Join(file, "below")} {
 		_, err := Open(path, Options{})
-		wantKind(t, err, OtherKind)
+		wantKind(t, err, storage.OtherKind)
 	}
 	must(t, os.Symlink("nowhere", filepath.Join(base, "dangling")))
 	if _, err := Open(filepath.Join(base, "dangling"), Options{}); err == nil {
@@ -54,15 +55,15 @@ func TestStatKnowsFreshFolders(t *testing.T) {
 	if _, err := f.Stat(e); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("Stat in a fresh folder: %v", err)
 	}
-	if got := f.Path(e); got != "sub/x" {
+	if got := f.nodes.path(e); got != "sub/x" {
 		t.Errorf("Path is %q", got)
 	}
 	// Somebody else puts something there: publication meets it, and then Stat does.
 	must(t, os.WriteFile(filepath.Join(dir, "sub", "x"), []byte("theirs"), 0o600))
 	pub := sealed(t, f, e, nil)
-	must(t, f.Publish([]*Publication{pub}))
-	wantKind(t, pub.Err, Conflict)
-	must(t, pub.P.Discard(false))
+	must(t, f.Publish([]*storage.Publication{pub}))
+	wantKind(t, pub.Err, storage.Conflict)
+	must(t, pub.Partial.Discard(false))
 	if info, err := f.Stat(e); err != nil || info.Size != 6 {
 		t.Errorf("Stat after a conflict: %+v, %v", info, err)
 	}
@@ -79,7 +80,7 @@ func TestUnknownParent(t *testing.T) {
 	if _, err := f.MakeFolder(folderEntry(8, 7, "y")); err == nil {
 		t.Error("MakeFolder in a folder that is not open")
 	}
-	if err := f.FinishFolder(folderEntry(7, 0, "z")); err == nil {
+	if _, err := f.FinishFolder(folderEntry(7, 0, "z")); err == nil {
 		t.Error("FinishFolder of a folder that is not open")
 	}
 }
@@ -101,11 +102,11 @@ func TestDestinationReplaced(t *testing.T) {
 			f := open(t, path, Options{})
 			pub := sealed(t, f, fileEntry("x", 3), []byte("abc"))
 			must(t, replace(path))
-			err := f.Publish([]*Publication{pub})
-			wantKind(t, err, Gone)
-			wantKind(t, pub.Err, Gone)
-			must(t, pub.P.Discard(true))
-			wantKind(t, f.Finish(), Gone)
+			err := f.Publish([]*storage.Publication{pub})
+			wantKind(t, err, storage.Gone)
+			wantKind(t, pub.Err, storage.Gone)
+			must(t, pub.Partial.Discard(true))
+			wantKind(t, f.finished(), storage.Gone)
 			for _, at := range []string{path, path + ".away", path + ".evil"} {
 				if _, err := os.Stat(at); err == nil {
 					wantNames(t, at)
@@ -122,14 +123,14 @@ func TestRootMetadataComesLast(t *testing.T) {
 	if _, err := f.MakeFolder(root); err != nil {
 		t.Fatal(err)
 	}
-	if got := f.Path(root); got != "." {
+	if got := f.nodes.path(root); got != "." {
 		t.Errorf("Path of the root is %q", got)
 	}
 	big := content(chunk+1, 1)
 	e := fileEntry("big", len(big))
 	e.Parent = 1
 	publish(t, f, sealed(t, f, e, big))
-	must(t, f.FinishFolder(root))
+	must2(t)(f.FinishFolder(root))
 	finish(t, f)
 	wantNames(t, dir, "big")
 	info, err := os.Stat(dir)
@@ -161,7 +162,7 @@ func TestRehearsalWhereSpaceIsNotTold(t *testing.T) {
 
 func TestCloseKeepsOpenPartials(t *testing.T) {
 	dir := t.TempDir()
-	f, err := Open(dir, Options{})
+	f, err := start(dir, Options{}, tree.Metadata{})
 	must(t, err)
 	b := content(2*chunk, 3)
 	p, err := f.Begin(fileEntry("big", len(b)))
@@ -169,7 +170,7 @@ func TestCloseKeepsOpenPartials(t *testing.T) {
 	fill(t, p, b, func(i uint64) bool { return i == 0 })
 	small, err := f.Begin(fileEntry("small", 1))
 	must(t, err)
-	must(t, small.Write([]byte("x")))
+	must(t, put(small, []byte("x")))
 	must(t, f.Close())
 	must(t, f.Close())
 	if got := stateNames(t, dir); len(got) != 2 {
@@ -182,7 +183,7 @@ func TestCloseKeepsOpenPartials(t *testing.T) {
 
 func TestCloseRemovesEmptyState(t *testing.T) {
 	dir := t.TempDir()
-	f, err := Open(dir, Options{})
+	f, err := start(dir, Options{}, tree.Metadata{})
 	must(t, err)
 	_, err = f.Begin(fileEntry("big", 2*chunk)) // nothing written: nothing to keep
 	must(t, err)

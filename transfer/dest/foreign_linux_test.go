@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
 
@@ -94,14 +95,12 @@ func childForeign(dir string) error {
 	src, dst := filepath.Join(dir, "src"), filepath.Join(dir, "dst")
 	root := entryOf(src, &tree.Entry{ID: 1, Kind: tree.Root})
 	sub := entryOf(filepath.Join(src, "sub"), folderEntry(2, 1, "sub"))
-	adjusted := func(id uint64) { fmt.Println(id, "adjusted") }
-	f, err := Open(dst, Options{})
+	f, err := start(dst, Options{}, tree.Metadata{})
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	f.OnAdjusted(adjusted)
-	f.Grant(tree.Metadata{}, func(id uint64, lost []tree.Loss) {
+	lose := func(id uint64, lost []tree.Loss) {
 		for _, l := range lost {
 			what := l.What.String()
 			if l.What == tree.AttrMode {
@@ -109,7 +108,13 @@ func childForeign(dir string) error {
 			}
 			fmt.Println(id, "lost", what)
 		}
-	})
+	}
+	tell := func(id uint64, out storage.Outcome) {
+		if out.Adjusted {
+			fmt.Println(id, "adjusted")
+		}
+		lose(id, out.Lost)
+	}
 	for _, e := range []*tree.Entry{root, sub} {
 		if _, err := f.MakeFolder(e); err != nil {
 			return err
@@ -121,16 +126,25 @@ func childForeign(dir string) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(p.Write([]byte("x")), p.Seal(e, 1)); err != nil {
+	if err := errors.Join(put(p, []byte("x")), seal(p, e, 1)); err != nil {
 		return err
 	}
-	if err := f.Publish([]*Publication{{P: p, E: e}}); err != nil {
+	if err := f.Publish([]*storage.Publication{{Partial: p, Entry: e}}); err != nil {
 		return err
 	}
-	if err := errors.Join(f.FinishFolder(sub), f.FinishFolder(root), f.Finish()); err != nil {
+	for _, e := range []*tree.Entry{sub, root} {
+		out, err := f.FinishFolder(e)
+		if err != nil {
+			return fmt.Errorf("finishing: %w", err)
+		}
+		tell(e.ID, out)
+	}
+	r, err := f.Finish()
+	if err != nil {
 		return fmt.Errorf("finishing: %w", err)
 	}
-	said, err := pruneBy(f, src)
+	lose(r.Root, r.Lost)
+	said, err := pruneBy(f.Folder, src)
 	for _, s := range said {
 		fmt.Println(s)
 	}
@@ -138,16 +152,17 @@ func childForeign(dir string) error {
 		return err
 	}
 	// A dry run has nothing to change either.
-	r, err := Rehearse(dst)
+	dry, err := Rehearse(dst)
 	if err != nil {
 		return err
 	}
-	defer r.Close()
-	r.OnAdjusted(adjusted)
+	defer dry.Close()
 	for _, e := range []*tree.Entry{root, sub} {
-		if _, err := r.MakeFolder(e); err != nil {
+		out, err := dry.MakeFolder(e)
+		if err != nil {
 			return err
 		}
+		tell(e.ID, out)
 	}
 	fmt.Println("rehearsed")
 	return nil
@@ -160,11 +175,6 @@ func TestOwnFolderThatTakesNoMetadata(t *testing.T) {
 	must(t, os.Mkdir(filepath.Join(dir, "sub"), 0o700))
 	f := open(t, dir, Options{})
 	var told []tree.Attr
-	f.Grant(tree.Metadata{}, func(_ uint64, lost []tree.Loss) {
-		for _, l := range lost {
-			told = append(told, l.What)
-		}
-	})
 	e := folderEntry(1, 0, "sub")
 	if _, err := f.MakeFolder(e); err != nil {
 		t.Fatal(err)
@@ -176,7 +186,10 @@ func TestOwnFolderThatTakesNoMetadata(t *testing.T) {
 	if err := unix.IoctlSetPointerInt(int(handle.Fd()), unix.FS_IOC_SETFLAGS, immutable); err != nil {
 		t.Skip("the file system or this user makes nothing immutable:", err)
 	}
-	err = f.FinishFolder(e)
+	out, err := f.FinishFolder(e)
+	for _, l := range out.Lost {
+		told = append(told, l.What)
+	}
 	must(t, unix.IoctlSetPointerInt(int(handle.Fd()), unix.FS_IOC_SETFLAGS, 0))
 	if err != nil || !slices.Equal(told, []tree.Attr{tree.AttrMode, tree.AttrTime}) {
 		t.Errorf("FinishFolder: %v, and told were %v", err, told)
@@ -224,12 +237,12 @@ func childReadOnly(dir string) error {
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	f, err := Open(dst, Options{})
+	f, err := start(dst, Options{}, tree.Metadata{})
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	said, err := pruneBy(f, src)
+	said, err := pruneBy(f.Folder, src)
 	if err != nil {
 		return err
 	}

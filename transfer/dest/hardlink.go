@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"sync"
 	"syscall"
 
 	"ferry/checksum"
+	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
 
@@ -80,63 +82,67 @@ func digestIn(d *tree.Dir, name string, buf []byte) (checksum.Digest, error) {
 	return digestOf(file, buf)
 }
 
-// remembered takes note that the entry e, with Linked, is what stands under its
-// name, for hard links to it.
-func (f *Folder) remembered(e *tree.Entry) error {
-	n, err := f.parent(e)
-	if err != nil {
-		return fail("looking at", e.Name, err)
+// targets are the items that hard links may come to, by the ids of their entries.
+type targets struct {
+	mu   sync.Mutex         // guards what follows
+	byID map[uint64]*target // at most tree.MaxHardLinks, the protocol's limit
+}
+
+// note takes note that e is info, under name in n, if hard links to it may come. Beyond
+// the limit of the table nothing is noted: a link to such an item then fails.
+func (s *targets) note(e *tree.Entry, n *node, name string, info tree.Info, granted tree.Metadata) {
+	if !e.Linked || !granted.HardLinks || info.Kind == tree.Folder {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.byID) < tree.MaxHardLinks {
+		s.byID[e.ID] = &target{dir: n.dir, name: name, info: info}
+	}
+}
+
+// find is note for what stands under e's name.
+func (s *targets) find(e *tree.Entry, n *node, granted tree.Metadata) error {
+	if !e.Linked || !granted.HardLinks {
+		return nil
 	}
 	info, err := n.dir.Lstat(e.Name)
 	if err != nil {
-		return f.fail("looking at", e, err)
+		return fail("looking at", n.path(e.Name), err)
 	}
-	f.remember(e, n, e.Name, info)
+	s.note(e, n, e.Name, info, granted)
 	return nil
 }
 
-// remember notes nothing beyond the table's limit, which is the protocol's: a
-// link to such an item then fails.
-func (f *Folder) remember(e *tree.Entry, n *node, name string, info tree.Info) {
-	if !e.Linked || !f.meta.HardLinks || info.Kind == tree.Folder {
-		return
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if len(f.targets) < tree.MaxHardLinks {
-		f.targets[e.ID] = &target{dir: n.dir, name: name, info: info}
-	}
+func (s *targets) get(id uint64) *target {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.byID[id]
+}
+
+func (s *targets) forget(id uint64) {
+	s.mu.Lock()
+	delete(s.byID, id)
+	s.mu.Unlock()
 }
 
 // Forget ends the waiting for hard links: no more of them to the entry id come.
-// MakeHardLink does it for a link without Linked.
-func (f *Folder) Forget(id uint64) {
-	f.mu.Lock()
-	delete(f.targets, id)
-	f.mu.Unlock()
-}
+func (m *itemMaker) Forget(id uint64) { m.targets.forget(id) }
 
-// MakeHardLink makes e a further name of the entry e.LinkTo, which was
-// remembered. same says that it is that already. Anything else there is a
-// Conflict, unless replace, or OtherKind if it is a folder. If another item
-// stands where that entry was put, the result is a Conflict too. Where the file system
-// does not tell, a name of the same content is taken for a link, and whom OnExposed
-// names is told. Unsupported:
-// the file system has no hard links, the item is on another one, or it is not
-// remembered.
-func (f *Folder) MakeHardLink(e *tree.Entry, replace bool) (same bool, err error) {
-	f.mu.RLock()
-	t := f.targets[e.LinkTo]
-	f.mu.RUnlock()
+// MakeHardLink is storage.Special's. If another item stands where the target was put, the
+// result is a Conflict. Where the file system does not tell, a name of the same content is
+// taken for a link, with a note.
+func (m *itemMaker) MakeHardLink(e *tree.Entry, replace bool) (out storage.Outcome, err error) {
+	t := m.targets.get(e.LinkTo)
 	if !e.Linked {
-		f.Forget(e.LinkTo)
+		m.targets.forget(e.LinkTo)
 	}
-	n, err := f.parent(e)
+	n, err := m.nodes.parent(e)
 	if err != nil {
-		return false, fail("linking", e.Name, err)
+		return out, fail("linking", e.Name, err)
 	}
 	if t == nil {
-		return false, f.fail("linking", e, errNoTarget)
+		return out, m.nodes.fail("linking", e, errNoTarget)
 	}
 	there, err := n.dir.Lstat(e.Name)
 	switch {
@@ -144,24 +150,19 @@ func (f *Folder) MakeHardLink(e *tree.Entry, replace bool) (same bool, err error
 		err = nil
 	case err != nil:
 	case knownInode(there) && t.is(n.vol, there):
-		return true, nil
+		return storage.Outcome{Same: true}, nil
 	case !replace && !n.vol.numbersItems() && t.equal(n.dir, e.Name, there):
-		if f.exposed != nil {
-			f.exposed(f.Path(e), tree.Loss{What: tree.AttrUnsureLink, Err: errUnnumbered})
-		}
-		return true, nil
-	case there.Kind == tree.Folder && !f.replacesFolder(there, replace):
-		err = fmt.Errorf("a folder has that name: %w", syscall.EISDIR)
-	case !replace:
-		n.fresh.Store(false)
-		err = fs.ErrExist
+		loss := tree.Loss{What: tree.AttrUnsureLink, Err: errUnnumbered}
+		return storage.Outcome{Same: true, Notes: []storage.Note{{Path: n.path(e.Name), Loss: loss}}}, nil
+	default:
+		err = m.mayReplace(n, there, replace)
 	}
 	if err == nil {
-		err = f.stage(n, e, replace, func(dir *tree.Dir, temp string) ([]tree.Loss, error) {
+		_, err = m.stage(n, e, replace, func(dir *tree.Dir, temp string) ([]tree.Loss, error) {
 			return nil, t.link(n.vol, dir, temp)
 		})
 	}
-	return false, f.fail("linking", e, err)
+	return out, m.nodes.fail("linking", e, err)
 }
 
 // link gives the item the name temp, if it is still the one that was put there.
@@ -169,7 +170,7 @@ func (t *target) link(v *volume, dir *tree.Dir, temp string) error {
 	if err := t.dir.Link(t.name, dir, temp); err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			if _, gone := t.dir.Lstat(t.name); errors.Is(gone, fs.ErrNotExist) {
-				return fmt.Errorf("%w: %w", ErrChanged, errNoTarget)
+				return fmt.Errorf("%w: %w", storage.ErrChanged, errNoTarget)
 			}
 		}
 		if errors.Is(err, syscall.EPERM) { // link(2): the file system has none
@@ -179,7 +180,7 @@ func (t *target) link(v *volume, dir *tree.Dir, temp string) error {
 	}
 	info, err := dir.Lstat(temp)
 	if err == nil && !t.is(v, info) && !(t.like(info) && !v.numbersItems()) {
-		err = ErrChanged
+		err = storage.ErrChanged
 	}
 	return err
 }

@@ -9,13 +9,12 @@ import (
 	"path/filepath"
 	"testing"
 
+	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
 
-func linked(t testing.TB, dir string) *Folder {
-	f := open(t, dir, Options{})
-	f.Grant(tree.Metadata{HardLinks: true}, nil)
-	return f
+func linked(t testing.TB, dir string) *delivery {
+	return granting(t, dir, Options{}, tree.Metadata{HardLinks: true})
 }
 
 func linkEntry(id, to uint64, name string) *tree.Entry {
@@ -33,7 +32,7 @@ func sameInode(t testing.TB, a, b string) bool {
 
 // first publishes a file that hard links may come to, of a size that has a name
 // before it is published or not.
-func first(t testing.TB, f *Folder, size int, pub Publication) *tree.Entry {
+func first(t testing.TB, f *delivery, size int, pub storage.Publication) *tree.Entry {
 	t.Helper()
 	e := fileEntry("first", size)
 	e.ID, e.Linked = 1, true
@@ -47,17 +46,17 @@ func TestHardLinks(t *testing.T) {
 	for _, size := range []int{0, 100, 2 * chunk} {
 		dir := t.TempDir()
 		f := linked(t, dir)
-		first(t, f, size, Publication{})
+		first(t, f, size, storage.Publication{})
 		_, err := f.MakeFolder(folderEntry(2, 0, "sub"))
 		must(t, err)
 		e := linkEntry(3, 1, "second")
 		e.Parent = 2
 		for _, want := range []bool{false, true} {
-			if same, err := f.MakeHardLink(e, false); err != nil || same != want {
-				t.Errorf("same %v, %v; want %v", same, err, want)
+			if out, err := f.MakeHardLink(e, false); err != nil || out.Same != want {
+				t.Errorf("same %v, %v; want %v", out.Same, err, want)
 			}
 		}
-		must(t, f.FinishFolder(folderEntry(2, 0, "sub")))
+		must2(t)(f.FinishFolder(folderEntry(2, 0, "sub")))
 		finish(t, f)
 		if !sameInode(t, filepath.Join(dir, "first"), filepath.Join(dir, "sub/second")) {
 			t.Errorf("%d bytes: two files", size)
@@ -75,21 +74,21 @@ func TestHardLinkWhereNamesAreNumbered(t *testing.T) {
 	}{{string(content(10, 4)), true}, {"0123456789", false}} {
 		dir := t.TempDir()
 		f := linked(t, dir)
-		f.root.vol.doubtful = true
-		f.root.vol.items.once.Do(func() {}) // it was tried, and they are not
-		var told []tree.Loss
-		f.OnExposed(func(_ string, lost tree.Loss) { told = append(told, lost) })
-		first(t, f, 10, Publication{})
+		f.root().vol.doubtful = true
+		f.root().vol.items.once.Do(func() {}) // it was tried, and they are not
+		var told []storage.Note
+		first(t, f, 10, storage.Publication{})
 		info, err := os.Stat(filepath.Join(dir, "first"))
 		must(t, err)
 		must(t, os.WriteFile(filepath.Join(dir, "taken"), []byte(c.there), 0o600))
 		must(t, os.Chtimes(filepath.Join(dir, "taken"), info.ModTime(), info.ModTime()))
-		same, err := f.MakeHardLink(linkEntry(2, 1, "taken"), false)
-		if same != c.same {
-			t.Errorf("same %v, %v", same, err)
+		out, err := f.MakeHardLink(linkEntry(2, 1, "taken"), false)
+		told = append(told, out.Notes...)
+		if out.Same != c.same {
+			t.Errorf("same %v, %v", out.Same, err)
 		}
 		if !c.same {
-			wantKind(t, err, Conflict)
+			wantKind(t, err, storage.Conflict)
 		}
 		for target, same := range map[string]bool{"there": true, "other": false} {
 			e := &tree.Entry{ID: 3, Kind: tree.Symlink, Name: "link", Target: "there", MTime: timeOf(info.ModTime()), Linked: true}
@@ -97,16 +96,18 @@ func TestHardLinkWhereNamesAreNumbered(t *testing.T) {
 			must(t, err)
 			must(t, os.RemoveAll(filepath.Join(dir, "at")))
 			must(t, os.Symlink(target, filepath.Join(dir, "at")))
-			must(t, f.root.dir.SetLinkTime("at", e.MTime, false))
-			if got, err := f.MakeHardLink(linkEntry(4, 3, "at"), false); got != same {
-				t.Errorf("a link to %s: same %v, %v", target, got, err)
+			must(t, f.root().dir.SetLinkTime("at", e.MTime, false))
+			out, err := f.MakeHardLink(linkEntry(4, 3, "at"), false)
+			told = append(told, out.Notes...)
+			if out.Same != same {
+				t.Errorf("a link to %s: same %v, %v", target, out.Same, err)
 			}
 		}
 		want := 1 // the symbolic link
 		if c.same {
 			want++
 		}
-		if len(told) != want || told[0].What != tree.AttrUnsureLink {
+		if len(told) != want || told[0].Loss.What != tree.AttrUnsureLink {
 			t.Errorf("%q is there: told %v", c.there, told)
 		}
 	}
@@ -116,19 +117,18 @@ func TestHardLinkWhereNamesAreNumbered(t *testing.T) {
 func TestHardLinkWhereItIsTriedWhatIsNumbered(t *testing.T) {
 	dir := t.TempDir()
 	f := linked(t, dir)
-	f.root.vol.doubtful = true
-	f.OnExposed(func(path string, lost tree.Loss) { t.Errorf("%s: %v", path, lost.Err) })
-	first(t, f, 10, Publication{})
+	f.root().vol.doubtful = true
+	first(t, f, 10, storage.Publication{})
 	info, err := os.Stat(filepath.Join(dir, "first"))
 	must(t, err)
 	at := filepath.Join(dir, "taken")
 	must(t, os.WriteFile(at, content(10, 4), 0o600))
 	must(t, os.Chtimes(at, info.ModTime(), info.ModTime()))
 	_, err = f.MakeHardLink(linkEntry(2, 1, "taken"), false)
-	wantKind(t, err, Conflict)
+	wantKind(t, err, storage.Conflict)
 	for _, want := range []bool{false, true} {
-		if same, err := f.MakeHardLink(linkEntry(2, 1, "taken"), true); err != nil || same != want {
-			t.Errorf("same %v, %v; want %v", same, err, want)
+		if out, err := f.MakeHardLink(linkEntry(2, 1, "taken"), true); err != nil || out.Same != want || len(out.Notes) > 0 {
+			t.Errorf("same %v, %v; want %v", out.Same, err, want)
 		}
 	}
 	if !sameInode(t, filepath.Join(dir, "first"), at) {
@@ -141,14 +141,14 @@ func TestHardLinkWhereItIsTriedWhatIsNumbered(t *testing.T) {
 func TestHardLinkInTheWayOfOthers(t *testing.T) {
 	dir := t.TempDir()
 	f := linked(t, dir)
-	first(t, f, 10, Publication{})
+	first(t, f, 10, storage.Publication{})
 	must(t, os.WriteFile(filepath.Join(dir, "taken"), []byte("mine"), 0o600))
 	must(t, os.Mkdir(filepath.Join(dir, "folder"), 0o700))
 	_, err := f.MakeHardLink(linkEntry(2, 1, "taken"), false)
-	wantKind(t, err, Conflict)
+	wantKind(t, err, storage.Conflict)
 	holds(t, filepath.Join(dir, "taken"), []byte("mine"))
 	_, err = f.MakeHardLink(linkEntry(3, 1, "folder"), true)
-	wantKind(t, err, OtherKind)
+	wantKind(t, err, storage.OtherKind)
 	if _, err := f.MakeHardLink(linkEntry(4, 1, "taken"), true); err != nil {
 		t.Error(err)
 	}
@@ -163,7 +163,7 @@ func TestHardLinkInTheWayOfOthers(t *testing.T) {
 func TestHardLinkToWhatWasSwapped(t *testing.T) {
 	dir := t.TempDir()
 	f := linked(t, dir)
-	first(t, f, 10, Publication{})
+	first(t, f, 10, storage.Publication{})
 	secret := filepath.Join(t.TempDir(), "secret")
 	must(t, os.WriteFile(secret, []byte("secret"), 0o600))
 	name := filepath.Join(dir, "first")
@@ -175,7 +175,7 @@ func TestHardLinkToWhatWasSwapped(t *testing.T) {
 	} {
 		must(t, swap())
 		_, err := f.MakeHardLink(linkEntry(2, 1, "second"), true)
-		wantKind(t, err, Conflict)
+		wantKind(t, err, storage.Conflict)
 		if _, err := os.Lstat(filepath.Join(dir, "second")); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("a link was made: %v", err)
 		}
@@ -192,16 +192,16 @@ func TestHardLinkToWhatIsNotRemembered(t *testing.T) {
 	dir := t.TempDir()
 	f := linked(t, dir)
 	_, err := f.MakeHardLink(linkEntry(2, 1, "second"), true)
-	wantKind(t, err, Unsupported)
-	first(t, f, 10, Publication{})
+	wantKind(t, err, storage.Unsupported)
+	first(t, f, 10, storage.Publication{})
 	last := linkEntry(3, 1, "second")
 	last.Linked = false
 	_, err = f.MakeHardLink(last, true)
 	must(t, err)
 	_, err = f.MakeHardLink(linkEntry(4, 1, "third"), true)
-	wantKind(t, err, Unsupported)
-	if len(f.targets) != 0 {
-		t.Errorf("%d items are remembered after their last link", len(f.targets))
+	wantKind(t, err, storage.Unsupported)
+	if len(f.targets.byID) != 0 {
+		t.Errorf("%d items are remembered after their last link", len(f.targets.byID))
 	}
 }
 
@@ -210,7 +210,7 @@ func TestHardLinkToOtherNames(t *testing.T) {
 	dir := t.TempDir()
 	must(t, os.WriteFile(filepath.Join(dir, "first"), []byte("old"), 0o600))
 	f := linked(t, dir)
-	first(t, f, 10, Publication{Rename: true})
+	first(t, f, 10, storage.Publication{Rename: true})
 	_, err := f.MakeHardLink(linkEntry(2, 1, "second"), false)
 	must(t, err)
 	if !sameInode(t, filepath.Join(dir, "first (1)"), filepath.Join(dir, "second")) {
@@ -218,7 +218,7 @@ func TestHardLinkToOtherNames(t *testing.T) {
 	}
 	kept := fileEntry("first", 3)
 	kept.ID, kept.Linked = 5, true
-	must(t, f.Keep(kept))
+	must2(t)(f.Keep(kept))
 	_, err = f.MakeHardLink(linkEntry(6, 5, "third"), false)
 	must(t, err)
 	if !sameInode(t, filepath.Join(dir, "first"), filepath.Join(dir, "third")) {
@@ -231,10 +231,11 @@ func TestHardLinkToOtherNames(t *testing.T) {
 func TestStagedNameOfWhatIsThere(t *testing.T) {
 	dir := t.TempDir()
 	f := linked(t, dir)
-	e := first(t, f, 10, Publication{})
-	must(t, f.stage(f.root, e, true, func(state *tree.Dir, temp string) ([]tree.Loss, error) {
-		return nil, f.root.dir.Link(e.Name, state, temp)
-	}))
+	e := first(t, f, 10, storage.Publication{})
+	_, err := f.maker.stage(f.root(), e, true, func(state *tree.Dir, temp string) ([]tree.Loss, error) {
+		return nil, f.root().dir.Link(e.Name, state, temp)
+	})
+	must(t, err)
 	if left := stateNames(t, dir); len(left) > 0 {
 		t.Errorf("state folder holds %q", left)
 	}

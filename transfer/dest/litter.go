@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
 
@@ -15,45 +16,41 @@ import (
 // last change.
 const maxLitterAge = 30 * 24 * time.Hour
 
-// Leftovers returns what stands in the state folders and belongs to no delivery
-// that goes on, here or in another process, as paths relative to the
-// destination. Files of ours that are older than 30 days, or that serve no run,
-// are removed and not returned.
-func (f *Folder) Leftovers() ([]string, error) {
+// leftovers returns what stands in the state folders and belongs to no delivery
+// that goes on, here or in another process. Files of ours that are older than 30 days,
+// or that serve no run, are removed and not returned.
+func (f *Folder) leftovers() ([]storage.Leftover, error) {
 	claimed := make(map[string]bool)
-	f.mu.RLock()
-	for p := range f.partials {
-		p.mu.Lock()
-		claimed[p.key], claimed[strings.TrimSuffix(p.name, tempSuffix)] = true, true
-		p.mu.Unlock()
+	for _, p := range f.work.all() {
+		claimed[p.key], claimed[strings.TrimSuffix(p.body.nameNow(), tempSuffix)] = true, true
 	}
-	f.mu.RUnlock()
-	var left []string
-	for _, v := range f.eachVolume() {
-		names, err := v.leftovers(f.now(), claimed)
+	var left []storage.Leftover
+	for _, v := range f.volumes.all() {
+		names, err := v.state.leftovers(f.now(), claimed)
 		if err != nil {
-			return nil, fail("looking for leftovers in", path.Join(v.base.Path(), tree.PartialName), err)
+			return nil, fail("looking for leftovers in", path.Join(v.state.base.Path(), tree.PartialName), err)
 		}
 		for _, at := range names {
-			if f.way == nil || !IsAside(at) { // which Prune is about to remove
-				left = append(left, at)
+			if !f.way.open() || !isAside(at) { // which Prune is about to remove
+				left = append(left, storage.Leftover{Path: at, Aside: isAside(at)})
 			}
 		}
 	}
-	slices.Sort(left)
+	slices.SortFunc(left, func(a, b storage.Leftover) int { return strings.Compare(a.Path, b.Path) })
 	return left, nil
 }
 
-func (v *volume) leftovers(now time.Time, claimed map[string]bool) (left []string, err error) {
-	dirs, err := v.states()
+// leftovers is that for the state folders of one volume.
+func (s *stateFolder) leftovers(now time.Time, claimed map[string]bool) (left []string, err error) {
+	dirs, err := s.all()
 	for _, dir := range dirs {
-		names, e := v.leftIn(dir, now, claimed)
+		names, e := leftIn(dir, now, claimed, s.short)
 		left, err = append(left, names...), errors.Join(err, e)
 	}
 	return left, err
 }
 
-func (v *volume) leftIn(dir *tree.Dir, now time.Time, claimed map[string]bool) (left []string, err error) {
+func leftIn(dir *tree.Dir, now time.Time, claimed map[string]bool, short *shortfall) (left []string, err error) {
 	names, err := dir.ReadNames()
 	if err != nil {
 		return nil, err
@@ -76,7 +73,7 @@ func (v *volume) leftIn(dir *tree.Dir, now time.Time, claimed map[string]bool) (
 			case tree.Failing(err):
 				return nil, err
 			default:
-				v.short.leftover(dir.Path(), err)
+				short.leftover(dir.Path(), err)
 			}
 		}
 		if !gone && !held[key] {
@@ -94,7 +91,8 @@ func alone(dir *tree.Dir, key string) bool {
 }
 
 // sweep removes one of our files if it is older than keep (0: whatever its age)
-// and no delivery holds it; gone with an error says that it should be, and stays. Seal sets the mtime to the source's, so that only the change time tells its age.
+// and no delivery holds it; gone with an error says that it should be, and stays. Seal
+// sets the mtime to the source's, so that only the change time tells the age.
 func sweep(dir *tree.Dir, name, suffix string, now time.Time, keep time.Duration) (gone, held bool, err error) {
 	info, err := dir.Lstat(name)
 	if err != nil {
@@ -108,7 +106,7 @@ func sweep(dir *tree.Dir, name, suffix string, now time.Time, keep time.Duration
 		file, _, err := dir.OpenFile(name)
 		if err == nil {
 			defer file.Close() // and with that unlocked
-			if err := lock(file); errors.Is(err, ErrLocked) {
+			if err := lock(file); errors.Is(err, storage.ErrLocked) {
 				return false, true, nil
 			}
 		}
@@ -121,11 +119,4 @@ func sweep(dir *tree.Dir, name, suffix string, now time.Time, keep time.Duration
 		return false, false, nil
 	}
 	return true, false, ignoreAbsent(dir.Remove(name, false))
-}
-
-func ignoreAbsent(err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return err
 }

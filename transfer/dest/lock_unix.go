@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
 
@@ -19,7 +20,7 @@ const unlockToRename = false
 var errNoLocks = errors.New("the file system has no locks")
 
 // lock takes the lock of file, which its last close gives back (flock(2)), or
-// fails with ErrLocked, also if this process has it through another file.
+// fails with storage.ErrLocked, also if this process has it through another file.
 func lock(file *os.File) error {
 	defer runtime.KeepAlive(file)
 	for {
@@ -30,7 +31,7 @@ func lock(file *os.File) error {
 		case err == unix.EINTR:
 			continue
 		case err == unix.EWOULDBLOCK:
-			return ErrLocked
+			return storage.ErrLocked
 		case err == unix.ENOLCK || tree.Refused(err) || err == unix.EACCES:
 			return errNoLocks
 		}

@@ -6,6 +6,8 @@ import (
 	"runtime"
 
 	"golang.org/x/sys/windows"
+
+	"ferry/transfer/storage"
 )
 
 // unlockToRename: an open file cannot be renamed here.
@@ -15,7 +17,7 @@ const unlockToRename = true
 var errNoLocks = errors.New("the file system has no locks")
 
 // lock takes the lock of file, which its close gives back, or fails with
-// ErrLocked. Locked bytes cannot be read by others, so it is one far beyond any
+// storage.ErrLocked. Locked bytes cannot be read by others, so it is one far beyond any
 // content.
 func lock(file *os.File) error {
 	defer runtime.KeepAlive(file)
@@ -26,7 +28,7 @@ func lock(file *os.File) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, windows.ERROR_LOCK_VIOLATION), errors.Is(err, windows.ERROR_IO_PENDING):
-		return ErrLocked
+		return storage.ErrLocked
 	case errors.Is(err, windows.ERROR_NOT_SUPPORTED):
 		return errNoLocks
 	}

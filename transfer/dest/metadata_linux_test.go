@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
 
@@ -45,7 +46,7 @@ func TestHolesTakeNoSpace(t *testing.T) {
 	dir := t.TempDir()
 	keepsHoles(t, dir)
 	zeros := make([]byte, chunk)
-	hole := func(p *Partial, i uint64) { must(t, p.WriteHole(i, chunk, cvOf(zeros, i))) }
+	hole := func(p *partial, i uint64) { must(t, p.WriteHole(i, chunk, cvOf(zeros, i))) }
 	f := open(t, dir, Options{})
 
 	stream := fileEntry("stream", -1)
@@ -55,15 +56,15 @@ func TestHolesTakeNoSpace(t *testing.T) {
 	for i := range uint64(8) {
 		hole(p, i)
 	}
-	must(t, p.Seal(stream, 8*chunk))
-	publish(t, f, &Publication{P: p, E: stream})
+	must(t, seal(p, stream, 8*chunk))
+	publish(t, f, &storage.Publication{Partial: p, Entry: stream})
 
 	small := fileEntry("small", chunk)
 	p, err = f.Begin(small)
 	must(t, err)
 	hole(p, 0)
-	must(t, p.Seal(small, chunk))
-	publish(t, f, &Publication{P: p, E: small})
+	must(t, seal(p, small, chunk))
+	publish(t, f, &storage.Publication{Partial: p, Entry: small})
 
 	// Data of an earlier run becomes a hole, and a hole of the old file stays one.
 	old := content(6*chunk, 1)
@@ -71,7 +72,7 @@ func TestHolesTakeNoSpace(t *testing.T) {
 	publish(t, f, sealed(t, f, basis, old))
 	must(t, os.Truncate(filepath.Join(dir, "basis"), chunk))
 	must(t, os.Truncate(filepath.Join(dir, "basis"), 6*chunk))
-	from, _, err := f.Existing(basis)
+	from, err := f.Open(basis)
 	must(t, err)
 	defer from.Close()
 	update := fileEntry("update", len(old))
@@ -82,8 +83,8 @@ func TestHolesTakeNoSpace(t *testing.T) {
 		must(t, p.CopyChunk(from, i, chunk))
 	}
 	hole(p, 5)
-	must(t, p.Seal(update, update.Size))
-	publish(t, f, &Publication{P: p, E: update})
+	must(t, seal(p, update, update.Size))
+	publish(t, f, &storage.Publication{Partial: p, Entry: update})
 	finish(t, f)
 
 	nearlyHollow(t, filepath.Join(dir, "stream"), 0)
@@ -116,8 +117,8 @@ func TestReusedPartHasNoAttributesLeft(t *testing.T) {
 	p, err = f.Begin(e)
 	must(t, err)
 	fill(t, p, b, all)
-	must(t, p.Seal(e, e.Size))
-	publish(t, f, &Publication{P: p, E: e})
+	must(t, seal(p, e, e.Size))
+	publish(t, f, &storage.Publication{Partial: p, Entry: e})
 	finish(t, f)
 	if out := run(t, "getfattr", "--absolute-names", filepath.Join(dir, "f")); out != "" {
 		t.Errorf("left over:\n%s", out)
@@ -126,23 +127,22 @@ func TestReusedPartHasNoAttributesLeft(t *testing.T) {
 
 func TestNodesInTheWayOfOthers(t *testing.T) {
 	dir := t.TempDir()
-	f := open(t, dir, Options{})
-	f.Grant(tree.Metadata{Devices: true}, nil)
+	f := granting(t, dir, Options{}, tree.Metadata{Devices: true})
 	must(t, os.WriteFile(filepath.Join(dir, "file"), []byte("mine"), 0o600))
 	must(t, os.Mkdir(filepath.Join(dir, "folder"), 0o700))
 	node := func(name string) *tree.Entry {
 		return &tree.Entry{Kind: tree.FIFO, Name: name, Mode: 0o622, MTime: testTime}
 	}
 	_, err := f.MakeNode(node("file"), false)
-	wantKind(t, err, Conflict)
+	wantKind(t, err, storage.Conflict)
 	holds(t, filepath.Join(dir, "file"), []byte("mine"))
 	_, err = f.MakeNode(node("folder"), true)
-	wantKind(t, err, OtherKind)
+	wantKind(t, err, storage.OtherKind)
 	_, err = f.MakeNode(node(".."), true)
-	wantKind(t, err, Name)
+	wantKind(t, err, storage.Name)
 	for _, want := range []bool{false, true} {
-		if same, err := f.MakeNode(node("file"), true); err != nil || same != want {
-			t.Errorf("same %v, %v; want %v", same, err, want)
+		if out, err := f.MakeNode(node("file"), true); err != nil || out.Same != want {
+			t.Errorf("same %v, %v; want %v", out.Same, err, want)
 		}
 	}
 	var st unix.Stat_t
@@ -157,20 +157,20 @@ func TestNodesInTheWayOfOthers(t *testing.T) {
 // childMeta delivers, as a user without privileges, what takes one, and prints
 // what was lost of each entry.
 func childMeta(dir string) error {
-	f, err := Open(dir, Options{})
+	f, err := start(dir, Options{}, everything)
 	if err != nil {
 		return err
 	}
-	f.Grant(everything, func(id uint64, all []tree.Loss) {
+	tell := func(id uint64, all []tree.Loss) {
 		for _, l := range all {
 			fmt.Println(id, l.What)
 		}
-	})
+	}
 	defer f.Close()
 	self := uint32(os.Geteuid())
 	mine, root := &tree.Owner{UID: self, GID: self}, &tree.Owner{UID: 0, GID: 0, User: "root"}
 	user := tree.Xattr{Name: "user.a", Value: []byte("b")}
-	var batch []*Publication
+	var batch []*storage.Publication
 	for i, c := range []struct {
 		mode   uint32
 		owner  *tree.Owner
@@ -188,12 +188,12 @@ func childMeta(dir string) error {
 		e.ID, e.Mode, e.Extra = uint64(i+1), c.mode, &tree.Extra{Owner: c.owner, Xattrs: c.xattrs}
 		p, err := f.Begin(e)
 		if err == nil {
-			err = p.Seal(e, 0)
+			err = seal(p, e, 0)
 		}
 		if err != nil {
 			return err
 		}
-		batch = append(batch, &Publication{P: p, E: e})
+		batch = append(batch, &storage.Publication{Partial: p, Entry: e})
 	}
 	if err := f.Publish(batch); err != nil {
 		return err
@@ -202,19 +202,22 @@ func childMeta(dir string) error {
 		if pub.Err != nil {
 			return pub.Err
 		}
+		tell(pub.Entry.ID, pub.Lost)
 	}
 	link := &tree.Entry{ID: 20, Kind: tree.Symlink, Name: "link", Target: "x", Extra: &tree.Extra{Owner: root}}
-	if _, err := f.MakeLink(link, false); err != nil {
+	out, err := f.MakeLink(link, false)
+	if err != nil {
 		return err
 	}
+	tell(20, out.Lost)
 	dev := &tree.Entry{ID: 21, Kind: tree.CharDevice, Name: "dev", Major: 1, Minor: 99}
 	_, err = f.MakeNode(dev, false)
-	var e *Error
+	var e *storage.Error
 	if !errors.As(err, &e) {
 		return errors.New("a device was made without privilege")
 	}
 	fmt.Println(21, e.Kind)
-	return f.Finish()
+	return f.finished()
 }
 
 func TestWhatAUserMayNotApplyIsCounted(t *testing.T) {
@@ -252,12 +255,11 @@ func TestPartWithItsFinalOwnerIsTakenUp(t *testing.T) {
 	b := content(2*chunk, 1)
 	e := fileEntry("f", len(b))
 	e.Extra = &tree.Extra{Owner: &tree.Owner{UID: 4711, GID: 4712}}
-	f := open(t, dir, Options{})
-	f.Grant(tree.Metadata{Owner: true, Numeric: true}, nil)
+	f := granting(t, dir, Options{}, tree.Metadata{Owner: true, Numeric: true})
 	p, err := f.Begin(e)
 	must(t, err)
 	fill(t, p, b, all)
-	must(t, p.Seal(e, e.Size))
+	must(t, seal(p, e, e.Size))
 	must(t, p.Discard(true))
 	must(t, f.Close())
 
@@ -271,8 +273,8 @@ func TestPartWithItsFinalOwnerIsTakenUp(t *testing.T) {
 	if n != 2 {
 		t.Errorf("%d chunks are left", n)
 	}
-	must(t, p.Seal(e, e.Size))
-	publish(t, f, &Publication{P: p, E: e})
+	must(t, seal(p, e, e.Size))
+	publish(t, f, &storage.Publication{Partial: p, Entry: e})
 	finish(t, f)
 	var st unix.Stat_t
 	must(t, unix.Stat(filepath.Join(dir, "f"), &st))

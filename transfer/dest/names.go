@@ -69,14 +69,16 @@ func (e *nameError) Unwrap() []error {
 // nameRules knows which traits a volume takes in a name. Each is asked about once, when
 // the first name comes that has it.
 type nameRules struct {
-	mu    sync.Mutex
+	longest int64 // bytes of a name, 0: not known
+
+	mu    sync.Mutex // guards what follows, and is held for no call of the system
 	asked [len(traits)]bool
 	bad   [len(traits)]bool
 }
 
-// check fails if v is known, or found now, not to take name.
-func (s *nameRules) check(v *volume, name string) error {
-	if v.longest > 0 && int64(len(name)) > v.longest {
+// check fails if the volume of state is known, or found now, not to take name.
+func (s *nameRules) check(state *stateFolder, name string) error {
+	if s.longest > 0 && int64(len(name)) > s.longest {
 		return &nameError{name, syscall.ENAMETOOLONG}
 	}
 	if plain(name) {
@@ -90,7 +92,7 @@ func (s *nameRules) check(v *volume, name string) error {
 		asked, bad := s.asked[i], s.bad[i]
 		s.mu.Unlock()
 		if !asked {
-			bad = v.refuses(traits[i].probe)
+			bad = state.refuses(traits[i].probe)
 			s.mu.Lock()
 			s.asked[i], s.bad[i] = true, bad
 			s.mu.Unlock()
@@ -113,10 +115,10 @@ func plain(name string) bool {
 	return last != '.' && last != ' ' && !tree.NamesDevice(name)
 }
 
-// refuses tries to make a folder of that name in the state folder.
-func (v *volume) refuses(name string) (refused bool) {
+// refuses tries to make a folder of that name in s.
+func (s *stateFolder) refuses(name string) (refused bool) {
 	// What cannot be tried is left to the attempt with the item itself.
-	_ = v.inState(func(dir *tree.Dir) error {
+	_ = s.in(func(dir *tree.Dir) error {
 		err := dir.Mkdir(name, 0o700)
 		switch {
 		case ofName(err):
@@ -124,7 +126,7 @@ func (v *volume) refuses(name string) (refused bool) {
 			return nil
 		case errors.Is(err, fs.ErrNotExist):
 			// Of a folder that another delivery removed, if not about the name.
-			if _, there := v.base.Lstat(dir.Name()); there == nil {
+			if _, there := s.base.Lstat(dir.Name()); there == nil {
 				refused = true
 				return nil
 			}
@@ -136,7 +138,7 @@ func (v *volume) refuses(name string) (refused bool) {
 			_, err := dir.Lstat(short)
 			refused = err == nil
 		}
-		v.drop(dir, name, true)
+		s.drop(dir, name, true)
 		return nil
 	})
 	return refused
@@ -147,46 +149,21 @@ func ofName(err error) bool {
 	return errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.EILSEQ) || errors.Is(err, syscall.ENAMETOOLONG)
 }
 
-// named makes err, of the making of name in n, one about the name, if it is: some
-// file systems say of a name that they do not take that nothing is there. n is held
-// open, so that this can else only mean that n itself is gone. A name that something has
-// is taken well.
-func (n *node) named(name string, err error) error {
-	var number syscall.Errno
-	errors.As(err, &number)
-	if ofName(err) {
-		if _, free := n.dir.Lstat(name); free == nil {
-			return err
-		}
-		return &nameError{name, number}
-	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	if now, gone := n.dir.Stat(); gone != nil || now.Nlink == 0 {
-		return err
-	}
-	if n.dir.Parent() != nil && n.stillThere() != nil {
-		return err
-	}
-	return &nameError{name, number}
-}
-
 // errTakesNothing: the folder that an item is to go into cannot be written to.
 var errTakesNothing = fmt.Errorf("nothing can be put into its folder: %w", fs.ErrPermission)
 
-// ErrToldBefore is the same for each further item: it has no cause of its own.
-var ErrToldBefore = errors.New("nothing can be put into its folder")
+// errToldBefore is the same for each further item: it has no cause of its own.
+var errToldBefore = errors.New("nothing can be put into its folder")
 
 // entrance is whether a folder that was there takes items. It is asked when the first
 // one is to be put there.
 type entrance struct {
 	ask  sync.Once
 	shut error
-	told bool // plan's alone
+	told bool // used by the goroutine that calls MayPut
 }
 
-// check fails with errTakesNothing, and when it did before with ErrToldBefore. That the
+// check fails with errTakesNothing, and when it did before with errToldBefore. That the
 // file system takes no writes it says each time: it ends the delivery.
 func (e *entrance) check(dir *tree.Dir) error {
 	e.ask.Do(func() { e.shut = dir.MayWrite() })
@@ -196,37 +173,8 @@ func (e *entrance) check(dir *tree.Dir) error {
 	case !errors.Is(e.shut, fs.ErrPermission):
 		return nil
 	case e.told:
-		return ErrToldBefore
+		return errToldBefore
 	}
 	e.told = true
 	return errTakesNothing
-}
-
-// MayPut fails if it is known, or cheap to find out, that an item with e's name cannot
-// be put into its folder: before its bytes come. Callers come one at a time.
-func (f *Folder) MayPut(e *tree.Entry) error {
-	n, err := f.parent(e)
-	if err == nil && !n.fresh.Load() {
-		err = n.entrance.check(n.dir)
-	}
-	if err == nil {
-		err = n.vol.rules.check(n.vol, e.Name)
-	}
-	return f.fail("receiving", e, err)
-}
-
-// MayPut is Folder.MayPut, but for the name: to ask for that would change something.
-func (r *Rehearsal) MayPut(e *tree.Entry) error {
-	d, err := r.parent(e)
-	if err != nil || d == nil {
-		return fail("receiving", e.Name, err)
-	}
-	r.mu.Lock()
-	at := r.entrances[d]
-	if at == nil {
-		at = new(entrance)
-		r.entrances[d] = at
-	}
-	r.mu.Unlock()
-	return fail("receiving", e.Name, at.check(d))
 }

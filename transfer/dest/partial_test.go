@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"ferry/checksum"
+	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
 
@@ -20,19 +21,19 @@ import (
 // selects, and returns the paths of part and tree.
 func interrupt(t testing.TB, dir string, e *tree.Entry, b []byte, want func(uint64) bool) (part, hint string) {
 	t.Helper()
-	f, err := Open(dir, Options{})
+	f, err := start(dir, Options{}, tree.Metadata{})
 	must(t, err)
 	p, err := f.Begin(e)
 	must(t, err)
 	fill(t, p, b, want)
-	part = filepath.Join(dir, tree.PartialName, p.name)
+	part = filepath.Join(dir, tree.PartialName, p.body.name)
 	hint = filepath.Join(dir, tree.PartialName, p.key+treeSuffix)
 	must(t, p.Discard(true))
 	must(t, f.Close())
 	return part, hint
 }
 
-func claimsOf(p *Partial) map[uint64]checksum.CV {
+func claimsOf(p *partial) map[uint64]checksum.CV {
 	claims := make(map[uint64]checksum.CV)
 	last := int64(-1)
 	for i, cv := range p.Present(context.Background()) {
@@ -47,7 +48,7 @@ func claimsOf(p *Partial) map[uint64]checksum.CV {
 
 // resume verifies the claims of p as a receiver does, writes what is missing,
 // and returns how many chunks were reused.
-func resume(t testing.TB, f *Folder, e *tree.Entry, b []byte) (reused int) {
+func resume(t testing.TB, f *delivery, e *tree.Entry, b []byte) (reused int) {
 	t.Helper()
 	p, err := f.Begin(e)
 	must(t, err)
@@ -61,9 +62,8 @@ func resume(t testing.TB, f *Folder, e *tree.Entry, b []byte) (reused int) {
 		}
 	}
 	fill(t, p, b, func(i uint64) bool { return !good[i] })
-	must(t, p.Seal(e, int64(len(b))))
-	p.SetDigest(checksum.Sum(b))
-	publish(t, f, &Publication{P: p, E: e})
+	must(t, p.Seal(e, int64(len(b)), checksum.Sum(b)))
+	publish(t, f, &storage.Publication{Partial: p, Entry: e})
 	return len(good)
 }
 
@@ -182,7 +182,7 @@ func TestDamagedHint(t *testing.T) {
 	}
 	try := func(name string, damaged []byte, check func(claims map[uint64]checksum.CV) bool) {
 		must(t, os.WriteFile(hint, damaged, 0o600))
-		f, err := Open(dir, Options{})
+		f, err := start(dir, Options{}, tree.Metadata{})
 		must(t, err)
 		p, err := f.Begin(e)
 		must(t, err)
@@ -294,16 +294,15 @@ func TestStateFolderMustBePrivate(t *testing.T) {
 				must(t, f.Close())
 
 				f = open(t, dir, Options{})
-				if left, err := f.Leftovers(); err != nil || len(left) != 2 || strings.HasPrefix(left[0], tree.PartialName+"/") != (used == 0) {
-					t.Errorf("leftovers are %q, %v", left, err)
+				if left, err := f.leftovers(); err != nil || len(left) != 2 || strings.HasPrefix(left[0].Path, tree.PartialName+"/") != (used == 0) {
+					t.Errorf("leftovers are %v, %v", left, err)
 				}
 				if p, err = f.Begin(e); err != nil || len(claimsOf(p)) != 2 {
 					t.Fatalf("nothing is found again: %v", err)
 				}
 				fill(t, p, b, func(i uint64) bool { return i == 2 })
-				p.SetDigest(checksum.Sum(b))
-				must(t, p.Seal(e, e.Size))
-				publish(t, f, &Publication{P: p, E: e, Replace: true})
+				must(t, p.Seal(e, e.Size, checksum.Sum(b)))
+				publish(t, f, &storage.Publication{Partial: p, Entry: e, Replace: true})
 				finish(t, f)
 				same(t, filepath.Join(dir, "big"), b, e)
 				wantNames(t, dir, append(slices.Clone(taken[:used]), "big")...)
@@ -349,10 +348,10 @@ func TestLockedInOneProcess(t *testing.T) {
 	e := fileEntry("big", 2*chunk)
 	p, err := f.Begin(e)
 	must(t, err)
-	for _, other := range []*Folder{f, g} {
+	for _, other := range []*delivery{f, g} {
 		_, err = other.Begin(e)
-		wantKind(t, err, Locked)
-		if !errors.Is(err, ErrLocked) {
+		wantKind(t, err, storage.Locked)
+		if !errors.Is(err, storage.ErrLocked) {
 			t.Errorf("error is %v", err)
 		}
 	}
@@ -367,7 +366,7 @@ func TestLockedInOneProcess(t *testing.T) {
 func TestStateFolderRemovedByAnother(t *testing.T) {
 	dir := t.TempDir()
 	f, g := open(t, dir, Options{}), open(t, dir, Options{})
-	f.root.vol.noUnnamed.Store(true)
+	f.root().vol.noUnnamed.Store(true)
 	for i := range 3 {
 		publish(t, f, sealed(t, f, fileEntry(fmt.Sprint("f", i), 3), []byte("abc")))
 		b := content(chunk+1, 1)
@@ -391,10 +390,10 @@ func TestCopyChunk(t *testing.T) {
 	must(t, os.WriteFile(filepath.Join(dir, "x"), old, 0o600))
 	f := open(t, dir, Options{})
 	e := fileEntry("x", 4*chunk)
-	file, info, err := f.Existing(e)
+	file, err := f.Open(e)
 	must(t, err)
 	defer file.Close()
-	if info.Size != int64(len(old)) {
+	if info := file.Info(); info.Size != int64(len(old)) {
 		t.Errorf("size of the basis is %d", info.Size)
 	}
 	p, err := f.Begin(e)
@@ -415,9 +414,9 @@ func TestCopyChunk(t *testing.T) {
 	last := content(chunk, 2)
 	must(t, p.WriteChunk(3, last, cvOf(last, 3)))
 	want := append(slices.Clone(old[:3*chunk]), last...)
-	must(t, copyBytes(p.file, file, 0, chunk)) // the way of other systems
-	must(t, p.Seal(e, int64(len(want))))
-	pub := &Publication{P: p, E: e, Replace: true}
+	must(t, copyBytes(p.body.file, file, 0, chunk)) // the way of other systems
+	must(t, p.Seal(e, int64(len(want)), checksum.Sum(want)))
+	pub := &storage.Publication{Partial: p, Entry: e, Replace: true}
 	publish(t, f, pub)
 	same(t, filepath.Join(dir, "x"), want, e)
 }
@@ -435,8 +434,8 @@ func TestHolesReplaceOldBytes(t *testing.T) {
 	must(t, p.WriteHole(3, chunk, cvOf(zeros, 3)))
 	copy(b[chunk:], zeros)
 	copy(b[3*chunk:], zeros)
-	must(t, p.Seal(e, int64(len(b))))
-	publish(t, f, &Publication{P: p, E: e})
+	must(t, p.Seal(e, int64(len(b)), checksum.Sum(b)))
+	publish(t, f, &storage.Publication{Partial: p, Entry: e})
 	same(t, filepath.Join(dir, "x"), b, e)
 }
 

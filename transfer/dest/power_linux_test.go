@@ -9,6 +9,9 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"ferry/transfer/storage"
+	"ferry/transfer/tree"
 )
 
 // disk is an ext4 file system in a file, whose power can be cut.
@@ -39,7 +42,7 @@ func (d *disk) mount(t *testing.T) {
 
 // cut drops all that is not on the disk yet, not even flushing the journal, and
 // starts anew from what is.
-func (d *disk) cut(t *testing.T, f *Folder) {
+func (d *disk) cut(t *testing.T, f *delivery) {
 	t.Helper()
 	dir, err := os.Open(d.path)
 	must(t, err)
@@ -72,21 +75,21 @@ func TestPowerCutAfterFinish(t *testing.T) {
 		name    string
 		folders int
 		files   int // in each
-		arrange func(f *Folder)
+		arrange func(f *delivery)
 		options Options
 	}{
-		{"few", 1, 3, func(*Folder) {}, Options{}},
-		{"many", 3, 50, func(*Folder) {}, Options{}},
-		{"many folders", 100, 2, func(*Folder) {}, Options{}},
-		{"fsyncs", 40, 5, func(f *Folder) { f.root.vol.trusted = false }, Options{}},
-		{"named", 3, 20, func(f *Folder) { f.root.vol.noUnnamed.Store(true) }, Options{}},
-		{"crowded", 3, 20, func(f *Folder) { f.fileBudget = 5 }, Options{}},
-		{"no sync", 3, 20, func(*Folder) {}, Options{NoSync: true}},
+		{"few", 1, 3, func(*delivery) {}, Options{}},
+		{"many", 3, 50, func(*delivery) {}, Options{}},
+		{"many folders", 100, 2, func(*delivery) {}, Options{}},
+		{"fsyncs", 40, 5, func(f *delivery) { f.root().vol.sync.trusted = false }, Options{}},
+		{"named", 3, 20, func(f *delivery) { f.root().vol.noUnnamed.Store(true) }, Options{}},
+		{"crowded", 3, 20, func(f *delivery) { f.work.budget = 5 }, Options{}},
+		{"no sync", 3, 20, func(*delivery) {}, Options{NoSync: true}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			d := newDisk(t)
 			out := filepath.Join(d.path, "made", "out")
-			f, err := Open(out, c.options)
+			f, err := start(out, c.options, tree.Metadata{})
 			must(t, err)
 			c.arrange(f)
 			type item struct {
@@ -97,7 +100,7 @@ func TestPowerCutAfterFinish(t *testing.T) {
 			for i := range c.folders {
 				folder := folderEntry(uint64(i+1), 0, fmt.Sprint("d", i))
 				must2(t)(f.MakeFolder(folder))
-				var batch []*Publication
+				var batch []*storage.Publication
 				for j := range c.files {
 					size := 50 * j
 					if i == 0 && j == 1 {
@@ -110,7 +113,7 @@ func TestPowerCutAfterFinish(t *testing.T) {
 					items = append(items, item{filepath.Join(out, folder.Name, e.Name), b})
 				}
 				publish(t, f, batch...)
-				must(t, f.FinishFolder(folder))
+				must2(t)(f.FinishFolder(folder))
 			}
 			finish(t, f)
 			d.cut(t, f)
@@ -144,13 +147,13 @@ func TestPowerCutBeforeFinish(t *testing.T) {
 	b := content(3*chunk, 1)
 	for round := range 6 {
 		out := filepath.Join(d.path, "out")
-		f, err := Open(out, Options{})
+		f, err := start(out, Options{}, tree.Metadata{})
 		must(t, err)
 		large := fileEntry("large", len(b))
 		p, err := f.Begin(large)
 		must(t, err)
 		fill(t, p, b, func(i uint64) bool { return i < uint64(round) })
-		var batch []*Publication
+		var batch []*storage.Publication
 		for i := range 20 {
 			batch = append(batch, sealed(t, f, fileEntry(fmt.Sprint(round, " ", i), 500+i), content(500+i, 2)))
 		}
@@ -158,8 +161,8 @@ func TestPowerCutBeforeFinish(t *testing.T) {
 			publish(t, f, batch...)
 		}
 		if round >= 3 {
-			must(t, p.Seal(large, large.Size))
-			publish(t, f, &Publication{P: p, E: large, Replace: true})
+			must(t, seal(p, large, large.Size))
+			publish(t, f, &storage.Publication{Partial: p, Entry: large, Replace: true})
 		}
 		d.cut(t, f)
 		entries, err := os.ReadDir(out)

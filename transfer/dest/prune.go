@@ -62,38 +62,22 @@ type PruneSource struct {
 // synced. Errors: ErrTooMany, ErrEmptySource, ErrGone, or the cause of ctx; what is about one item
 // goes to p.Failed.
 func (f *Folder) Prune(ctx context.Context, p *Prune) error {
-	if err := f.present(); err != nil {
+	if err := f.site.present(); err != nil {
 		return err
 	}
 	for _, mode := range []pruneMode{pruneCount, pruneRemove} {
-		run := pruneRun{Prune: p, ctx: ctx, mode: mode, sync: f.syncDir, told: f.toldTime, times: f.times}
+		run := pruneRun{Prune: p, ctx: ctx, mode: mode, sync: f.syncDir, told: f.dress.untimed.told, times: f.dress.times}
 		if f.opts.NoSync {
 			run.sync = nil
 		}
-		if err := run.asides(f); err != nil {
+		if err := run.asides(f.volumes, f.way); err != nil {
 			return err
 		}
-		if err := run.run(f.root.dir); err != nil {
+		if err := run.run(f.nodes.root.dir); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// Prune tells p.Removed what Folder.Prune would remove, and then ErrTooMany if it
-// would refuse.
-func (r *Rehearsal) Prune(ctx context.Context, p *Prune) error {
-	if r.root == nil {
-		return nil
-	}
-	run := pruneRun{Prune: p, ctx: ctx, mode: pruneRehearse}
-	if err := run.wouldClear(r.root, slices.Clone(r.cleared)); err != nil {
-		return err
-	}
-	if err := run.run(r.root); err != nil {
-		return err
-	}
-	return run.tooMany()
 }
 
 // pruneMode is what becomes of an item that is to go.
@@ -112,7 +96,7 @@ type pruneRun struct {
 	ctx    context.Context
 	mode   pruneMode
 	sync   func(*tree.Dir) error     // nil: nothing is synced
-	told   func(tree.Info) tree.Time // see Folder.toldTime; nil when rehearsing
+	told   func(tree.Info) tree.Time // see untimed; nil when rehearsing
 	times  *times                    // likewise
 	prefix string                    // goes before the paths of the current source, empty or with a slash
 	n      int64                     // items that go

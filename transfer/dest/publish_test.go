@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
 
@@ -21,7 +22,7 @@ func TestPublishSizesUnderEveryOption(t *testing.T) {
 			t.Run(fmt.Sprintf("%+v/batched=%v", o, batched), func(t *testing.T) {
 				dir := t.TempDir()
 				f := open(t, dir, o)
-				var batch []*Publication
+				var batch []*storage.Publication
 				var contents [][]byte
 				add := func(name string, n int) {
 					b := content(n, uint64(n))
@@ -46,7 +47,7 @@ func TestPublishSizesUnderEveryOption(t *testing.T) {
 					t.Errorf("destination holds %q", got)
 				}
 				for i, pub := range batch {
-					same(t, filepath.Join(dir, pub.E.Name), contents[i], pub.E)
+					same(t, filepath.Join(dir, pub.Entry.Name), contents[i], pub.Entry)
 				}
 			})
 		}
@@ -57,17 +58,17 @@ func TestPublishSizesUnderEveryOption(t *testing.T) {
 // files take other ways to the same end.
 func TestPublishOtherWays(t *testing.T) {
 	for _, o := range []Options{{}, {VerifyDisk: true}} {
-		for way, arrange := range map[string]func(*Folder){
-			"named":   func(f *Folder) { f.root.vol.noUnnamed.Store(true) },
-			"crowded": func(f *Folder) { f.fileBudget = 3 },
-			"fsyncs":  func(f *Folder) { f.root.vol.trusted = false },
-			"nolocks": func(f *Folder) { f.root.vol.noLocks.Store(true) },
+		for way, arrange := range map[string]func(*delivery){
+			"named":   func(f *delivery) { f.root().vol.noUnnamed.Store(true) },
+			"crowded": func(f *delivery) { f.work.budget = 3 },
+			"fsyncs":  func(f *delivery) { f.root().vol.sync.trusted = false },
+			"nolocks": func(f *delivery) { f.root().vol.noLocks.Store(true) },
 		} {
 			t.Run(fmt.Sprintf("%s/%+v", way, o), func(t *testing.T) {
 				dir := t.TempDir()
 				f := open(t, dir, o)
 				arrange(f)
-				var batch []*Publication
+				var batch []*storage.Publication
 				for i := range 20 {
 					e := fileEntry(fmt.Sprint(i), i)
 					e.Mode = 0o400
@@ -87,12 +88,12 @@ func TestPublishOtherWays(t *testing.T) {
 				}
 				for i, pub := range batch[:20] {
 					if i != 7 {
-						same(t, filepath.Join(dir, pub.E.Name), content(i, uint64(i)), pub.E)
+						same(t, filepath.Join(dir, pub.Entry.Name), content(i, uint64(i)), pub.Entry)
 					}
 				}
 				same(t, filepath.Join(dir, "7"), []byte("go"), e)
 				holds(t, filepath.Join(dir, "big"), big)
-				if n := f.fileHandles.Load(); n != 0 {
+				if n := f.work.handles.Load(); n != 0 {
 					t.Errorf("%d handles are still counted", n)
 				}
 			})
@@ -126,8 +127,8 @@ func TestStreams(t *testing.T) {
 				})
 			}
 			wg.Wait()
-			must(t, p.Seal(e, int64(n)))
-			publish(t, f, &Publication{P: p, E: e})
+			must(t, seal(p, e, int64(n)))
+			publish(t, f, &storage.Publication{Partial: p, Entry: e})
 			finish(t, f)
 			same(t, filepath.Join(dir, e.Name), b, e)
 		}
@@ -138,7 +139,7 @@ func TestStreams(t *testing.T) {
 func TestManyWorkers(t *testing.T) {
 	dir := t.TempDir()
 	f := open(t, dir, Options{})
-	f.fileBudget = 20
+	f.work.budget = 20
 	var wg sync.WaitGroup
 	for w := range 8 {
 		wg.Go(func() {
@@ -148,7 +149,7 @@ func TestManyWorkers(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				var batch []*Publication
+				var batch []*storage.Publication
 				for j := range 12 {
 					e := fileEntry(fmt.Sprint(j), 10)
 					if j == 11 {
@@ -157,19 +158,19 @@ func TestManyWorkers(t *testing.T) {
 					e.Parent = folder.ID
 					p, err := f.Begin(e)
 					if err == nil && j < 11 {
-						err = p.Write(content(10, 1))
+						err = put(p, content(10, 1))
 					} else if err == nil {
 						b := content(chunk+1, 1)
 						err = errors.Join(p.WriteChunk(1, chunkOf(b, 1), cvOf(chunkOf(b, 1), 1)),
 							p.WriteChunk(0, chunkOf(b, 0), cvOf(chunkOf(b, 0), 0)))
 					}
-					if err = errors.Join(err, p.Seal(e, e.Size)); err != nil {
+					if err = errors.Join(err, seal(p, e, e.Size)); err != nil {
 						t.Error(err)
 						return
 					}
-					batch = append(batch, &Publication{P: p, E: e})
+					batch = append(batch, &storage.Publication{Partial: p, Entry: e})
 				}
-				if err := errors.Join(f.Publish(batch), batch[0].Err, batch[11].Err, f.FinishFolder(folder)); err != nil {
+				if err := errors.Join(f.Publish(batch), batch[0].Err, batch[11].Err, only(f.FinishFolder(folder))); err != nil {
 					t.Error(err)
 				}
 			}
@@ -192,7 +193,7 @@ func TestDiscardedLeavesNothing(t *testing.T) {
 	dir := t.TempDir()
 	f := open(t, dir, Options{})
 	for _, unnamed := range []bool{true, false} {
-		f.root.vol.noUnnamed.Store(!unnamed)
+		f.root().vol.noUnnamed.Store(!unnamed)
 		for _, size := range []int{-1, 5, 2 * chunk} {
 			e := fileEntry("x", size)
 			p, err := f.Begin(e)
@@ -219,10 +220,10 @@ func TestReplaceRules(t *testing.T) {
 		"folder":  func(path string) error { return os.Mkdir(path, 0o700) },
 		"nothing": func(string) error { return nil },
 	}
-	want := map[string]map[bool]Kind{ // by replace; 0: published
-		"file":    {false: Conflict, true: 0},
-		"link":    {false: Conflict, true: 0},
-		"folder":  {false: Conflict, true: OtherKind},
+	want := map[string]map[bool]storage.Kind{ // by replace; 0: published
+		"file":    {false: storage.Conflict, true: 0},
+		"link":    {false: storage.Conflict, true: 0},
+		"folder":  {false: storage.Conflict, true: storage.OtherKind},
 		"nothing": {false: 0, true: 0},
 	}
 	for what, put := range there {
@@ -235,15 +236,15 @@ func TestReplaceRules(t *testing.T) {
 						must(t, put(path))
 						before, _ := os.Lstat(path)
 						f := open(t, dir, Options{})
-						f.root.vol.noUnnamed.Store(named)
+						f.root().vol.noUnnamed.Store(named)
 						b := content(size, 8)
 						e := fileEntry("x", size)
 						pub := sealed(t, f, e, b)
 						pub.Replace = replace
-						must(t, f.Publish([]*Publication{pub}))
+						must(t, f.Publish([]*storage.Publication{pub}))
 						if kind := want[what][replace]; kind != 0 {
 							wantKind(t, pub.Err, kind)
-							must(t, pub.P.Discard(false))
+							must(t, pub.Partial.Discard(false))
 							after, err := os.Lstat(path)
 							if err != nil || !os.SameFile(before, after) {
 								t.Errorf("what stood there is gone: %v", err)
@@ -273,9 +274,9 @@ func TestReplaceOnlyWhatWasSeen(t *testing.T) {
 	must(t, os.WriteFile(path, []byte("user's newer work"), 0o600))
 	pub := sealed(t, f, e, []byte("new"))
 	pub.Replace, pub.Expect = true, &seen
-	must(t, f.Publish([]*Publication{pub}))
-	wantKind(t, pub.Err, Conflict)
-	if !errors.Is(pub.Err, ErrChanged) {
+	must(t, f.Publish([]*storage.Publication{pub}))
+	wantKind(t, pub.Err, storage.Conflict)
+	if !errors.Is(pub.Err, storage.ErrChanged) {
 		t.Errorf("error is %v", pub.Err)
 	}
 	holds(t, path, []byte("user's newer work"))
@@ -321,8 +322,8 @@ func TestReplaceEachNameOfOneFile(t *testing.T) {
 	must(t, os.WriteFile(filepath.Join(dir, "d"), []byte("somebody's"), 0o600))
 	pub := sealed(t, f, fileEntry("e", 3), []byte("new"))
 	pub.Replace, pub.Expect = true, &info
-	must(t, f.Publish([]*Publication{pub}))
-	wantKind(t, pub.Err, Conflict)
+	must(t, f.Publish([]*storage.Publication{pub}))
+	wantKind(t, pub.Err, storage.Conflict)
 }
 
 func TestRenameTakesFreeNames(t *testing.T) {
@@ -336,7 +337,7 @@ func TestRenameTakesFreeNames(t *testing.T) {
 		for _, size := range []int{10, chunk + 1} {
 			pub := sealed(t, f, fileEntry(name, size), content(size, 1))
 			pub.Rename = true
-			must(t, f.Publish([]*Publication{pub}))
+			must(t, f.Publish([]*storage.Publication{pub}))
 			must(t, pub.Err)
 			if pub.Name != want {
 				t.Errorf("%q was published as %q, want %q", name, pub.Name, want)
@@ -369,9 +370,9 @@ func TestAlternative(t *testing.T) {
 		{"a." + strings.Repeat("b", 253), 1, "a." + strings.Repeat("b", 249) + " (1)"},
 		{strings.Repeat("\x80", 255), 1, strings.Repeat("\x80", 247) + " (1)"},
 	} {
-		got := Alternative(c.name, c.n)
+		got := storage.Alternative(c.name, c.n)
 		if got != c.want || len(got) > tree.MaxName {
-			t.Errorf("Alternative(%q, %d) is %q, want %q", c.name, c.n, got, c.want)
+			t.Errorf("storage.Alternative(%q, %d) is %q, want %q", c.name, c.n, got, c.want)
 		}
 	}
 }
@@ -404,13 +405,13 @@ func TestWritesOutsideTheFile(t *testing.T) {
 	}
 	p, err := f.Begin(fileEntry("x", 5))
 	must(t, err)
-	if err := p.Write([]byte("four")); err == nil {
+	if err := put(p, []byte("four")); err == nil {
 		t.Error("Write of another size was taken")
 	}
-	if err := p.Write([]byte("fives")); err == nil {
+	if err := put(p, []byte("fives")); err == nil {
 		t.Error("a later success cleared the first error")
 	}
-	if err := p.Seal(fileEntry("x", 5), 5); err == nil {
+	if err := seal(p, fileEntry("x", 5), 5); err == nil {
 		t.Error("a broken partial was sealed")
 	}
 	must(t, p.Discard(true))
@@ -422,18 +423,18 @@ func TestPublishRefusesTheUnsealed(t *testing.T) {
 	e := fileEntry("x", 1)
 	p, err := f.Begin(e)
 	must(t, err)
-	must(t, p.Write([]byte("x")))
-	pub := &Publication{P: p, E: e}
-	_ = f.Publish([]*Publication{pub})
+	must(t, put(p, []byte("x")))
+	pub := &storage.Publication{Partial: p, Entry: e}
+	_ = f.Publish([]*storage.Publication{pub})
 	if pub.Err == nil {
 		t.Error("an unsealed partial was published")
 	}
-	must(t, p.Seal(e, 1))
-	if err := p.Write([]byte("y")); err == nil {
+	must(t, seal(p, e, 1))
+	if err := put(p, []byte("y")); err == nil {
 		t.Error("a sealed partial takes writes")
 	}
 	must(t, p.Discard(false))
-	_ = f.Publish([]*Publication{pub})
+	_ = f.Publish([]*storage.Publication{pub})
 	if pub.Err == nil {
 		t.Error("a discarded partial was published")
 	}
@@ -448,11 +449,10 @@ func TestVerifyDiskFindsOtherBytes(t *testing.T) {
 		p, err := f.Begin(e)
 		must(t, err)
 		fill(t, p, content(size, 1), all)
-		p.SetDigest([32]byte{1, 2, 3}) // as if the disk had changed the bytes
-		must(t, p.Seal(e, int64(size)))
-		pub := &Publication{P: p, E: e}
-		must(t, f.Publish([]*Publication{pub}))
-		wantKind(t, pub.Err, Mismatch)
+		must(t, p.Seal(e, int64(size), [32]byte{1, 2, 3})) // as if the disk had changed the bytes
+		pub := &storage.Publication{Partial: p, Entry: e}
+		must(t, f.Publish([]*storage.Publication{pub}))
+		wantKind(t, pub.Err, storage.Mismatch)
 		must(t, p.Discard(true))
 		finish(t, f)
 		wantNames(t, dir) // nor is there anything to go on from

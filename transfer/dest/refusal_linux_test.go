@@ -7,11 +7,12 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"golang.org/x/sys/unix"
 
+	"ferry/checksum"
+	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
 
@@ -23,9 +24,9 @@ func init() {
 	children["link"] = childLink
 	children["tries"] = childTries
 	children["stateless"] = func(dir string) error {
-		f, err := Open(dir, Options{})
+		f, err := start(dir, Options{}, tree.Metadata{})
 		if err == nil {
-			_, err = f.root.vol.stateDir()
+			_, err = f.root().vol.state.open()
 			err = errors.New(err.Error()) // which has no kind: the text is printed
 		}
 		return err
@@ -34,30 +35,32 @@ func init() {
 
 // teller delivers into a folder and notes what is told of it.
 type teller struct {
-	*Folder
-	mu   sync.Mutex
+	*delivery
 	told map[string]bool
 }
 
 func newTeller(dir string, m tree.Metadata) (*teller, error) {
-	f, err := Open(dir, Options{})
-	t := &teller{Folder: f, told: make(map[string]bool)}
-	if err == nil {
-		f.Grant(m, func(_ uint64, lost []tree.Loss) {
-			t.mu.Lock()
-			defer t.mu.Unlock()
-			for _, l := range lost {
-				t.told[l.What.String()] = true
-			}
-		})
+	f, err := start(dir, Options{}, m)
+	return &teller{f, make(map[string]bool)}, err
+}
+
+func (t *teller) lose(lost []tree.Loss) {
+	for _, l := range lost {
+		t.told[l.What.String()] = true
 	}
-	return t, err
+}
+
+// hear notes what an Outcome tells.
+func (t *teller) hear(out storage.Outcome, err error) error {
+	t.lose(out.Lost)
+	return err
 }
 
 // finish ends the delivery and prints what was told.
 func (t *teller) finish() error {
-	err := t.Finish()
-	if t.Unsynced() != nil {
+	r, err := t.Finish()
+	t.lose(r.Lost)
+	if r.Unsynced != nil {
 		t.told["unsynced"] = true
 	}
 	all := make([]string, 0, len(t.told))
@@ -76,42 +79,42 @@ func childTold(dir string, m tree.Metadata) error {
 		return err
 	}
 	extra := &tree.Extra{Owner: &tree.Owner{UID: 7, GID: 8}, Xattrs: []tree.Xattr{{Name: "user.x", Value: []byte("y")}}}
-	if _, err = t.MakeFolder(folderEntry(1, 0, "sub")); err != nil {
+	if err = t.hear(t.MakeFolder(folderEntry(1, 0, "sub"))); err != nil {
 		return err
 	}
 	for _, size := range []int{3, 2*chunk + 5} {
 		e := fileEntry(fmt.Sprint("file", size), size)
 		e.ID, e.Parent, e.Mode, e.Extra = uint64(size), 1, 0o4751, extra
 		e.Linked = true
-		p, err := t.Begin(e)
+		p, err := t.files.begin(e, size > chunk)
 		if err != nil {
 			return err
 		}
 		b := content(size, 1)
+		if size > chunk {
+			clear(b[chunk/2 : 2*chunk])
+		}
 		if size < chunk {
-			err = p.Write(b)
+			err = put(p, b)
 		} else {
-			p.KeepHoles()
 			for i := range uint64(3) {
 				if i == 1 {
 					err = errors.Join(err, p.WriteHole(i, chunk, cvOf(make([]byte, chunk), i)))
 					continue
 				}
 				c := chunkOf(b, i)
-				if i == 0 {
-					c = append(c[:chunk/2:chunk/2], make([]byte, chunk/2)...)
-				}
 				err = errors.Join(err, p.WriteChunk(i, c, cvOf(c, i)))
 			}
 		}
-		pub := &Publication{P: p, E: e}
-		err = errors.Join(err, p.Seal(e, e.Size))
+		pub := &storage.Publication{Partial: p, Entry: e}
+		err = errors.Join(err, p.Seal(e, e.Size, checksum.Sum(b)))
 		if err == nil {
-			err = t.Publish([]*Publication{pub})
+			err = t.Publish([]*storage.Publication{pub})
 		}
 		if err = errors.Join(err, pub.Err); err != nil {
 			return err
 		}
+		t.lose(pub.Lost)
 		// Once more over it, from the state folder.
 		if p, err = t.Begin(e); err == nil {
 			err = errors.Join(p.Discard(false))
@@ -122,16 +125,16 @@ func childTold(dir string, m tree.Metadata) error {
 	}
 	extra = &tree.Extra{Owner: extra.Owner} // of files and folders alone the system takes attributes of users
 	link := &tree.Entry{ID: 2, Parent: 1, Name: "link", Kind: tree.Symlink, Target: "nowhere", MTime: testTime, Extra: extra}
-	if _, err := t.MakeLink(link, false); err != nil {
+	if err := t.hear(t.MakeLink(link, false)); err != nil {
 		return err
 	}
 	if m.Devices {
 		fifo := &tree.Entry{ID: 5, Parent: 1, Name: "fifo", Kind: tree.FIFO, Mode: 0o640, MTime: testTime, Extra: extra}
-		if _, err := t.MakeNode(fifo, false); err != nil {
+		if err := t.hear(t.MakeNode(fifo, false)); err != nil {
 			return err
 		}
 	}
-	if err := t.FinishFolder(folderEntry(1, 0, "sub")); err != nil {
+	if err := t.hear(t.FinishFolder(folderEntry(1, 0, "sub"))); err != nil {
 		return err
 	}
 	return t.finish()
@@ -144,7 +147,7 @@ func childLink(dir string) error {
 		return err
 	}
 	e := &tree.Entry{ID: 1, Name: "link", Kind: tree.Symlink, Target: "nowhere", MTime: testTime}
-	if _, err := t.MakeLink(e, false); err != nil {
+	if err := t.hear(t.MakeLink(e, false)); err != nil {
 		return err
 	}
 	return t.finish()
@@ -153,24 +156,24 @@ func childLink(dir string) error {
 // childTries tries all that is tried in the state folder of a file system that is not
 // known, twice, and prints what is told to stay.
 func childTries(dir string) error {
-	f, err := Open(dir, Options{})
+	f, err := start(dir, Options{}, tree.Metadata{})
 	if err != nil {
 		return err
 	}
-	f.root.vol.doubtful = true
+	f.root().vol.doubtful = true
 	for range 2 {
-		if f.root.vol.followsLinks() || !f.root.vol.numbersItems() {
+		if f.root().vol.followsLinks() || !f.root().vol.numbersItems() {
 			fmt.Println("it was not found out")
 		}
 	}
-	if f.root.vol.refuses("x:x") {
+	if f.root().vol.state.refuses("x:x") {
 		fmt.Println("a name was refused")
 	}
-	if _, err = f.Leftovers(); err != nil {
+	if _, err = f.leftovers(); err != nil {
 		return err
 	}
-	err = f.Finish()
-	for _, r := range f.Remarks() {
+	report, err := f.Finish()
+	for _, r := range report.Remarks {
 		pe := new(os.PathError)
 		errors.As(r.Err, &pe)
 		fmt.Println(r.Path, filepath.Ext(pe.Path))
@@ -272,9 +275,9 @@ func TestRefusedStateFolder(t *testing.T) {
 
 // A link that cannot be made is not delivered, whatever the number.
 func TestRefusedLink(t *testing.T) {
-	for number, want := range map[string]Kind{
-		"EOPNOTSUPP": Unsupported, "ENOSYS": Unsupported, "EINVAL": Unsupported, "ENOTTY": Unsupported,
-		"EPERM": Permission, "EACCES": Permission, "EMLINK": Unsupported,
+	for number, want := range map[string]storage.Kind{
+		"EOPNOTSUPP": storage.Unsupported, "ENOSYS": storage.Unsupported, "EINVAL": storage.Unsupported, "ENOTTY": storage.Unsupported,
+		"EPERM": storage.Permission, "EACCES": storage.Permission, "EMLINK": storage.Unsupported,
 	} {
 		dir := t.TempDir()
 		if got := traced(t, "link", dir, "symlinkat:error="+number); got != want.String() {
@@ -296,15 +299,15 @@ func TestWhatAnErrorCosts(t *testing.T) {
 			t.Errorf("%v ends the delivery: %v", err, got)
 		}
 	}
-	if k := classify(&os.PathError{Op: "mkdir", Path: "x", Err: unix.EINVAL}); k != Name {
+	if k := classify(&os.PathError{Op: "mkdir", Path: "x", Err: unix.EINVAL}); k != storage.Name {
 		t.Errorf("an invalid name is %v", k)
 	}
 	for _, op := range []string{"remove", "rename", "exchange"} {
-		if k := classify(&os.PathError{Op: op, Path: "x", Err: unix.EINVAL}); k != Unsupported {
+		if k := classify(&os.PathError{Op: op, Path: "x", Err: unix.EINVAL}); k != storage.Unsupported {
 			t.Errorf("%s of what is there, invalid, is %v", op, k)
 		}
 	}
-	if k := classify(&os.PathError{Op: "symlink", Path: "x", Err: unix.EINVAL}); k != Unsupported {
+	if k := classify(&os.PathError{Op: "symlink", Path: "x", Err: unix.EINVAL}); k != storage.Unsupported {
 		t.Errorf("an invalid link is %v", k)
 	}
 }

@@ -1,35 +1,39 @@
 package dest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
 
+	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
 
 // Rehearsal tells what a Folder at the same path would meet, and changes
-// nothing, not even when the path is not there. It looks at names, kinds, links
-// and contents, and asks whether this user may write to the folders. Its methods may be
-// called concurrently, but Close last.
+// nothing, not even when the path is not there: a storage.Destination without Files. It
+// looks at names, kinds, links and contents, and asks whether this user may write to the
+// folders. It does not foresee what metadata would be lost, nor, where it would have to
+// make something to know, whether a name would be taken.
 type Rehearsal struct {
+	named string // as Rehearse was given it
 	dirs  *tree.Dirs
 	root  *tree.Dir // nil: the destination would be made
 	space *os.File  // the destination, or the folder that it would be made in
 
-	meta     tree.Metadata // granted
+	granted  tree.Metadata
 	accounts *tree.Accounts
 	times    *times
 	listing  listing
-	adjusted func(id uint64) // nil: nobody asks
-	way      *way            // as Folder.way
+	way      way
 
-	mu sync.Mutex
+	mu sync.Mutex // guards what follows, and is held for no change and no content
 	// entrances has the folders that are there and that something would be put into.
 	entrances map[*tree.Dir]*entrance
 	numbered  map[uint64]bool      // by device, see numbersItems
@@ -38,7 +42,7 @@ type Rehearsal struct {
 	// names are what is there of items that hard links may come to; at most
 	// tree.MaxHardLinks.
 	names   map[uint64]tree.Info
-	cleared []cleared // at most way.Max
+	cleared []cleared // at most way.leave.Max
 }
 
 // Rehearse looks at the folder at path, links in path followed. What would keep
@@ -48,7 +52,11 @@ func Rehearse(path string) (*Rehearsal, error) {
 	if err != nil {
 		return nil, fail("opening", "", err)
 	}
-	r := &Rehearsal{accounts: tree.NewAccounts(), times: newTimes(time.Now), dirs: tree.NewDirs(maxFolderHandles), nodes: make(map[uint64]*tree.Dir), over: make(map[uint64]*tree.Dir), entrances: make(map[*tree.Dir]*entrance), names: make(map[uint64]tree.Info), numbered: make(map[uint64]bool)}
+	r := &Rehearsal{
+		named: path, dirs: tree.NewDirs(maxFolderHandles), accounts: tree.NewAccounts(), times: newTimes(time.Now),
+		entrances: make(map[*tree.Dir]*entrance), numbered: make(map[uint64]bool),
+		nodes: make(map[uint64]*tree.Dir), over: make(map[uint64]*tree.Dir), names: make(map[uint64]tree.Info),
+	}
 	for p := abs; ; p = filepath.Dir(p) {
 		info, err := os.Stat(p)
 		if err == nil && !info.IsDir() {
@@ -88,6 +96,56 @@ func (r *Rehearsal) mayMake(above, path string) error {
 	return nil
 }
 
+// Place is the path that Rehearse was given.
+func (r *Rehearsal) Place() string { return r.named }
+
+// MakeWay is Folder.MakeWay.
+func (r *Rehearsal) MakeWay(p *Prune) { r.way.leave = p }
+
+// Start is storage.Destination's.
+func (r *Rehearsal) Start(granted tree.Metadata) (*storage.Landing, error) {
+	r.granted = granted
+	l := &storage.Landing{Keeps: granted, Finder: r, Maker: r, Special: r, Estimate: r, Twins: r}
+	if r.way.open() {
+		l.Way = r
+	}
+	return l, nil
+}
+
+// Finish is storage.Destination's. Nothing is to be made durable.
+func (r *Rehearsal) Finish() (storage.Report, error) { return storage.Report{}, nil }
+
+// Close is storage.Destination's.
+func (r *Rehearsal) Close() error {
+	err := r.dirs.Close()
+	if r.space != nil {
+		err = errors.Join(err, ignoreClosed(r.space.Close()))
+	}
+	return fail("closing", "", err)
+}
+
+// Prune tells p.Removed what Folder.Prune would remove, and then ErrTooMany if it
+// would refuse.
+func (r *Rehearsal) Prune(ctx context.Context, p *Prune) error {
+	if r.root == nil {
+		return nil
+	}
+	run := pruneRun{Prune: p, ctx: ctx, mode: pruneRehearse}
+	if err := run.wouldClear(r.root, slices.Clone(r.cleared)); err != nil {
+		return err
+	}
+	if err := run.run(r.root); err != nil {
+		return err
+	}
+	return run.tooMany()
+}
+
+// Asides is Folder.Asides: nothing was moved.
+func (r *Rehearsal) Asides() map[string]string { return nil }
+
+// Unsynced is Folder.Unsynced: nothing was to be synced.
+func (r *Rehearsal) Unsynced() error { return nil }
+
 // folder returns the folder that has id; nil is one that would be made.
 func (r *Rehearsal) folder(id uint64) (*tree.Dir, error) {
 	if id == 0 {
@@ -102,22 +160,6 @@ func (r *Rehearsal) folder(id uint64) (*tree.Dir, error) {
 	return d, nil
 }
 
-// Stat is Folder.Stat.
-func (r *Rehearsal) Stat(e *tree.Entry) (tree.Info, error) {
-	d, err := r.parent(e)
-	if err != nil {
-		return tree.Info{}, fail("looking at", e.Name, err)
-	}
-	if d == nil {
-		return tree.Info{}, fs.ErrNotExist
-	}
-	info, err := d.Lstat(e.Name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return tree.Info{}, fs.ErrNotExist
-	}
-	return info, fail("looking at", e.Name, err)
-}
-
 // parent is the folder that e would go into, once its name is one that stays in it.
 func (r *Rehearsal) parent(e *tree.Entry) (*tree.Dir, error) {
 	if err := tree.CheckName(e.Name); err != nil {
@@ -126,173 +168,11 @@ func (r *Rehearsal) parent(e *tree.Entry) (*tree.Dir, error) {
 	return r.folder(e.Parent)
 }
 
-// MakeFolder finds the folder that Folder.MakeFolder would adopt.
-func (r *Rehearsal) MakeFolder(e *tree.Entry) (existed bool, err error) {
-	var d *tree.Dir
-	if e.Kind == tree.Root {
-		d = r.root
-	} else {
-		info, err := r.Stat(e)
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-		case err != nil:
-			return false, err
-		case info.Kind != tree.Folder && r.way != nil:
-			if err := r.Clear(e); err != nil {
-				return false, err
-			}
-		case info.Kind != tree.Folder:
-			return false, fail("making", e.Name, fmt.Errorf("a %v has that name: %w", info.Kind, syscall.ENOTDIR))
-		default:
-			parent, err := r.folder(e.Parent)
-			if err != nil {
-				return false, fail("making", e.Name, err)
-			}
-			d = parent.Child(e.Name)
-		}
-	}
-	if d != nil {
-		if err := r.foresee(d, "", e); err != nil {
-			return false, fail("making", e.Name, err)
-		}
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if _, double := r.nodes[e.ID]; double || e.ID == 0 {
-		return false, fail("making", e.Name, errDuplicate)
-	}
-	r.nodes[e.ID] = d
-	if d == nil && e.Kind != tree.Root {
-		if r.over[e.ID] = r.nodes[e.Parent]; r.over[e.ID] == nil {
-			r.over[e.ID] = r.over[e.Parent]
-		}
-	}
-	return d != nil, nil
-}
-
-// FinishFolder forgets the folder e.ID.
-func (r *Rehearsal) FinishFolder(e *tree.Entry) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if d := r.nodes[e.ID]; d != r.root {
-		delete(r.entrances, d)
-	}
-	delete(r.nodes, e.ID)
-	delete(r.over, e.ID)
-	return nil
-}
-
-// MakeLink returns what Folder.MakeLink would.
-func (r *Rehearsal) MakeLink(e *tree.Entry, replace bool) (same bool, err error) {
-	if err := tree.CheckTarget(e.Target); err != nil {
-		return false, fail("linking", e.Name, err)
-	}
-	info, err := r.Stat(e)
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, r.MayPut(e)
-	}
-	if err != nil {
-		return false, err
-	}
-	if info.Kind == tree.Symlink {
-		d, err := r.folder(e.Parent)
-		if err != nil {
-			return false, fail("linking", e.Name, err)
-		}
-		target, err := d.Readlink(e.Name)
-		if err == nil && target == e.Target {
-			err = r.Touch(e)
-			return err == nil, err
-		}
-		if err != nil {
-			return false, fail("linking", e.Name, err)
-		}
-	}
-	switch {
-	case info.Kind == tree.Folder && !(r.way != nil && replace):
-		return false, fail("linking", e.Name, fmt.Errorf("a folder has that name: %w", syscall.EISDIR))
-	case !replace:
-		return false, fail("linking", e.Name, fs.ErrExist)
-	}
-	return false, r.MayPut(e)
-}
-
-// Existing is Folder.Existing.
-func (r *Rehearsal) Existing(e *tree.Entry) (*os.File, tree.Info, error) {
+// there is parent for an item that is there: fs.ErrNotExist if its folder is not.
+func (r *Rehearsal) there(e *tree.Entry) (*tree.Dir, error) {
 	d, err := r.parent(e)
 	if err == nil && d == nil {
 		err = fs.ErrNotExist
 	}
-	if err != nil {
-		return nil, tree.Info{}, fail("opening", e.Name, err)
-	}
-	file, info, err := d.OpenFile(e.Name)
-	if err != nil {
-		return nil, tree.Info{}, fail("opening", e.Name, err)
-	}
-	return file, info, nil
-}
-
-// Allocated is the space, in bytes, that a partial of e takes already. One on a
-// file system that is mounted below the destination is not found.
-func (r *Rehearsal) Allocated(e *tree.Entry) int64 {
-	d, err := r.parent(e)
-	if err != nil || d == nil {
-		return 0
-	}
-	path := e.Name
-	if above := d.Path(); above != "" {
-		path = above + "/" + path
-	}
-	for _, name := range []string{ownStateName(), tree.PartialName} {
-		if name == "" {
-			continue
-		}
-		info, err := r.root.Child(name).Lstat(pathHash(path) + "-" + versionHash(e) + partSuffix)
-		if err == nil && !foreign(info) {
-			return max(info.Allocated, 0)
-		}
-	}
-	return 0 // there is none, and no more is promised of it than space
-}
-
-// Shares reports whether a new version of the file at e's name would share its blocks.
-// It is tried with a file that never has a name.
-func (r *Rehearsal) Shares(e *tree.Entry) bool {
-	from, _, err := r.Existing(e)
-	if err != nil {
-		return false
-	}
-	defer from.Close() // read only
-	d, err := r.parent(e)
-	if err != nil {
-		return false
-	}
-	to, err := d.CreateUnnamed(0o600)
-	if err != nil {
-		return false
-	}
-	defer to.Close() // it is gone with that
-	return sharesRange(to, from)
-}
-
-// Free is Folder.Free.
-func (r *Rehearsal) Free() (int64, error) {
-	n, err := freeBytes(r.space)
-	if err != nil && !tree.Failing(err) {
-		return unknownSpace, nil
-	}
-	if err != nil {
-		return 0, fail("measuring", "", err)
-	}
-	return n, nil
-}
-
-// Close lets go of all handles. Further calls do nothing.
-func (r *Rehearsal) Close() error {
-	err := r.dirs.Close()
-	if r.space != nil {
-		err = errors.Join(err, ignoreClosed(r.space.Close()))
-	}
-	return fail("closing", "", err)
+	return d, err
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"ferry/transfer/dest"
+	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
 
@@ -31,11 +32,15 @@ func TestLookingChangesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.Stat(&tree.Entry{ID: 1, Kind: tree.File, Name: "f"}); !errors.Is(err, fs.ErrNotExist) {
+	l, err := f.Start(tree.Metadata{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Finder.Stat(&tree.Entry{ID: 1, Kind: tree.File, Name: "f"}); !errors.Is(err, fs.ErrNotExist) {
 		t.Error(err)
 	}
-	if existed, err := r.MakeFolder(&tree.Entry{ID: 1, Kind: tree.Folder, Name: "d"}); existed || err != nil {
-		t.Error(existed, err)
+	if out, err := r.MakeFolder(&tree.Entry{ID: 1, Kind: tree.Folder, Name: "d"}); out.Same || err != nil {
+		t.Error(out, err)
 	}
 	for _, err := range []error{r.Close(), r.Close(), f.Close()} {
 		if err != nil {
@@ -71,20 +76,18 @@ func TestRehearsalAgreesWithFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	kind := func(err error) dest.Kind {
-		var de *dest.Error
-		if errors.As(err, &de) {
-			return de.Kind
-		}
-		return 0
+	l, err := f.Start(tree.Metadata{})
+	if err != nil {
+		t.Fatal(err)
 	}
+	kind := storage.KindOf
 	id := uint64(0)
 	for _, name := range []string{"folder", "file", "link", "way", "new", "..", tree.PartialName, "a/b"} {
 		id++
 		e := &tree.Entry{ID: id, Kind: tree.Folder, Name: name, Mode: 0o755}
 		said, serr := r.MakeFolder(e)
-		did, derr := f.MakeFolder(e)
-		if derr == nil && said != did || kind(serr) != kind(derr) {
+		did, derr := l.Maker.MakeFolder(e)
+		if derr == nil && said.Same != did.Same || kind(serr) != kind(derr) {
 			t.Errorf("folder %q: it said %v, %v, and then came %v, %v", name, said, serr, did, derr)
 		}
 	}
@@ -93,8 +96,8 @@ func TestRehearsalAgreesWithFolder(t *testing.T) {
 			for _, replace := range []bool{false, true} {
 				e := &tree.Entry{ID: 100, Kind: tree.Symlink, Name: name, Target: target}
 				said, serr := r.MakeLink(e, replace)
-				did, derr := f.MakeLink(e, replace)
-				if said != did || kind(serr) != kind(derr) {
+				did, derr := l.Maker.MakeLink(e, replace)
+				if said.Same != did.Same || kind(serr) != kind(derr) {
 					t.Errorf("link %q to %q, replace %v: it said %v, %v, and then came %v, %v", name, target, replace, said, serr, did, derr)
 				}
 			}

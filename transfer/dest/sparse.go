@@ -12,11 +12,6 @@ const holeBlock = 4 << 10
 // zeroBlock is compared with, and never written to.
 var zeroBlock [holeBlock]byte
 
-// KeepHoles says that the content has holes at the sender, so that blocks of
-// zeros in what is data in part become holes here too. It comes before the first
-// Write or WriteChunk.
-func (p *Partial) KeepHoles() { p.sparse = true }
-
 // writeSparse writes b, a chunk at offset at, but for its blocks of zeros. What
 // stood there before is gone first.
 func writeSparse(file *os.File, b []byte, at int64) error {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"ferry/checksum"
+	"ferry/transfer/storage"
 )
 
 // Blocks of zeros in a chunk take no space where the sender's content has holes,
@@ -25,10 +26,9 @@ func TestZerosInChunksBecomeHoles(t *testing.T) {
 		sparse bool
 	}{{"sparse", true}, {"dense", false}} {
 		e := fileEntry(c.name, len(want))
-		p, err := f.Begin(e)
+		p, err := f.files.begin(e, c.sparse)
 		must(t, err)
 		if c.sparse {
-			p.KeepHoles()
 			for i := range uint64(3) { // another content first
 				old := bytes.Repeat([]byte{7}, min(chunk, len(want)-int(i)*chunk))
 				must(t, p.WriteChunk(i, old, cvOf(old, i)))
@@ -38,8 +38,8 @@ func TestZerosInChunksBecomeHoles(t *testing.T) {
 			b := want[i*chunk : min(int(i+1)*chunk, len(want))]
 			must(t, p.WriteChunk(i, b, cvOf(b, i)))
 		}
-		must(t, p.Seal(e, e.Size))
-		publish(t, f, &Publication{P: p, E: e})
+		must(t, seal(p, e, e.Size))
+		publish(t, f, &storage.Publication{Partial: p, Entry: e})
 		got, err := os.ReadFile(filepath.Join(dir, c.name))
 		must(t, err)
 		if !bytes.Equal(got, want) {
@@ -64,9 +64,8 @@ func TestTrailingHoleShorterThanABlock(t *testing.T) {
 			name := fmt.Sprint(c.size, "-", c.data, "-", hole)
 			b := append(content(c.data, 1), make([]byte, c.size-c.data)...)
 			e := fileEntry(name, c.size)
-			p, err := f.Begin(e)
+			p, err := f.files.begin(e, true)
 			must(t, err)
-			p.KeepHoles()
 			for i := range checksum.Chunks(e.Size) {
 				part := chunkOf(b, i)
 				if hole && len(bytes.Trim(part, "\x00")) == 0 {
@@ -75,8 +74,8 @@ func TestTrailingHoleShorterThanABlock(t *testing.T) {
 					must(t, p.WriteChunk(i, part, cvOf(part, i)))
 				}
 			}
-			must(t, p.Seal(e, e.Size))
-			publish(t, f, &Publication{P: p, E: e})
+			must(t, seal(p, e, e.Size))
+			publish(t, f, &storage.Publication{Partial: p, Entry: e})
 			path := filepath.Join(dir, name)
 			holds(t, path, b)
 			like := path + " like it"

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
 
@@ -50,7 +51,7 @@ func TestStateFolderOfOthers(t *testing.T) {
 
 // childMayPut asks about two items in dir, and about one in a folder that it makes.
 func childMayPut(dir string) error {
-	f, err := Open(dir, Options{})
+	f, err := start(dir, Options{}, tree.Metadata{})
 	if err != nil {
 		return err
 	}
@@ -60,7 +61,7 @@ func childMayPut(dir string) error {
 		switch {
 		case err == nil:
 			fmt.Print("free ")
-		case errors.Is(err, ErrToldBefore):
+		case storage.KindOf(err) == storage.Consequence:
 			fmt.Print("told ")
 		case errors.Is(err, errTakesNothing):
 			fmt.Print("shut ")

@@ -2,66 +2,68 @@ package dest
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"syscall"
 
+	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
 
-// MakeLink makes the symbolic link e, with its metadata. same says that a link
-// with that target is there already; it has e's metadata then too. Anything else
-// there is a Conflict, unless replace, or OtherKind if it is a folder, which is
-// replaced only after MakeWay.
-func (f *Folder) MakeLink(e *tree.Entry, replace bool) (same bool, err error) {
-	n, err := f.parent(e)
+// MakeLink is storage.Maker's.
+func (m *itemMaker) MakeLink(e *tree.Entry, replace bool) (out storage.Outcome, err error) {
+	n, err := m.nodes.parent(e)
 	if err == nil {
 		err = tree.CheckTarget(e.Target)
 	}
 	if err != nil {
-		return false, fail("linking", e.Name, err)
+		return out, fail("linking", e.Name, err)
 	}
-	if m := f.meta; m.Owner || m.Xattrs || m.HardLinks {
+	if g := m.dress.granted; g.Owner || g.Xattrs || g.HardLinks {
 		// Whoever may write to the folder could put another item in the place of
 		// the new link, which would then get the owner, or be linked to.
-		same, err = f.stageLink(n, e, replace)
+		out, err = m.stageLink(n, e, replace)
 	} else {
-		same, err = f.makeLink(n, e, replace)
+		out, err = m.makeLink(n, e, replace)
 	}
-	return same, f.fail("linking", e, err)
+	return out, m.nodes.fail("linking", e, err)
 }
 
 // makeLink makes the link under its own name, with an mtime only.
-func (f *Folder) makeLink(n *node, e *tree.Entry, replace bool) (same bool, err error) {
+func (m *itemMaker) makeLink(n *node, e *tree.Entry, replace bool) (out storage.Outcome, err error) {
 	err = n.dir.Symlink(e.Target, e.Name)
 	if !errors.Is(err, syscall.EINVAL) { // by which some say that they have no links
 		err = n.named(e.Name, err)
 	}
 	if errors.Is(err, fs.ErrExist) {
-		return f.stageLink(n, e, replace)
+		return m.stageLink(n, e, replace)
 	}
 	if err != nil {
-		return false, err
+		return out, err
 	}
+	out.Lost, err = setLinkTime(n, e)
+	return out, err
+}
+
+// setLinkTime gives the link that was made its mtime. The link is there, and has all
+// that makes it one: what its time meets with is no matter of the link. File servers
+// follow it, or do not find it (ENOENT, ESTALE).
+func setLinkTime(n *node, e *tree.Entry) ([]tree.Loss, error) {
 	if n.vol.followsLinks() {
-		f.lose(e.ID, []tree.Loss{{What: tree.AttrTime, Err: errFollows}})
-		return false, nil
+		return []tree.Loss{{What: tree.AttrTime, Err: errFollows}}, nil
 	}
-	// The link is there, and has all that makes it one: what its time meets with is
-	// no matter of the link. File servers follow it, or do not find it (ENOENT, ESTALE).
-	err = n.dir.SetLinkTime(e.Name, e.MTime, false)
+	err := n.dir.SetLinkTime(e.Name, e.MTime, false)
 	for _, last := range []bool{false, true} {
 		if err == nil && !n.vol.doubts(e) {
-			return false, nil
+			return nil, nil
 		}
 		now, gone := n.dir.Lstat(e.Name)
 		switch {
 		case gone != nil:
-			return false, gone
+			return nil, gone
 		case now.Kind != tree.Symlink:
-			return false, tree.ErrReplaced
+			return nil, tree.ErrReplaced
 		case err == nil && tree.KeptTime(now.MTime, e.MTime):
-			return false, nil
+			return nil, nil
 		case err == nil:
 			err = tree.ErrIgnored
 		}
@@ -70,63 +72,58 @@ func (f *Folder) makeLink(n *node, e *tree.Entry, replace bool) (same bool, err 
 		}
 	}
 	if err != nil {
-		f.lose(e.ID, []tree.Loss{{What: tree.AttrTime, Err: err}})
+		return []tree.Loss{{What: tree.AttrTime, Err: err}}, nil
 	}
-	return false, nil
+	return nil, nil
 }
 
 // stageLink looks at what is there, and makes the link in the state folder.
-func (f *Folder) stageLink(n *node, e *tree.Entry, replace bool) (same bool, err error) {
+func (m *itemMaker) stageLink(n *node, e *tree.Entry, replace bool) (out storage.Outcome, err error) {
 	info, err := n.dir.Lstat(e.Name)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return false, err
+		return out, err
 	}
 	if err == nil {
-		if same, err = f.sameLink(n, e, info); same || err != nil {
-			return same, err
+		if out, err = m.sameLink(n, e, info); out.Same || err != nil {
+			return out, err
 		}
-		if info.Kind == tree.Folder && !f.replacesFolder(info, replace) {
-			return false, fmt.Errorf("a folder has that name: %w", syscall.EISDIR)
-		}
-		if !replace {
-			n.fresh.Store(false)
-			return false, fs.ErrExist
+		if err := m.mayReplace(n, info, replace); err != nil {
+			return out, err
 		}
 	}
-	return false, f.putLink(n, e, replace)
+	out.Lost, err = m.putLink(n, e, replace)
+	return out, err
 }
 
 // putLink makes the link in the state folder and moves it to e's name.
-func (f *Folder) putLink(n *node, e *tree.Entry, replace bool) error {
+func (m *itemMaker) putLink(n *node, e *tree.Entry, replace bool) ([]tree.Loss, error) {
 	var made tree.Info
-	err := f.stage(n, e, replace, func(dir *tree.Dir, temp string) (lost []tree.Loss, err error) {
+	lost, err := m.stage(n, e, replace, func(dir *tree.Dir, temp string) (lost []tree.Loss, err error) {
 		if err := dir.Symlink(e.Target, temp); err != nil {
 			return nil, err
 		}
-		made, lost, err = f.applyStaged(n, dir, temp, e)
+		made, lost, err = m.dress.applyStaged(n, dir, temp, e)
 		return lost, err
 	})
 	if err == nil {
-		f.remember(e, n, e.Name, made)
+		m.targets.note(e, n, e.Name, made, m.dress.granted)
 	}
-	return err
+	return lost, err
 }
 
-// sameLink reports whether info, of what has e's name, is of a link to e's
+// sameLink finds out whether info, of what has e's name, is of a link to e's
 // target, which then gets e's metadata.
-func (f *Folder) sameLink(n *node, e *tree.Entry, info tree.Info) (bool, error) {
+func (m *itemMaker) sameLink(n *node, e *tree.Entry, info tree.Info) (storage.Outcome, error) {
 	if info.Kind != tree.Symlink {
-		return false, nil
+		return storage.Outcome{}, nil
 	}
 	// One that cannot be read is not known to be the same.
 	if target, err := n.dir.Readlink(e.Name); err != nil || target != e.Target {
-		return false, nil
+		return storage.Outcome{}, nil
 	}
-	var err error
-	if m := f.meta; m.Owner || m.Xattrs || info.MTime != e.MTime {
-		err = f.metadataOnly(n, e, info)
-	} else {
-		f.remember(e, n, e.Name, info)
+	if g := m.dress.granted; g.Owner || g.Xattrs || info.MTime != e.MTime {
+		return m.metadataOnly(n, e, info, func() ([]tree.Loss, error) { return m.putLink(n, e, true) })
 	}
-	return err == nil, err
+	m.targets.note(e, n, e.Name, info, m.dress.granted)
+	return storage.Outcome{Same: true}, nil
 }

@@ -109,12 +109,3 @@ func (t *times) settle(then *tree.State, now *tree.State) {
 		then.MTime = now.MTime
 	}
 }
-
-// KeepsTime reports whether found, of what stands at e's name, has the mtime that the
-// destination makes of e's, so that nothing says that they differ.
-func (f *Folder) KeepsTime(e *tree.Entry, found tree.Info) bool { return f.times.trust(e.MTime, found) }
-
-// KeepsTime is Folder.KeepsTime.
-func (r *Rehearsal) KeepsTime(e *tree.Entry, found tree.Info) bool {
-	return r.times.trust(e.MTime, found)
-}

@@ -3,7 +3,6 @@ package dest
 import (
 	"errors"
 	"io/fs"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -12,59 +11,8 @@ import (
 	"ferry/transfer/tree"
 )
 
-// Relate reports how e's name is related to another one in e's folder. The names
-// share a tree.FoldKey. It looks at what stands there, and makes nothing. Stands says
-// that the caller has seen to it that something has the other name.
-func (f *Folder) Relate(e *tree.Entry, other string, stands bool) (storage.Relation, error) {
-	n, err := f.parent(e)
-	if err != nil {
-		return storage.Unknown, fail("looking at", e.Name, err)
-	}
-	r, err := f.listing.relate(n.dir, e.Name, other, stands, numbersItems(n.vol.doubtful))
-	return r, f.fail("looking at", e, err)
-}
-
-// Relate is Folder.Relate. Where nothing has either name, the names that are there
-// say whether such are told apart; on an empty file system it stays Unknown.
-func (r *Rehearsal) Relate(e *tree.Entry, other string, _ bool) (storage.Relation, error) {
-	d, err := r.parent(e)
-	if err != nil {
-		return storage.Unknown, fail("looking at", e.Name, err)
-	}
-	if d != nil {
-		if rel, err := r.listing.relate(d, e.Name, other, false, r.numbersItems(d)); err != nil || rel != storage.Unknown {
-			return rel, fail("looking at", e.Name, err)
-		}
-	}
-	if d == nil {
-		d = r.above(e.Parent)
-	}
-	return r.foretell(d, strings.EqualFold(e.Name, other)), nil
-}
-
-// numbersItems reports whether what d is on is known to number items.
-func (r *Rehearsal) numbersItems(d *tree.Dir) bool {
-	info, err := d.Stat()
-	if err != nil {
-		return false
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	known, asked := r.numbered[info.Dev]
-	if asked {
-		return known
-	}
-	handle, err := d.Handle()
-	if err != nil {
-		return false
-	}
-	defer handle.Close() // read only
-	_, doubtful, _ := nature(handle)
-	r.numbered[info.Dev] = numbersItems(doubtful)
-	return r.numbered[info.Dev]
-}
-
-// numbersItems is that for a file system of which nature told whether it is doubtful.
+// numbersItems reports whether a file system is known to number items, of which nature
+// told whether it is doubtful.
 // Elsewhere than on Linux it looks at none.
 func numbersItems(doubtful bool) bool { return !doubtful && runtime.GOOS == "linux" }
 
@@ -166,97 +114,6 @@ func listed(names []tree.DirName, name string) bool {
 	return ok
 }
 
-// Unmake removes the folder e.ID, which MakeFolder made and nothing was put into.
-func (f *Folder) Unmake(e *tree.Entry) error {
-	f.mu.Lock()
-	n := f.nodes[e.ID]
-	delete(f.nodes, e.ID)
-	f.mu.Unlock()
-	if n == nil || n.existed {
-		return nil
-	}
-	return f.fail("removing", e, n.dir.Parent().Remove(n.name, true))
-}
-
-// Unmake is Folder.Unmake.
-func (r *Rehearsal) Unmake(e *tree.Entry) error { return r.FinishFolder(e) }
-
-// above is the nearest folder that is there of those the folder id would be in; nil
-// if it cannot be opened.
-func (r *Rehearsal) above(id uint64) *tree.Dir {
-	r.mu.Lock()
-	d := r.over[id]
-	r.mu.Unlock()
-	switch {
-	case d != nil:
-		return d
-	case r.root != nil:
-		return r.root
-	}
-	d, _ = r.dirs.Open(r.space.Name()) // what cannot be looked at tells nothing
-	return d
-}
-
-// foretell tells whether names in d that differ in case, or else in the form of
-// letters, are related, by a name that is there, in d or in a folder above it on its
-// file system.
-func (r *Rehearsal) foretell(d *tree.Dir, cases bool) storage.Relation {
-	if d == nil {
-		return storage.Unknown
-	}
-	if foldsCase(d) {
-		return storage.Together
-	}
-	info, err := d.Stat()
-	if err != nil {
-		return storage.Unknown
-	}
-	at := r.space.Name()
-	for {
-		if rel := foretellIn(d, cases); rel != storage.Unknown {
-			return rel
-		}
-		if d = d.Parent(); d == nil { // a root: above it are folders that no delivery comes to
-			if at == filepath.Dir(at) {
-				return storage.Unknown
-			}
-			at = filepath.Dir(at)
-			d, _ = r.dirs.Open(at)
-		}
-		if d == nil {
-			return storage.Unknown
-		}
-		if up, err := d.Stat(); err != nil || up.Dev != info.Dev {
-			return storage.Unknown
-		}
-	}
-}
-
-// foretellIn tries the first name in d that has another spelling of that kind.
-func foretellIn(d *tree.Dir, cases bool) storage.Relation {
-	names, err := d.ReadNames()
-	if err != nil {
-		return storage.Unknown
-	}
-	for _, n := range names {
-		i := slices.IndexFunc(tree.Spellings(n.Name), func(other string) bool {
-			return strings.EqualFold(n.Name, other) == cases && !listed(names, other)
-		})
-		if i < 0 {
-			continue
-		}
-		other := tree.Spellings(n.Name)[i]
-		switch there, err := found(lstatError(d, other)); {
-		case err != nil:
-			return storage.Unknown
-		case there:
-			return storage.Together
-		}
-		return storage.Apart
-	}
-	return storage.Unknown
-}
-
 func lstatError(d *tree.Dir, name string) error {
 	_, err := d.Lstat(name)
 	return err
@@ -310,27 +167,6 @@ func (s *spellings) of(name string) string {
 		}
 	}
 	return ""
-}
-
-// Borrowed reports whether what stands under e's name is another item, for which
-// the file system has made that name up (tree.IsShortName).
-func (f *Folder) Borrowed(e *tree.Entry) (bool, error) {
-	n, err := f.parent(e)
-	if err != nil {
-		return false, fail("looking at", e.Name, err)
-	}
-	is, err := borrowed(n.dir, e.Name)
-	return is, f.fail("looking at", e, err)
-}
-
-// Borrowed is Folder.Borrowed.
-func (r *Rehearsal) Borrowed(e *tree.Entry) (bool, error) {
-	d, err := r.parent(e)
-	if err != nil || d == nil {
-		return false, fail("looking at", e.Name, err)
-	}
-	is, err := borrowed(d, e.Name)
-	return is, fail("looking at", e.Name, err)
 }
 
 // borrowed reports whether d lists nothing of name's key, though name is there. What

@@ -81,7 +81,7 @@ func TestRelateListsNoFolder(t *testing.T) {
 	}
 	if r.numbersItems(r.root) {
 		cheap("a file system that is known")
-		if f.listing.dir != nil || r.listing.dir != nil {
+		if f.finder.listing.dir != nil || r.listing.dir != nil {
 			t.Error("the folder was listed")
 		}
 	}
@@ -89,14 +89,14 @@ func TestRelateListsNoFolder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.root.vol.doubtful, r.numbered[info.Dev] = true, false
+	f.root().vol.doubtful, r.numbered[info.Dev] = true, false
 	cheap("one that is not")
 }
 
 // both opens dir for a delivery and for a dry run.
-func both(t *testing.T, dir string) (*Folder, *Rehearsal) {
+func both(t *testing.T, dir string) (*delivery, *Rehearsal) {
 	t.Helper()
-	f, err := Open(dir, Options{})
+	f, err := start(dir, Options{}, tree.Metadata{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"ferry/checksum"
+	"ferry/transfer/storage"
+	"ferry/transfer/tree"
 )
 
 func init() {
@@ -18,7 +20,7 @@ func init() {
 
 // childCopied delivers content(1000, 4), with the digest of content(1000, seed).
 func childCopied(dir string, o Options, seed uint64) error {
-	f, err := Open(dir, o)
+	f, err := start(dir, o, tree.Metadata{})
 	if err != nil {
 		return err
 	}
@@ -28,13 +30,12 @@ func childCopied(dir string, o Options, seed uint64) error {
 	if err != nil {
 		return err
 	}
-	p.SetDigest(checksum.Sum(content(1000, seed)))
-	pub := &Publication{P: p, E: e}
-	if err = errors.Join(p.Write(content(1000, 4)), p.Seal(e, e.Size)); err == nil {
-		_ = f.Publish([]*Publication{pub})
+	pub := &storage.Publication{Partial: p, Entry: e}
+	if err = errors.Join(put(p, content(1000, 4)), p.Seal(e, e.Size, checksum.Sum(content(1000, seed)))); err == nil {
+		_ = f.Publish([]*storage.Publication{pub})
 		err = pub.Err
 	}
-	return errors.Join(err, f.Finish())
+	return errors.Join(err, f.finished())
 }
 
 // Where a file without a name cannot be given one, it is copied under one: what is then
@@ -48,7 +49,7 @@ func TestCopiedToAName(t *testing.T) {
 		same(t, filepath.Join(dir, "x"), content(1000, 4), fileEntry("x", 1000))
 		wantNames(t, dir, "x")
 		dir = t.TempDir()
-		if got := traced(t, "copiedwrong", dir, "linkat:error="+errno); got != Mismatch.String() {
+		if got := traced(t, "copiedwrong", dir, "linkat:error="+errno); got != storage.Mismatch.String() {
 			t.Errorf("%s, other bytes than were to come: %q", errno, got)
 		}
 		wantNames(t, dir)

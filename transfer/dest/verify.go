@@ -1,12 +1,11 @@
 package dest
 
 import (
-	"errors"
 	"io"
-	"os"
 	"unsafe"
 
 	"ferry/checksum"
+	"ferry/transfer/storage"
 )
 
 // maxReads is how many files are read back at a time, each with a buffer.
@@ -25,30 +24,28 @@ func alignedBuffer() []byte {
 }
 
 // readBack reads the synced content past the page cache, where the system can,
-// and fails with ErrMismatch unless it has the digest given to SetDigest. buf is
+// and fails with storage.ErrMismatch unless it has the digest that Seal was given. buf is
 // from alignedBuffer, or nil. The file is only good for naming and closing after.
-func (p *Partial) readBack(buf []byte) error {
-	if p.digest == nil {
-		return errors.New("no digest to compare with")
-	}
+func (p *partial) readBack(buf []byte) error {
 	if buf == nil {
 		buf = alignedBuffer()
 	}
-	dropCache(p.file)
-	direct := setDirect(p.file, true)
-	got, err := digestOf(p.file, buf)
+	file := p.body.file
+	dropCache(file)
+	direct := setDirect(file, true)
+	got, err := digestOf(file, buf)
 	if err != nil && direct {
 		// Some file systems take the flag and refuse the reads.
-		setDirect(p.file, false)
-		got, err = digestOf(p.file, buf)
+		setDirect(file, false)
+		got, err = digestOf(file, buf)
 	}
-	if err == nil && got != *p.digest {
-		err = ErrMismatch
+	if err == nil && got != p.digest {
+		err = storage.ErrMismatch
 	}
 	return err
 }
 
-func digestOf(file *os.File, buf []byte) (checksum.Digest, error) {
+func digestOf(file io.ReaderAt, buf []byte) (checksum.Digest, error) {
 	h := checksum.NewHasher()
 	for at := int64(0); ; {
 		n, err := file.ReadAt(buf, at)

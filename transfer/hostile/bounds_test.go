@@ -25,13 +25,26 @@ type stuckDestination struct {
 	released chan struct{}
 }
 
+func (d stuckDestination) Start(m tree.Metadata) (*storage.Landing, error) {
+	l, err := d.Destination.Start(m)
+	if err == nil {
+		l.Files = stuckFiles{l.Files, d.released}
+	}
+	return l, err
+}
+
+type stuckFiles struct {
+	storage.Files
+	released chan struct{}
+}
+
 type stuckPartial struct {
 	storage.Partial
 	released chan struct{}
 }
 
-func (d stuckDestination) Begin(e *tree.Entry) (storage.Partial, error) {
-	p, err := d.Destination.Begin(e)
+func (d stuckFiles) Begin(e *tree.Entry, sparse bool) (storage.Partial, error) {
+	p, err := d.Files.Begin(e, sparse)
 	if err != nil {
 		return nil, err
 	}
@@ -44,11 +57,11 @@ func (p stuckPartial) WriteChunk(index uint64, b []byte, cv checksum.CV) error {
 }
 
 // Publish is given the partials that are under it.
-func (d stuckDestination) Publish(batch []*storage.Publication) error {
+func (d stuckFiles) Publish(batch []*storage.Publication) error {
 	for _, b := range batch {
 		b.Partial = b.Partial.(stuckPartial).Partial
 	}
-	return d.Destination.Publish(batch)
+	return d.Files.Publish(batch)
 }
 
 // H12: what comes beyond the credit is refused, and a receiver whose disk stands

@@ -130,7 +130,7 @@ func TestHostileTotalsDoNotWrap(t *testing.T) {
 				least = min(least, p.Total, p.Bytes, p.Items)
 			}
 		})
-		o.Rehearse = func() (storage.Rehearsal, error) { return local.NewRehearsal(t.TempDir()) }
+		o.Rehearse = func() (storage.Destination, error) { return local.NewRehearsal(t.TempDir()) }
 	}}, func(p *peer) {
 		p.dry = true
 		p.offer()

@@ -174,6 +174,10 @@ func TestHostileReceiverOfMetadata(t *testing.T) {
 // plainDestination keeps no more than mode and time.
 type plainDestination struct{ storage.Destination }
 
+func (d plainDestination) Start(m tree.Metadata) (*storage.Landing, error) {
+	return d.Destination.Start(tree.Metadata{Umask: m.Umask})
+}
+
 // The receiver's umask holds for whatever a sender says of permissions, of files
 // of any size and of folders; a destination that knows of none gets it too.
 func TestUmaskHolds(t *testing.T) {

@@ -237,7 +237,7 @@ func TestHostileBeyondTheOffer(t *testing.T) {
 		t.Run(c.name+" in a dry run", func(t *testing.T) {
 			dst, _, told, err := hostile(t, victim{options: func(o *receive.Options) {
 				o.Metadata = tree.Metadata{HardLinks: true, Devices: true}
-				o.Rehearse = func() (storage.Rehearsal, error) { return local.NewRehearsal(t.TempDir()) }
+				o.Rehearse = func() (storage.Destination, error) { return local.NewRehearsal(t.TempDir()) }
 			}}, func(p *peer) { p.dry = true; c.script(p) })
 			wantCode(t, err, told, framing.CodeProtocol)
 			if names, rerr := os.ReadDir(dst); rerr != nil || len(names) != 0 {

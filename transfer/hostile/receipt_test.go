@@ -42,13 +42,13 @@ func (g *gate) Close() error {
 
 // finishing is a destination that tells when it has finished.
 type finishing struct {
-	storage.MetadataDestination
+	storage.Destination
 	finish func()
 }
 
-func (f finishing) Finish() error {
+func (f finishing) Finish() (storage.Report, error) {
 	defer f.finish()
-	return f.MetadataDestination.Finish()
+	return f.Destination.Finish()
 }
 
 // A sender that does not take its receipt keeps nobody: the receiver can be
@@ -83,7 +83,7 @@ func TestReceiptThatNobodyTakes(t *testing.T) {
 	done := make(chan outcome, 1)
 	go func() {
 		res, err := receive.Receive(ctx, b, receive.Options{
-			Destination: finishing{d.(storage.MetadataDestination), func() { close(g.shut) }},
+			Destination: finishing{d, func() { close(g.shut) }},
 		})
 		done <- outcome{res, err}
 	}()

@@ -43,7 +43,7 @@ func Copy(ctx context.Context, o Options) (transfer.Result, error) {
 	}
 	dst := r.Destination
 	if rehearse := r.Rehearse; s.DryRun && rehearse != nil {
-		r.Rehearse = func() (storage.Rehearsal, error) {
+		r.Rehearse = func() (storage.Destination, error) {
 			h, err := rehearse()
 			if dst = h; err == nil {
 				del.makeWay(h, r.OnConflict)

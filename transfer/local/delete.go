@@ -17,17 +17,6 @@ import (
 	"ferry/transfer/tree"
 )
 
-// pruner is a destination that Delete works on.
-type pruner interface {
-	Prune(context.Context, *dest.Prune) error
-}
-
-// wayMaker is a destination in which items of another kind may make way for what is
-// delivered, and are pruned with the rest.
-type wayMaker interface {
-	MakeWay(*dest.Prune)
-}
-
 // deletion is what Copy does about Options.Delete. The folders to be
 // compared with are opened before the delivery, and stay open: a source that is
 // taken away meanwhile must not look like an empty one.
@@ -93,14 +82,14 @@ func (d *deletion) prune() *dest.Prune {
 // makeWay lets what is delivered take the place of items of another kind: what is
 // in the way is what the source has not, and goes with the rest.
 func (d *deletion) makeWay(dst storage.Destination, policy transfer.ConflictPolicy) {
-	if c, ok := dst.(wayMaker); ok && d != nil && d.unsure == nil && policy == transfer.ConflictOverwrite {
+	if c, ok := dst.(pruner); ok && d != nil && d.unsure == nil && policy == transfer.ConflictOverwrite {
 		c.MakeWay(d.prune())
 	}
 }
 
 // tellKept names what was moved out of the way and not deleted.
 func (d *deletion) tellKept(dst storage.Destination) {
-	keeper, ok := dst.(interface{ Asides() map[string]string })
+	keeper, ok := dst.(pruner)
 	if !ok || d == nil || d.send.Observer == nil {
 		return
 	}
@@ -129,10 +118,8 @@ func (d *deletion) run(ctx context.Context, dst storage.Destination, result *tra
 	elapsed := result.Elapsed
 	*result = t.Final()
 	result.Elapsed += elapsed
-	if d, ok := dst.(storage.Durable); ok && result.Unsynced == nil {
-		if _, unsynced := d.Durable(); unsynced != nil {
-			result.Durable, result.Unsynced = false, unsynced // of what was removed
-		}
+	if unsynced := p.Unsynced(); unsynced != nil && result.Unsynced == nil {
+		result.Durable, result.Unsynced = false, failure.Unsynced(dst.Place(), unsynced) // of what was removed
 	}
 	switch {
 	case errors.Is(err, dest.ErrTooMany):
@@ -143,7 +130,7 @@ func (d *deletion) run(ctx context.Context, dst storage.Destination, result *tra
 		result.Deleted = before
 		return err
 	case err != nil:
-		return failure.DestinationEnds("deleting", failure.PlaceOf(dst), err)
+		return failure.DestinationEnds("deleting", dst.Place(), err)
 	case result.Failed > 0:
 		return &NotDeletedError{Items: result.Failed, DryRun: result.DryRun}
 	}

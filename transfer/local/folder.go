@@ -1,12 +1,11 @@
 package local
 
 import (
-	"fmt"
+	"context"
 
 	"ferry/transfer/dest"
 	"ferry/transfer/internal/failure"
 	"ferry/transfer/storage"
-	"ferry/transfer/tree"
 )
 
 // FolderOptions say how a folder keeps what lands in it.
@@ -22,69 +21,29 @@ func NewFolder(path string, o FolderOptions) (storage.Destination, error) {
 	if err != nil {
 		return nil, failure.DestinationEnds("opening", path, err)
 	}
-	return folder{Folder: f, place: path, durable: !o.NoSync}, nil
+	return f, nil
 }
 
-// folder adapts dest.Folder, whose methods return concrete types.
-type folder struct {
-	*dest.Folder
-	place   string // as the user named it
-	durable bool   // wished for
-}
-
-var _, _ storage.Relater = folder{}, rehearsal{}
-
-func (f folder) Begin(e *tree.Entry) (storage.Partial, error) {
-	p, err := f.Folder.Begin(e)
+// NewRehearsal looks at the folder at path, which need not be there, as a
+// destination for dry runs.
+func NewRehearsal(path string) (storage.Destination, error) {
+	r, err := dest.Rehearse(path)
 	if err != nil {
-		return nil, err
+		return nil, failure.DestinationEnds("opening", path, err)
 	}
-	return p, nil
+	return r, nil
 }
 
-func (f folder) Publish(batch []*storage.Publication) error {
-	inner := make([]*dest.Publication, len(batch))
-	for i, b := range batch {
-		inner[i] = &dest.Publication{P: b.Partial.(*dest.Partial), E: b.Entry, Replace: b.Replace, Expect: b.Expect, Rename: b.Rename}
-	}
-	err := f.Folder.Publish(inner)
-	for i, b := range batch {
-		b.Name, b.Err = inner[i].Name, inner[i].Err
-	}
-	return err
+// pruner is a destination that Delete works on: a folder, or the rehearsal of one.
+type pruner interface {
+	// MakeWay lets items of another kind make way for what is delivered. It comes before
+	// Start.
+	MakeWay(*dest.Prune)
+	Prune(context.Context, *dest.Prune) error
+	// Asides are what made way and was not pruned: where it stood, by where it is.
+	Asides() map[string]string
+	// Unsynced is why what Prune did may not last.
+	Unsynced() error
 }
 
-// Place is the folder as the user named it.
-func (f folder) Place() string { return f.place }
-
-// Remarks tells what else could not be done.
-func (f folder) Remarks() (list []storage.Remark) {
-	for _, r := range f.Folder.Remarks() {
-		list = append(list, storage.Remark{Path: r.Path, Err: r.Err})
-	}
-	return list
-}
-
-// Durable tells whether Finish reached stable storage.
-func (f folder) Durable() (durable bool, unsynced error) {
-	if !f.durable {
-		return false, nil
-	}
-	if err := f.Unsynced(); err != nil {
-		return false, &unsyncedError{Place: f.place, Err: err}
-	}
-	return true, nil
-}
-
-// unsyncedError is why what was delivered is verified and not durable, though it was
-// to be: the file system of the destination cannot sync.
-type unsyncedError struct {
-	Place string // the destination, as the user named it
-	Err   error
-}
-
-func (e *unsyncedError) Error() string {
-	return fmt.Sprintf("the file system of %q cannot sync: %v", e.Place, failure.Plain(e.Err))
-}
-
-func (e *unsyncedError) Unwrap() error { return e.Err }
+var _, _ pruner = (*dest.Folder)(nil), (*dest.Rehearsal)(nil)

@@ -80,20 +80,20 @@ func (b *basisRun) hashExisting(ctx context.Context) (checksum.Digest, error) {
 	b.e.mu.Lock()
 	probe.Name = b.e.compare.name
 	b.e.mu.Unlock()
-	f, info, err := b.r.dst.Existing(&probe)
+	f, err := b.r.at.Finder.Open(&probe)
 	if err != nil {
 		return checksum.Digest{}, err
 	}
 	defer f.Close() // read only
-	t := checksum.NewTree(info.Size)
-	extents := tree.NewExtents(f, info)
-	for i := range checksum.Chunks(info.Size) {
+	size := f.Info().Size
+	t := checksum.NewTree(size)
+	for i := range checksum.Chunks(size) {
 		if ctx.Err() != nil {
 			return checksum.Digest{}, context.Cause(ctx)
 		}
-		data, at := b.buf[:checksum.ChunkLen(info.Size, i)], int64(i)*checksum.ChunkSize
+		data, at := b.buf[:checksum.ChunkLen(size, i)], int64(i)*checksum.ChunkSize
 		done := b.r.track.AtDisk()
-		if extents.Cover(at, int64(len(data))) == tree.AllHole {
+		if f.Cover(at, int64(len(data))) == tree.AllHole {
 			data = flow.Zeros[:len(data)]
 		} else {
 			_, err = f.ReadAt(data, at)

@@ -7,7 +7,6 @@ import (
 
 	"ferry/framing"
 	"ferry/transfer"
-	"ferry/transfer/dest"
 	"ferry/transfer/internal/failure"
 	"ferry/transfer/storage"
 	"ferry/transfer/tree"
@@ -28,33 +27,37 @@ func (r *receiver) finish(ctx context.Context) error {
 	if err := r.sendVerdicts(); err != nil {
 		return err
 	}
-	left, err := r.dst.Leftovers()
+	report, err := r.dst.Finish()
+	r.tellLeftovers(&report)
+	r.lose(report.Root, report.Lost)
 	if err != nil {
-		// Nothing of this delivery depends on it.
-		r.track.Tell(transfer.Notice{Path: tree.PartialName, Err: err})
-	}
-	for _, path := range left {
-		why := errLeftover
-		if dest.IsAside(path) {
-			why = failure.ErrAside
-		}
-		r.track.Tell(transfer.Notice{Path: path, Err: why})
-	}
-	if err := r.dst.Finish(); err != nil {
 		return failure.DestinationEnds("syncing", "", err)
 	}
 	if err := r.sendVerdicts(); err != nil { // what the destination itself lost
 		return err
 	}
-	if f, ok := r.dst.(storage.Remarker); ok {
-		for _, what := range f.Remarks() {
-			r.track.Tell(transfer.Notice{Path: what.Path, Err: failure.Plain(what.Err), Stays: true})
-		}
+	for _, what := range report.Remarks {
+		r.track.Tell(transfer.Notice{Path: what.Path, Err: failure.Plain(what.Err), Stays: true})
 	}
-	return r.sendReceipt(ctx)
+	return r.sendReceipt(ctx, &report)
 }
 
-func (r *receiver) sendReceipt(ctx context.Context) error {
+// tellLeftovers names what earlier deliveries left.
+func (r *receiver) tellLeftovers(report *storage.Report) {
+	if report.LeftoversErr != nil {
+		// Nothing of this delivery depends on it.
+		r.track.Tell(transfer.Notice{Path: tree.PartialName, Err: report.LeftoversErr})
+	}
+	for _, l := range report.Leftovers {
+		why := errLeftover
+		if l.Aside {
+			why = failure.ErrAside
+		}
+		r.track.Tell(transfer.Notice{Path: l.Path, Err: why})
+	}
+}
+
+func (r *receiver) sendReceipt(ctx context.Context, report *storage.Report) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -63,11 +66,10 @@ func (r *receiver) sendReceipt(ctx context.Context) error {
 	digest := r.sums.Sum()
 	unsent := int64(r.end.Failed)
 	r.mu.Unlock()
-	durable, unsynced := durability(r.dst)
-	r.track.Finished(digest, durable, unsynced)
+	r.track.Finished(digest, report.Durable, failure.Unsynced(r.place(), report.Unsynced))
 	receipt := framing.Receipt{
 		Delivered: uint64(res.Delivered), Same: uint64(res.Same), Skipped: uint64(res.Skipped),
-		Failed: uint64(res.Failed - unsent), Bytes: uint64(res.Bytes), Digest: digest, Durable: durable,
+		Failed: uint64(res.Failed - unsent), Bytes: uint64(res.Bytes), Digest: digest, Durable: report.Durable,
 	}
 	r.receipt.Store(true)
 	// From here on the delivery is true whatever becomes of the link: the sender
@@ -97,13 +99,4 @@ func (r *receiver) awaitGoodbye(ctx context.Context) {
 	case <-timer.C:
 		r.link.Abort(errors.New("no goodbye from the sender"))
 	}
-}
-
-// durability tells whether d's Finish, which came before, reached stable storage, and
-// if not, and that was not the user's choice, why.
-func durability(d storage.Destination) (durable bool, unsynced error) {
-	if s, ok := d.(storage.Durable); ok {
-		return s.Durable()
-	}
-	return false, nil
 }

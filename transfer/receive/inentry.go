@@ -152,10 +152,3 @@ func (f *inFolder) child(name string) string {
 	}
 	return name
 }
-
-// keepHoles tells p if e's content has holes.
-func keepHoles(p storage.Partial, e *inEntry) {
-	if sparse, ok := p.(storage.SparsePartial); ok && e.holes > 0 {
-		sparse.KeepHoles()
-	}
-}

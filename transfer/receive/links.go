@@ -6,6 +6,7 @@ import (
 	"ferry/framing"
 	"ferry/transfer"
 	"ferry/transfer/internal/failure"
+	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
 
@@ -104,8 +105,8 @@ func (r *receiver) retireTarget(id uint64, to *linkTarget) bool {
 }
 
 func (r *receiver) forgetTarget(id uint64) {
-	if r.meta != nil {
-		r.meta.Forget(id)
+	if r.at != nil && r.at.Special != nil {
+		r.at.Special.Forget(id)
 	}
 }
 
@@ -140,11 +141,11 @@ func (r *receiver) planHardLink(ctx context.Context, e *inEntry) error {
 		return err
 	}
 	return r.planMade(ctx, e, func(found *tree.Info) bool { return found.Kind != tree.Folder },
-		func(t *tree.Entry, replace bool) (bool, error) {
+		func(t *tree.Entry, replace bool) (storage.Outcome, error) {
 			// The destination forgets the target when this side says so: the link
 			// may take a second try.
 			more := *t
 			more.Linked = true
-			return r.meta.MakeHardLink(&more, replace)
+			return r.at.Special.MakeHardLink(&more, replace)
 		})
 }

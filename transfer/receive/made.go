@@ -7,8 +7,8 @@ import (
 
 	"ferry/framing"
 	"ferry/transfer"
-	"ferry/transfer/dest"
 	"ferry/transfer/internal/failure"
+	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
 
@@ -49,16 +49,16 @@ func (r *receiver) planSymlink(ctx context.Context, e *inEntry) error {
 	if ok, err := r.admitSymlink(e); err != nil || !ok {
 		return err
 	}
-	return r.planMade(ctx, e, func(found *tree.Info) bool { return found.Kind == tree.Symlink }, r.dst.MakeLink)
+	return r.planMade(ctx, e, func(found *tree.Info) bool { return found.Kind == tree.Symlink }, r.at.Maker.MakeLink)
 }
 
 // planNode makes a device, FIFO or socket.
 func (r *receiver) planNode(ctx context.Context, e *inEntry) error {
-	return r.planMade(ctx, e, func(found *tree.Info) bool { return found.Special == e.kind }, r.meta.MakeNode)
+	return r.planMade(ctx, e, func(found *tree.Info) bool { return found.Special == e.kind }, r.at.Special.MakeNode)
 }
 
-// maker makes an item that has no content. same says that it is there already.
-type maker func(e *tree.Entry, replace bool) (same bool, err error)
+// maker makes an item that has no content.
+type maker func(e *tree.Entry, replace bool) (storage.Outcome, error)
 
 // planMade decides about an item that has no content, and makes it. Alike tells
 // of what stands there whether it can be the same; only make knows.
@@ -78,12 +78,10 @@ func (r *receiver) planMade(ctx context.Context, e *inEntry, alike func(found *t
 	d := takeNew
 	known := r.replaceable(found)
 	if found != nil && alike(found) && known.Kind != tree.KindOther {
-		same, err := put(t, r.opt.OnConflict == transfer.ConflictOverwrite && !e.unsure())
+		out, err := put(t, r.opt.OnConflict == transfer.ConflictOverwrite && !e.unsure())
 		switch {
-		case err == nil && same:
-			return r.settle(e, transfer.StatusSame, "")
 		case err == nil:
-			return r.settle(e, transfer.StatusReplaced, "")
+			return r.made(e, out, transfer.StatusReplaced, "")
 		case failure.Destination("", "", err).Code != framing.CodeConflict:
 			return r.fail(e, "making", err)
 		}
@@ -101,20 +99,27 @@ func (r *receiver) planMade(ctx context.Context, e *inEntry, alike func(found *t
 		if err := r.clear(t, found); err != nil {
 			return r.fail(e, "making way", err)
 		}
-		same, err := put(t, d == takeReplace)
+		out, err := put(t, d == takeReplace)
 		switch {
 		case err != nil:
 			return r.fail(e, "making", r.refused(t, err))
-		case same:
-			return r.settle(e, transfer.StatusSame, "")
 		case d == takeReplace:
-			return r.settle(e, transfer.StatusReplaced, "")
+			return r.made(e, out, transfer.StatusReplaced, "")
 		}
-		return r.settle(e, transfer.StatusDelivered, "")
+		return r.made(e, out, transfer.StatusDelivered, "")
 	case takeRename:
 		return r.renameMade(e, put)
 	}
 	return r.refuse(e, d)
+}
+
+// made settles an item that was made, as status says, or found the same.
+func (r *receiver) made(e *inEntry, out storage.Outcome, status transfer.Status, name string) error {
+	r.hear(e, out)
+	if out.Same {
+		return r.settle(e, transfer.StatusSame, "")
+	}
+	return r.settle(e, status, name)
 }
 
 // replaceable is what the plan takes found for. Where special files are
@@ -147,7 +152,7 @@ func (r *receiver) clear(t *tree.Entry, found *tree.Info) error {
 func (r *receiver) renameMade(e *inEntry, put maker) error {
 	renamed := *e.entry
 	for i := 1; i <= maxRenames; i++ {
-		renamed.Name = dest.Alternative(e.name, i)
+		renamed.Name = storage.Alternative(e.name, i)
 		taken, wait, err := r.taken(e, renamed.Name)
 		if wait {
 			return nil
@@ -155,16 +160,15 @@ func (r *receiver) renameMade(e *inEntry, put maker) error {
 		if taken {
 			continue
 		}
-		same := false
+		var out storage.Outcome
 		if err == nil {
-			same, err = put(&renamed, false)
-		}
-		if err == nil && same {
-			e.at = renamed.Name
-			return r.settle(e, transfer.StatusSame, "")
+			out, err = put(&renamed, false)
 		}
 		if err == nil {
-			return r.settle(e, transfer.StatusRenamed, renamed.Name)
+			if out.Same {
+				e.at = renamed.Name
+			}
+			return r.made(e, out, transfer.StatusRenamed, renamed.Name)
 		}
 		if code := failure.Destination("", "", err).Code; code != framing.CodeConflict && code != framing.CodeOtherKind {
 			return r.fail(e, "making", err)

@@ -7,7 +7,6 @@ import (
 
 	"ferry/framing"
 	"ferry/transfer"
-	"ferry/transfer/dest"
 	"ferry/transfer/internal/failure"
 	"ferry/transfer/storage"
 	"ferry/transfer/tree"
@@ -141,18 +140,18 @@ func (r *receiver) planFolder(e *inEntry) error {
 	if e.isTwin() {
 		return r.planTwinFolder(e)
 	}
-	existed, err := r.dst.MakeFolder(e.entry)
-	if err == nil && r.dry != nil && !existed && e.kind == tree.Folder {
+	out, err := r.at.Maker.MakeFolder(e.entry)
+	if err == nil && r.dry && !out.Same && e.kind == tree.Folder {
 		err = r.mayPut(e.entry)
 	}
-	if err == nil && !existed && r.twins != nil && e.kind == tree.Folder {
+	if err == nil && !out.Same && r.twins != nil && e.kind == tree.Folder {
 		if err = r.meetMade(e); err == nil && e.isTwin() {
-			if err = r.twins.dst.Unmake(e.entry); err == nil {
+			if err = r.at.Maker.UnmakeFolder(e.entry); err == nil {
 				return r.planTwinFolder(e)
 			}
 		}
 	}
-	return r.madeFolder(e, existed, err)
+	return r.madeFolder(e, out, err)
 }
 
 // meetMade holds a folder, now that it stands, against entries that are on their
@@ -179,7 +178,7 @@ func (r *receiver) planTwinFolder(e *inEntry) error {
 	}
 	probe := *e.entry
 	for i := 1; i <= maxRenames; i++ {
-		probe.Name = dest.Alternative(e.name, i)
+		probe.Name = storage.Alternative(e.name, i)
 		taken, wait, err := r.taken(e, probe.Name)
 		if err != nil {
 			return r.failUnmade(e, failure.Destination("looking up", e.path(), err))
@@ -198,22 +197,23 @@ func (r *receiver) planTwinFolder(e *inEntry) error {
 		e.mu.Lock()
 		e.entry = &probe
 		e.mu.Unlock()
-		existed, err := r.dst.MakeFolder(&probe)
-		return r.madeFolder(e, existed, err)
+		out, err := r.at.Maker.MakeFolder(&probe)
+		return r.madeFolder(e, out, err)
 	}
 	return r.failUnmade(e, failure.Destination("finding a free name", e.path(), noFreeName()))
 }
 
 // madeFolder opens a folder for what is in it; with an error that fails too. The
 // verdict comes when its children are settled.
-func (r *receiver) madeFolder(e *inEntry, existed bool, err error) error {
-	r.addFolder(e, existed, err)
+func (r *receiver) madeFolder(e *inEntry, out storage.Outcome, err error) error {
+	r.addFolder(e, out.Same, err)
 	if err != nil {
 		if e.kind == tree.Folder {
 			err = r.refused(e.entry, err)
 		}
 		return r.fail(e, "making the folder", err)
 	}
+	r.hear(e, out)
 	r.retwin(e, e.entry.Name)
 	return nil
 }

@@ -11,7 +11,6 @@ import (
 	"ferry/checksum"
 	"ferry/framing"
 	"ferry/transfer"
-	"ferry/transfer/dest"
 	"ferry/transfer/internal/flow"
 	"ferry/transfer/storage"
 	"ferry/transfer/tree"
@@ -60,19 +59,21 @@ func lends(t *tree.Entry, old *tree.Info) bool {
 // asked for first.
 func (b *basisRun) copyOld(ctx context.Context) error {
 	b.r.track.Enter(transfer.PhaseComparing)
-	f, info, err := b.r.dst.Existing(b.entry)
+	var size int64
+	old, err := b.r.at.Finder.Open(b.entry)
 	if errors.Is(err, os.ErrNotExist) {
-		info.Size = 0
+		old = nil
 	} else if err != nil {
 		return b.r.fail(b.e, "reading the file to be replaced", err)
 	} else {
-		defer f.Close() // read only
+		defer old.Close() // read only
+		size = old.Info().Size
 	}
 	claims := newClaims(ctx, b.partial)
 	defer claims.stop()
 	total := checksum.Chunks(b.entry.Size)
 	usable := uint64(0) // chunks that the old file has in full length
-	for usable < total && int64(usable)*checksum.ChunkSize+int64(checksum.ChunkLen(b.entry.Size, usable)) <= info.Size {
+	for usable < total && int64(usable)*checksum.ChunkSize+int64(checksum.ChunkLen(b.entry.Size, usable)) <= size {
 		usable++
 	}
 	known := max(usable, claims.end(total))
@@ -81,10 +82,6 @@ func (b *basisRun) copyOld(ctx context.Context) error {
 			return err
 		}
 	}
-	old := oldFile{f, info, nil}
-	if f != nil {
-		old.extents = tree.NewExtents(f, info)
-	}
 	for first := uint64(0); first < known; first += oldPage {
 		p := newClaimPage(first, min(oldPage, known-first))
 		for i := range p.count {
@@ -92,7 +89,7 @@ func (b *basisRun) copyOld(ctx context.Context) error {
 				return context.Cause(ctx)
 			}
 			index := p.first + i
-			cv, stale, err := b.takeOver(&old, claims, index, index < usable)
+			cv, stale, err := b.takeOver(old, claims, index, index < usable)
 			if stale {
 				return nil
 			}
@@ -112,16 +109,9 @@ func (b *basisRun) copyOld(ctx context.Context) error {
 	return nil
 }
 
-// oldFile is the file that will be replaced; without one, f is nil.
-type oldFile struct {
-	f       *os.File
-	info    tree.Info
-	extents *tree.Extents
-}
-
 // takeOver returns the chaining value of a chunk that is here: in the partial, if an
-// interrupted delivery left it, else in the old file.
-func (b *basisRun) takeOver(old *oldFile, claims *claims, index uint64, usable bool) (cv checksum.CV, stale bool, err error) {
+// interrupted delivery left it, else in the old file, if there is one.
+func (b *basisRun) takeOver(old storage.File, claims *claims, index uint64, usable bool) (cv checksum.CV, stale bool, err error) {
 	b.e.io.RLock()
 	defer b.e.io.RUnlock()
 	b.e.mu.Lock()
@@ -146,16 +136,16 @@ func (b *basisRun) takeOver(old *oldFile, claims *claims, index uint64, usable b
 		return cv, false, io.ErrUnexpectedEOF
 	case lend:
 		at := int64(index) * checksum.ChunkSize
-		if old.extents.Cover(at, int64(len(data))) == tree.AllHole {
+		if old.Cover(at, int64(len(data))) == tree.AllHole {
 			data = flow.Zeros[:len(data)]
-		} else if _, err := old.f.ReadAt(data, at); err != nil {
+		} else if _, err := old.ReadAt(data, at); err != nil {
 			return cv, false, unexpected(err)
 		}
 		cv = checksum.Check(data, index, false)
 		b.took(index, cv, true, false)
 		return cv, false, nil
 	}
-	cv, err = b.copyChunk(old.f, index)
+	cv, err = b.copyChunk(old, index)
 	if err == nil {
 		b.took(index, cv, false, false)
 	}
@@ -180,7 +170,7 @@ func (b *basisRun) took(index uint64, cv checksum.CV, lend, claimed bool) {
 
 // copyChunk copies a chunk of the old file to the partial, and hashes it there.
 // Callers hold e.io for reading.
-func (b *basisRun) copyChunk(f *os.File, index uint64) (cv checksum.CV, err error) {
+func (b *basisRun) copyChunk(f storage.File, index uint64) (cv checksum.CV, err error) {
 	n := checksum.ChunkLen(b.entry.Size, index)
 	if err := b.partial.CopyChunk(f, index, n); err != nil {
 		return cv, err
@@ -203,7 +193,7 @@ func unexpected(err error) error {
 // fill copies the chunks that the old file has only lent, once it is known that the
 // new one is another: each must still have the bytes that were compared.
 func (b *basisRun) fill(ctx context.Context) error {
-	f, _, err := b.r.dst.Existing(b.entry)
+	f, err := b.r.at.Finder.Open(b.entry)
 	if err != nil {
 		return b.r.fail(b.e, "reading the file to be replaced", err)
 	}
@@ -230,7 +220,7 @@ func (b *basisRun) fill(ctx context.Context) error {
 	return nil
 }
 
-func (b *basisRun) fillChunk(f *os.File, index uint64) (stale bool, err error) {
+func (b *basisRun) fillChunk(f storage.File, index uint64) (stale bool, err error) {
 	b.e.io.RLock()
 	defer b.e.io.RUnlock()
 	b.e.mu.Lock()
@@ -246,7 +236,7 @@ func (b *basisRun) fillChunk(f *os.File, index uint64) (stale bool, err error) {
 	b.e.mu.Lock()
 	defer b.e.mu.Unlock()
 	if errors.Is(err, io.ErrUnexpectedEOF) || err == nil && cv != b.e.lent.cvs[index] {
-		err = fmt.Errorf("%w", &transfer.Error{Code: framing.CodeConflict, Err: dest.ErrChanged})
+		err = fmt.Errorf("%w", &transfer.Error{Code: framing.CodeConflict, Err: storage.ErrChanged})
 	}
 	if err == nil {
 		b.e.lent.holds(index)
@@ -260,32 +250,13 @@ func (r *receiver) makeRoom(e *inEntry) error {
 	e.mu.Lock()
 	p := e.partial
 	e.mu.Unlock()
-	if p == nil || r.shares(e, p) {
+	if p == nil || p.Shares() {
 		return nil
 	}
 	if err := r.reserve(e, e.stored()-p.Allocated()); err != nil {
 		return r.fail(e, "finding room", err)
 	}
 	return nil
-}
-
-// sharer is a Partial whose CopyChunk can take no space.
-type sharer interface {
-	storage.Partial
-	Shares(old func() (*os.File, error)) bool
-}
-
-// shares tells whether what is copied to p from the file that e replaces takes no
-// space.
-func (r *receiver) shares(e *inEntry, p storage.Partial) bool {
-	s, ok := p.(sharer)
-	if !ok {
-		return false
-	}
-	return s.Shares(func() (*os.File, error) {
-		f, _, err := r.dst.Existing(e.entry)
-		return f, err
-	})
 }
 
 // claims reads, in order, what an interrupted delivery left in a partial.

@@ -19,9 +19,9 @@ type Options struct {
 	// Begin is called once the offer is accepted and what the delivery needs here is
 	// open, before anything is written. An error ends the delivery. May be nil.
 	Begin func() error
-	// Rehearse gives what answers a dry run; without it one is declined. Whoever
-	// gives it closes what it returns.
-	Rehearse func() (storage.Rehearsal, error)
+	// Rehearse gives what answers a dry run, with an Estimate; without it one is declined.
+	// Whoever gives it closes what it returns.
+	Rehearse func() (storage.Destination, error)
 	// Output takes the delivery in place of a Destination: the raw bytes if it
 	// is one file or stream, otherwise a tar archive (PAX, POSIX.1-2001) in the
 	// order of the walk. Nothing about it is durable.
@@ -41,8 +41,7 @@ type Options struct {
 	Resolve func(context.Context, transfer.Conflict) (transfer.ConflictPolicy, error)
 	Links   transfer.LinkPolicy
 	// Metadata is what may be taken beyond mode & 0777 and mtime, if the sender
-	// offers it and the Destination is a MetadataDestination. Numeric needs no
-	// permission. Umask holds at every Destination, and not in an archive, which has
+	// offers it and the Destination keeps it. Numeric needs no permission. Umask holds at every Destination, and not in an archive, which has
 	// modes as sent; 0 keeps modes exactly.
 	Metadata tree.Metadata
 	Limit    *transfer.Limit // that the sender is asked to keep to; nil is none

@@ -12,6 +12,7 @@ import (
 	"ferry/transfer"
 	"ferry/transfer/internal/failure"
 	"ferry/transfer/internal/flow"
+	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
 
@@ -88,7 +89,7 @@ func (o *orderedRun) end(ctx context.Context) error {
 	if err := o.r.sendVerdicts(); err != nil {
 		return err
 	}
-	return o.r.sendReceipt(ctx)
+	return o.r.sendReceipt(ctx, &storage.Report{})
 }
 
 // consumed is the Output, with heartbeats that say when it is waited for.

@@ -30,7 +30,7 @@ func (r *receiver) publish(ctx context.Context) error {
 			pubs[i] = &storage.Publication{Partial: e.partial, Entry: e.entry, Replace: e.expect != nil, Expect: e.expect, Rename: e.rename}
 		}
 		done := r.track.AtDisk()
-		err = r.dst.Publish(pubs)
+		err = r.at.Files.Publish(pubs)
 		done()
 		if err != nil {
 			return failure.DestinationEnds("publishing", "", err)
@@ -49,6 +49,7 @@ func (r *receiver) publish(ctx context.Context) error {
 				case pubs[i].Replace:
 					status = transfer.StatusReplaced
 				}
+				r.lose(e.id, pubs[i].Lost)
 				err = r.settle(e, status, pubs[i].Name)
 			}
 			if err != nil {
@@ -96,13 +97,15 @@ func (r *receiver) allReady(n int) bool {
 // same settles an entry whose content was there already, by size and time.
 // touch gives it the mode that the sender has.
 func (r *receiver) same(e *inEntry, touch bool) error {
-	do := r.dst.Keep
+	do := r.at.Maker.Keep
 	if touch {
-		do = r.dst.Touch
+		do = r.at.Maker.Touch
 	}
-	if err := do(e.entry); err != nil {
+	out, err := do(e.entry)
+	if err != nil {
 		return r.fail(e, "keeping", err)
 	}
+	r.hear(e, out)
 	return r.settle(e, transfer.StatusSame, "")
 }
 
@@ -111,9 +114,11 @@ func (r *receiver) same(e *inEntry, touch bool) error {
 func (r *receiver) equal(e *inEntry, name string) error {
 	at := *e.entry
 	at.Name = name
-	if err := r.dst.Touch(&at); err != nil {
+	out, err := r.at.Maker.Touch(&at)
+	if err != nil {
 		return r.fail(e, "keeping", err)
 	}
+	r.hear(e, out)
 	return r.settle(e, transfer.StatusSame, "")
 }
 
@@ -204,7 +209,7 @@ func (r *receiver) fail(e *inEntry, op string, cause error) error {
 		err.Op = op
 	}
 	// A dry run goes on where the delivery would end, to tell all there is to tell.
-	if !err.Remote && failure.StopsDelivery(err) && !(r.dry != nil && err.Code == framing.CodeNoSpace) {
+	if !err.Remote && failure.StopsDelivery(err) && !(r.dry && err.Code == framing.CodeNoSpace) {
 		return err
 	}
 	if !r.take(e) {
@@ -285,10 +290,12 @@ func (r *receiver) finishFolder(f *inFolder) error {
 	if f.failed || e == nil {
 		return nil
 	}
-	if r.dst != nil {
-		if err := r.dst.FinishFolder(f.entry); err != nil {
+	if r.at != nil {
+		out, err := r.at.Maker.FinishFolder(f.entry)
+		if err != nil {
 			return r.fail(e, "finishing the folder", err)
 		}
+		r.hear(e, out)
 	}
 	switch {
 	case f.existed:

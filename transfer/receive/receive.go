@@ -44,11 +44,11 @@ type receiver struct {
 	track *progress.Tracker
 	dst   storage.Destination
 	offer framing.Offer
-	bound *consent                    // what of a delivery was accepted; set by run
-	dry   storage.Rehearsal           // dst, of a dry run; else nil
-	meta  storage.MetadataDestination // dst, if it keeps more than mode and mtime; else nil
-	way   storage.Clearer             // dst, if items of another kind make way; else nil
-	twins *twins                      // nil if dst cannot tell
+	bound *consent         // what of a delivery was accepted; set by run
+	dry   bool             // dst is one for a dry run
+	at    *storage.Landing // of dst, from grantMetadata on; nil to standard output
+	way   storage.Way      // of at, if items of another kind are to make way; else nil
+	twins *twins           // nil if dst cannot tell
 
 	granted tree.Metadata // what of it was offered and is taken; set before ACCEPT
 
@@ -138,8 +138,16 @@ func (r *receiver) placed(err error) error {
 		return err
 	}
 	named := *own
-	named.Place = failure.PlaceOf(r.dst)
+	named.Place = r.place()
 	return &named
+}
+
+// place is the destination as the user named it, if there is one.
+func (r *receiver) place() string {
+	if r.dst == nil {
+		return ""
+	}
+	return r.dst.Place()
 }
 
 func (r *receiver) heartbeat() (state uint8, progress uint64) {
@@ -275,7 +283,9 @@ func (r *receiver) accept(ctx context.Context, start func(run func(context.Conte
 	if err := r.openDestination(dry); err != nil {
 		return failure.DestinationEnds("opening", "", err)
 	}
-	r.grantMetadata()
+	if err := r.grantMetadata(); err != nil {
+		return failure.DestinationEnds("opening", "", err)
+	}
 	r.link.LimitRetry(time.Duration(r.offer.RetrySeconds) * time.Second)
 	r.track.Begin()
 	r.track.Tell(transfer.Offered{Offer: event})
@@ -306,7 +316,7 @@ func (r *receiver) accept(ctx context.Context, start func(run func(context.Conte
 		start(r.ordered)
 		return nil
 	}
-	r.twins = newTwins(r.dst, r.opt.OnConflict)
+	r.twins = newTwins(r.at.Twins, r.opt.OnConflict)
 	start(r.plan)
 	for range 2 {
 		start(r.basis)
@@ -336,8 +346,8 @@ func (r *receiver) openDestination(dry bool) (err error) {
 	switch {
 	case dry:
 		r.track.Rehearse()
-		r.dry, err = r.opt.Rehearse()
-		r.dst = r.dry
+		r.dry = true
+		r.dst, err = r.opt.Rehearse()
 	case r.opt.Open != nil:
 		r.dst, err = r.opt.Open()
 	}

@@ -4,7 +4,6 @@ import (
 	"ferry/framing"
 	"ferry/transfer"
 	"ferry/transfer/internal/failure"
-	"ferry/transfer/tree"
 )
 
 // rehearse settles a file or stream that a delivery would take. Its plan is made.
@@ -27,17 +26,17 @@ func (r *receiver) rehearse(e *inEntry) error {
 // rehearseSpace adds an entry to what would be needed. What an unfinished
 // delivery left of it takes no space again.
 func (r *receiver) rehearseSpace(e *inEntry) error {
-	n := max(e.stored()-r.dry.Allocated(e.entry), 0)
-	free, err := r.dst.Free()
+	n := max(e.stored()-r.at.Estimate.Allocated(e.entry), 0)
+	free, err := r.at.Finder.Free()
 	if err != nil {
-		return failure.DestinationEnds("looking for space", failure.PlaceOf(r.dst), err)
+		return failure.DestinationEnds("looking for space", r.place(), err)
 	}
-	if s, ok := r.dry.(interface{ Shares(*tree.Entry) bool }); ok && n > free-r.wanted && e.expect != nil && s.Shares(e.entry) {
+	if n > free-r.wanted && e.expect != nil && r.at.Estimate.Shares(e.entry) {
 		n = max(min(n, e.entry.Size-e.expect.Size), 0)
 	}
 	if n > free-r.wanted {
 		return &transfer.Error{Op: "finding room:", Code: framing.CodeNoSpace, Path: e.path(),
-			Err: &transfer.SpaceError{Need: n, Free: max(free-r.wanted, 0), Place: failure.PlaceOf(r.dst)}}
+			Err: &transfer.SpaceError{Need: n, Free: max(free-r.wanted, 0), Place: r.place()}}
 	}
 	r.wanted += n
 	return nil

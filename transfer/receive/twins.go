@@ -27,7 +27,7 @@ const (
 // tree without such names costs no system call. The entry that comes first has the
 // name; one that comes while it is on its way waits for its verdict.
 type twins struct {
-	dst storage.Relater
+	dst storage.Twins
 	// keep: names are noted where the file system tells them apart too, since this
 	// delivery itself makes up names.
 	keep bool
@@ -65,9 +65,8 @@ type twinState struct {
 	unsure    bool       // names before e were not noted
 }
 
-func newTwins(d storage.Destination, policy transfer.ConflictPolicy) *twins {
-	dst, ok := d.(storage.Relater)
-	if !ok {
+func newTwins(dst storage.Twins, policy transfer.ConflictPolicy) *twins {
+	if dst == nil {
 		return nil
 	}
 	return &twins{dst: dst, keep: policy == transfer.ConflictRename || policy == transfer.ConflictAsk, seed: maphash.MakeSeed()}

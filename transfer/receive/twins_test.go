@@ -14,7 +14,8 @@ import (
 
 // relatingDisk has names, and tells them apart or not.
 type relatingDisk struct {
-	storage.Destination
+	storage.Finder
+	storage.Maker
 	has   map[string]bool
 	folds bool
 	asked int
@@ -44,15 +45,17 @@ func (d *relatingDisk) Relate(e *tree.Entry, other string, _ bool) (storage.Rela
 }
 
 func (d *relatingDisk) Borrowed(*tree.Entry) (bool, error)    { return false, nil }
-func (d *relatingDisk) Unmake(*tree.Entry) error              { return nil }
+func (d *relatingDisk) UnmakeFolder(*tree.Entry) error        { return nil }
 func (d *relatingDisk) Stat(*tree.Entry) (tree.Info, error)   { return tree.Info{}, fs.ErrNotExist }
 func (d *relatingDisk) KeepsTime(*tree.Entry, tree.Info) bool { return false }
-func (d *relatingDisk) MakeFolder(*tree.Entry) (bool, error)  { return false, nil }
+func (d *relatingDisk) MakeFolder(*tree.Entry) (storage.Outcome, error) {
+	return storage.Outcome{}, nil
+}
 
 // meeting is a receiver that only meets entries.
 func meeting(d *relatingDisk, policy transfer.ConflictPolicy) *receiver {
 	d.has = make(map[string]bool)
-	return &receiver{dst: d, twins: newTwins(d, policy), plans: flow.NewQueue[planItem]()}
+	return &receiver{at: &storage.Landing{Finder: d, Maker: d, Twins: d}, twins: newTwins(d, policy), plans: flow.NewQueue[planItem]()}
 }
 
 func entryNamed(id uint64, name string) *inEntry {

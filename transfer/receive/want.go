@@ -8,7 +8,6 @@ import (
 	"ferry/checksum"
 	"ferry/framing"
 	"ferry/transfer"
-	"ferry/transfer/dest"
 	"ferry/transfer/internal/failure"
 	"ferry/transfer/storage"
 	"ferry/transfer/tree"
@@ -30,7 +29,7 @@ func (r *receiver) planFile(ctx context.Context, e *inEntry, differs bool) error
 	if known := r.replaceable(found); differs && found != nil {
 		d = resolve(known, r.opt.OnConflict)
 	} else {
-		d = decide(t, known, r.opt.OnConflict, r.offer.Flags&framing.FlagChecksum != 0, r.dry != nil,
+		d = decide(t, known, r.opt.OnConflict, r.offer.Flags&framing.FlagChecksum != 0, r.dry,
 			func(found tree.Info) bool { return r.keepsTime(t, found) })
 	}
 	if d, err = r.ask(ctx, e, found, d); err != nil {
@@ -115,7 +114,7 @@ func (r *receiver) refuse(e *inEntry, d decision) error {
 
 // lookUp is Stat with nil for nothing.
 func (r *receiver) lookUp(t *tree.Entry) (*tree.Info, error) {
-	info, err := r.dst.Stat(t)
+	info, err := r.at.Finder.Stat(t)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -127,19 +126,12 @@ func (r *receiver) lookUp(t *tree.Entry) (*tree.Info, error) {
 
 // unchanged tells whether now, of what stands at t's name, is what before was.
 func (r *receiver) unchanged(t *tree.Entry, now, before tree.Info) bool {
-	if w, ok := r.dst.(storage.Witness); ok {
-		return w.Unchanged(t, now, before)
-	}
-	return now.SameVersion(before)
+	return r.at.Finder.Unchanged(t, now, before)
 }
 
 // keepsTime tells whether found has t's mtime, or what the destination keeps of it.
 func (r *receiver) keepsTime(t *tree.Entry, found tree.Info) bool {
-	if found.MTime == t.MTime {
-		return true
-	}
-	k, ok := r.dst.(storage.Timekeeper)
-	return ok && k.KeepsTime(t, found)
+	return found.MTime == t.MTime || r.at.Finder.KeepsTime(t, found)
 }
 
 // renamedBefore settles a file that an earlier delivery stored under a name of
@@ -151,7 +143,7 @@ func (r *receiver) renamedBefore(e *inEntry, differs bool) (done bool, err error
 	probe := *e.entry
 	byDigest := r.offer.Flags&framing.FlagChecksum != 0
 	for i := e.renames + 1; i <= maxRenames; i++ {
-		probe.Name = dest.Alternative(e.name, i)
+		probe.Name = storage.Alternative(e.name, i)
 		taken, wait, err := r.taken(e, probe.Name)
 		if wait {
 			e.twinState().differs = differs
@@ -186,7 +178,7 @@ func (r *receiver) renamedBefore(e *inEntry, differs bool) (done bool, err error
 
 // wantContent asks for the content of an entry, less what is here already.
 func (r *receiver) wantContent(ctx context.Context, e *inEntry, old *tree.Info) error {
-	if r.dry != nil {
+	if r.dry {
 		if err := r.mayPut(e.entry); err != nil {
 			return r.fail(e, "receiving", err)
 		}
@@ -218,16 +210,13 @@ func (r *receiver) wantContent(ctx context.Context, e *inEntry, old *tree.Info) 
 
 // mayPut asks the destination whether it takes t, where that is cheap to know.
 func (r *receiver) mayPut(t *tree.Entry) error {
-	if d, ok := r.dst.(storage.Doorkeeper); ok {
-		return d.MayPut(t)
-	}
-	return nil
+	return r.at.Finder.MayPut(t)
 }
 
 // refused is why t could not be made: the cause is the folder that it is in, if that
 // takes nothing. In a dry run err says that already.
 func (r *receiver) refused(t *tree.Entry, err error) error {
-	if r.dry != nil || failure.Destination("", "", err).Code != framing.CodePermission {
+	if r.dry || failure.Destination("", "", err).Code != framing.CodePermission {
 		return err
 	}
 	if why := r.mayPut(t); why != nil {
@@ -269,16 +258,15 @@ func (r *receiver) wantLarge(ctx context.Context, e *inEntry, old *tree.Info) er
 			return err
 		}
 	}
-	p, err := r.dst.Begin(t)
+	p, err := r.at.Files.Begin(t, e.holes > 0)
 	if err != nil {
 		return r.fail(e, "beginning", err)
 	}
-	keepHoles(p, e)
 	claims := t.Kind == tree.File && hasClaims(ctx, p)
 	replaces := t.Kind == tree.File && old != nil && old.Kind == tree.File
 	// What an interrupted delivery left takes no space again, and what may be the same
 	// or is shared none at all.
-	need, shared := e.stored()-p.Allocated(), replaces && r.shares(e, p)
+	need, shared := e.stored()-p.Allocated(), replaces && p.Shares()
 	switch {
 	case !replaces:
 	case shared:
@@ -341,14 +329,14 @@ func (r *receiver) reserve(e *inEntry, n int64) error {
 		r.owe(e, n)
 		return nil
 	}
-	free, err := r.dst.Free()
+	free, err := r.at.Finder.Free()
 	if err != nil {
-		return failure.DestinationEnds("looking for space", failure.PlaceOf(r.dst), err)
+		return failure.DestinationEnds("looking for space", r.place(), err)
 	}
 	free = max(free-r.due.Load(), 0)
 	if free < n {
 		return &transfer.Error{Op: "receiving", Code: framing.CodeNoSpace, Path: e.path(),
-			Err: &transfer.SpaceError{Need: n, Free: free, Place: failure.PlaceOf(r.dst)}}
+			Err: &transfer.SpaceError{Need: n, Free: free, Place: r.place()}}
 	}
 	r.owe(e, n)
 	r.budget = min(free-n, spaceStep)

@@ -1,6 +1,8 @@
 package receive
 
 import (
+	"errors"
+
 	"ferry/framing"
 	"ferry/transfer"
 	"ferry/transfer/internal/failure"
@@ -9,14 +11,9 @@ import (
 	"ferry/transfer/tree"
 )
 
-// narrow takes off e what this delivery does not apply. A MetadataDestination
-// knows the umask, and what stands there already.
-func (r *receiver) narrow(e *tree.Entry) {
-	wire.Narrow(e, r.granted)
-	if r.meta == nil {
-		e.Mode &^= r.granted.Umask
-	}
-}
+// narrow takes off e what this delivery does not apply. Only the destination knows what
+// the umask leaves, which depends on what stands there already.
+func (r *receiver) narrow(e *tree.Entry) { wire.Narrow(e, r.granted) }
 
 // stored is how much of an announced file needs room, as far as the sender knows.
 func (e *inEntry) stored() int64 {
@@ -24,8 +21,9 @@ func (e *inEntry) stored() int64 {
 }
 
 // grantMetadata settles what of the offered metadata is taken: what was permitted
-// and the destination can keep. An archive can keep all.
-func (r *receiver) grantMetadata() {
+// and the destination can keep. An archive can keep all. It starts the delivery at the
+// destination.
+func (r *receiver) grantMetadata() error {
 	permitted := r.opt.Metadata
 	permitted.Numeric = true // a wish about owners, which needs no permission
 	wish := wire.Metadata(r.offer.Flags)
@@ -33,35 +31,43 @@ func (r *receiver) grantMetadata() {
 	r.granted.System = r.granted.Xattrs && permitted.System
 	r.track.Declined(wish, r.granted, framing.CodeDeclined, false)
 	if r.opt.Output != nil {
-		return // modes as sent: whoever unpacks an archive has a umask
+		return nil // modes as sent: whoever unpacks an archive has a umask
 	}
 	r.granted.Umask = permitted.Umask
-	if x, ok := r.dst.(storage.Exposer); ok {
-		x.OnExposed(func(path string, lost tree.Loss) { r.track.Lost(path, []tree.Loss{lost}) })
+	l, err := r.dst.Start(r.granted)
+	if err != nil {
+		return err
 	}
-	if a, ok := r.dst.(storage.Adjuster); ok {
-		a.OnAdjusted(r.adjust)
+	if r.dry && l.Estimate == nil || !r.dry && l.Files == nil {
+		return errors.New("it is not of the kind that this delivery needs")
 	}
-	if c, ok := r.dst.(storage.Clearer); ok && c.MakesWay() && r.opt.OnConflict == transfer.ConflictOverwrite {
-		r.way = c
+	r.at = l
+	r.tellNotes(l.Notes)
+	r.track.Declined(r.granted, l.Keeps, framing.CodeUnsupported, false)
+	r.granted = l.Keeps
+	if r.opt.OnConflict == transfer.ConflictOverwrite {
+		r.way = l.Way
 	}
-	d, ok := r.dst.(storage.MetadataDestination)
-	if !ok {
-		r.track.Declined(r.granted, tree.Metadata{}, framing.CodeUnsupported, false)
-		r.granted = tree.Metadata{Umask: permitted.Umask}
-		return
-	}
-	r.meta = d
-	d.Grant(r.granted, r.lose)
+	return nil
 }
 
-// adjust notes that the metadata of an entry, which is found the same, is changed.
-func (r *receiver) adjust(id uint64) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if e := r.entries[id]; e != nil {
-		e.adjusted = true
+// tellNotes tells what was found of the destination.
+func (r *receiver) tellNotes(notes []storage.Note) {
+	for _, n := range notes {
+		r.track.Lost(n.Path, []tree.Loss{n.Loss})
 	}
+}
+
+// hear takes what the destination says of an entry beside an error. It comes before the
+// entry's verdict.
+func (r *receiver) hear(e *inEntry, out storage.Outcome) {
+	if out.Adjusted {
+		r.mu.Lock()
+		e.adjusted = true // found the same, and its metadata changed
+		r.mu.Unlock()
+	}
+	r.tellNotes(out.Notes)
+	r.lose(e.id, out.Lost)
 }
 
 // lose takes what could not be applied to an entry. The first word on an entry

@@ -114,19 +114,17 @@ func (r *receiver) storeSmall(e *inEntry, data []byte) error {
 		return err
 	}
 	e.temp = true
-	p, err := r.dst.Begin(e.entry)
+	p, err := r.at.Files.Begin(e.entry, e.holes > 0)
 	if err != nil {
 		return r.fail(e, "beginning", err)
 	}
 	e.mu.Lock()
 	e.partial = p
 	e.mu.Unlock()
-	keepHoles(p, e)
-	if err := p.Write(data); err != nil {
+	if err := p.WriteChunk(0, data, checksum.CV{}); err != nil {
 		return r.fail(e, "writing", err)
 	}
-	p.SetDigest(e.root)
-	if err := p.Seal(e.entry, e.size); err != nil {
+	if err := p.Seal(e.entry, e.size, e.root); err != nil {
 		return r.fail(e, "completing", err)
 	}
 	r.ready.Put(e)
@@ -337,10 +335,9 @@ func (r *receiver) completeEntry(j *inJob) error {
 		r.bases.Put(e)
 		return nil
 	}
-	p.SetDigest(root)
 	// A chunk that came twice may still be written.
 	e.io.Lock()
-	err = p.Seal(t, int64(end.Size))
+	err = p.Seal(t, int64(end.Size), root)
 	e.io.Unlock()
 	if err != nil {
 		return r.fail(e, "completing", err)

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"ferry/checksum"
-	"ferry/transfer/dest"
+	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
 
@@ -159,11 +159,11 @@ func (d *simDisk) enter(o *owner, op diskOp) (half bool, err error) {
 	f.fired.Store(true)
 	switch f.what {
 	case faultNoSpace:
-		return f.half, &dest.Error{Kind: dest.NoSpace, Op: op.String(), Err: syscall.ENOSPC}
+		return f.half, &storage.Error{Kind: storage.NoSpace, Op: op.String(), Err: syscall.ENOSPC}
 	case faultForeign:
 		return false, errForeign
 	case faultIO:
-		return f.half, &dest.Error{Kind: dest.IO, Op: op.String(), Err: syscall.EIO}
+		return f.half, &storage.Error{Kind: storage.IO, Op: op.String(), Err: syscall.EIO}
 	}
 	go d.fire(f) // the process dies in the middle of this
 	return f.half, errDead

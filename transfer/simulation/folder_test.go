@@ -1,16 +1,14 @@
 package simulation
 
 import (
-	"errors"
+	"bytes"
 	"fmt"
 	"io/fs"
-	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
 
 	"ferry/checksum"
-	"ferry/transfer/dest"
 	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
@@ -21,7 +19,6 @@ type simFolder struct {
 	disk  *simDisk
 	owner *owner
 	t     *testing.T
-	temp  string // a real folder for what has to be an *os.File
 
 	nodes    map[uint64]*simNode
 	paths    map[uint64]string // of nodes, with a slash at the end
@@ -38,8 +35,15 @@ type simFolder struct {
 
 var _ storage.Destination = (*simFolder)(nil)
 
-func (d *simDisk) open(t *testing.T, o *owner, temp string, changing bool, foreign *atomic.Bool) *simFolder {
-	return &simFolder{disk: d, owner: o, t: t, temp: temp, nodes: map[uint64]*simNode{0: d.root}, paths: make(map[uint64]string), changing: changing, foreign: foreign, owed: make(map[*simNode]bool)}
+func (d *simDisk) open(t *testing.T, o *owner, changing bool, foreign *atomic.Bool) *simFolder {
+	return &simFolder{disk: d, owner: o, t: t, nodes: map[uint64]*simNode{0: d.root}, paths: make(map[uint64]string), changing: changing, foreign: foreign, owed: make(map[*simNode]bool)}
+}
+
+// Place, Start and Close are storage.Destination's.
+func (f *simFolder) Place() string { return "simulated" }
+
+func (f *simFolder) Start(granted tree.Metadata) (*storage.Landing, error) {
+	return &storage.Landing{Keeps: tree.Metadata{Umask: granted.Umask}, Finder: f, Maker: f, Files: f}, nil
 }
 
 // misuse fails the test: the caller has broken the order of calls. Once is enough,
@@ -79,18 +83,18 @@ func (f *simFolder) Stat(e *tree.Entry) (tree.Info, error) {
 }
 
 // MakeFolder owes a sync of the folder and of the one that it is in.
-func (f *simFolder) MakeFolder(e *tree.Entry) (existed bool, err error) {
+func (f *simFolder) MakeFolder(e *tree.Entry) (out storage.Outcome, err error) {
 	if e.Kind == tree.Root {
 		f.disk.mu.Lock()
 		defer f.disk.mu.Unlock()
 		f.mode, f.mtime, f.hasMeta = e.Mode, e.MTime, true
 		f.nodes[e.ID], f.owed[f.disk.root] = f.disk.root, true
-		return true, nil
+		return storage.Outcome{Same: true}, nil
 	}
 	dir, half, err := f.in(e, opFolder)
 	defer f.disk.mu.Unlock()
 	if err != nil && !half {
-		return false, err
+		return out, err
 	}
 	n := dir.entries[e.Name]
 	switch {
@@ -99,52 +103,54 @@ func (f *simFolder) MakeFolder(e *tree.Entry) (existed bool, err error) {
 		n.mode = 0o700 | e.Mode
 		dir.set(e.Name, n)
 	case n.kind != tree.Folder:
-		return false, &dest.Error{Kind: dest.OtherKind, Op: "making", Path: e.Name, Err: fs.ErrExist}
+		return out, &storage.Error{Kind: storage.OtherKind, Op: "making", Path: e.Name, Err: fs.ErrExist}
 	default:
-		existed = true
+		out.Same = true
 	}
 	f.nodes[e.ID], f.paths[e.ID], f.owed[n] = n, f.paths[e.Parent]+e.Name+"/", true
-	return existed, err
+	return out, err
 }
 
 // FinishFolder closes the id: nothing may come for it any more.
-func (f *simFolder) FinishFolder(e *tree.Entry) error {
+func (f *simFolder) FinishFolder(e *tree.Entry) (out storage.Outcome, err error) {
 	_, half, err := f.in(e, opFolder)
 	defer f.disk.mu.Unlock()
 	if err != nil && !half {
-		return err
+		return out, err
 	}
 	if n := f.nodes[e.ID]; n != f.disk.root {
 		n.mode, n.mtime = e.Mode, e.MTime
 	}
 	delete(f.nodes, e.ID)
-	return err
+	return out, err
 }
 
-func (f *simFolder) MakeLink(e *tree.Entry, replace bool) (same bool, err error) {
+func (f *simFolder) UnmakeFolder(*tree.Entry) error { return errSimMisuse }
+
+func (f *simFolder) MakeLink(e *tree.Entry, replace bool) (out storage.Outcome, err error) {
 	dir, half, err := f.in(e, opName)
 	defer f.disk.mu.Unlock()
 	if err != nil && !half {
-		return false, err
+		return out, err
 	}
 	n := dir.entries[e.Name]
 	switch {
 	case n != nil && n.kind == tree.Symlink && n.target == e.Target:
 		n.mtime = e.MTime
-		return true, err
+		return storage.Outcome{Same: true}, err
 	case n != nil && n.kind == tree.Folder:
-		return false, &dest.Error{Kind: dest.OtherKind, Op: "linking", Path: e.Name, Err: fs.ErrExist}
+		return out, &storage.Error{Kind: storage.OtherKind, Op: "linking", Path: e.Name, Err: fs.ErrExist}
 	case n != nil && !replace:
-		return false, &dest.Error{Kind: dest.Conflict, Op: "linking", Path: e.Name, Err: fs.ErrExist}
+		return out, &storage.Error{Kind: storage.Conflict, Op: "linking", Path: e.Name, Err: fs.ErrExist}
 	}
 	l := f.disk.node(tree.Symlink)
 	l.target, l.mtime = e.Target, e.MTime
 	dir.set(e.Name, l)
-	return false, err
+	return out, err
 }
 
-// Existing gives a real file with what is there: nobody writes to it.
-func (f *simFolder) Existing(e *tree.Entry) (*os.File, tree.Info, error) {
+// Open gives what is there: nobody writes to it.
+func (f *simFolder) Open(e *tree.Entry) (storage.File, error) {
 	dir, _, err := f.in(e, opRead)
 	var info tree.Info
 	var data []byte
@@ -160,47 +166,50 @@ func (f *simFolder) Existing(e *tree.Entry) (*os.File, tree.Info, error) {
 	}
 	f.disk.mu.Unlock()
 	if err != nil {
-		return nil, tree.Info{}, err
+		return nil, err
 	}
-	file, err := os.CreateTemp(f.temp, "existing")
-	if err != nil {
-		return nil, tree.Info{}, err
-	}
-	_ = os.Remove(file.Name()) // where an open file has to stay, it goes with the folder
-	if _, err := file.Write(data); err != nil {
-		return nil, tree.Info{}, errors.Join(err, file.Close())
-	}
-	return file, info, nil
+	return simFile{bytes.NewReader(data), info}, nil
 }
 
+// simFile is content that does not change.
+type simFile struct {
+	*bytes.Reader
+	info tree.Info
+}
+
+func (f simFile) Close() error                { return nil }
+func (f simFile) Info() tree.Info             { return f.info }
+func (f simFile) Stat() (tree.Info, error)    { return f.info, nil }
+func (f simFile) Cover(_, _ int64) tree.Cover { return tree.AllData }
+
 // Keep has Finish sync what an earlier delivery may have left unsynced.
-func (f *simFolder) Keep(e *tree.Entry) error {
+func (f *simFolder) Keep(e *tree.Entry) (out storage.Outcome, err error) {
 	dir, _, err := f.in(e, opLook)
 	defer f.disk.mu.Unlock()
 	if err == nil && dir.entries[e.Name] != nil {
 		f.kept = append(f.kept, dir.entries[e.Name])
 	}
-	return err
+	return storage.Outcome{Same: true}, err
 }
 
-func (f *simFolder) Touch(e *tree.Entry) error {
+func (f *simFolder) Touch(e *tree.Entry) (out storage.Outcome, err error) {
 	dir, _, err := f.in(e, opSeal)
 	defer f.disk.mu.Unlock()
 	if err != nil {
-		return err
+		return out, err
 	}
 	n := dir.entries[e.Name]
 	if n == nil {
-		return &dest.Error{Kind: dest.IO, Op: "touching", Path: e.Name, Err: fs.ErrNotExist}
+		return out, &storage.Error{Kind: storage.IO, Op: "touching", Path: e.Name, Err: fs.ErrNotExist}
 	}
 	n.mode, n.mtime = e.Mode, e.MTime
 	f.kept = append(f.kept, n)
-	return nil
+	return storage.Outcome{Same: true}, nil
 }
 
 // Begin finds what an earlier delivery left of this version of the file, or else of
 // another version of the same path. Files of one chunk and streams leave nothing.
-func (f *simFolder) Begin(e *tree.Entry) (storage.Partial, error) {
+func (f *simFolder) Begin(e *tree.Entry, _ bool) (storage.Partial, error) {
 	dir, _, err := f.in(e, opBegin)
 	defer f.disk.mu.Unlock()
 	if err != nil {
@@ -231,7 +240,7 @@ func (f *simFolder) Begin(e *tree.Entry) (storage.Partial, error) {
 		part = fresh()
 		part.path = path
 	case part.holder != nil && !part.holder.dead.Load() && part.holder != f.owner:
-		return nil, &dest.Error{Kind: dest.Locked, Op: "starting", Path: e.Name, Err: dest.ErrLocked}
+		return nil, &storage.Error{Kind: storage.Locked, Op: "starting", Path: e.Name, Err: storage.ErrLocked}
 	default:
 		p.reused = true
 		part.node.synced = false
@@ -251,6 +260,12 @@ func (f *simFolder) Begin(e *tree.Entry) (storage.Partial, error) {
 
 func (f *simFolder) Free() (int64, error) { return 1 << 40, nil }
 
-func (f *simFolder) Leftovers() ([]string, error) { return nil, nil }
+func (f *simFolder) MayPut(*tree.Entry) error { return nil }
+
+func (f *simFolder) KeepsTime(e *tree.Entry, found tree.Info) bool { return found.MTime == e.MTime }
+
+func (f *simFolder) Unchanged(_ *tree.Entry, now, before tree.Info) bool {
+	return now.SameVersion(before)
+}
 
 func (f *simFolder) Close() error { return nil }

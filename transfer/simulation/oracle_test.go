@@ -13,7 +13,7 @@ import (
 
 	"ferry/framing"
 	"ferry/transfer"
-	"ferry/transfer/dest"
+	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
 
@@ -147,7 +147,7 @@ func (w *simWorld) checkDurable(h host) {
 }
 
 func alternative(at string) string {
-	return path.Join(path.Dir(at), dest.Alternative(path.Base(at), 1))
+	return path.Join(path.Dir(at), storage.Alternative(path.Base(at), 1))
 }
 
 // exact is the metadata that an item must have: what the simulation cannot know

@@ -7,11 +7,10 @@ import (
 	"io"
 	"iter"
 	"math/rand/v2"
-	"os"
 	"slices"
 
 	"ferry/checksum"
-	"ferry/transfer/dest"
+	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
 
@@ -131,15 +130,6 @@ func (p *simPartial) WriteHole(index uint64, n int, cv checksum.CV) error {
 	return p.WriteChunk(index, make([]byte, n), cv)
 }
 
-func (p *simPartial) Write(b []byte) error {
-	return p.change(opWrite, func(half bool) error {
-		if half {
-			b = b[:len(b)/2]
-		}
-		return p.place(0, b)
-	})
-}
-
 func (p *simPartial) ReadChunk(index uint64, buf []byte) (int, error) {
 	_, err := p.f.disk.enter(p.f.owner, opRead)
 	defer p.f.disk.mu.Unlock()
@@ -164,7 +154,7 @@ func (p *simPartial) Allocated() int64 {
 }
 
 // CopyChunk makes no claim: Mark does, once the caller has hashed what came.
-func (p *simPartial) CopyChunk(from *os.File, index uint64, n int) error {
+func (p *simPartial) CopyChunk(from storage.File, index uint64, n int) error {
 	b := make([]byte, n)
 	if _, err := from.ReadAt(b, int64(index)*checksum.ChunkSize); err != nil {
 		return io.ErrUnexpectedEOF
@@ -186,10 +176,10 @@ func (p *simPartial) Mark(index uint64, cv checksum.CV) {
 	}
 }
 
-func (p *simPartial) SetDigest(checksum.Digest) {}
+func (p *simPartial) Shares() bool { return false }
 
 // Seal cuts off what an older version had more, and fills up with zeros.
-func (p *simPartial) Seal(e *tree.Entry, size int64) error {
+func (p *simPartial) Seal(e *tree.Entry, size int64, _ checksum.Digest) error {
 	err := p.change(opSeal, func(half bool) error {
 		n := p.part.node
 		if grow := int(size) - len(n.data); grow > 0 {
@@ -233,8 +223,8 @@ func (p *simPartial) Discard(keep bool) error {
 		return nil
 	}
 	p.ended = true
-	var broken *dest.Error
-	if errors.As(p.failed, &broken) && broken.Kind != dest.NoSpace {
+	var broken *storage.Error
+	if errors.As(p.failed, &broken) && broken.Kind != storage.NoSpace {
 		keep = false // the page cache lies
 	}
 	if p.key == "" {

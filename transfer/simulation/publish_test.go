@@ -3,7 +3,6 @@ package simulation
 import (
 	"io/fs"
 
-	"ferry/transfer/dest"
 	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
@@ -29,8 +28,8 @@ func (f *simFolder) Publish(batch []*storage.Publication) error {
 }
 
 func isConflict(err error) bool {
-	e, ok := err.(*dest.Error)
-	return ok && (e.Kind == dest.Conflict || e.Kind == dest.OtherKind)
+	e, ok := err.(*storage.Error)
+	return ok && (e.Kind == storage.Conflict || e.Kind == storage.OtherKind)
 }
 
 // syncPartial makes a file's content durable. A failure takes the partial with it,
@@ -76,20 +75,20 @@ func (f *simFolder) place(pub *storage.Publication) error {
 	name := pub.Entry.Name
 	there := p.dir.entries[name]
 	for i := 1; there != nil && pub.Rename; i++ {
-		name = dest.Alternative(pub.Entry.Name, i)
+		name = storage.Alternative(pub.Entry.Name, i)
 		there, pub.Name = p.dir.entries[name], name
 	}
 	switch {
 	case there == nil:
 	case there.kind == tree.Folder:
-		return &dest.Error{Kind: dest.OtherKind, Op: "publishing", Path: name, Err: fs.ErrExist}
+		return &storage.Error{Kind: storage.OtherKind, Op: "publishing", Path: name, Err: fs.ErrExist}
 	case !pub.Replace:
-		return &dest.Error{Kind: dest.Conflict, Op: "publishing", Path: name, Err: fs.ErrExist}
+		return &storage.Error{Kind: storage.Conflict, Op: "publishing", Path: name, Err: fs.ErrExist}
 	case pub.Expect == nil:
 		f.misuse("%q is replaced, whatever it is by now", name)
 		return errSimMisuse
 	case !there.info().SameVersion(*pub.Expect):
-		return &dest.Error{Kind: dest.Conflict, Op: "publishing", Path: name, Err: dest.ErrChanged}
+		return &storage.Error{Kind: storage.Conflict, Op: "publishing", Path: name, Err: storage.ErrChanged}
 	}
 	p.dir.set(name, p.part.node)
 	f.owed[p.dir] = true
@@ -101,14 +100,14 @@ func (f *simFolder) place(pub *storage.Publication) error {
 }
 
 // Finish makes names, folders and kept files durable, or, when it fails, some.
-func (f *simFolder) Finish() error {
+func (f *simFolder) Finish() (r storage.Report, err error) {
 	half, err := f.disk.enter(f.owner, opFinish)
 	defer f.disk.mu.Unlock()
 	if f.finished {
 		f.misuse("Finish twice")
 	}
 	if err != nil && !half {
-		return err
+		return r, err
 	}
 	f.finished = true
 	if f.hasMeta {
@@ -124,5 +123,5 @@ func (f *simFolder) Finish() error {
 			n.sync()
 		}
 	}
-	return err
+	return r, err
 }

@@ -251,7 +251,7 @@ func (w *simWorld) receive(p *simProcess, l *link.Link) (transfer.Result, error)
 		}
 		o.Destination = d
 	default:
-		o.Destination = w.disk.open(w.t, &p.owner, w.temp, w.plan.changes(), &w.foreign)
+		o.Destination = w.disk.open(w.t, &p.owner, w.plan.changes(), &w.foreign)
 	}
 	res, err := receive.Receive(p.ctx, l, o)
 	return res, errors.Join(err, o.Destination.Close())

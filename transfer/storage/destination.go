@@ -1,68 +1,90 @@
-// Package storage says what a delivery needs of the place where it lands. It holds
-// interfaces and the values that cross them, and no code of any one destination.
 package storage
 
-import (
-	"os"
+import "ferry/transfer/tree"
 
-	"ferry/transfer/tree"
-)
-
-// Destination is what Receive needs of the place where a delivery lands. All
-// methods but Finish and Close are safe for concurrent use on different
-// entries. An entry's parent was made before the entry is named here.
+// Destination is the place where one delivery lands.
 type Destination interface {
-	// Stat tells what stands under the entry's name; fs.ErrNotExist if nothing.
-	Stat(*tree.Entry) (tree.Info, error)
-	// MakeFolder makes the folder or adopts the one that is there.
-	MakeFolder(*tree.Entry) (existed bool, err error)
-	// FinishFolder gives a folder its metadata once its children are settled.
-	FinishFolder(*tree.Entry) error
-	// MakeLink makes a symbolic link; same: it was there with this target.
-	MakeLink(e *tree.Entry, replace bool) (same bool, err error)
-	// Existing opens the file under the entry's name, for comparing or as basis.
-	Existing(*tree.Entry) (*os.File, tree.Info, error)
-	// Keep has a file that was found the same made durable with the rest.
-	Keep(*tree.Entry) error
-	// Touch is Keep that gives the file the entry's metadata as well.
-	Touch(*tree.Entry) error
-	// Begin starts a file, or goes on with a partial of it.
-	Begin(*tree.Entry) (Partial, error)
-	// Publish syncs the sealed files of a batch and gives them their names.
-	// The result of each is in its Err; the returned error ends the delivery.
-	Publish([]*Publication) error
-	// Leftovers are the partials here that nobody works on, as paths relative to
-	// the destination. Those of which nobody took care for long are removed.
-	Leftovers() ([]string, error)
-	// Free is the space left, in bytes.
-	Free() (int64, error)
-	// Finish makes all that was published durable. Nothing follows but Close.
-	Finish() error
+	// Place is the destination as the user named it, for messages.
+	Place() string
+	// Start begins the delivery. It is called once and before all else, but for Place
+	// and Close. Granted is what of the metadata beyond mode & 0777 and mtime entries
+	// bring; Landing.Keeps says what of it is kept here. Granted.Umask holds in any case.
+	Start(granted tree.Metadata) (*Landing, error)
+	// Finish gives the destination itself its metadata and makes all that was published,
+	// made or kept durable. The Report is valid beside an error too, as far as Finish
+	// came. Nothing follows but Close.
+	Finish() (Report, error)
+	// Close lets go of everything. What was begun and not published stays for the next
+	// delivery as Partial.Discard(true) leaves it. Further calls do nothing.
 	Close() error
 }
 
-// MetadataDestination is a Destination that can keep more of an item than its
-// mode & 0777 and mtime. To any other nothing more is granted.
-type MetadataDestination interface {
-	Destination
-	// Grant says, before anything else, what of entries' metadata is applied. Lost
-	// is told, from any goroutine, what of an entry could not be: before the call
-	// that makes or finishes the entry returns, of the destination itself before
-	// Finish does.
-	Grant(m tree.Metadata, lost func(id uint64, lost []tree.Loss))
-	// MakeNode makes a device, FIFO or socket; same: it was there.
-	MakeNode(e *tree.Entry, replace bool) (same bool, err error)
-	// MakeHardLink makes e a further name of the entry e.LinkTo, which was made or
-	// found with Linked; same: it is that already.
-	MakeHardLink(e *tree.Entry, replace bool) (same bool, err error)
-	// Forget ends the waiting for hard links to an entry.
-	Forget(id uint64)
+// Landing is a Destination at work for one delivery. A field that is nil is an ability
+// that the destination has not.
+type Landing struct {
+	Keeps tree.Metadata // what of the metadata granted is kept, Umask included
+	Notes []Note        // on the destination itself
+
+	Finder Finder
+	Maker  Maker
+	// Special is there if Keeps has Devices or HardLinks.
+	Special Special
+	// Files is nil in a dry run: then Estimate is there.
+	Files    Files
+	Estimate Estimate
+	Twins    Twins // nil: no two names are one
+	Way      Way   // nil: no item makes way for one of another kind
 }
 
-// Rehearsal is a Destination that changes nothing and says what would happen.
-// Begin and Publish are not called.
-type Rehearsal interface {
-	Destination
-	// Allocated is the space that a partial of the entry takes already, in bytes.
-	Allocated(*tree.Entry) int64
+// Outcome is what became of an entry beside an error. It is valid without one only.
+type Outcome struct {
+	// Same: the item was there. A folder was taken over; a link, a special file or a
+	// file that was found the same is left as it is, but for its metadata.
+	Same bool
+	// Adjusted: it was there, and its metadata was changed, or would be in a dry run.
+	Adjusted bool
+	// Lost is what of the entry's metadata could not be applied, one Loss of a kind.
+	Lost []tree.Loss
+	// Notes are on what stood there before.
+	Notes []Note
+}
+
+// Note is something about an item that the user may want to know: a folder that is not
+// this user's alone (tree.AttrForeign, tree.AttrOpen), or a name that may be a copy and
+// no hard link (tree.AttrUnsureLink).
+type Note struct {
+	Path string // relative to the destination, slashes, raw bytes; "." for itself
+	Loss tree.Loss
+}
+
+// Report is what Finish has to tell.
+type Report struct {
+	// Durable: all of the delivery is on stable storage, and a power cut loses none.
+	Durable bool
+	// Unsynced is why it is not, if it was to be and nothing failed: the place cannot
+	// sync.
+	Unsynced error
+	// Lost is what could not be applied to the destination itself, of the entry of kind
+	// Root that has the id Root. Of several such entries the last one counts.
+	Root uint64
+	Lost []tree.Loss
+	// Leftovers are what earlier deliveries left here, in the order of their paths. What
+	// nobody took care of for long is removed, and not among them. LeftoversErr is why they
+	// could not be looked for; nothing of this delivery depends on it.
+	Leftovers    []Leftover
+	LeftoversErr error
+	// Remarks are what else could not be done. Nothing delivered is missing for it.
+	Remarks []Remark
+}
+
+// Leftover is something of ferry's own that an earlier delivery left.
+type Leftover struct {
+	Path  string // relative to the destination
+	Aside bool   // it made way for an item of another kind, else it is an unfinished file
+}
+
+// Remark is something at the destination that the user may want to see to.
+type Remark struct {
+	Path string // relative to the destination
+	Err  error
 }

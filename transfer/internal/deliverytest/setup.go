@@ -39,7 +39,7 @@ func Wishing(wish, permit tree.Metadata) Setup {
 func Rehearsed(t *testing.T, dst string) Setup {
 	return func(s *send.Options, r *receive.Options, _ *Sides) {
 		s.DryRun = true
-		r.Rehearse = func() (storage.Rehearsal, error) {
+		r.Rehearse = func() (storage.Destination, error) {
 			h, err := local.NewRehearsal(dst)
 			if err == nil {
 				t.Cleanup(func() {

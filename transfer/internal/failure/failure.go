@@ -9,7 +9,6 @@ import (
 
 	"ferry/framing"
 	"ferry/transfer"
-	"ferry/transfer/dest"
 	"ferry/transfer/link"
 	"ferry/transfer/storage"
 	"ferry/transfer/tree"
@@ -101,42 +100,41 @@ func Source(op, path string, err error) *transfer.Error {
 }
 
 // Destination classifies a failure of the destination at one item. The step that
-// package dest names is the one that failed.
+// package storage names is the one that failed.
 func Destination(op, path string, err error) *transfer.Error {
 	var own *transfer.Error
 	if errors.As(err, &own) {
 		return own
 	}
 	e := &transfer.Error{Op: op, Path: path, Code: framing.CodeIO, Err: Plain(err)}
-	var de *dest.Error
+	var de *storage.Error
 	if errors.As(err, &de) {
 		e.Op = de.Op
 		if e.Path == "" {
 			e.Path = de.Path
 		}
 		switch de.Kind {
-		case dest.NoSpace:
+		case storage.NoSpace:
 			e.Code = framing.CodeNoSpace
-		case dest.Permission:
+		case storage.Permission:
 			e.Code = framing.CodePermission
-		case dest.Locked:
+		case storage.Locked:
 			e.Code = framing.CodeLocked
-		case dest.Gone:
+		case storage.Gone:
 			e.Code = framing.CodeDestinationGone
-		case dest.ReadOnly:
+		case storage.ReadOnly:
 			e.Code = framing.CodeReadOnly
-		case dest.Conflict:
+		case storage.Conflict:
 			e.Code = framing.CodeConflict
-		case dest.OtherKind:
+		case storage.OtherKind:
 			e.Code = framing.CodeOtherKind
-		case dest.Name:
+		case storage.Name:
 			e.Code = framing.CodeName
-		case dest.Mismatch:
+		case storage.Mismatch:
 			e.Code = framing.CodeDigest
-		case dest.Unsupported, dest.TooLarge:
+		case storage.Unsupported, storage.TooLarge:
 			e.Code = framing.CodeUnsupported
-		}
-		if errors.Is(err, dest.ErrToldBefore) {
+		case storage.Consequence:
 			e.Code = framing.CodeCancelled
 		}
 		return e
@@ -205,13 +203,26 @@ func lastWords(e *transfer.Error) string {
 	return fmt.Sprintf("%s %q: %s", e.Op, e.Path, Message(e))
 }
 
-// PlaceOf is d as the user named it, if it is known.
-func PlaceOf(d storage.Destination) string {
-	if p, ok := d.(storage.Placed); ok {
-		return p.Place()
+// Unsynced is why what was delivered to place is verified and not durable, though it was
+// to be; nil stays nil.
+func Unsynced(place string, err error) error {
+	if err == nil {
+		return nil
 	}
-	return ""
+	return &unsynced{place, err}
 }
+
+// unsynced: the file system of the destination cannot sync.
+type unsynced struct {
+	place string
+	err   error
+}
+
+func (e *unsynced) Error() string {
+	return fmt.Sprintf("the file system of %q cannot sync: %v", e.place, Plain(e.err))
+}
+
+func (e *unsynced) Unwrap() error { return e.err }
 
 // LossCode classifies why metadata cannot be had.
 func LossCode(err error) framing.Code {

@@ -5,7 +5,7 @@ import (
 	"os"
 	"strings"
 
-	"ferry/transfer/dest"
+	"ferry/transfer/storage"
 )
 
 // Plain is err as it is said of an item: without the system call, and without names
@@ -21,7 +21,7 @@ func Plain(err error) error {
 		return Plain(e.Err)
 	case *os.SyscallError:
 		return Plain(e.Err)
-	case *dest.Error:
+	case *storage.Error:
 		return Plain(e.Err)
 	}
 	text := err.Error()

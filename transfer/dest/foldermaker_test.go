@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
 
@@ -21,11 +22,11 @@ func TestFoldersGetTheirMetadataLast(t *testing.T) {
 	old.Mode, sub.Mode = 0o555, 0o511
 	for e, existed := range map[*tree.Entry]bool{old: true} {
 		got, err := f.MakeFolder(e)
-		if err != nil || got != existed {
+		if err != nil || got.Same != existed {
 			t.Errorf("MakeFolder %q: %v, %v", e.Name, got, err)
 		}
 	}
-	if got, err := f.MakeFolder(sub); err != nil || got {
+	if got, err := f.MakeFolder(sub); err != nil || got.Same {
 		t.Errorf("MakeFolder of a new folder: %v, %v", got, err)
 	}
 	for i, name := range []string{"a", "b"} {
@@ -33,8 +34,8 @@ func TestFoldersGetTheirMetadataLast(t *testing.T) {
 		e.Parent = 2
 		publish(t, f, sealed(t, f, e, content(chunk*i, 1)))
 	}
-	must(t, f.FinishFolder(&tree.Entry{ID: 2, Kind: tree.FolderEnd}))
-	must(t, f.FinishFolder(&tree.Entry{ID: 1, Kind: tree.FolderEnd}))
+	must2(t)(f.FinishFolder(&tree.Entry{ID: 2, Kind: tree.FolderEnd}))
+	must2(t)(f.FinishFolder(&tree.Entry{ID: 1, Kind: tree.FolderEnd}))
 	finish(t, f)
 	for path, mode := range map[string]os.FileMode{"old": 0o555, "old/sub": 0o511} {
 		info, err := os.Stat(filepath.Join(dir, path))
@@ -54,7 +55,7 @@ func TestFolderNeverTakesOtherKinds(t *testing.T) {
 	f := open(t, dir, Options{})
 	for i, name := range []string{"link", "file"} {
 		_, err := f.MakeFolder(folderEntry(uint64(i+1), 0, name))
-		wantKind(t, err, OtherKind)
+		wantKind(t, err, storage.OtherKind)
 	}
 	if _, err := f.MakeFolder(folderEntry(5, 0, "real")); err != nil {
 		t.Fatal(err)
@@ -90,21 +91,21 @@ func TestFolderSwapped(t *testing.T) {
 					e.Parent = 1
 					pub := sealed(t, f, e, content(size, 1))
 					if evicted { // the only handle goes to another folder
-						n, err := f.node(2)
+						n, err := f.nodes.get(2)
 						must(t, err)
 						_, err = n.dir.Stat()
 						must(t, err)
 					}
 					must(t, os.Rename(sub, filepath.Join(dir, "away")))
 					must(t, swap(sub, outside))
-					if err := f.Publish([]*Publication{pub}); err != nil {
+					if err := f.Publish([]*storage.Publication{pub}); err != nil {
 						t.Errorf("Publish: %v", err)
 					}
 					if pub.Err != nil {
-						wantKind(t, pub.Err, Gone)
-						must(t, pub.P.Discard(false))
+						wantKind(t, pub.Err, storage.Gone)
+						must(t, pub.Partial.Discard(false))
 					}
-					wantKind(t, f.FinishFolder(folderEntry(1, 0, "sub")), Gone)
+					wantKind(t, only(f.FinishFolder(folderEntry(1, 0, "sub"))), storage.Gone)
 					wantNames(t, outside)
 					if name == "folder" {
 						wantNames(t, sub)
@@ -115,15 +116,15 @@ func TestFolderSwapped(t *testing.T) {
 	}
 }
 
-func (f *Folder) openRootAgain() error {
-	old := f.root
-	delete(f.volumes, old.vol.id)
+func (f *delivery) openRootAgain() error {
+	old := f.root()
+	delete(f.volumes.byID, old.vol.state.id)
 	err := f.openRoot()
 	return errors.Join(err, old.vol.handle.Close())
 }
 
-func must2(t testing.TB) func(bool, error) {
-	return func(_ bool, err error) { t.Helper(); must(t, err) }
+func must2(t testing.TB) func(storage.Outcome, error) {
+	return func(_ storage.Outcome, err error) { t.Helper(); must(t, err) }
 }
 
 // A folder that somebody else makes in a fresh one is taken, but not one that
@@ -133,12 +134,12 @@ func TestFolderOfAnotherSpelling(t *testing.T) {
 	f := open(t, dir, Options{})
 	must2(t)(f.MakeFolder(folderEntry(1, 0, "sub")))
 	must(t, os.Mkdir(filepath.Join(dir, "sub", "a"), 0o700))
-	if existed, err := f.MakeFolder(folderEntry(2, 1, "a")); err != nil || !existed {
-		t.Errorf("MakeFolder: %v, %v", existed, err)
+	if out, err := f.MakeFolder(folderEntry(2, 1, "a")); err != nil || !out.Same {
+		t.Errorf("MakeFolder: %v, %v", out, err)
 	}
-	n, err := f.node(1)
+	n, err := f.nodes.get(1)
 	must(t, err)
-	wantKind(t, fail("making", "sub/A", f.checkSpelling(n, "A")), Conflict)
+	wantKind(t, fail("making", "sub/A", checkSpelling(n, "A")), storage.Conflict)
 }
 
 // Names are the engine's to check, and are checked here again.
@@ -149,24 +150,24 @@ func TestNamesThatLeaveTheFolder(t *testing.T) {
 	f := open(t, out, Options{})
 	for _, name := range []string{"", ".", "..", "../x", "/etc", "a/b", "x\x00", tree.PartialName, ".Ferry-Partial", strings.Repeat("n", 256)} {
 		_, err := f.MakeFolder(folderEntry(1, 0, name))
-		wantKind(t, err, Name)
+		wantKind(t, err, storage.Name)
 		_, err = f.Begin(fileEntry(name, 1))
-		wantKind(t, err, Name)
+		wantKind(t, err, storage.Name)
 		_, err = f.MakeLink(&tree.Entry{Kind: tree.Symlink, Name: name, Target: "x"}, true)
-		wantKind(t, err, Name)
+		wantKind(t, err, storage.Name)
 		_, err = f.Stat(fileEntry(name, 1))
-		wantKind(t, err, Name)
-		_, _, err = f.Existing(fileEntry(name, 1))
-		wantKind(t, err, Name)
-		wantKind(t, f.Touch(fileEntry(name, 1)), Name)
+		wantKind(t, err, storage.Name)
+		_, err = f.Open(fileEntry(name, 1))
+		wantKind(t, err, storage.Name)
+		wantKind(t, only(f.Touch(fileEntry(name, 1))), storage.Name)
 	}
 	_, err := f.MakeLink(&tree.Entry{Kind: tree.Symlink, Name: "l", Target: ""}, true)
-	wantKind(t, err, Name)
+	wantKind(t, err, storage.Name)
 	pub := sealed(t, f, fileEntry("good", 1), []byte("x"))
-	pub.E = fileEntry("../x", 1)
-	must(t, f.Publish([]*Publication{pub}))
-	wantKind(t, pub.Err, Name)
-	must(t, pub.P.Discard(true))
+	pub.Entry = fileEntry("../x", 1)
+	must(t, f.Publish([]*storage.Publication{pub}))
+	wantKind(t, pub.Err, storage.Name)
+	must(t, pub.Partial.Discard(true))
 	wantNames(t, out)
 	holds(t, filepath.Join(base, "x"), []byte("outside"))
 }
@@ -177,9 +178,9 @@ func TestTouch(t *testing.T) {
 	must(t, os.Symlink("x", filepath.Join(dir, "link")))
 	f := open(t, dir, Options{})
 	e := fileEntry("x", 3)
-	must(t, f.Touch(e))
+	must2(t)(f.Touch(e))
 	same(t, filepath.Join(dir, "x"), []byte("abc"), e)
-	wantKind(t, f.Touch(fileEntry("link", 3)), OtherKind)
+	wantKind(t, only(f.Touch(fileEntry("link", 3))), storage.OtherKind)
 	finish(t, f)
 }
 
@@ -200,7 +201,7 @@ func TestOddNames(t *testing.T) {
 		}
 		link := &tree.Entry{Parent: uint64(i + 1), Kind: tree.Symlink, Name: name[:len(name)-1] + "L", Target: name, MTime: testTime}
 		must2(t)(f.MakeLink(link, false))
-		must(t, f.FinishFolder(folderEntry(uint64(i+1), 0, name)))
+		must2(t)(f.FinishFolder(folderEntry(uint64(i+1), 0, name)))
 	}
 	finish(t, f)
 	if got := names(t, dir); len(got) != len(odd) {
@@ -212,12 +213,12 @@ func TestManyFoldersAreAllOwed(t *testing.T) {
 	for _, trusted := range []bool{true, false} {
 		dir := t.TempDir()
 		f := open(t, dir, Options{})
-		f.root.vol.trusted = f.root.vol.trusted && trusted
+		f.root().vol.sync.trusted = f.root().vol.sync.trusted && trusted
 		n := owedBatch + maxOwed
 		for i := range n {
 			e := folderEntry(uint64(i+1), 0, fmt.Sprint(i))
 			must2(t)(f.MakeFolder(e))
-			must(t, f.FinishFolder(e))
+			must2(t)(f.FinishFolder(e))
 		}
 		finish(t, f)
 		if got := names(t, dir); len(got) != n {
@@ -232,12 +233,12 @@ func TestKeep(t *testing.T) {
 	for i := range 2 * maxOwed {
 		name := fmt.Sprint(i)
 		must(t, os.WriteFile(filepath.Join(dir, name), []byte(name), 0o400))
-		must(t, f.Keep(fileEntry(name, len(name))))
+		must2(t)(f.Keep(fileEntry(name, len(name))))
 	}
 	// A link in the file's place is not followed.
 	must(t, os.Symlink("0", filepath.Join(dir, "link")))
 	g := open(t, dir, Options{})
-	wantKind(t, g.Keep(fileEntry("link", 1)), OtherKind)
+	wantKind(t, only(g.Keep(fileEntry("link", 1))), storage.OtherKind)
 	finish(t, f)
 	finish(t, g)
 }
@@ -251,7 +252,8 @@ func TestLinks(t *testing.T) {
 		must(t, os.Mkdir(filepath.Join(dir, "folder"), 0o700))
 		f := open(t, dir, Options{})
 		link := func(name string) (bool, error) {
-			return f.MakeLink(&tree.Entry{Kind: tree.Symlink, Name: name, Target: "target", MTime: testTime}, replace)
+			out, err := f.MakeLink(&tree.Entry{Kind: tree.Symlink, Name: name, Target: "target", MTime: testTime}, replace)
+			return out.Same, err
 		}
 		is := func(name, target string) {
 			t.Helper()
@@ -271,7 +273,7 @@ func TestLinks(t *testing.T) {
 		}
 		is("same", "target")
 		_, err := link("folder")
-		wantKind(t, err, OtherKind)
+		wantKind(t, err, storage.OtherKind)
 		for _, name := range []string{"other", "file"} {
 			got, err := link(name)
 			if replace {
@@ -280,7 +282,7 @@ func TestLinks(t *testing.T) {
 				}
 				is(name, "target")
 			} else {
-				wantKind(t, err, Conflict)
+				wantKind(t, err, storage.Conflict)
 			}
 		}
 		if !replace {
@@ -305,10 +307,10 @@ func TestTreeWithoutPartIsRemoved(t *testing.T) {
 		}
 	}
 	f := open(t, dir, Options{})
-	left, err := f.Leftovers()
+	left, err := f.leftovers()
 	must(t, err)
 	if len(left) != 0 {
-		t.Errorf("leftovers are %q", left)
+		t.Errorf("leftovers are %v", left)
 	}
 	finish(t, f)
 	wantNames(t, dir, "left")
@@ -325,31 +327,31 @@ func TestLeftovers(t *testing.T) {
 	must(t, os.Mkdir(filepath.Join(state, "folder"), 0o700))
 	all := stateNames(t, dir)
 	f, g := open(t, dir, Options{}), open(t, dir, Options{})
-	g.root.vol.noUnnamed.Store(true)
+	g.root().vol.noUnnamed.Store(true)
 	held, err := g.Begin(fileEntry("held", len(b)))
 	must(t, err)
 	small, err := f.Begin(fileEntry("small", 1))
 	must(t, err)
-	f.root.vol.noUnnamed.Store(true)
-	must(t, small.Write([]byte("x")))
+	f.root().vol.noUnnamed.Store(true)
+	must(t, put(small, []byte("x")))
 
-	got, err := f.Leftovers()
+	got, err := f.leftovers()
 	must(t, err)
 	want := make([]string, len(all))
 	for i, name := range all {
 		want[i] = tree.PartialName + "/" + name
 	}
-	if strings.Join(got, " ") != strings.Join(want, " ") {
-		t.Errorf("leftovers are %q, want %q", got, want)
+	if paths := pathsOf(got); strings.Join(paths, " ") != strings.Join(want, " ") {
+		t.Errorf("leftovers are %q, want %q", paths, want)
 	}
 
 	f.now = func() time.Time { return time.Now().Add(maxLitterAge + time.Minute) }
-	got, err = f.Leftovers()
+	got, err = f.leftovers()
 	must(t, err)
 	if len(got) != 3 {
-		t.Errorf("after 30 days the leftovers are %q, want the foreign ones", got)
+		t.Errorf("after 30 days the leftovers are %v, want the foreign ones", got)
 	}
-	for _, name := range []string{held.name, held.key + treeSuffix, small.name, "folder", "notes.txt", "x.part"} {
+	for _, name := range []string{held.body.name, held.key + treeSuffix, small.body.name, "folder", "notes.txt", "x.part"} {
 		if _, err := os.Lstat(filepath.Join(state, name)); err != nil {
 			t.Errorf("%s was removed: %v", name, err)
 		}
@@ -359,4 +361,11 @@ func TestLeftovers(t *testing.T) {
 	}
 	must(t, held.Discard(false))
 	must(t, small.Discard(false))
+}
+
+func pathsOf(left []storage.Leftover) (list []string) {
+	for _, l := range left {
+		list = append(list, l.Path)
+	}
+	return list
 }

@@ -1,4 +1,4 @@
-package dest
+package storage
 
 import (
 	"strconv"
@@ -8,8 +8,8 @@ import (
 	"ferry/transfer/tree"
 )
 
-// maxAlternatives bounds the search for a free name.
-const maxAlternatives = 10_000
+// MaxAlternatives bounds the search for a free name.
+const MaxAlternatives = 10_000
 
 // Alternative returns the n-th other name for name: "photo.jpg" becomes
 // "photo (1).jpg", "archive" "archive (1)", ".profile" ".profile (1)". Names that

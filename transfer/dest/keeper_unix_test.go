@@ -26,9 +26,13 @@ func TestTouchedFileHasItsOwnMode(t *testing.T) {
 		for round, want := range []int{2, 0} {
 			f := open(t, dir, Options{VerifyDisk: true})
 			adjusted := 0
-			f.OnAdjusted(func(uint64) { adjusted++ })
-			must(t, f.Touch(a))
-			must(t, f.Touch(b))
+			for _, e := range []*tree.Entry{a, b} {
+				out, err := f.Touch(e)
+				must(t, err)
+				if out.Adjusted {
+					adjusted++
+				}
+			}
 			finish(t, f)
 			if adjusted != want {
 				t.Errorf("%d bytes, round %d: %d adjusted, want %d", size, round, adjusted, want)
@@ -57,12 +61,12 @@ func TestTouchedHardLinksStayOne(t *testing.T) {
 	other.ID, other.Mode = 4, 0o640
 	must(t, os.Chtimes(at("first"), first.MTime.Std(), first.MTime.Std()))
 	f := linked(t, dir)
-	must(t, f.Touch(kept))
-	must(t, f.Touch(first))
-	if same, err := f.MakeHardLink(linkEntry(3, 2, "second"), true); err != nil || same {
-		t.Errorf("same %v, %v", same, err)
+	must2(t)(f.Touch(kept))
+	must2(t)(f.Touch(first))
+	if out, err := f.MakeHardLink(linkEntry(3, 2, "second"), true); err != nil || out.Same {
+		t.Errorf("same %v, %v", out.Same, err)
 	}
-	must(t, f.Touch(other))
+	must2(t)(f.Touch(other))
 	finish(t, f)
 	for _, e := range []*tree.Entry{kept, first, other} {
 		same(t, at(e.Name), []byte("abc"), e)
@@ -75,9 +79,9 @@ func TestTouchedHardLinksStayOne(t *testing.T) {
 	must(t, err)
 	f = linked(t, dir)
 	first.Mode = 0o640
-	must(t, f.Touch(first))
-	if same, err := f.MakeHardLink(linkEntry(3, 2, "second"), false); err != nil || !same {
-		t.Errorf("same %v, %v", same, err)
+	must2(t)(f.Touch(first))
+	if out, err := f.MakeHardLink(linkEntry(3, 2, "second"), false); err != nil || !out.Same {
+		t.Errorf("same %v, %v", out.Same, err)
 	}
 	finish(t, f)
 	now, err := os.Lstat(at("second"))
@@ -97,8 +101,8 @@ func TestTouchedLinkHasItsOwnTime(t *testing.T) {
 	must(t, err)
 	f := open(t, dir, Options{})
 	e := &tree.Entry{ID: 1, Kind: tree.Symlink, Name: "a", Target: "x", MTime: tree.Time{Sec: 1e9}}
-	if same, err := f.MakeLink(e, false); err != nil || !same {
-		t.Errorf("same %v, %v", same, err)
+	if out, err := f.MakeLink(e, false); err != nil || !out.Same {
+		t.Errorf("same %v, %v", out.Same, err)
 	}
 	finish(t, f)
 	now, err := os.Lstat(at("b"))
