@@ -9,16 +9,19 @@
 //
 // The package guarantees that a Tree gives a root only when every chunk was set
 // exactly once, and that Files reports each file in order or says why not. It
-// does not know where a CV came from: whoever calls Tree.Set vouches for it.
+// does not know where a CV came from: the caller of Tree.Set vouches for it.
 //
-// Three ways to hash give the same: the kernel of this package for sixteen
-// leaves at once where the processor has AVX-512 (wide.go, checked against the
-// other two), that of lukechampine.com/blake3 for the rest of a tree, and
-// github.com/zeebo/blake3 for what is small or comes as a stream.
+// Three ways to hash give the same result. The kernel of this package hashes sixteen
+// leaves at once where the processor has AVX-512 (wide.go, checked against the other
+// two). lukechampine.com/blake3 hashes the rest of a tree, and
+// github.com/zeebo/blake3 what is small or comes as a stream.
 //
-// Values are plain data. Tree may be used by several goroutines at once; Hasher,
-// Sumset and Scanner belong to one. Only Files starts goroutines (a walk, a fixed
-// number of workers, and one beside a pipe while it is opened), and it returns
-// after they have ended. Its memory is bounded but for the names of the largest
-// folder and those above it, which have to be sorted.
+// Values are plain data. A Tree may be used by several goroutines at once; Hasher,
+// Group, Sumset and Scanner belong to one. Only Files starts goroutines: one walks, a
+// fixed number of workers hash, and one stands beside a pipe while it is opened. Files
+// returns after all of them have ended. Its memory is bounded but for the names of the
+// largest folder and of the folders above it, which have to be sorted.
+//
+// There are two locks, that of a Tree and that of the list of large files which
+// workers share. Neither is taken under the other.
 package checksum

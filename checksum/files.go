@@ -33,8 +33,8 @@ type FilesOptions struct {
 	Recurse bool // hash what is in folders; without it a folder is a failure
 	// NoPipes gives ErrNotRegular for a named pipe, which may never have a writer.
 	NoPipes bool
-	// Output are the files that the results are written to. One that is met in a
-	// folder has no digest that would hold, and is an ErrOutput.
+	// Output are the files that the results are written to. If one is met in a folder,
+	// no digest of it would hold, and it is reported with ErrOutput.
 	Output []fs.FileInfo
 }
 
@@ -42,8 +42,8 @@ const (
 	// batchFiles is how many files a worker takes at once when none is idle, so
 	// that handing over costs little next to opening a small file.
 	batchFiles = 64
-	// lookAhead is how many batches may wait to be hashed and reported; with
-	// batchFiles it bounds the memory that results out of turn take.
+	// lookAhead is how many batches may wait to be hashed and reported. Together with
+	// batchFiles it bounds the memory of results that come before their turn.
 	lookAhead = 64
 )
 
@@ -52,9 +52,8 @@ const (
 // one file is reported in its File and does not stop the others. Files returns
 // the first error of emit, the error of ctx when it was cancelled, or nil.
 //
-// A path that names a link is followed; links inside a folder are passed over,
-// and other things there that are no regular files are reported as
-// ErrNotRegular. A named pipe or device is read to its end. The path "-" means
+// A path that names a link is followed. Inside a folder links are passed over, and
+// other items that are no regular files are reported with ErrNotRegular. A named pipe or device is read to its end. The path "-" means
 // stdin, and can be given once. A file whose size or modification time
 // changes while it is read is a failure. A change that leaves both as they were,
 // within one tick of the file system's clock, is not seen. A file that ends before
@@ -103,20 +102,29 @@ func Files(ctx context.Context, paths []string, o FilesOptions, stdin io.Reader,
 }
 
 // batch is a run of files, neighbours in the order of reporting. The walk fills
-// items and hands the batch to one worker, which sends a result for each.
+// items and hands the batch to one worker, which sends a result for each item.
 type batch struct {
 	items   []item
 	results chan File // written by the worker alone; room for all, so that it never waits
 }
 
-// item is a file to hash, or with err set only to be reported.
+// item is a file to hash or a failure to report.
 type item struct {
-	path   string
-	inTree bool // met in a folder, so neither a link nor a pipe is wanted
-	pipe   bool // opening it may wait for a writer
-	stdin  bool
-	err    error
+	path string
+	kind itemKind
+	err  error // of itemFailed only
 }
+
+// itemKind says what becomes of an item.
+type itemKind uint8
+
+const (
+	itemFailed itemKind = iota // err is reported, nothing is read
+	itemStdin                  // standard input is read
+	itemNamed                  // a path of the caller's: links are followed
+	itemPipe                   // a path of the caller's to a pipe: opening it may wait for a writer
+	itemInTree                 // met in a folder: neither a link nor a pipe is wanted
+)
 
 func newBatch() *batch {
 	return &batch{results: make(chan File, batchFiles)}

@@ -45,10 +45,10 @@ func TestFileReplacedAfterTheWalk(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := &worker{ctx: t.Context(), buf: make([]byte, pieceSize), hash: NewHasher()}
-	if f := w.file(item{path: link, inTree: true}); f.Err == nil {
+	if f := w.file(item{path: link, kind: itemInTree}); f.Err == nil {
 		t.Error("a link was followed")
 	}
-	if f := w.file(item{path: mkfifo(t, filepath.Join(dir, "pipe")), inTree: true}); !errors.Is(f.Err, ErrNotRegular) {
+	if f := w.file(item{path: mkfifo(t, filepath.Join(dir, "pipe")), kind: itemInTree}); !errors.Is(f.Err, ErrNotRegular) {
 		t.Error("a pipe:", f.Err)
 	}
 }

@@ -17,14 +17,15 @@ const largeFile = 8 * ChunkSize
 
 var errStdinTwice = errors.New("standard input was named before")
 
-// worker hashes what it is given, until its context ends.
+// worker hashes the batches of the walk and helps with large files, in a goroutine of
+// its own, until its context ends.
 type worker struct {
 	ctx    context.Context
 	tasks  <-chan *batch
 	shared *sharing
 	stdin  io.Reader
 	output []fs.FileInfo
-	buf    []byte // its own, pieceSize bytes
+	buf    []byte // pieceSize bytes, of this worker alone
 	hash   *Hasher
 }
 
@@ -33,7 +34,8 @@ func (w *worker) run() {
 	w.hash = NewHasher()
 	tasks := w.tasks
 	for w.ctx.Err() == nil {
-		// What was begun first is reported first, so it goes before a new batch.
+		// A large file was begun earlier and is reported earlier, so it goes before a
+		// new batch.
 		if l := w.shared.find(); l != nil {
 			l.work(w.buf)
 			continue
@@ -43,7 +45,7 @@ func (w *worker) run() {
 		case <-w.shared.wake:
 		case b, ok := <-tasks:
 			if !ok {
-				tasks = nil // there may be large files yet to help with
+				tasks = nil // other workers may still have large files to help with
 				continue
 			}
 			for _, it := range b.items {
@@ -55,12 +57,13 @@ func (w *worker) run() {
 }
 
 func (w *worker) file(it item) File {
-	f := File{Path: it.path, Err: it.err}
+	f := File{Path: it.path}
 	switch {
-	case it.err != nil:
+	case it.kind == itemFailed:
+		f.Err = it.err
 	case w.ctx.Err() != nil:
 		f.Err = w.ctx.Err()
-	case it.stdin:
+	case it.kind == itemStdin:
 		f.Digest, f.Size, f.Err = w.stream(w.stdin)
 	default:
 		f.Digest, f.Size, f.Err = w.path(it)
@@ -80,9 +83,9 @@ func (w *worker) path(it item) (d Digest, size int64, err error) {
 		return d, 0, err
 	case before.IsDir():
 		return d, 0, errFolder
-	case it.inTree && slices.ContainsFunc(w.output, func(o fs.FileInfo) bool { return os.SameFile(o, before) }):
+	case it.kind == itemInTree && slices.ContainsFunc(w.output, func(o fs.FileInfo) bool { return os.SameFile(o, before) }):
 		return d, 0, ErrOutput
-	case !before.Mode().IsRegular() && it.inTree:
+	case !before.Mode().IsRegular() && it.kind == itemInTree:
 		return d, 0, ErrNotRegular
 	case !before.Mode().IsRegular():
 		return w.stream(f)
@@ -105,10 +108,10 @@ func (w *worker) path(it item) (d Digest, size int64, err error) {
 	return d, size, nil
 }
 
-// sized reads a file of size bytes. One that is shorter gives errChanged.
+// sized reads a file of size bytes. A shorter file gives errChanged.
 func (w *worker) sized(f *os.File, size int64) (d Digest, _ int64, err error) {
 	switch {
-	case size == 0: // perhaps of a kernel's file system, where it means unknown
+	case size == 0: // in a file system of the kernel that may mean unknown
 		return w.stream(f)
 	case size <= pieceSize:
 		d, err = w.small(f, w.buf[:size])
@@ -120,9 +123,9 @@ func (w *worker) sized(f *os.File, size int64) (d Digest, _ int64, err error) {
 	return d, size, err
 }
 
-// untold reads a file that ended before its size. If that has not changed it never
-// was the size, as in sysfs, where each file has that of a page; it is read again to
-// its end then. One that is as long as told by now was changed in between.
+// untold reads a file that ended before its size. If its size has not changed since, it
+// never told the true one: in sysfs each file has the size of a page. Then untold reads
+// the file again, to its end. A file that is as long as told by now was changed.
 func (w *worker) untold(f *os.File, before fs.FileInfo) (Digest, int64, error) {
 	now, err := f.Stat()
 	if err == nil && changed(before, now) {
@@ -145,8 +148,8 @@ func changed(before, after fs.FileInfo) bool {
 	return before.Size() != after.Size() || !before.ModTime().Equal(after.ModTime())
 }
 
-// small reads a file of len(buf) bytes. That it is no longer than that follows
-// from its size afterwards, which saves a read a file.
+// small reads a file of len(buf) bytes. The caller looks at the size afterwards and so
+// sees whether the file is longer, which saves a read a file.
 func (*worker) small(f *os.File, buf []byte) (Digest, error) {
 	switch _, err := io.ReadFull(f, buf); err {
 	case nil:

@@ -11,17 +11,17 @@ import (
 	"lukechampine.com/blake3/guts"
 )
 
-// pieceSize is what is read at once, in bytes, a power of two. A whole chunk
-// falls out of the nearer caches between reading and hashing: measured, that costs
-// about a fifth of the speed.
+// pieceSize is how many bytes are read at once, a power of two. A whole chunk would
+// fall out of the nearer caches between reading and hashing: measured, that costs about
+// a fifth of the speed.
 const pieceSize = 256 << 10
 
 // sharing is where workers find the large files that they can help with.
 type sharing struct {
 	mu     sync.Mutex
-	active []*large // at most one a worker
-	// wake has a token when something may have been added since an idle worker
-	// looked. Being full is as good as one more.
+	active []*large // guarded by mu; at most one a worker
+	// wake has a token when a file may have been added since an idle worker looked.
+	// There is room for one token a worker, so a full channel wakes all of them.
 	wake chan struct{}
 }
 
@@ -44,7 +44,7 @@ func (s *sharing) remove(l *large) {
 	s.active = slices.DeleteFunc(s.active, func(other *large) bool { return other == l })
 }
 
-// find is a file that has chunks to take, or nil.
+// find returns a file with chunks that no worker has taken yet, or nil.
 func (s *sharing) find() *large {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -58,7 +58,7 @@ func (s *sharing) find() *large {
 
 // large is a file whose chunks several workers hash. The worker that opened the
 // file owns it, works on it too, and closes it only when every chunk was
-// accounted for. A helper that comes too late finds none left.
+// accounted for. A helper that comes too late finds no chunk left.
 type large struct {
 	ctx    context.Context
 	file   io.ReaderAt
@@ -97,7 +97,7 @@ func newLarge(ctx context.Context, file io.ReaderAt, size int64) *large {
 	return l
 }
 
-// digest waits for those who still work.
+// digest waits until the last worker is done, and returns the digest or the first error.
 func (l *large) digest() (Digest, error) {
 	<-l.done
 	if l.err != nil {
@@ -106,7 +106,7 @@ func (l *large) digest() (Digest, error) {
 	return l.tree.Root()
 }
 
-// work takes chunks until none is left. buf is a piece long.
+// work takes chunks until none is left. buf has pieceSize bytes.
 func (l *large) work(buf []byte) {
 	for {
 		index := l.next.Add(1) - 1

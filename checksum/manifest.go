@@ -13,14 +13,15 @@ import (
 // with a backslash or a newline these are escaped, and the line starts with a
 // backslash.
 //
-// A carriage return is a matter of the version: since 1.5.5 b3sum takes those at the
-// end of a line for the list's and writes each one as \r, which older ones refuse. So a name that ends in one is written as today's b3sum writes it;
-// any other keeps its carriage returns as they are, which all versions read.
+// Carriage returns depend on the version. Since 1.5.5 b3sum drops those at the end of a
+// line, and writes a carriage return in a name as \r, which older versions refuse. So a
+// name that ends in one is written as today's b3sum writes it. Any other name keeps its
+// carriage returns as they are, which all versions read.
 //
 // b3sum has no form for bytes that are not UTF-8: it prints U+FFFD for them, and
-// refuses to check a line with that character. Here those bytes, and U+FFFD
-// itself, become \xNN in an escaped line, so that parseLine gives the name back;
-// b3sum refuses that one line, as it would its own, and goes on with the next.
+// refuses to check a line with that character. Here those bytes, and U+FFFD itself,
+// become \xNN in an escaped line, so that a Scanner gives the name back. b3sum refuses
+// that one line, as it would refuse its own, and goes on with the next.
 func AppendLine(dst []byte, d Digest, name []byte) []byte {
 	returns := bytes.HasSuffix(name, []byte{'\r'})
 	escaped := returns || bytes.ContainsAny(name, "\\\n") || bytes.ContainsRune(name, utf8.RuneError)
@@ -61,11 +62,10 @@ const (
 	tagEnd   = ") = "
 )
 
-// parseLine reads a line that AppendLine or any version of b3sum wrote, that of
-// b3sum --tag too, with or without its newline. Carriage returns at the end belong to
-// the line and not to the name, as for b3sum since 1.5.5. The name is a new slice of
-// raw bytes, neither empty nor with a NUL; whether it stays inside a folder is for
-// the caller to check.
+// parseLine reads a line that AppendLine or any version of b3sum wrote, with --tag too,
+// with or without its newline. Carriage returns at the end belong to the line and not
+// to the name, as for b3sum since 1.5.5. The name is a new slice of raw bytes, neither
+// empty nor with a NUL. The caller checks whether it stays inside a folder.
 func parseLine(line []byte) (Digest, []byte, error) {
 	line = bytes.TrimRight(line, "\r\n")
 	line, escaped := bytes.CutPrefix(line, []byte{'\\'})
@@ -91,8 +91,8 @@ func parseLine(line []byte) (Digest, []byte, error) {
 	return d, bytes.Clone(name), nil
 }
 
-// splitLine takes a line apart, without the backslash that it may start with. A name
-// may hold what stands after it in a tagged line, so that one is split at its end.
+// splitLine takes a line apart, without the backslash that it may start with. A tagged
+// line is split at its end, because a name may hold the text that stands after it.
 func splitLine(line []byte) (hex, name []byte, err error) {
 	if rest, tagged := bytes.CutPrefix(line, []byte(tagStart)); tagged {
 		at := bytes.LastIndex(rest, []byte(tagEnd))

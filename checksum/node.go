@@ -64,8 +64,8 @@ func (n Node) CV() CV { return bytesOf(guts.ChainingValue(n.n)) }
 // Root is the digest of a file that is this one chunk, chunk 0.
 func (n Node) Root() Digest { return rootOf(n.n) }
 
-// Check is the value that vouches for chunk number index on the wire: its CV,
-// or the digest when single, that is when the file is known to be of one chunk
+// Check is the value that vouches for chunk number index on the wire: the chunk's CV,
+// or the file's digest if single, which says that the file is known to have one chunk
 // or less.
 func Check(p []byte, index uint64, single bool) [32]byte {
 	if single {
@@ -92,8 +92,8 @@ func subtree(p []byte, leaf uint64, wide bool) guts.Node {
 	return guts.CompressBuffer((*[simdSize]byte)(p[:simdSize]), len(p), &guts.IV, leaf, 0)
 }
 
-// padded is apart so that only the end of a short buffer pays for its stack
-// frame of 16 KiB, and not each level of subtree.
+// padded is a function of its own so that only the end of a short buffer pays for a
+// stack frame of 16 KiB, and not each level of subtree.
 //
 //go:noinline
 func padded(p []byte, leaf uint64) guts.Node {

@@ -16,10 +16,10 @@ const wakeInterval = 10 * time.Millisecond
 // open opens an item for reading. In a tree it neither follows a link nor waits
 // for the writer of a pipe that has taken a file's place since the walk.
 func open(ctx context.Context, it item) (*os.File, error) {
-	switch {
-	case it.inTree:
+	switch it.kind {
+	case itemInTree:
 		return openPath(it.path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK)
-	case it.pipe:
+	case itemPipe:
 		return openPipe(ctx, it.path)
 	}
 	return openPath(it.path, os.O_RDONLY)
@@ -37,8 +37,9 @@ func openPipe(ctx context.Context, path string) (*os.File, error) {
 	return f, err
 }
 
-// wake is a writer for an instant, once ctx has ended, which lets an open for
-// reading go on. The open may start to wait only after the first try.
+// wake waits for the end of ctx and then opens the pipe for writing for an instant,
+// which lets an open for reading go on. It repeats that until opened is closed, because
+// the open may start to wait only after the first try.
 func wake(ctx context.Context, path string, opened <-chan struct{}) {
 	select {
 	case <-opened:

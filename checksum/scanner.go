@@ -29,10 +29,11 @@ type Scanner struct {
 	err  error // what s does not know of
 }
 
-// errLineTooLong is of a line that no list has: a name is no longer than a path can be.
+// errLineTooLong is about a line that no list has: a name is no longer than a path can
+// be.
 var errLineTooLong = errors.New("longer than the limit")
 
-// errUTF16 is of a list that a shell of Windows has written.
+// errUTF16 is about a list that a shell of Windows has written.
 var errUTF16 = errors.New("the text is UTF-16: save it as UTF-8")
 
 // NewScanner returns a Scanner of the list r.
@@ -81,7 +82,7 @@ func (s *Scanner) Err() error {
 	return nil
 }
 
-// splitLines splits at newlines only: carriage returns before one are parseLine's.
+// splitLines splits at newlines only: parseLine deals with carriage returns.
 func splitLines(data []byte, atEOF bool) (advance int, token []byte, err error) {
 	if i := bytes.IndexByte(data, '\n'); i >= 0 {
 		return i + 1, data[:i], nil

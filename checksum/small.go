@@ -6,17 +6,17 @@ import (
 	"lukechampine.com/blake3/guts"
 )
 
-// Group hashes small files together. Where the wide kernel runs, it has the leaves
-// of different files in its lanes: a file of 3 KiB alone would leave most of them
-// empty. It keeps 26 KiB for that, and belongs to one goroutine. The zero value
-// is usable.
+// Group hashes small files together. Where the wide kernel runs, its lanes hold the
+// leaves of different files: a file of 3 KiB alone would leave most lanes empty. A
+// Group keeps 26 KiB for that, and belongs to one goroutine. The zero value is usable.
 type Group struct {
-	nodes        []CV // those of one file stand together
+	nodes        []CV // the nodes of one file stand together
 	first, count []int
 	lanes        *lanes
 }
 
-// What a Group hashes in one go, in leaves. Larger files are hashed alone.
+// groupLeaves is what a Group hashes in one go, in leaves of 1 KiB. Larger files are
+// hashed alone.
 const groupLeaves = 256
 
 // Sums sets out[i] to the digest of data[i], each the whole content of a file, for
@@ -49,8 +49,8 @@ func (g *Group) Sums(out []Digest, data [][]byte) {
 // leavesOf is the number of leaves of p: one if it is empty.
 func leavesOf(p []byte) int { return max(1, (len(p)+leafSize-1)/leafSize) }
 
-// sum hashes level by level through all files: neighbours are joined in pairs, and
-// one that is left over goes up as it is. That makes the left half of every node a
+// sum hashes level by level through all files. Neighbours are joined in pairs, and a
+// node that is left over goes up as it is. That makes the left half of every node a
 // power of two, as section 2.1 of the BLAKE3 paper wants it.
 func (g *Group) sum(out []Digest, data [][]byte) {
 	if g.lanes == nil {
@@ -91,12 +91,12 @@ func (g *Group) sum(out []Digest, data [][]byte) {
 	for i := range data {
 		out[i] = Digest(nodes[first[i]])
 	}
-	clear(l.in[:]) // the content may go
+	clear(l.in[:]) // keeps no content alive
 	g.first, g.count = first, count
 }
 
-// lanes gathers inputs for the kernel, and runs it when there is one for each.
-// Those of one run start alike: all leaves, or all parents.
+// lanes gathers inputs for the kernel, and runs it when every lane has one. The inputs
+// of one run are all leaves or all parents, which start with different flags.
 type lanes struct {
 	nodes []CV
 	start uint64
@@ -107,8 +107,8 @@ type lanes struct {
 	in                          [wideWidth]*byte
 	counter, blocks, last, ends [wideWidth]uint32
 	out                         [8][wideWidth]uint32
-	// tails has the leaves that are not full: the kernel reads whole blocks, and as
-	// many of each input as the longest has.
+	// tails holds the leaves that are not full: the kernel reads whole blocks, and as
+	// many of each input as the longest input has.
 	tails [wideWidth][leafSize]byte
 }
 
@@ -154,7 +154,7 @@ func (l *lanes) run() {
 		return
 	}
 	for i := l.n; i < wideWidth; i++ {
-		l.in[i] = &l.tails[i][0] // for nothing
+		l.in[i] = &l.tails[i][0] // an unused lane has to read something
 	}
 	compressEach(&l.out, &l.in, &l.counter, &l.blocks, &l.last, &l.ends, l.start, uint64(l.most))
 	for i, to := range l.to[:l.n] {

@@ -20,9 +20,9 @@ var errIncomplete = errors.New("chunks are missing")
 //
 // Complete aligned runs of chunks are merged into one CV at once, so memory
 // grows with the number of runs times the logarithm of their length, not with
-// the size of the file. What is merged cannot be taken back: a chunk must be
-// verified before it is set, and a caller that has to do one over starts a new
-// Tree. That is why a chunk that is set twice is an error whatever its value.
+// the size of the file. A merged chunk cannot be taken back: a chunk must be verified
+// before it is set, and a caller that has to replace one starts a new Tree. That is why
+// setting a chunk twice is an error whatever its value.
 //
 // All methods may be called by several goroutines at once.
 type Tree struct {
@@ -71,7 +71,8 @@ func (t *Tree) Finish(size int64) error {
 // Set takes the check value of a chunk, as Check gives it: the CV, or the digest
 // when the file is known to be of one chunk. Chunk 0 of a stream may turn out to
 // be either, so it has to come through SetNode. Setting a chunk again gives
-// ErrAlreadySet, an index past the end another error; neither changes the tree.
+// ErrAlreadySet, and an index past the end gives another error; neither changes the
+// tree.
 func (t *Tree) Set(index uint64, cv CV) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()

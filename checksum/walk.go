@@ -7,16 +7,16 @@ import (
 	"strings"
 )
 
-// walk lists the files to hash. Its goroutine closes both channels when it ends;
-// every batch goes to ordered first, which bounds how far the walk runs ahead,
-// and then to tasks.
+// walk lists the files to hash, in a goroutine of its own, which closes both channels
+// when it ends. Every batch goes to ordered first, which bounds how far the walk runs
+// ahead, and then to tasks.
 type walk struct {
 	recurse bool
 	noPipes bool
 	done    <-chan struct{}
 	ordered chan *batch
 	tasks   chan *batch
-	open    *batch // in ordered already, not yet in tasks
+	open    *batch // sent to ordered, not yet to tasks; nil: none
 }
 
 func (w *walk) run(paths []string) {
@@ -29,7 +29,7 @@ func (w *walk) run(paths []string) {
 		case p == "-" && stdin:
 			it.err = errStdinTwice
 		case p == "-":
-			it.stdin, stdin = true, true
+			it.kind, stdin = itemStdin, true
 		default:
 			info, err := statPath(p)
 			switch {
@@ -44,8 +44,10 @@ func (w *walk) run(paths []string) {
 					return
 				}
 				continue
+			case info.Mode()&fs.ModeNamedPipe != 0:
+				it.kind = itemPipe
 			default:
-				it.pipe = info.Mode()&fs.ModeNamedPipe != 0
+				it.kind = itemNamed
 			}
 		}
 		if !w.add(it) {
@@ -57,21 +59,23 @@ func (w *walk) run(paths []string) {
 	}
 }
 
-// folder lists one folder and those in it. It is false when the walk has to stop, as
-// add is.
+// folder adds what is in a folder and in the folders below it. It returns false if the
+// walk has to stop, as add does.
 func (w *walk) folder(path string) bool {
 	return eachIn(path, w.done, func(child string, e fs.DirEntry, err error) bool {
-		it := item{path: child, inTree: true, err: err}
-		if err == nil && !e.Type().IsRegular() {
-			it.err = ErrNotRegular
+		switch {
+		case err != nil:
+			return w.add(item{path: child, err: err})
+		case !e.Type().IsRegular():
+			return w.add(item{path: child, err: ErrNotRegular})
 		}
-		return w.add(it)
+		return w.add(item{path: child, kind: itemInTree})
 	})
 }
 
-// Walk calls visit for each file that Files would hash in the folder path, and for
-// what cannot be read there, with err set. It ends with the first error of visit, or
-// that of ctx.
+// Walk calls visit for each file that Files would hash in the folder path, and with err
+// set for what cannot be read there. It ends with the first error of visit, or the
+// error of ctx.
 func Walk(ctx context.Context, path string, visit func(path string, err error) error) error {
 	var failed error
 	eachIn(path, ctx.Done(), func(child string, e fs.DirEntry, err error) bool {
@@ -87,10 +91,11 @@ func Walk(ctx context.Context, path string, visit func(path string, err error) e
 	return failed
 }
 
-// eachIn calls visit for what is in a folder and in those below it, but for folders
-// and links; with err for a folder of which the names cannot be read. One folder is
-// open at a time. Names are sorted, so those of one folder, and of the folders above
-// it, are in memory at once. It stops, and is false, when visit is or done is closed.
+// eachIn calls visit for what is in a folder and in the folders below it, but for
+// folders and links. If the names of a folder cannot be read, visit gets the error. One
+// folder is open at a time. Names are sorted, so the names of one folder, and of the
+// folders above it, are in memory at once. eachIn stops and returns false when visit
+// does or done is closed.
 func eachIn(path string, done <-chan struct{}, visit func(path string, e fs.DirEntry, err error) bool) bool {
 	select {
 	case <-done:
@@ -114,7 +119,7 @@ func eachIn(path string, done <-chan struct{}, visit func(path string, e fs.DirE
 }
 
 // add puts an item in line, and hands over the batch when it is full or a worker
-// waits for one.
+// waits for one. It returns false if the walk has to stop.
 func (w *walk) add(it item) bool {
 	if w.open == nil {
 		b := newBatch()
@@ -129,6 +134,7 @@ func (w *walk) add(it item) bool {
 	return w.hand(len(w.open.items) == batchFiles)
 }
 
+// hand gives the open batch to a worker; without wait only to an idle one.
 func (w *walk) hand(wait bool) bool {
 	if !wait {
 		select {

@@ -29,9 +29,9 @@ var (
 func wideFits(n int) bool { return wideLeast <= n && n <= wideMost && n&(n-1) == 0 }
 
 // wideNode hashes p, whose length wideFits, and which starts at leaf number leaf,
-// a multiple of wideWidth. haveWide must be true. Every level of the tree
-// up to the last two nodes goes through the kernel, also where it fills only
-// some of its lanes: what the others make of older values is not used.
+// a multiple of wideWidth. haveWide must be true. Every level of the tree up to the
+// last two nodes goes through the kernel, even where it fills only some lanes: the
+// results of the other lanes, which hash older values, are not used.
 func wideNode(p []byte, leaf uint64) guts.Node {
 	var cvs [wideMost / leafSize]CV
 	n := len(p) / leafSize
