@@ -9,7 +9,7 @@ const FirstEntries = 256
 // Accept lets an offer begin. The window bounds entries that neither DONE nor
 // FAULT has settled; one ENTRY frame may always be in flight.
 type Accept struct {
-	Flags        uint32 // those of the offer that are granted
+	Flags        uint32 // the flags of the offer that the receiver grants
 	RetrySeconds uint32 // the receiver's retry window; the smaller of both holds
 	EntryWindow  uint64 // entries in flight, at least FirstEntries
 	EntryBytes   uint64 // bytes of ENTRY bodies in flight, at least 1

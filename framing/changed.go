@@ -2,8 +2,8 @@ package framing
 
 import "encoding/binary"
 
-// Changed tells that a file is another one than its ENTRY said: what came of
-// earlier attempts is void, and a WANT for the new one is awaited.
+// Changed tells that a file is another one than its ENTRY said. What was sent of it in
+// earlier attempts is void, and the sender waits for a WANT of the new attempt.
 type Changed struct {
 	ID      uint64
 	Attempt uint8 // the new one, at least 1

@@ -2,14 +2,14 @@ package framing
 
 import "encoding/binary"
 
-// Checked answers a page of a WANT: the sender has hashed all that the receiver
-// holds of it, and no DATA for it follows but what was different.
+// Checked answers a page of a WANT: the sender has hashed all chunks of the page that
+// the receiver holds. Of these, only chunks that differ follow as DATA.
 type Checked struct {
 	ID      uint64
 	Attempt uint8
 	First   uint64 // as in the WANT
 	Count   uint64 // as in the WANT, 1 to MaxPage
-	Bitmap  []byte // a bit a chunk, lowest bit first: it is the same at both ends
+	Bitmap  []byte // a bit a chunk, lowest bit first; set: the chunk is the same at both ends
 }
 
 // ParseChecked parses the body of a CHECKED. Bitmap aliases b.

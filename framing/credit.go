@@ -2,7 +2,7 @@ package framing
 
 import "encoding/binary"
 
-// Credit allows more bytes of DATA and PACK bodies. Grants add up.
+// Credit allows the sender more bytes of DATA and PACK bodies. Grants add up.
 type Credit struct {
 	Bytes uint32 // at least 1
 }

@@ -29,8 +29,8 @@ type DataHeader struct {
 	Attempt  uint8
 	Flags    uint8 // DataLast or 0
 	Encoding uint8
-	// Offset is where the payload goes: the chunk's place in the file, plus the
-	// payload bytes of this chunk in the pieces before.
+	// Offset is where the payload goes: the chunk's place in the file, plus the payload
+	// bytes in the earlier pieces of the chunk.
 	Offset uint64
 	// Check is set on the last piece: the CV of the decoded chunk, or the root
 	// digest of a file that has one chunk or less.
@@ -108,9 +108,9 @@ func (h *DataHeader) fixed(d *decoder) {
 	}
 }
 
-// checkPayload checks n, the length of the payload in bytes. A chunk has at
-// least one byte, but its last piece may be empty: the end of a stream can show
-// after its bytes have gone.
+// checkPayload checks n, the length of the payload in bytes. A chunk has at least one
+// byte, but its last piece may be empty: a sender may learn that a stream has ended only
+// after it has sent all bytes.
 func (h *DataHeader) checkPayload(d *decoder, n int) {
 	switch inChunk := h.Offset % ChunkSize; {
 	case d.err != nil:

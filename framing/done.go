@@ -8,6 +8,7 @@ import (
 // DoneStatus is how an entry was settled.
 type DoneStatus uint8
 
+// The statuses. Values are part of the wire format.
 const (
 	DoneDelivered DoneStatus = 1 // verified, under its final name
 	DoneSame      DoneStatus = 2 // stood there already, by size and time
@@ -15,21 +16,22 @@ const (
 	DoneRenamed   DoneStatus = 4 // verified, under another name
 	DoneEqual     DoneStatus = 5 // stood there already, by the digests of both ends
 	DoneReplaced  DoneStatus = 6 // verified, in the place of an older item
-	// DoneSame and DoneEqual of an item whose metadata this delivery changed.
-	DoneSameAdjusted  DoneStatus = 7
+	// DoneSameAdjusted is DoneSame, and this delivery changed the item's metadata.
+	DoneSameAdjusted DoneStatus = 7
+	// DoneEqualAdjusted is DoneEqual, and this delivery changed the item's metadata.
 	DoneEqualAdjusted DoneStatus = 8
-	// DoneElsewhere is added to those four of an item that stood under another name.
+	// DoneElsewhere is added to these four if the item stood under another name.
 	DoneElsewhere DoneStatus = 64
 )
 
 // named reports whether a name follows the status.
 func (s DoneStatus) named() bool { return s == DoneRenamed || s&DoneElsewhere != 0 }
 
-// Done settles one entry. It is verified and not yet durable: RECEIPT says that.
+// Done settles one entry. The entry is verified and not yet durable: RECEIPT says that.
 type Done struct {
 	ID     uint64
 	Status DoneStatus
-	Name   []byte // DoneRenamed and DoneElsewhere only: its name, 1 to MaxName bytes
+	Name   []byte // DoneRenamed and DoneElsewhere only: the item's name, 1 to MaxName bytes
 	Code   Code   // DoneSkipped only: why; not CodeNone
 }
 

@@ -7,7 +7,7 @@ type End struct {
 	Entries uint64 // the last id given, 0 when there was none
 	Files   uint64
 	Bytes   uint64 // content of the files, as offered or changed since
-	Failed  uint64 // items that the sender could not offer; with Entries at most MaxSize
+	Failed  uint64 // items that the sender could not offer; the sum with Entries is at most MaxSize
 }
 
 // ParseEnd parses the body of an END.

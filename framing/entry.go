@@ -6,14 +6,15 @@ import (
 	"math"
 )
 
-// EntryKind is what an entry is. Values are part of the wire format.
+// EntryKind is what an entry is.
 type EntryKind uint8
 
+// The kinds. Values are part of the wire format.
 const (
 	KindFile        EntryKind = 1
 	KindFolder      EntryKind = 2
 	KindSymlink     EntryKind = 3
-	KindHardLink    EntryKind = 4 // a further name of an entry before
+	KindHardLink    EntryKind = 4 // a further name of an earlier entry
 	KindStream      EntryKind = 5 // content of unknown length
 	KindRoot        EntryKind = 6 // metadata of the destination itself
 	KindFIFO        EntryKind = 7
@@ -23,15 +24,15 @@ const (
 	KindFolderEnd   EntryKind = 15
 )
 
-// Flags of a record. A kind allows some of them: entryFlags.
+// Flags of a record. entryFlags says which of them a kind allows.
 const (
 	entryExtended = 1 << iota // an extension block ends it
 	entryLinked               // hard links to it may follow
 	entryHoles                // the size is followed by how much of it is holes
 )
 
-// MaxOpenLinks is how many entries with Linked a sender may have, to which the
-// last hard link has not come. The receiver remembers where each of them is.
+// MaxOpenLinks is how many entries with Linked may still wait for their last hard link.
+// The receiver remembers where each of them is.
 const MaxOpenLinks = 1 << 17
 
 // entryFlags returns the flags that records of kind k may have.
@@ -61,8 +62,8 @@ type Entry struct {
 	Size   uint64 // KindFile only
 	Holes  uint64 // KindFile only: bytes of Size that take no space at the sender, about
 	Target []byte // KindSymlink only, 1 to MaxTarget bytes
-	Linked bool   // hard links to it, or to what it is a link to, may follow
-	LinkTo uint64 // KindHardLink only: a lower id, of what it is a link to
+	Linked bool   // further hard links to the item may follow
+	LinkTo uint64 // KindHardLink only: the lower id of the item that it is a name of
 	Major  uint32 // devices only
 	Minor  uint32
 	Ext    *Extension // nil: none
@@ -74,7 +75,7 @@ func AppendEntryHeader(b []byte, firstID uint64) []byte {
 	return binary.AppendUvarint(b, firstID)
 }
 
-// Append appends one record. The ID is not written, except for KindFolderEnd:
+// Append appends one record. The ID is written for KindFolderEnd only: of other records
 // it follows from the header and the records between.
 func (e *Entry) Append(b []byte) []byte {
 	var flags byte

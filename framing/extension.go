@@ -5,8 +5,8 @@ import (
 	"encoding/binary"
 )
 
-// Limits of an extension block. A set of attributes that does not fit is sent in
-// part and marked so.
+// Limits of an extension block. Of a set of attributes that does not fit, a part is
+// sent and marked as such.
 const (
 	MaxXattrs     = 4096      // attributes of one entry
 	MaxXattrName  = 255       // bytes
@@ -29,14 +29,14 @@ const (
 	partsKnown = partNames<<1 - 1
 )
 
-// Extension is what an entry has beyond mode and time. One without any part has
-// no encoding.
+// Extension is what an entry has beyond mode and time. An Extension without any part
+// has no encoding.
 type Extension struct {
 	Owner   *Owner
 	Xattrs  []Xattr // in the bytewise order of their names, each once
 	Missing bool    // the item has further attributes, which are not here
-	// Names of users and groups in the ACLs among Xattrs, ascending by kind and
-	// number, each once. Not all need have one.
+	// Names are the names of users and groups in the ACLs among Xattrs, ascending by
+	// kind and number, each once. Some users and groups may have none.
 	Names []ACLName
 }
 
@@ -47,24 +47,23 @@ type ACLName struct {
 	Name []byte // 1 to MaxAccount bytes; not checked further here
 }
 
-// ACLKind is whom an ACLName is of.
+// ACLKind says whether an ACLName names a user or a group.
 type ACLKind uint8
 
-// The kinds.
+// The kinds. Values are part of the wire format.
 const (
 	ACLUser  ACLKind = 1
 	ACLGroup ACLKind = 2
 )
 
-// Owner is whom an item belongs to at the sender. A name is empty if there is
-// none, or if the numbers are to be used.
+// Owner is the user and group that an item belongs to at the sender. A name is empty if
+// there is none, or if the numbers count.
 type Owner struct {
 	UID, GID    uint32 // at most MaxID
 	User, Group []byte // at most MaxAccount bytes; not checked further here
 }
 
-// Xattr is an extended attribute. POSIX ACLs are such, in the form that Linux
-// gives them.
+// Xattr is an extended attribute. POSIX ACLs are among them, in the form of Linux.
 type Xattr struct {
 	Name  []byte // 1 to MaxXattrName bytes; not checked further here
 	Value []byte // at most MaxXattrValue bytes
@@ -141,7 +140,8 @@ func (d *decoder) extension() *Extension {
 	return x
 }
 
-// aclNames takes the list of names, which grows with the records that are there.
+// aclNames takes the list of names. It grows with the records that are there, not with
+// the count that is claimed.
 func (d *decoder) aclNames() []ACLName {
 	var all []ACLName
 	n := d.uv("names in ACLs", 1, MaxACLNames)

@@ -2,8 +2,8 @@ package framing
 
 import "encoding/binary"
 
-// Fault tells that an item, or with ID 0 the delivery, failed. It may follow a
-// DONE of the same entry, until RECEIPT.
+// Fault tells that an item failed or, with ID 0, the delivery. Until RECEIPT it may
+// follow a DONE of the same entry.
 type Fault struct {
 	ID      uint64
 	Code    Code   // not CodeNone

@@ -2,23 +2,24 @@ package framing
 
 import "encoding/binary"
 
-// State is what a side is busy with; each has its own limit on how long its
-// progress may stand still.
+// State is what a side is busy with. Each state has its own limit on how long the
+// side's progress may stand still.
 type State uint8
 
+// The states. Values are part of the wire format.
 const (
 	StateSending State = 1 // moving bytes
 	StateDisk    State = 2 // waiting for the disk
 	StateHashing State = 3 // hashing, which counts as progress
-	StateSource  State = 4 // waiting for the source, such as a pipe
+	StateSource  State = 4 // waiting for the source, which may be a pipe
 	StateUser    State = 5 // waiting for a person
 	StateIdle    State = 6 // nothing to do: the other side's turn
 )
 
-// Heartbeat shows that a side lives, and whether it gets on.
+// Heartbeat shows that a side lives, and whether it makes progress.
 type Heartbeat struct {
 	State    State
-	Progress uint64 // grows whenever something was done; its unit is the sender's own
+	Progress uint64 // grows whenever the side has done something, in a unit of its own
 }
 
 // ParseHeartbeat parses the body of a HEARTBEAT.

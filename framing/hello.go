@@ -8,9 +8,10 @@ import (
 // maxShare is the largest share of a HELLO, in bytes.
 const maxShare = 64
 
-// Role says which way the bytes go, whoever dials.
+// Role says which way the bytes go, whichever side dials.
 type Role uint8
 
+// The roles. Values are part of the wire format.
 const (
 	RoleSender   Role = 1
 	RoleReceiver Role = 2
@@ -19,6 +20,7 @@ const (
 // Purpose says what a connection is for.
 type Purpose uint8
 
+// The purposes. Values are part of the wire format.
 const (
 	PurposeNew    Purpose = 1 // a new session
 	PurposeStream Purpose = 2 // a further stream of a proven link
@@ -28,19 +30,19 @@ const (
 // Method says what PROOF proves.
 type Method uint8
 
+// The methods. Values are part of the wire format.
 const (
 	MethodCode    Method = 1 // a pairing code, by CPace
 	MethodKey     Method = 2 // a long-term key; reserved
 	MethodSession Method = 3 // the secret of a session
 )
 
-// Capability bits. A bit counts when both sides set it; unknown ones are
-// ignored.
+// Capability bits. A bit counts when both sides set it; unknown bits are ignored.
 const (
 	CapZstd   uint64 = 1 << 0 // DATA may use EncodingZstd, and PACKZ may come
 	_         uint64 = 1 << 1 // reserved: early builds seal records with keys made in another way
 	CapCopy   uint64 = 1 << 2 // COPY from a basis; reserved
-	CapSealed uint64 = 1 << 3 // records sealed with keys from the TLS exporter once both sides are proven
+	CapSealed uint64 = 1 << 3 // once both sides are proven, records are sealed with keys from the TLS exporter
 )
 
 // Hello opens a connection, both ways.
@@ -57,9 +59,9 @@ type Hello struct {
 }
 
 // ParseHello parses the body of a HELLO. Share aliases b. Bytes after the known
-// fields are skipped: later versions may add some. When the peer's versions do
-// not include ours the error has CodeVersion, and MinVersion and MaxVersion are
-// set all the same, so that both ranges can be named.
+// fields are skipped: later versions may add some. If the peer's versions do not
+// include ours, the error has CodeVersion, and MinVersion and MaxVersion are set all
+// the same, so that the caller can name both ranges.
 func ParseHello(b []byte) (Hello, error) {
 	d := decoder{t: TypeHello, b: b}
 	m := Hello{MinVersion: d.u16("lowest version"), MaxVersion: d.u16("highest version")}

@@ -2,8 +2,8 @@ package framing
 
 import "encoding/binary"
 
-// MinLimit is the lowest rate of a LIMIT that is one, in bytes a second: with
-// less no frame is small enough to keep to it.
+// MinLimit is the lowest rate that a LIMIT may set, in bytes a second: no frame is
+// small enough to keep to a lower one.
 const MinLimit = 16 << 10
 
 // Limited tells the sender how fast it may send.

@@ -2,11 +2,11 @@ package framing
 
 import "encoding/binary"
 
-// MaxListed is how many items an OFFER can list. One of so many items or fewer
-// lists all of them, one of more lists as many as it can.
+// MaxListed is how many items an OFFER can list. An offer of so many items or fewer
+// lists all of them; an offer of more lists MaxListed of them.
 const MaxListed = 64
 
-// Flags of OFFER, and of ACCEPT for those that the receiver grants.
+// Flags of OFFER. ACCEPT repeats the flags that the receiver grants.
 const (
 	FlagChecksum     uint32 = 1 << iota // compare equal-sized files by digest
 	FlagAllowChanged                    // publish what changed while it was read
@@ -20,17 +20,17 @@ const (
 	flagsKnown = FlagNumeric<<1 - 1
 )
 
-// Offer is what the sender proposes, and what it is held to.
+// Offer is what the sender proposes. The receiver holds it to that.
 type Offer struct {
 	Flags        uint32
 	RetrySeconds uint32 // the sender's retry window; the smaller of both holds
 	Items        uint64 // top-level items
-	Bytes        uint64 // content known of
+	Bytes        uint64 // of content, as far as known
 	Exact        bool   // the whole delivery has no more items and bytes than these
 	Listed       []OfferItem
 }
 
-// OfferItem is a top-level item that may come: under this name, and of this kind.
+// OfferItem is a top-level item that may come under this name, as this kind.
 type OfferItem struct {
 	Kind EntryKind // any but hard link and folder end
 	Name []byte    // at most MaxName; may be empty

@@ -7,8 +7,8 @@ import (
 	"slices"
 )
 
-// Reader takes frames off r. It never reads past the frame that was asked for,
-// so r may be handed on between frames. Every error sticks.
+// Reader takes frames off an io.Reader. It never reads past the frame that was asked
+// for, so the io.Reader may be handed on between frames. Every error sticks.
 type Reader struct {
 	r       io.Reader
 	allowed []Type // nil: every type
@@ -22,8 +22,8 @@ type Reader struct {
 // NewReader returns a Reader that allows every type.
 func NewReader(r io.Reader) *Reader { return &Reader{r: r} }
 
-// Restrict has Next refuse all types but these, as is due before the peer has
-// proved who it is. Without arguments every type is allowed again.
+// Restrict has Next refuse all types but these, which a caller needs before the peer
+// has proved who it is. Without arguments every type is allowed again.
 func (r *Reader) Restrict(allowed ...Type) { r.allowed = slices.Clone(allowed) }
 
 // Next reads the header of the next frame and returns its type and the length
@@ -92,8 +92,8 @@ func (r *Reader) Body() ([]byte, error) {
 	return p, nil
 }
 
-// ReadFull fills p with the next bytes of the current body. That the body has
-// fewer is the peer's fault: a message shorter than its fields.
+// ReadFull fills p with the next bytes of the current body. If the body has fewer, the
+// peer sent a message shorter than its fields, which is an *Error.
 func (r *Reader) ReadFull(p []byte) error {
 	if r.err == nil && len(p) > r.left {
 		r.err = &Error{Type: r.t, Code: CodeProtocol, Err: errShort}

@@ -6,7 +6,7 @@ import "encoding/binary"
 type Receipt struct {
 	Delivered, Same, Skipped, Failed uint64 // entries
 
-	Bytes   uint64           // content of what is counted as settled well
+	Bytes   uint64           // of content, of the entries counted as settled well
 	Durable bool             // all of it was synced to stable storage without error
 	Digest  [DigestSize]byte // over all files verified; PROTOCOL.md section 8
 }

@@ -2,8 +2,8 @@ package framing
 
 import "encoding/binary"
 
-// Resume is the first frame on each connection of a link that was joined again:
-// how many bytes of the stream have come here on the connections before.
+// Resume is the first frame on each connection of a link that was joined again. It says
+// how many bytes of the stream came here on all connections before.
 type Resume struct {
 	Received uint64
 }

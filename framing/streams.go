@@ -5,8 +5,8 @@ import "encoding/binary"
 // MaxStreams is how many streams a link has at most, stream 0 included.
 const MaxStreams = 16
 
-// Streams asks a receiver that dialled for more streams: who listens cannot open
-// any.
+// Streams comes from a sender that listens and asks the receiver, which dialled, for
+// more streams: the side that listens cannot open any.
 type Streams struct {
 	Count uint16 // stream 0 included, 2 to MaxStreams
 }

@@ -6,22 +6,23 @@ import (
 	"math/bits"
 )
 
-// MaxPage is how many chunks one page can cover; their CVs then take 128 KiB.
+// MaxPage is how many chunks one page can cover. The CVs of so many take 128 KiB.
 const MaxPage = 4096
 
 // WantKind is what a WANT asks for.
 type WantKind uint8
 
+// The kinds. Values are part of the wire format.
 const (
 	WantAll   WantKind = 1 // the whole content
-	WantPage  WantKind = 2 // of these chunks, those that the receiver lacks
+	WantPage  WantKind = 2 // the chunks of a page that the receiver lacks
 	WantCheck WantKind = 3 // no content: hash it and answer with FILEEND
 	WantAgain WantKind = 4 // these chunks once more
 )
 
-// Want asks for content of one entry. A page covers the Count chunks from First
-// on: those with a set bit the receiver holds, with the CV given, and the
-// sender sends the others and those whose CV differs from its own.
+// Want asks for content of one entry. A page covers the Count chunks from First on. A
+// set bit says that the receiver holds the chunk, with the CV given. The sender sends
+// the chunks without a set bit, and the chunks whose CV differs from its own.
 type Want struct {
 	ID      uint64
 	Attempt uint8
@@ -33,8 +34,8 @@ type Want struct {
 	CVs     []byte // WantPage: DigestSize bytes for each set bit, in order
 }
 
-// AddChunk extends a page by one chunk: held with this CV (DigestSize bytes),
-// or wanted when cv is nil. The caller ends a page at MaxPage chunks.
+// AddChunk extends a page by one chunk, which the receiver holds with this CV of
+// DigestSize bytes, or wants if cv is nil. The caller ends a page at MaxPage chunks.
 func (m *Want) AddChunk(cv []byte) {
 	if m.Count%8 == 0 {
 		m.Bitmap = append(m.Bitmap, 0)
@@ -100,8 +101,8 @@ func (m *Want) held(d *decoder) int {
 	return n
 }
 
-// pageBitmap reads a bit for each of count chunks and refuses set bits behind
-// the last.
+// pageBitmap reads a bit for each of count chunks and refuses set bits behind the last
+// chunk.
 func (d *decoder) pageBitmap(count uint64) []byte {
 	b := d.raw("bitmap", int(count+7)/8)
 	if used := count % 8; d.err == nil && used != 0 && b[len(b)-1]>>used != 0 {

@@ -16,19 +16,19 @@ const (
 	AttrACL                            // POSIX ACLs
 	AttrTime                           // mtime
 
-	// AttrMode is mode & 0777. The bits between are kinds that the program has and
-	// never tells of an entry.
+	// AttrMode is mode & 0777. The bits between stand for kinds that the program has and
+	// that no WARN tells.
 	AttrMode Attributes = 1 << 7
 
 	attrsKnown = AttrTime<<1 - 1 | AttrMode
 )
 
-// Warn tells which attributes of an entry that is delivered otherwise could not
-// be applied. An entry has one at most.
+// Warn tells which attributes could not be applied to an entry that is delivered for
+// the rest. An entry has one WARN at most.
 type Warn struct {
 	ID    uint64
 	Attrs Attributes // not 0
-	Code  Code       // cause of the first; not CodeNone
+	Code  Code       // why the first could not be applied; not CodeNone
 }
 
 // Append appends one record of a WARN.

@@ -11,16 +11,16 @@ import (
 // by itself: above it a copy costs more than a second call.
 const wholeWrite = 16 << 10
 
-// Writer puts frames on w, each in one Write, or two when its last part is
-// large. Every error sticks: after one, w may end inside a frame.
+// Writer puts frames on an io.Writer, each in one Write, or in two when its last part
+// is large. Every error sticks: after an error the io.Writer may have part of a frame.
 type Writer struct {
 	w   io.Writer
 	buf []byte // reused; at most the largest frame
 	err error
 }
 
-// NewWriter returns a Writer on w. It holds nothing back: after WriteFrame all
-// of the frame was given to w.
+// NewWriter returns a Writer on w. It holds nothing back: when WriteFrame returns, w
+// has all of the frame.
 func NewWriter(w io.Writer) *Writer { return &Writer{w: w} }
 
 // WriteFrame writes one frame whose body is the parts, one after another. A

@@ -8,17 +8,17 @@ const (
 	MaxZstdWindow = ChunkSize
 )
 
-// Types of a zstd block, RFC 8878 section 3.1.1.2.2. The others have as many
+// Types of a zstd block, RFC 8878 section 3.1.1.2.2. Blocks of other types have as many
 // bytes as they say.
 const (
 	zstdRLE      = 1 // one byte, to be repeated
 	zstdReserved = 3
 )
 
-// ParseZstd checks that b, the payload of a DATA chunk, is one zstd frame that
-// may be sent, and nothing more, and returns the content size that it states: 1
-// to most bytes. It looks at headers only: content that does not decode, or not to
-// that size, is for the decoder to refuse.
+// ParseZstd checks that b, the payload of a DATA chunk, is one zstd frame that may be
+// sent, and nothing more. It returns the content size that the frame states, 1 to most
+// bytes. It looks at headers only: the decoder refuses content that does not decode, or
+// not to that size.
 func ParseZstd(b []byte, most int) (content int, err error) {
 	d := decoder{t: TypeData, b: b}
 	content = d.zstd(uint64(most))
