@@ -48,6 +48,7 @@ var allowed = map[string][]string{
 	// Tests of whole deliveries, and what they share.
 	"transfer/simulation":            {},
 	"transfer/hostile":               {},
+	"transfer/conform":               {},
 	"transfer/internal/deliverytest": append(ends[:len(ends):len(ends)], "transfer/send", "transfer/receive", "transfer/local"),
 	// cmd names codes, kinds and digests that cross its API; it opens no destination itself.
 	"cmd/ferry":         {"cmd/ferry/confine", "transfer", "transfer/send", "transfer/receive", "transfer/local", "transfer/storage", "transfer/link", "transfer/tree", "transfer/filter", "checksum", "framing"},

@@ -79,8 +79,8 @@ func TestCodeVectors(t *testing.T) {
 	all := []exchange{
 		{name: "the sender dials", code: "7-copper-violin-meadow", dialler: Sender, exporter: count(0, 32), scalarD: low, scalarL: high},
 		{name: "the receiver dials, with capabilities and fields that are not known", code: "999-Tr0ub4dor&3", dialler: Receiver,
-			near: 1<<63 | 1<<9 | 3, far: 2, extra: []byte{0x5a, 0x00, 0xff}, exporter: count(0xe0, 32), scalarD: high, scalarL: low},
-		{name: "the shortest code", code: "1-abcd", dialler: Sender, near: 3, far: 3, exporter: bytes.Repeat([]byte{0xff}, 32), scalarD: low, scalarL: high},
+			near: 1<<63 | 1<<9 | 9, far: 8, extra: []byte{0x5a, 0x00, 0xff}, exporter: count(0xe0, 32), scalarD: high, scalarL: low},
+		{name: "the shortest code", code: "1-abcd", dialler: Sender, near: 9, far: 9, exporter: bytes.Repeat([]byte{0xff}, 32), scalarD: low, scalarL: high},
 		{name: "a code that leaves no room for padding", code: "1-" + strings.Repeat("x", 126), dialler: Receiver, exporter: make([]byte, 32), scalarD: low, scalarL: high},
 	}
 	var stanzas []vector.Stanza
@@ -173,7 +173,7 @@ func TestSessionVectors(t *testing.T) {
 		d := &sessionProver{secret: secret, exporter: exporter, nonce: [nonceSize]byte(count(0x11, nonceSize))}
 		l := &sessionProver{secret: secret, exporter: exporter, nonce: [nonceSize]byte(count(0xc1, nonceSize))}
 		hello := func(role Role, p *sessionProver) helloBody {
-			h := framing.Hello{MinVersion: 1, MaxVersion: 1, Role: role, Purpose: x.purpose, Method: framing.MethodSession, Capabilities: 3,
+			h := framing.Hello{MinVersion: 1, MaxVersion: 1, Role: role, Purpose: x.purpose, Method: framing.MethodSession, Capabilities: 9,
 				Session: session, Epoch: x.epoch, Stream: x.stream, Share: p.share()}
 			return helloBody{body: h.Append(nil), share: p.share()}
 		}

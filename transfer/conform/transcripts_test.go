@@ -1,0 +1,156 @@
+//go:build unix
+
+package conform
+
+import (
+	"errors"
+	"flag"
+	"testing"
+	"testing/synctest"
+
+	"ferry/framing"
+	"ferry/transfer"
+)
+
+var update = flag.Bool("update", false, "write the transcripts that are made here again")
+
+// aWhile is the time of the items, some seconds after 1970.
+const aWhile = 1700000000
+
+// smallTree is a folder with one of each that needs no permission.
+func smallTree(t *testing.T) *script {
+	s := newScript(t, "tree", "a small tree", []item{
+		{path: "notes", kind: framing.KindFolder, mode: 0o755, sec: aWhile},
+		{path: "notes/empty", kind: framing.KindFile, mode: 0o644, sec: aWhile + 1},
+		{path: "notes/hello.txt", kind: framing.KindFile, mode: 0o600, sec: aWhile + 2, length: 5, seed: 104},
+		{path: "notes/large", kind: framing.KindFile, mode: 0o640, sec: aWhile + 3, length: 1<<20 + 17, seed: 1},
+		{path: "notes/link", kind: framing.KindSymlink, mode: 0o777, target: "sub/a b"},
+		{path: "notes/middle", kind: framing.KindFile, mode: 0o444, sec: aWhile + 4, length: 100000, seed: 2},
+		{path: "notes/sub", kind: framing.KindFolder, mode: 0o700, sec: aWhile + 5},
+		{path: "notes/sub/a b", kind: framing.KindFile, mode: 0o755, sec: aWhile + 6, length: 300, seed: 3},
+	})
+	s.ladder("the sender dials")
+	s.offer(false)
+	s.entries()
+	s.accept()
+	s.done(framing.DoneDelivered, "notes/link")
+	s.want("notes/empty", "notes/hello.txt", "notes/large", "notes/middle", "notes/sub/a b")
+	s.pack("notes/empty", "notes/hello.txt")
+	s.data("notes/large", 0, 1)
+	s.fileEnd("notes/large", 2)
+	s.data("notes/middle", 0)
+	s.pack("notes/sub/a b")
+	s.done(framing.DoneDelivered, "notes/empty", "notes/hello.txt", "notes/large", "notes/middle", "notes/sub/a b", "notes/sub", "notes")
+	s.finish()
+	return s
+}
+
+// twoFiles are those that the delivery breaks off at, and that the next one finishes.
+func twoFiles() []item {
+	return []item{
+		{path: "small", kind: framing.KindFile, mode: 0o644, sec: aWhile, length: 10, seed: 9},
+		{path: "large", kind: framing.KindFile, mode: 0o600, sec: aWhile + 1, length: 3<<20 + 5, seed: 7},
+	}
+}
+
+// chunkCost is what a whole chunk costs of the credit in pieces of pieceBytes.
+const chunkCost = 1<<20 + 5*20 + framing.DigestSize
+
+// interrupted breaks off once the receiver has the first chunk: CREDIT says so.
+func interrupted(t *testing.T) *script {
+	s := newScript(t, "interrupted", "two files; the sender leaves after the first chunk of the second", twoFiles())
+	s.offer(true)
+	s.entries()
+	s.accept()
+	s.want("small", "large")
+	s.pack("small")
+	s.data("large", 0)
+	s.done(framing.DoneDelivered, "small")
+	s.credit(chunkCost)
+	s.bye(framing.CodeInterrupted)
+	return s
+}
+
+// resumed finishes that.
+func resumed(t *testing.T) *script {
+	s := newScript(t, "resumed", "the same two files again: one is there, and the first chunk of the other", twoFiles())
+	s.follows = "interrupted"
+	s.offer(true)
+	s.entries()
+	s.accept()
+	s.done(framing.DoneSame, "small")
+	s.page("large", 0)
+	s.data("large", 1, 2, 3)
+	s.checked("large", 0)
+	s.fileEnd("large", 3)
+	s.done(framing.DoneDelivered, "large")
+	s.finish()
+	return s
+}
+
+// TestTranscriptsMade makes the transcripts and holds them against the files.
+func TestTranscriptsMade(t *testing.T) {
+	for _, s := range []*script{smallTree(t), interrupted(t), resumed(t)} {
+		if *update {
+			if err := s.write(""); err != nil {
+				t.Fatal(err)
+			}
+		}
+		stored := load(t, s.name)
+		if stored.about != s.about || stored.follows != s.follows || len(stored.items) != len(s.items) || len(stored.frames) != len(s.frames) {
+			t.Errorf("%s: stored are %d items and %d frames, made were %d and %d", s.name, len(stored.items), len(stored.frames), len(s.items), len(s.frames))
+			continue
+		}
+		for i, f := range s.frames {
+			if g := stored.frames[i]; g.from != f.from || g.stream != f.stream || g.typ != f.typ || string(g.body) != string(f.body) {
+				t.Errorf("%s: frame %d is %s, made was %s", s.name, i, describe(g), describe(f))
+			}
+		}
+	}
+}
+
+// TestTranscripts plays each transcript against the real sender and the real receiver.
+func TestTranscripts(t *testing.T) {
+	for _, names := range [][]string{
+		{"tree"},
+		{"interrupted", "resumed"},
+		{"44b4521-tree"},
+		{"44b4521-update"},
+	} {
+		t.Run(names[len(names)-1]+" to the receiver", func(t *testing.T) {
+			dst := t.TempDir()
+			synctest.Test(t, func(t *testing.T) {
+				for _, name := range names {
+					s := load(t, name)
+					lay(t, dst, s.held, s.place)
+					wantEnd(t, s, againstReceiver(t, s, dst))
+					if !s.broken() {
+						s.check(t, dst)
+					}
+				}
+			})
+		})
+		for _, name := range names {
+			t.Run(name+" to the sender", func(t *testing.T) {
+				src := t.TempDir()
+				synctest.Test(t, func(t *testing.T) {
+					s := load(t, name)
+					lay(t, src, s.items, func(path string) string { return path })
+					wantEnd(t, s, againstSender(t, s, src))
+				})
+			})
+		}
+	}
+}
+
+// wantEnd checks how the real side ended.
+func wantEnd(t *testing.T, s *session, err error) {
+	t.Helper()
+	var own *transfer.Error
+	switch {
+	case !s.broken() && err != nil:
+		t.Errorf("%s ended with %v", s.name, err)
+	case s.broken() && (err == nil || !errors.As(err, &own) && !errors.Is(err, t.Context().Err())):
+		t.Errorf("%s, which is broken off, ended with %v", s.name, err)
+	}
+}
