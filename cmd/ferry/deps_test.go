@@ -25,14 +25,16 @@ var ends = []string{"transfer", "transfer/storage", "transfer/tree", "transfer/f
 // allowed says which of our packages each may import, so that bytes, digests and
 // names stay usable without the rest, and that nothing below cmd prints.
 var allowed = map[string][]string{
-	"framing":          {},
-	"framing/vector":   {}, // tests import it
-	"checksum":         {},
-	"transfer/tree":    {},
-	"transfer/filter":  {},
-	"transfer/link":    {"framing"},
-	"transfer/storage": {"transfer/tree", "checksum"},
-	"transfer/dest":    {"transfer/storage", "transfer/tree", "checksum"},
+	"framing":              {},
+	"framing/vector":       {}, // tests import it
+	"checksum":             {},
+	"transfer/tree":        {},
+	"transfer/filter":      {},
+	"transfer/link":        {"transfer/link/cpace", "transfer/link/memory", "framing"},
+	"transfer/link/cpace":  {},
+	"transfer/link/memory": {},
+	"transfer/storage":     {"transfer/tree", "checksum"},
+	"transfer/dest":        {"transfer/storage", "transfer/tree", "checksum"},
 	// What both ends share has types only; the mechanisms of both are internal.
 	"transfer":                   {"transfer/tree", "framing", "checksum"},
 	"transfer/internal/flow":     {"transfer", "transfer/tree", "checksum"},
@@ -62,7 +64,7 @@ var allowed = map[string][]string{
 // owners says which one package imports each third-party module, so that each
 // can be replaced in one place. x/sys is the system's own interface.
 var owners = map[string][]string{
-	"filippo.io/edwards25519":             {"transfer/link"},
+	"filippo.io/edwards25519":             {"transfer/link/cpace"},
 	"github.com/sethvargo/go-diceware":    {"transfer/link"},
 	"github.com/klauspost/compress":       {"transfer/internal/compress"},
 	"github.com/landlock-lsm/go-landlock": {"cmd/ferry/confine"},

@@ -2,6 +2,7 @@ package link
 
 import (
 	"crypto/hmac"
+	"crypto/rand"
 	"crypto/subtle"
 	"errors"
 	"time"
@@ -141,7 +142,7 @@ func (l *Listener) admitPeer(s *slot, c *channel, peer framing.Hello, theirs hel
 	if code != framing.CodeNone {
 		return l.turnAway(c, code, why)
 	}
-	p, err := newCodeProver(l.cfg.Code, peer.Role, c.exporter)
+	p, err := newCodeProver(rand.Reader, l.cfg.Code, peer.Role, c.exporter)
 	if err != nil {
 		return l.turnAway(c, framing.CodeInternal, err)
 	}
@@ -256,7 +257,7 @@ func (l *Listener) admitJoin(s *slot, c *channel, peer framing.Hello, theirs hel
 		return l.turnAway(c, framing.CodeDeclined, errNotAllowed)
 	}
 	l.slots.exempt(s)
-	p, err := newSessionProver(link.secret, c.exporter)
+	p, err := newSessionProver(rand.Reader, link.secret, c.exporter)
 	if err != nil {
 		return l.turnAway(c, framing.CodeInternal, err)
 	}

@@ -7,6 +7,8 @@ import (
 	"net"
 	"sync/atomic"
 	"testing"
+
+	"ferry/transfer/link/memory"
 )
 
 // countingConn counts the writes that reach the socket.
@@ -25,7 +27,7 @@ func (c *countingConn) Write(p []byte) (int, error) {
 }
 
 func TestCoalescerGathers(t *testing.T) {
-	a, b := newMemoryConns()
+	a, b := memory.Pair()
 	counting := &countingConn{Conn: a}
 	c := newCoalescer(counting)
 	record := bytes.Repeat([]byte("r"), 16<<10)
@@ -61,7 +63,7 @@ func TestCoalescerGathers(t *testing.T) {
 }
 
 func TestCoalescerFlushesBeforeHandshakeReads(t *testing.T) {
-	a, b := newMemoryConns()
+	a, b := memory.Pair()
 	c := newCoalescer(a)
 	c.handshake.Store(true)
 	if _, err := c.Write([]byte("hello")); err != nil {
@@ -86,7 +88,7 @@ func TestCoalescerFlushesBeforeHandshakeReads(t *testing.T) {
 }
 
 func TestCoalescerErrorSticks(t *testing.T) {
-	a, _ := newMemoryConns()
+	a, _ := memory.Pair()
 	boom := errors.New("boom")
 	counting := &countingConn{Conn: a, fail: boom}
 	c := newCoalescer(counting)
@@ -106,7 +108,7 @@ func TestCoalescerErrorSticks(t *testing.T) {
 // What was read ahead before the proof is not lost, and reads of any size see
 // the same bytes.
 func TestCoalescerReads(t *testing.T) {
-	a, b := newMemoryConns()
+	a, b := memory.Pair()
 	sent := make([]byte, 300<<10)
 	for i := range sent {
 		sent[i] = byte(i * 7 >> 3)

@@ -2,10 +2,11 @@ package link
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"math/rand/v2"
+	mathrand "math/rand/v2"
 	"net"
 	"sync"
 	"time"
@@ -172,7 +173,7 @@ func (d *dialler) prove(conn net.Conn) (l *Link, confirmed bool, err error) {
 		return nil, false, err
 	}
 	c.until, c.hurried = until, true
-	p, err := newCodeProver(d.cfg.Code, d.cfg.Role, c.exporter)
+	p, err := newCodeProver(rand.Reader, d.cfg.Code, d.cfg.Role, c.exporter)
 	if err != nil {
 		return nil, false, err
 	}
@@ -200,6 +201,6 @@ func notThere(last error) *Error {
 }
 
 // jitter spreads d over [d/2, d), so that many diallers do not come at once.
-func jitter(d time.Duration) time.Duration { return d/2 + rand.N(d/2) }
+func jitter(d time.Duration) time.Duration { return d/2 + mathrand.N(d/2) }
 
 func longer(d time.Duration) time.Duration { return min(2*d, longestPause) }

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"ferry/framing"
+	"ferry/transfer/link/cpace"
+	"ferry/transfer/link/memory"
 )
 
 // Either side may start first.
@@ -90,7 +92,7 @@ func TestNothingBeforeAProofIsFinal(t *testing.T) {
 				return
 			}
 			h := newHelloFor(Receiver)
-			h.Share = append([]byte{9}, make([]byte, shareSize-1)...)
+			h.Share = append([]byte{9}, make([]byte, cpace.ShareSize-1)...)
 			change(&h)
 			_ = c.send(framing.TypeHello, h.Append(nil))
 		}
@@ -101,7 +103,7 @@ func TestNothingBeforeAProofIsFinal(t *testing.T) {
 		"another version":    hello(func(h *framing.Hello) { h.MinVersion, h.MaxVersion = 7, 9 }),
 		"another purpose":    hello(func(h *framing.Hello) { h.Method = framing.MethodKey }),
 		"no share":           hello(func(h *framing.Hello) { h.Share = nil }),
-		"a useless share":    hello(func(h *framing.Hello) { h.Share = make([]byte, shareSize) }),
+		"a useless share":    hello(func(h *framing.Hello) { h.Share = make([]byte, cpace.ShareSize) }),
 		"a HELLO, and gone":  hello(func(*framing.Hello) {}),
 		"garbage":            func(c *channel) { _ = c.send(framing.TypeData, []byte("garbage")) },
 		"an end":             func(*channel) {},
@@ -180,7 +182,7 @@ func TestDialEndsWithItsContext(t *testing.T) {
 	// While the other side is silent.
 	ctx, cancel = context.WithCancel(t.Context())
 	d.connect = func(context.Context, string) (net.Conn, error) {
-		a, b := newMemoryConns()
+		a, b := memory.Pair()
 		go func() {
 			_, _ = b.Read(make([]byte, 1))
 			cancel()

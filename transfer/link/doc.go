@@ -18,6 +18,10 @@
 // in an hour. A secret of 20 characters cannot be burnt. What was sent last before Close may be lost with its connection: an answer is the only
 // proof of arrival. It knows nothing of what the frames mean, and sends no BYE.
 //
+// What is computed for the proof is pure: newCodeProver and newSessionProver in prove.go
+// take randomness and the TLS exporter as arguments, and all else follows from them.
+// Package cpace has the exchange itself, package memory connections within a process.
+//
 // Goroutines: a Listener owns its accept loop and one goroutine for each
 // connection without proof; Close waits for them. A Link owns a heartbeat and a
 // watchdog, while it is lost one that waits or dials, and after that one a

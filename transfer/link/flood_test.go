@@ -2,6 +2,7 @@ package link
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"io"
 	"net"
@@ -10,6 +11,7 @@ import (
 	"testing"
 
 	"ferry/framing"
+	"ferry/transfer/link/cpace"
 )
 
 // crowd is how many connections a flood holds at once.
@@ -49,7 +51,7 @@ func stalls(t *testing.T) []stall {
 				return err
 			}
 			h := newHelloFor(Sender)
-			h.Share = append([]byte{9}, make([]byte, shareSize-1)...)
+			h.Share = append([]byte{9}, make([]byte, cpace.ShareSize-1)...)
 			return ch.send(framing.TypeHello, h.Append(nil))
 		}},
 	}
@@ -192,7 +194,7 @@ func TestAThousandGuesses(t *testing.T) {
 			if err != nil {
 				return
 			}
-			p, err := newCodeProver(code(t, "7-wrong"), Sender, c.exporter)
+			p, err := newCodeProver(rand.Reader, code(t, "7-wrong"), Sender, c.exporter)
 			if err != nil {
 				t.Error(err)
 				return

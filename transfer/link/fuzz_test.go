@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"ferry/framing"
+	"ferry/transfer/link/cpace"
 )
 
 // FuzzStranger speaks bytes on a connection that got through TLS. Whatever they
@@ -14,7 +15,7 @@ func FuzzStranger(f *testing.F) {
 		return append([]byte{0, 0, byte((1 + len(body)) >> 8), byte(1 + len(body)), byte(t)}, body...)
 	}
 	hello := newHelloFor(Sender)
-	hello.Share = append([]byte{9}, make([]byte, shareSize-1)...)
+	hello.Share = append([]byte{9}, make([]byte, cpace.ShareSize-1)...)
 	good := frame(framing.TypeHello, hello.Append(nil))
 	f.Add(good)
 	f.Add(append(good, frame(framing.TypeProof, make([]byte, macSize))...))

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"ferry/framing"
+	"ferry/transfer/link/cpace"
+	"ferry/transfer/link/memory"
 )
 
 const (
@@ -24,24 +26,17 @@ const (
 
 // namedConn is a connection that says where it comes from, as a relay's does.
 type namedConn struct {
-	*memoryConn
+	*memory.Conn
 	name string
 }
 
 func (c namedConn) Source() string { return c.name }
 
 // dialAs connects as the source of that name.
-func dialAs(inner *memoryListener, name string) func(context.Context) (net.Conn, error) {
+func dialAs(inner *hall, name string) func(context.Context) (net.Conn, error) {
 	return func(ctx context.Context) (net.Conn, error) {
-		a, b := newMemoryConns()
-		select {
-		case inner.conns <- namedConn{b, name}:
-			return a, nil
-		case <-inner.closed:
-			return nil, net.ErrClosed
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
+		a, b := memory.Pair()
+		return a, inner.offer(ctx, namedConn{b, name})
 	}
 }
 
@@ -54,7 +49,7 @@ func guessOnce(conn net.Conn) error {
 		return err
 	}
 	h := newHelloFor(Sender)
-	h.Share = append([]byte{9}, make([]byte, shareSize-1)...)
+	h.Share = append([]byte{9}, make([]byte, cpace.ShareSize-1)...)
 	if err := c.send(framing.TypeHello, h.Append(nil)); err != nil {
 		return err
 	}
@@ -540,7 +535,7 @@ func TestSources(t *testing.T) {
 			t.Errorf("%s at %s counts as %v, want %s", tc.remote, tc.local, got, tc.want)
 		}
 	}
-	a, _ := newMemoryConns()
+	a, _ := memory.Pair()
 	if got := sourceOf(a); got != (source{}) {
 		t.Errorf("one in memory counts as %v", got)
 	}

@@ -3,6 +3,7 @@ package link
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"io"
 	"net"
@@ -13,12 +14,13 @@ import (
 	"time"
 
 	"ferry/framing"
+	"ferry/transfer/link/cpace"
 )
 
 // memoryServer is a Listener for receivers on memory connections.
-func memoryServer(t *testing.T, cfg Config) (*Listener, *memoryListener) {
+func memoryServer(t *testing.T, cfg Config) (*Listener, *hall) {
 	t.Helper()
-	inner := newMemoryListener()
+	inner := newHall()
 	l, err := newListener(inner, cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -97,7 +99,7 @@ func (f *flipReader) Read(p []byte) (int, error) {
 // believes only one whose last frame, its own, was hit.
 func TestEveryByteIsProtected(t *testing.T) {
 	probe := newHelloFor(Sender)
-	probe.Share = make([]byte, shareSize)
+	probe.Share = make([]byte, cpace.ShareSize)
 	helloSize := len(probe.Append(nil)) + 5
 	total := helloSize + macSize + 5
 
@@ -112,7 +114,7 @@ func TestEveryByteIsProtected(t *testing.T) {
 					c.r = framing.NewReader(&flipReader{flipper{at: at}, c.tls})
 				}
 				_ = c.raw.Conn.SetDeadline(time.Now().Add(proofLimit))
-				p, err := newCodeProver(code(t, "7-right"), Sender, c.exporter)
+				p, err := newCodeProver(rand.Reader, code(t, "7-right"), Sender, c.exporter)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -140,7 +142,7 @@ func TestReplayIsRefused(t *testing.T) {
 		var tape bytes.Buffer
 		c := stranger(t, inner.dial)
 		c.w = framing.NewWriter(io.MultiWriter(&tape, c.tls))
-		p, err := newCodeProver(code(t, "7-right"), Sender, c.exporter)
+		p, err := newCodeProver(rand.Reader, code(t, "7-right"), Sender, c.exporter)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -175,9 +177,9 @@ func TestReplayIsRefused(t *testing.T) {
 
 // scripted accepts one connection on a memory listener and runs script on it as
 // the side that listens.
-func scripted(t *testing.T, script func(*channel)) *memoryListener {
+func scripted(t *testing.T, script func(*channel)) *hall {
 	t.Helper()
-	inner := newMemoryListener()
+	inner := newHall()
 	conf, err := newTLSConfig()
 	if err != nil {
 		t.Fatal(err)
@@ -201,11 +203,11 @@ func scripted(t *testing.T, script func(*channel)) *memoryListener {
 }
 
 // toMemory dials inner, whatever the address.
-func toMemory(inner *memoryListener) func(context.Context, string) (net.Conn, error) {
+func toMemory(inner *hall) func(context.Context, string) (net.Conn, error) {
 	return func(ctx context.Context, _ string) (net.Conn, error) { return inner.dial(ctx) }
 }
 
-func dialMemory(t *testing.T, inner *memoryListener, cfg Config, wait time.Duration) (*Link, error) {
+func dialMemory(t *testing.T, inner *hall, cfg Config, wait time.Duration) (*Link, error) {
 	t.Helper()
 	d := &dialler{addr: "memory", cfg: cfg, connect: toMemory(inner)}
 	return d.run(t.Context(), wait)
@@ -230,7 +232,7 @@ func TestReflection(t *testing.T) {
 			}
 		})
 		c := stranger(t, inner.dial)
-		p, err := newCodeProver(code(t, "7-right"), Sender, c.exporter)
+		p, err := newCodeProver(rand.Reader, code(t, "7-right"), Sender, c.exporter)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -247,17 +249,17 @@ func TestReflection(t *testing.T) {
 		{"in the other role", func(h framing.Hello) framing.Hello { h.Role = Receiver; return h }, errReflected, false},
 		{"with a share of its own", func(h framing.Hello) framing.Hello {
 			h.Role = Receiver
-			h.Share = append([]byte{9}, make([]byte, shareSize-1)...)
+			h.Share = append([]byte{9}, make([]byte, cpace.ShareSize-1)...)
 			return h
 		}, errMAC, true},
 		{"with a point of low order", func(h framing.Hello) framing.Hello {
-			h.Role, h.Share = Receiver, make([]byte, shareSize)
+			h.Role, h.Share = Receiver, make([]byte, cpace.ShareSize)
 			return h
-		}, errShare, false},
+		}, cpace.ErrShare, false},
 		{"with a share too short", func(h framing.Hello) framing.Hello {
 			h.Role, h.Share = Receiver, []byte{9}
 			return h
-		}, errShare, false},
+		}, cpace.ErrShare, false},
 		{"for another purpose", func(h framing.Hello) framing.Hello {
 			h.Role, h.Purpose, h.Method, h.Session[0], h.Stream = Receiver, framing.PurposeStream, framing.MethodSession, 1, 1
 			return h
@@ -279,7 +281,7 @@ func TestDiallerCountsBrokenExchanges(t *testing.T) {
 				return
 			}
 			h := newHelloFor(Receiver)
-			h.Share = append([]byte{9}, make([]byte, shareSize-1)...)
+			h.Share = append([]byte{9}, make([]byte, cpace.ShareSize-1)...)
 			_ = c.send(framing.TypeHello, h.Append(nil))
 			if _, err := c.expect(framing.TypeProof); err == nil {
 				exchanges++

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"ferry/framing"
+	"ferry/transfer/link/cpace"
 )
 
 // Who gives the turn back without an answer is blamed if others waited for it, however
@@ -79,7 +80,7 @@ func holdTurn(conn net.Conn, d time.Duration) {
 		return
 	}
 	h := newHelloFor(Sender)
-	h.Share = append([]byte{9}, make([]byte, shareSize-1)...)
+	h.Share = append([]byte{9}, make([]byte, cpace.ShareSize-1)...)
 	if err := c.send(framing.TypeHello, h.Append(nil)); err != nil {
 		return
 	}

@@ -76,16 +76,13 @@ func TestHugeClientHello(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				l, inner := memoryServer(t, Config{Role: Receiver, Code: code(t, "7-right")})
-				conn, err := inner.dial(t.Context())
-				if err != nil {
-					t.Fatal(err)
-				}
+				conn, closed := dialWatched(t, inner)
 				start := time.Now()
 				hello := []byte{0x16, 3, 1, 0, 5, 1, byte(length >> 16), byte(length >> 8), byte(length), 0}
 				if _, err := conn.Write(hello); err != nil {
 					t.Fatal(err)
 				}
-				awaitClose(conn.(*memoryConn))
+				<-closed
 				if waited := time.Since(start); waited != 0 {
 					t.Errorf("refused after %v only", waited)
 				}
@@ -160,10 +157,7 @@ func (k *keyUpdater) update() error {
 func TestKeyUpdateFlood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, inner := memoryServer(t, Config{Role: Receiver, Code: code(t, "7-right")})
-		conn, err := inner.dial(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
+		conn, closed := dialWatched(t, inner)
 		conf, err := newTLSConfig()
 		if err != nil {
 			t.Fatal(err)
@@ -188,26 +182,21 @@ func TestKeyUpdateFlood(t *testing.T) {
 			}
 		}
 		synctest.Wait()
-		if m := conn.(*memoryConn); thrownOut(m) {
+		select {
+		case <-closed:
 			t.Fatal("a few updates are refused: the records of this test are wrong")
+		default:
 		}
 		for range 100 {
 			if k.update() != nil {
 				break
 			}
 		}
-		awaitClose(conn.(*memoryConn))
+		<-closed
 		if waited := time.Since(start); waited != 0 {
 			t.Errorf("thrown out after %v only", waited)
 		}
 		_ = conn.Close()
 		_ = l.Close()
 	})
-}
-
-// thrownOut tells whether the other end has closed c for reading.
-func thrownOut(c *memoryConn) bool {
-	c.out.mu.Lock()
-	defer c.out.mu.Unlock()
-	return c.out.reader.closed
 }

@@ -2,6 +2,7 @@ package link
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
@@ -155,7 +156,7 @@ func (l *Link) proveStream(ctx context.Context, conn net.Conn, hello framing.Hel
 		return nil, err
 	}
 	c.until = until
-	p, err := newSessionProver(l.secret, c.exporter)
+	p, err := newSessionProver(rand.Reader, l.secret, c.exporter)
 	if err != nil {
 		return nil, err
 	}

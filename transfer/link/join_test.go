@@ -2,6 +2,7 @@ package link
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"testing"
 	"testing/synctest"
@@ -10,7 +11,7 @@ import (
 )
 
 // proven makes a link on memory connections and keeps its listener.
-func proven(t *testing.T) (dialled, accepted *Link, l *Listener, inner *memoryListener) {
+func proven(t *testing.T) (dialled, accepted *Link, l *Listener, inner *hall) {
 	t.Helper()
 	l, inner = memoryServer(t, Config{Role: Receiver, Code: code(t, "7-right")})
 	dialled, err := dialMemory(t, inner, Config{Role: Sender, Code: code(t, "7-right")}, 0)
@@ -45,7 +46,7 @@ func TestJoinNeedsTheSession(t *testing.T) {
 				secret := append([]byte(nil), a.secret...)
 				tc.secret(secret)
 				c := stranger(t, inner.dial)
-				p, err := newSessionProver(secret, c.exporter)
+				p, err := newSessionProver(rand.Reader, secret, c.exporter)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"ferry/framing"
+	"ferry/transfer/link/cpace"
+	"ferry/transfer/link/memory"
 )
 
 // What may not be sent before the proof is refused by its header alone.
@@ -95,7 +97,7 @@ func TestHandshakesAreBounded(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				near, far := newMemoryConns()
+				near, far := memory.Pair()
 				var wg sync.WaitGroup
 				wg.Go(func() {
 					conn := tls.Client(far, theirs)
@@ -117,7 +119,7 @@ func TestHandshakesAreBounded(t *testing.T) {
 			})
 		}
 	}
-	near, far := newMemoryConns()
+	near, far := memory.Pair()
 	raw := newCoalescer(near)
 	go func() { _, _ = far.Write(make([]byte, 2*strangerLimit)); _ = far.Close() }()
 	raw.left = -1
@@ -150,7 +152,7 @@ func TestTLSDowngradesRefused(t *testing.T) {
 				err = c.Handshake()
 				if err == nil {
 					h := newHelloFor(Sender)
-					h.Share = make([]byte, shareSize)
+					h.Share = make([]byte, cpace.ShareSize)
 					_ = framing.NewWriter(c).WriteFrame(framing.TypeHello, h.Append(nil))
 					_, err = c.Read(make([]byte, 1))
 				}
@@ -168,7 +170,7 @@ func TestTLSDowngradesRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	conf.NextProtos = nil
-	a, b := newMemoryConns()
+	a, b := memory.Pair()
 	go func() { _ = tls.Server(b, conf).Handshake() }()
 	own, err := newTLSConfig()
 	if err != nil {

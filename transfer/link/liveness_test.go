@@ -6,18 +6,20 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"ferry/framing"
+	"ferry/transfer/link/memory"
 )
 
 // hole swallows what is written once it is open, as a network does that lost a
 // route.
 type hole struct {
-	*memoryConn
+	*memory.Conn
 	open *atomic.Bool
 }
 
@@ -25,7 +27,7 @@ func (h hole) Write(p []byte) (int, error) {
 	if h.open.Load() {
 		return len(p), nil
 	}
-	return h.memoryConn.Write(p)
+	return h.Conn.Write(p)
 }
 
 // holed makes a link whose dialler's bytes can be made to vanish.
@@ -39,7 +41,7 @@ func holed(t *testing.T, timeout time.Duration) (dialled, accepted *Link, l *Lis
 		if err != nil {
 			return nil, err
 		}
-		return hole{c.(*memoryConn), open}, nil
+		return hole{c.(*memory.Conn), open}, nil
 	}
 	dialled, err := d.run(t.Context(), 0)
 	if err != nil {
@@ -220,10 +222,8 @@ func TestLastWordsOutliveAFailedWrite(t *testing.T) {
 func TestCloseIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b, l, _ := holed(t, 0)
+		fill(t, a.Stream(0).bytes.conn().raw.Conn)
 		start := time.Now()
-		if _, err := a.Stream(0).bytes.conn().raw.Conn.Write(make([]byte, memoryBuffer)); err != nil {
-			t.Fatal(err)
-		}
 		err := a.Close()
 		wantCode(t, "Close with bytes unsent", err, framing.CodeTimeout)
 		if took := time.Since(start); took != closeLimit {
@@ -260,6 +260,9 @@ func TestCloseEndsAStuckSend(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	raw := a.Stream(0).bytes.conn().raw
+	line := &narrow{Conn: raw.Conn.(*memory.Conn), left: 1 << 20, full: make(chan struct{}), late: make(chan struct{})}
+	raw.Conn = line
 	sent := make(chan error, 1)
 	go func() {
 		for {
@@ -269,7 +272,7 @@ func TestCloseEndsAStuckSend(t *testing.T) {
 			}
 		}
 	}()
-	awaitFull(a.Stream(0).bytes.conn().raw.Conn.(*memoryConn))
+	<-line.full
 	closed := make(chan error)
 	go func() { closed <- a.Close() }()
 	if err := <-sent; err == nil {
@@ -280,13 +283,40 @@ func TestCloseEndsAStuckSend(t *testing.T) {
 	_ = b.Close()
 }
 
-// awaitFull blocks until what c sends has no room left.
-func awaitFull(c *memoryConn) {
-	c.out.mu.Lock()
-	defer c.out.mu.Unlock()
-	for c.out.n < len(c.out.ring) {
-		c.out.cond.Wait()
+// fill writes to conn until the other side, which does not read, holds no more.
+func fill(t *testing.T, conn net.Conn) {
+	t.Helper()
+	_ = conn.SetWriteDeadline(time.Now().Add(time.Millisecond))
+	for err := error(nil); err == nil; {
+		_, err = conn.Write(make([]byte, 64<<10))
 	}
+	if err := conn.SetWriteDeadline(time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// narrow holds 1 MiB of what is written, and then nothing until its deadline.
+type narrow struct {
+	*memory.Conn
+	left int
+	full chan struct{} // closed when a Write begins to wait
+	late chan struct{} // closed when its deadline is over
+}
+
+func (n *narrow) Write(p []byte) (int, error) {
+	if n.left -= len(p); n.left > 0 {
+		return len(p), nil
+	}
+	close(n.full)
+	<-n.late
+	return 0, os.ErrDeadlineExceeded
+}
+
+func (n *narrow) SetWriteDeadline(t time.Time) error {
+	if !t.IsZero() {
+		time.AfterFunc(time.Until(t), func() { close(n.late) })
+	}
+	return nil
 }
 
 // After the proof the frames of the ladder, heartbeats on the wrong stream and

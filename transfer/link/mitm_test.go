@@ -2,6 +2,7 @@ package link
 
 import (
 	"context"
+	"crypto/rand"
 	"net"
 	"sync"
 	"testing"
@@ -57,7 +58,7 @@ func TestGuessingProxyFails(t *testing.T) {
 		if err != nil {
 			return
 		}
-		p, err := newCodeProver(code(t, "7-guess"), Sender, near.exporter)
+		p, err := newCodeProver(rand.Reader, code(t, "7-guess"), Sender, near.exporter)
 		if err != nil {
 			return
 		}
@@ -86,12 +87,12 @@ func TestGuessingProxyFails(t *testing.T) {
 // another key.
 func TestRolesAreBound(t *testing.T) {
 	exporter := make([]byte, exporterSize)
-	a, err := newCodeProver(code(t, "7-right"), Sender, exporter)
+	a, err := newCodeProver(rand.Reader, code(t, "7-right"), Sender, exporter)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, dialler := range []Role{Sender, Receiver} {
-		b, err := newCodeProver(code(t, "7-right"), dialler, exporter)
+		b, err := newCodeProver(rand.Reader, code(t, "7-right"), dialler, exporter)
 		if err != nil {
 			t.Fatal(err)
 		}

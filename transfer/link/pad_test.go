@@ -1,6 +1,7 @@
 package link
 
 import (
+	"crypto/rand"
 	"errors"
 	"testing"
 	"testing/synctest"
@@ -71,7 +72,7 @@ func TestPadsOfStrangers(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				l, inner := memoryServer(t, Config{Role: Receiver, Code: code(t, "7-right")})
 				s := stranger(t, inner.dial)
-				p, err := newCodeProver(code(t, "7-right"), Sender, s.exporter)
+				p, err := newCodeProver(rand.Reader, code(t, "7-right"), Sender, s.exporter)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"net"
+	"sync"
 
 	"ferry/framing"
+	"ferry/transfer/link/memory"
 )
 
 // Pipe makes both ends of a link in memory: a dials, b listens, with TLS and
@@ -24,7 +26,7 @@ func Pipe(a, b Config) (*Link, *Link, error) {
 			return nil, nil, &Error{Code: framing.CodeInternal, Op: "dial", Err: err}
 		}
 	}
-	inner := newMemoryListener()
+	inner := newHall()
 	listener, err := newListener(inner, b)
 	if err != nil {
 		return nil, nil, wrap("listen", err)
@@ -43,3 +45,53 @@ func Pipe(a, b Config) (*Link, *Link, error) {
 	far.after = listener.Close
 	return near, far, nil
 }
+
+// hall is where connections within this process are met: what dial makes, Accept
+// returns. The channel has no buffer, so that a connection is either accepted or not
+// made.
+type hall struct {
+	conns  chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+func newHall() *hall { return &hall{conns: make(chan net.Conn), closed: make(chan struct{})} }
+
+func (h *hall) dial(ctx context.Context) (net.Conn, error) {
+	a, b := memory.Pair()
+	if err := h.offer(ctx, b); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// offer gives a connection to Accept.
+func (h *hall) offer(ctx context.Context, c net.Conn) error {
+	select {
+	case h.conns <- c:
+		return nil
+	case <-h.closed:
+		return net.ErrClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Accept returns the next connection, or net.ErrClosed.
+func (h *hall) Accept() (net.Conn, error) {
+	select {
+	case c := <-h.conns:
+		return c, nil
+	case <-h.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+// Close ends Accept and dial.
+func (h *hall) Close() error {
+	h.once.Do(func() { close(h.closed) })
+	return nil
+}
+
+// Addr is that of all connections in memory.
+func (h *hall) Addr() net.Addr { return memory.Addr{} }

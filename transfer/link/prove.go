@@ -4,11 +4,12 @@ import (
 	"bytes"
 	"crypto/hkdf"
 	"crypto/hmac"
-	"crypto/rand"
 	"crypto/sha512"
 	"fmt"
+	"io"
 
 	"ferry/framing"
+	"ferry/transfer/link/cpace"
 )
 
 const (
@@ -43,29 +44,35 @@ type helloBody struct {
 // codeProver proves the pairing code by CPace, with the dialler as initiator,
 // the HELLO bodies as associated data and the TLS exporter as session id.
 type codeProver struct {
-	party    *cpaceParty
+	party    *cpace.Party
 	exporter []byte
 	isk      []byte // set by prove
 }
 
-// newCodeProver takes the role of the side that dials; the other has the other.
-func newCodeProver(code Code, dialler Role, exporter []byte) (*codeProver, error) {
-	ci := appendLV(nil, []byte(alpn), []byte("dialler"), []byte{byte(dialler)},
-		[]byte("listener"), []byte{byte(otherRole(dialler))})
+// newCodeProver takes the role of the side that dials; the other has the other. All
+// that it does follows from its arguments.
+func newCodeProver(random io.Reader, code Code, dialler Role, exporter []byte) (*codeProver, error) {
 	password := []byte(code.Reveal())
 	defer clear(password)
-	party, err := newCPace(password, ci, exporter)
+	g := cpace.Generator(password, channelID(dialler), exporter)
+	party, err := cpace.New(random, g, exporter)
 	if err != nil {
 		return nil, err
 	}
 	return &codeProver{party: party, exporter: exporter}, nil
 }
 
-func (p *codeProver) share() []byte { return p.party.share[:] }
+// channelID is what both sides know of the channel before the proof.
+func channelID(dialler Role) []byte {
+	return cpace.AppendLV(nil, []byte(alpn), []byte("dialler"), []byte{byte(dialler)},
+		[]byte("listener"), []byte{byte(otherRole(dialler))})
+}
+
+func (p *codeProver) share() []byte { return p.party.Share() }
 
 func (p *codeProver) prove(d, l helloBody, own side) (macs, error) {
-	if len(d.share) != shareSize || len(l.share) != shareSize {
-		return macs{}, errShare
+	if len(d.share) != cpace.ShareSize || len(l.share) != cpace.ShareSize {
+		return macs{}, cpace.ErrShare
 	}
 	if bytes.Equal(d.share, l.share) {
 		return macs{}, errReflected
@@ -74,14 +81,14 @@ func (p *codeProver) prove(d, l helloBody, own side) (macs, error) {
 	if own == listening {
 		peer = d.share
 	}
-	t := cpaceTranscript{shareA: d.share, adA: d.body, shareB: l.share, adB: l.body}
-	isk, err := p.party.isk(peer, t)
+	t := cpace.Transcript{ShareA: d.share, ADA: d.body, ShareB: l.share, ADB: l.body}
+	isk, err := p.party.ISK(peer, t)
 	if err != nil {
 		return macs{}, err
 	}
 	p.isk = isk
 	var m macs
-	m.dialler, m.listener = cpaceTags(p.exporter, isk, t)
+	m.dialler, m.listener = cpace.Tags(p.exporter, isk, t)
 	return m, nil
 }
 
@@ -113,9 +120,9 @@ type sessionProver struct {
 	nonce    [nonceSize]byte
 }
 
-func newSessionProver(secret, exporter []byte) (*sessionProver, error) {
+func newSessionProver(random io.Reader, secret, exporter []byte) (*sessionProver, error) {
 	p := &sessionProver{secret: secret, exporter: exporter}
-	if _, err := rand.Read(p.nonce[:]); err != nil {
+	if _, err := io.ReadFull(random, p.nonce[:]); err != nil {
 		return nil, fmt.Errorf("drawing a nonce: %w", err)
 	}
 	return p, nil
@@ -125,14 +132,14 @@ func (p *sessionProver) share() []byte { return p.nonce[:] }
 
 func (p *sessionProver) prove(d, l helloBody, _ side) (macs, error) {
 	if len(d.share) != nonceSize || len(l.share) != nonceSize {
-		return macs{}, errShare
+		return macs{}, cpace.ErrShare
 	}
 	if bytes.Equal(d.share, l.share) {
 		return macs{}, errReflected
 	}
 	mac := func(who string) [macSize]byte {
 		h := hmac.New(sha512.New, p.secret)
-		h.Write(appendLV(nil, []byte("ferry session proof"), []byte(who), p.exporter, d.body, l.body))
+		h.Write(cpace.AppendLV(nil, []byte("ferry session proof"), []byte(who), p.exporter, d.body, l.body))
 		return [macSize]byte(h.Sum(nil))
 	}
 	return macs{dialler: mac("dialler"), listener: mac("listener")}, nil

@@ -87,7 +87,7 @@ func TestWindowHoldsInSilence(t *testing.T) {
 		defer r.close()
 		go drainAll(r.a)
 		go drainAll(r.b)
-		silent := newMemoryListener()
+		silent := newHall()
 		defer silent.Close()
 		go func() {
 			var held []net.Conn

@@ -2,9 +2,10 @@ package link
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
-	"math/rand/v2"
+	mathrand "math/rand/v2"
 	"net"
 	"sync"
 	"testing"
@@ -12,12 +13,13 @@ import (
 	"time"
 
 	"ferry/framing"
+	"ferry/transfer/link/memory"
 )
 
 // network makes memory connections that can be cut, flipped, swallowed and
 // refused.
 type network struct {
-	inner *memoryListener
+	inner *hall
 
 	mu      sync.Mutex
 	conns   []*faulty
@@ -27,7 +29,7 @@ type network struct {
 
 // faulty is the dialler's end of a connection.
 type faulty struct {
-	*memoryConn
+	*memory.Conn
 	mu   sync.Mutex
 	flip bool // the next write is damaged
 	hole bool // writes vanish
@@ -44,9 +46,9 @@ func (f *faulty) Write(p []byte) (int, error) {
 	case flip:
 		bad := append([]byte(nil), p...)
 		bad[len(bad)/2] ^= 4
-		return f.memoryConn.Write(bad)
+		return f.Conn.Write(bad)
 	}
-	return f.memoryConn.Write(p)
+	return f.Conn.Write(p)
 }
 
 func (n *network) connect(ctx context.Context, _ string) (net.Conn, error) {
@@ -61,7 +63,7 @@ func (n *network) connect(ctx context.Context, _ string) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &faulty{memoryConn: c.(*memoryConn)}
+	f := &faulty{Conn: c.(*memory.Conn)}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.conns = append(n.conns, f)
@@ -115,7 +117,7 @@ func newRejoining(t *testing.T, window time.Duration) *rejoining {
 	t.Helper()
 	r := &rejoining{}
 	cfg := Config{Role: Receiver, Code: code(t, "7-right"), RetryFor: window, Notify: r.notify}
-	var inner *memoryListener
+	var inner *hall
 	r.listener, inner = memoryServer(t, cfg)
 	r.network = &network{inner: inner}
 	cfg.Role, cfg.Connect = Sender, r.connect
@@ -137,7 +139,7 @@ func (r *rejoining) close() {
 
 // pour sends n numbered frames of random sizes on stream i of l.
 func pour(l *Link, i, n int, seed uint64) error {
-	rnd := rand.New(rand.NewPCG(seed, uint64(i)))
+	rnd := mathrand.New(mathrand.NewPCG(seed, uint64(i)))
 	for k := range n {
 		m := framing.Bye{Code: framing.CodeNone, Message: fmt.Sprintf("%d %0*d", k, rnd.IntN(1000)+1, k)}
 		if err := l.Stream(i).Send(rnd.IntN(3) > 0, framing.TypeBye, m.Append(nil)); err != nil {
@@ -149,7 +151,7 @@ func pour(l *Link, i, n int, seed uint64) error {
 
 // drain expects the frames of pour, each once and in order; after counts them.
 func drain(l *Link, i, n int, seed uint64, after func(k int)) error {
-	rnd := rand.New(rand.NewPCG(seed, uint64(i)))
+	rnd := mathrand.New(mathrand.NewPCG(seed, uint64(i)))
 	for k := range n {
 		if _, _, err := l.Stream(i).Next(); err != nil {
 			return fmt.Errorf("frame %d: %w", k, err)
@@ -395,7 +397,7 @@ func TestRejoinMustBeProven(t *testing.T) {
 			secret := append([]byte(nil), r.a.secret...)
 			secret[5] ^= spoil
 			c := stranger(t, r.inner.dial)
-			p, err := newSessionProver(secret, c.exporter)
+			p, err := newSessionProver(rand.Reader, secret, c.exporter)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -432,7 +434,7 @@ func TestResumeOutOfRange(t *testing.T) {
 			}
 			bEnd := read(r.b, 0)
 			c := stranger(t, r.inner.dial)
-			p, err := newSessionProver(r.a.secret, c.exporter)
+			p, err := newSessionProver(rand.Reader, r.a.secret, c.exporter)
 			if err != nil {
 				t.Fatal(err)
 			}

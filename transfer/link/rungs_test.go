@@ -27,6 +27,7 @@ import (
 	"time"
 
 	"ferry/framing"
+	"ferry/transfer/link/cpace"
 )
 
 const (
@@ -237,7 +238,7 @@ func ladderWith(c net.Conn, conf *tls.Config) (*tls.Conn, error) {
 
 func sayHello(ch *channel, change func(*framing.Hello)) error {
 	h := newHelloFor(Sender)
-	h.Share = append([]byte{9}, make([]byte, shareSize-1)...)
+	h.Share = append([]byte{9}, make([]byte, cpace.ShareSize-1)...)
 	change(&h)
 	return ch.send(framing.TypeHello, h.Append(nil))
 }

@@ -5,17 +5,19 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hmac"
+	"crypto/rand"
 	"crypto/sha512"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
+	mathrand "math/rand/v2"
 	"net"
 	"testing"
 
 	"ferry/framing"
+	"ferry/transfer/link/memory"
 )
 
 // fixedSecret is what TLS exports, in these tests.
@@ -89,7 +91,7 @@ func fixedSealer(t testing.TB, limit int64) *sealer {
 // sealedPair is one direction: what is written to a can be read from b.
 func sealedPair(t testing.TB, limit int64) (a, b *sealedConn, near, far net.Conn) {
 	t.Helper()
-	near, far = newMemoryConns()
+	near, far = memory.Pair()
 	end := func(c net.Conn) *sealedConn {
 		raw := newCoalescer(c)
 		raw.promote(newPulse())
@@ -142,7 +144,7 @@ func TestSealedRecordsAreThoseOfTheProtocol(t *testing.T) {
 // Whatever the pieces in which bytes are written, flushed and read.
 func TestSealedBytesArrive(t *testing.T) {
 	for seed := range uint64(6) {
-		random := rand.New(rand.NewPCG(seed, 1))
+		random := mathrand.New(mathrand.NewPCG(seed, 1))
 		a, b, near, _ := sealedPair(t, 1<<20)
 		sent := make([]byte, 3<<20+int(seed))
 		for i := range sent {
@@ -162,7 +164,7 @@ func TestSealedBytesArrive(t *testing.T) {
 			err = errors.Join(err, a.CloseWrite(), a.flush(), near.Close())
 			wrote <- err
 		}()
-		sizes := rand.New(rand.NewPCG(seed, 2))
+		sizes := mathrand.New(mathrand.NewPCG(seed, 2))
 		var got []byte
 		for {
 			p := make([]byte, 1+sizes.IntN([]int{5, 4000, 300000}[sizes.IntN(3)]))
@@ -200,7 +202,7 @@ func TestSealedRecordsCannotBeTouched(t *testing.T) {
 	try := func(name string, wire []byte) {
 		t.Helper()
 		_, b, _, _ := sealedPair(t, 1<<20)
-		near, far := newMemoryConns()
+		near, far := memory.Pair()
 		b.raw.Conn = far
 		go func() {
 			_, _ = near.Write(wire)
@@ -321,7 +323,7 @@ func fixedOpen(t testing.TB, number uint64, record []byte) ([]byte, error) {
 // sessionOf makes a link in memory whose sides seal their records, or do not.
 func sessionOf(t *testing.T, sealed bool) (a, b *Link) {
 	t.Helper()
-	near, far := newMemoryConns()
+	near, far := memory.Pair()
 	conf, err := newTLSConfig()
 	if err != nil {
 		t.Fatal(err)
@@ -344,7 +346,7 @@ func sessionOf(t *testing.T, sealed bool) (a, b *Link) {
 	channels := [2]*channel{dialled, <-listened}
 	var provers [2]*codeProver
 	for i, c := range channels {
-		if provers[i], err = newCodeProver(code(t, "7-right"), Sender, c.exporter); err != nil {
+		if provers[i], err = newCodeProver(rand.Reader, code(t, "7-right"), Sender, c.exporter); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"ferry/framing/vector"
+	"ferry/transfer/link/memory"
 )
 
 // The vectors of sealed records that PROTOCOL.md, section 10, describes.
@@ -122,7 +123,7 @@ func checkRecord(t *testing.T, v *vector.Stanza) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	near, far := newMemoryConns()
+	near, far := memory.Pair()
 	if _, err := near.Write(record); err != nil {
 		t.Fatal(err)
 	}

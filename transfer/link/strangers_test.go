@@ -2,6 +2,7 @@ package link
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"ferry/framing"
+	"ferry/transfer/link/memory"
 )
 
 // Each step before the proof has its own limit, all of them count from accept,
@@ -48,15 +50,12 @@ func TestStrangersAreTimed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				l, inner := memoryServer(t, Config{Role: Receiver, Code: code(t, "7-right")})
-				conn, err := inner.dial(t.Context())
-				if err != nil {
-					t.Fatal(err)
-				}
+				conn, closed := dialWatched(t, inner)
 				start := time.Now()
 				var wg sync.WaitGroup
 				wg.Go(func() { tc.speak(t, conn) })
 				// The other direction carries nothing more once the listener closed.
-				awaitClose(conn.(*memoryConn))
+				<-closed
 				if took := time.Since(start); took != tc.limit {
 					t.Errorf("closed after %v, want %v", took, tc.limit)
 				}
@@ -68,13 +67,27 @@ func TestStrangersAreTimed(t *testing.T) {
 	}
 }
 
-// awaitClose blocks until the other end has closed c for reading.
-func awaitClose(c *memoryConn) {
-	c.out.mu.Lock()
-	defer c.out.mu.Unlock()
-	for !c.out.reader.closed {
-		c.out.cond.Wait()
+// watched tells when a listener closes a connection.
+type watched struct {
+	*memory.Conn
+	once   sync.Once
+	closed chan struct{}
+}
+
+func (w *watched) Close() error {
+	w.once.Do(func() { close(w.closed) })
+	return w.Conn.Close()
+}
+
+// dialWatched connects; closed is closed when the listener closes its end.
+func dialWatched(t *testing.T, inner *hall) (near net.Conn, closed <-chan struct{}) {
+	t.Helper()
+	a, b := memory.Pair()
+	w := &watched{Conn: b, closed: make(chan struct{})}
+	if err := inner.offer(t.Context(), w); err != nil {
+		t.Fatal(err)
 	}
+	return a, w.closed
 }
 
 func handshakeOnly(t *testing.T, conn net.Conn) *channel {
@@ -155,7 +168,7 @@ func honestGetsIn(t *testing.T, l *Listener) {
 
 // scarce fails with EMFILE a few times before it accepts.
 type scarce struct {
-	*memoryListener
+	*hall
 	left int
 	at   []time.Time
 }
@@ -166,17 +179,17 @@ func (s *scarce) Accept() (net.Conn, error) {
 		s.left--
 		return nil, &net.OpError{Op: "accept", Err: syscall.EMFILE}
 	}
-	return s.memoryListener.Accept()
+	return s.hall.Accept()
 }
 
 func TestAcceptBacksOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		inner := &scarce{memoryListener: newMemoryListener(), left: 12}
+		inner := &scarce{hall: newHall(), left: 12}
 		l, err := newListener(inner, Config{Role: Receiver, Code: code(t, "7-right")})
 		if err != nil {
 			t.Fatal(err)
 		}
-		a, err := dialMemory(t, inner.memoryListener, Config{Role: Sender, Code: code(t, "7-right")}, time.Hour)
+		a, err := dialMemory(t, inner.hall, Config{Role: Sender, Code: code(t, "7-right")}, time.Hour)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -211,7 +224,7 @@ func TestParallelGuesses(t *testing.T) {
 		for i := range crowd {
 			wg.Go(func() {
 				c := stranger(t, dialAs(inner, fmt.Sprint("source ", i)))
-				p, err := newCodeProver(code(t, "7-wrong"), Sender, c.exporter)
+				p, err := newCodeProver(rand.Reader, code(t, "7-wrong"), Sender, c.exporter)
 				if err != nil {
 					t.Error(err)
 					return
@@ -249,7 +262,7 @@ func TestTwoAtOnce(t *testing.T) {
 		results := make(chan error, 2)
 		for range 2 {
 			c := stranger(t, inner.dial)
-			p, err := newCodeProver(code(t, "7-right"), Sender, c.exporter)
+			p, err := newCodeProver(rand.Reader, code(t, "7-right"), Sender, c.exporter)
 			if err != nil {
 				t.Fatal(err)
 			}

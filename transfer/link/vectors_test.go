@@ -10,6 +10,7 @@ import (
 
 	"ferry/framing"
 	"ferry/framing/vector"
+	"ferry/transfer/link/cpace"
 )
 
 var update = flag.Bool("update", false, "write the vectors of testdata again")
@@ -75,7 +76,7 @@ type exchange struct {
 }
 
 func TestCodeVectors(t *testing.T) {
-	low, high := count(0x01, scalarSize), count(0x80, scalarSize)
+	low, high := count(0x01, 32), count(0x80, 32)
 	all := []exchange{
 		{name: "the sender dials", code: "7-copper-violin-meadow", dialler: Sender, exporter: count(0, 32), scalarD: low, scalarL: high},
 		{name: "the receiver dials, with capabilities and fields that are not known", code: "999-Tr0ub4dor&3", dialler: Receiver,
@@ -97,14 +98,10 @@ func (x exchange) stanza(t *testing.T) (s vector.Stanza) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	prs := []byte(c.Reveal())
-	ci := appendLV(nil, []byte("ferry/1"), []byte("dialler"), []byte{byte(x.dialler)}, []byte("listener"), []byte{byte(otherRole(x.dialler))})
+	ci := channelID(x.dialler)
 	side := func(scalar []byte) *codeProver {
-		p, err := newCodeProver(c, x.dialler, x.exporter)
+		p, err := newCodeProver(bytes.NewReader(scalar), c, x.dialler, x.exporter)
 		if err != nil {
-			t.Fatal(err)
-		}
-		if p.party, err = newCPaceScalar(prs, ci, x.exporter, scalar); err != nil {
 			t.Fatal(err)
 		}
 		return p
@@ -130,11 +127,15 @@ func (x exchange) stanza(t *testing.T) (s vector.Stanza) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k, err := x25519(key, l.share())
+	theirs, err := ecdh.X25519().NewPublicKey(l.share())
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := cpaceGenerator(prs, ci, x.exporter)
+	k, err := key.ECDH(theirs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := cpace.Generator([]byte(c.Reveal()), ci, x.exporter)
 	s.Add("name", x.name)
 	s.Add("code", c.Reveal())
 	s.AddNumber("dialler-role", uint64(x.dialler))
@@ -170,8 +171,14 @@ func TestSessionVectors(t *testing.T) {
 		{"a further stream of the link that was joined again", Receiver, framing.PurposeStream, 7, 15},
 	} {
 		exporter := count(byte(x.stream), 32)
-		d := &sessionProver{secret: secret, exporter: exporter, nonce: [nonceSize]byte(count(0x11, nonceSize))}
-		l := &sessionProver{secret: secret, exporter: exporter, nonce: [nonceSize]byte(count(0xc1, nonceSize))}
+		side := func(nonce []byte) *sessionProver {
+			p, err := newSessionProver(bytes.NewReader(nonce), secret, exporter)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return p
+		}
+		d, l := side(count(0x11, nonceSize)), side(count(0xc1, nonceSize))
 		hello := func(role Role, p *sessionProver) helloBody {
 			h := framing.Hello{MinVersion: 1, MaxVersion: 1, Role: role, Purpose: x.purpose, Method: framing.MethodSession, Capabilities: 9,
 				Session: session, Epoch: x.epoch, Stream: x.stream, Share: p.share()}

@@ -1,4 +1,4 @@
-package link
+package cpace
 
 import "filippo.io/edwards25519/field"
 

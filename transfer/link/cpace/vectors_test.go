@@ -1,8 +1,9 @@
-package link
+package cpace
 
 import (
 	"bytes"
 	"crypto/ecdh"
+	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"testing"
@@ -17,7 +18,7 @@ func unhex(t *testing.T, s string) []byte {
 	return b
 }
 
-// The test vectors of draft-irtf-cfrg-cpace for X25519 with SHA-512.
+// The test vectors of draft-irtf-cfrg-cpace-21 for X25519 with SHA-512.
 const (
 	vecCI  = "0b415f696e69746961746f720b425f726573706f6e646572"
 	vecSID = "7e4b4791d6a8ef019b936c79fb7f2c57"
@@ -30,16 +31,16 @@ const (
 		"aa82c300bea7b65d2b671da71922ddf6472301b79bc270adfa8bf413285f2263"
 )
 
-func TestCPaceVectors(t *testing.T) {
+func TestVectors(t *testing.T) {
 	prs, ci, sid := []byte("Password"), unhex(t, vecCI), unhex(t, vecSID)
-	if g := cpaceGenerator(prs, ci, sid); !bytes.Equal(g[:], unhex(t, vecG)) {
+	if g := Generator(prs, ci, sid); !bytes.Equal(g[:], unhex(t, vecG)) {
 		t.Errorf("generator = %x", g)
 	}
-	a, err := newCPaceScalar(prs, ci, sid, unhex(t, vecya))
+	a, err := New(bytes.NewReader(unhex(t, vecya)), Generator(prs, ci, sid), sid)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := newCPaceScalar(prs, ci, sid, unhex(t, vecyb))
+	b, err := New(bytes.NewReader(unhex(t, vecyb)), Generator(prs, ci, sid), sid)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,10 +50,10 @@ func TestCPaceVectors(t *testing.T) {
 	if !bytes.Equal(b.share[:], unhex(t, vecYb)) {
 		t.Errorf("Yb = %x", b.share)
 	}
-	tr := cpaceTranscript{shareA: a.share[:], adA: []byte("ADa"), shareB: b.share[:], adB: []byte("ADb")}
+	tr := Transcript{ShareA: a.share[:], ADA: []byte("ADa"), ShareB: b.share[:], ADB: []byte("ADb")}
 	for name, got := range map[string]func() ([]byte, error){
-		"initiator": func() ([]byte, error) { return a.isk(b.share[:], tr) },
-		"responder": func() ([]byte, error) { return b.isk(a.share[:], tr) },
+		"initiator": func() ([]byte, error) { return a.ISK(b.share[:], tr) },
+		"responder": func() ([]byte, error) { return b.ISK(a.share[:], tr) },
 	} {
 		isk, err := got()
 		if err != nil {
@@ -65,18 +66,18 @@ func TestCPaceVectors(t *testing.T) {
 }
 
 func TestAppendLVVectors(t *testing.T) {
-	got := appendLV(nil, []byte("1234"), []byte("5"), nil, []byte("678"))
+	got := AppendLV(nil, []byte("1234"), []byte("5"), nil, []byte("678"))
 	if want := unhex(t, "043132333401350003363738"); !bytes.Equal(got, want) {
 		t.Errorf("lv_cat = %x", got)
 	}
-	if got := appendLV(nil, make([]byte, 128)); !bytes.Equal(got[:2], []byte{0x80, 0x01}) {
+	if got := AppendLV(nil, make([]byte, 128)); !bytes.Equal(got[:2], []byte{0x80, 0x01}) {
 		t.Errorf("length 128 = %x", got[:2])
 	}
 }
 
 // The draft's points of low order, each of which has to be refused, and its
 // results for non-canonical ones.
-func TestCPaceLowOrder(t *testing.T) {
+func TestLowOrder(t *testing.T) {
 	key, err := ecdh.X25519().NewPrivateKey(unhex(t, "af46e36bf0527c9d3b16154b82465edd62144c0ac1fc5a18506a2244ba449aff"))
 	if err != nil {
 		t.Fatal(err)
@@ -90,8 +91,8 @@ func TestCPaceLowOrder(t *testing.T) {
 		"edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
 		"eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
 	} {
-		if _, err := x25519(key, unhex(t, u)); !errors.Is(err, errShare) {
-			t.Errorf("%s: err = %v, want %v", u, err, errShare)
+		if _, err := x25519(key, unhex(t, u)); !errors.Is(err, ErrShare) {
+			t.Errorf("%s: err = %v, want %v", u, err, ErrShare)
 		}
 	}
 	for u, want := range map[string]string{
@@ -104,30 +105,30 @@ func TestCPaceLowOrder(t *testing.T) {
 		}
 	}
 	for _, n := range []int{0, 31, 33} {
-		if _, err := x25519(key, make([]byte, n)); !errors.Is(err, errShare) {
+		if _, err := x25519(key, make([]byte, n)); !errors.Is(err, ErrShare) {
 			t.Errorf("%d bytes: err = %v", n, err)
 		}
 	}
 }
 
-func TestCPaceInputsMatter(t *testing.T) {
+func TestInputsMatter(t *testing.T) {
 	run := func(change func(prs, ci, sid, ad *[]byte)) bool {
 		prs, ci, sid, ad := []byte("7-abc"), []byte("ci"), []byte("sid"), []byte("hello")
-		a, err := newCPace(prs, ci, sid)
+		a, err := New(rand.Reader, Generator(prs, ci, sid), sid)
 		if err != nil {
 			t.Fatal(err)
 		}
-		trA := cpaceTranscript{adA: ad, adB: []byte("b")}
+		trA := Transcript{ADA: ad, ADB: []byte("b")}
 		change(&prs, &ci, &sid, &ad)
-		b, err := newCPace(prs, ci, sid)
+		b, err := New(rand.Reader, Generator(prs, ci, sid), sid)
 		if err != nil {
 			t.Fatal(err)
 		}
-		trA.shareA, trA.shareB = a.share[:], b.share[:]
+		trA.ShareA, trA.ShareB = a.share[:], b.share[:]
 		trB := trA
-		trB.adA = ad
-		iskA, errA := a.isk(b.share[:], trA)
-		iskB, errB := b.isk(a.share[:], trB)
+		trB.ADA = ad
+		iskA, errA := a.ISK(b.share[:], trA)
+		iskB, errB := b.ISK(a.share[:], trB)
 		if errA != nil || errB != nil {
 			t.Fatal(errA, errB)
 		}
