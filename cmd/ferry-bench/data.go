@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -14,12 +15,12 @@ import (
 )
 
 // dataKind is what is delivered.
-type dataKind int
+type dataKind string
 
 const (
-	largeData dataKind = iota // one file
-	smallData                 // many small files
-	mixedData                 // a real tree
+	largeData dataKind = "large" // one file
+	smallData dataKind = "small" // many small files
+	mixedData dataKind = "mixed" // a real tree
 )
 
 // Small files are like those of a source tree: log-normal sizes around a few
@@ -33,7 +34,7 @@ const (
 )
 
 // linkTime is how many seconds the data of one run may take on an emulated link
-// at its full rate: what is more says nothing new, and takes a day.
+// at its full rate: more says nothing new, and takes a day.
 const linkTime = 10
 
 // seed makes the data of every run the same.
@@ -55,44 +56,35 @@ func makeData(kind dataKind, o options, l link, dir string) (dataset, error) {
 		size = min(size, byteSize(l.rate/8*linkTime))
 		files = min(files, max(1, int(l.rate/8*linkTime/smallMean)))
 	}
-	set := dataset{path: filepath.Join(dir, [...]string{"large", "small", "mixed"}[kind])}
-	err := os.Mkdir(set.path, 0o777)
-	if err != nil {
-		return set, err
-	}
+	set := dataset{path: filepath.Join(dir, string(kind))}
+	var err error
 	switch kind {
 	case largeData:
 		set.file, set.bytes, set.files = "file", size, 1
 		set.title = "one file of " + size.String()
-		err = writeRandom(filepath.Join(set.path, set.file), int64(size), rand.NewChaCha8(seed))
+		err = writeFile(filepath.Join(set.path, set.file), 0o666, io.LimitReader(rand.NewChaCha8(seed), int64(size)))
 	case smallData:
-		set.files = files
 		set.bytes, err = makeSmall(set.path, files)
-		set.title = fmt.Sprintf("%d files of %s in all, median %d KiB", files, set.bytes.String(), smallMedian>>10)
+		set.files = files
+		set.title = fmt.Sprintf("%d files of %s in all, median %d KiB", files, set.bytes, smallMedian>>10)
 	case mixedData:
 		set.bytes, set.files, err = makeMixed(set.path, o.tree, size, files)
-		set.title = fmt.Sprintf("a tree of %d files of %s in all", set.files, set.bytes.String())
+		set.title = fmt.Sprintf("a tree of %d files of %s in all", set.files, set.bytes)
 	}
 	if err != nil {
-		return set, fmt.Errorf("making %s: %w", filepath.Base(set.path), err)
+		return set, fmt.Errorf("making %s: %w", kind, err)
 	}
 	return set, nil
 }
 
 // makeSmall makes n files below dir and returns their bytes.
-func makeSmall(dir string, n int) (byteSize, error) {
+func makeSmall(dir string, n int) (total byteSize, err error) {
 	bits := rand.NewChaCha8(seed)
 	random := rand.New(bits)
-	var total byteSize
 	for i := range n {
-		folder := filepath.Join(dir, fmt.Sprintf("folder-%05d", i/filesPerFolder))
-		if i%filesPerFolder == 0 {
-			if err := os.MkdirAll(folder, 0o777); err != nil {
-				return 0, err
-			}
-		}
 		size := int64(min(smallMedian*math.Exp(smallSigma*random.NormFloat64()), smallMax))
-		if err := writeRandom(filepath.Join(folder, fmt.Sprintf("file-%07d", i)), size, bits); err != nil {
+		path := filepath.Join(dir, fmt.Sprintf("folder-%05d", i/filesPerFolder), fmt.Sprintf("file-%07d", i))
+		if err := writeFile(path, 0o666, io.LimitReader(bits, size)); err != nil {
 			return 0, err
 		}
 		total += byteSize(size)
@@ -112,33 +104,24 @@ func makeMixed(dir, from string, most byteSize, mostFiles int) (total byteSize, 
 		from = strings.TrimSpace(string(out))
 	}
 	err = filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.Type()&^fs.ModeDir != 0 {
+		if err != nil || !d.Type().IsRegular() {
 			return err
-		}
-		rel, err := filepath.Rel(from, path)
-		if err != nil {
-			return err
-		}
-		to := filepath.Join(dir, rel)
-		if d.IsDir() {
-			return os.MkdirAll(to, 0o777)
 		}
 		info, err := d.Info()
+		switch {
+		case err != nil || total+byteSize(info.Size()) > most:
+			return err
+		case files == mostFiles:
+			return fs.SkipAll
+		}
+		in, err := os.Open(path)
 		if err != nil {
 			return err
 		}
-		if files == mostFiles {
-			return fs.SkipAll
-		}
-		if total+byteSize(info.Size()) > most {
-			return nil
-		}
-		if err := copyFile(to, path, info.Mode().Perm()|0o600); err != nil {
-			return err
-		}
+		defer in.Close()
 		total += byteSize(info.Size())
 		files++
-		return nil
+		return writeFile(filepath.Join(dir, strings.TrimPrefix(path, from)), info.Mode().Perm()|0o600, in)
 	})
 	if err == nil && files == 0 {
 		err = fmt.Errorf("%s has no file that fits", from)
@@ -146,26 +129,70 @@ func makeMixed(dir, from string, most byteSize, mostFiles int) (total byteSize, 
 	return total, files, err
 }
 
-func copyFile(to, from string, mode fs.FileMode) error {
-	in, err := os.Open(from)
+// writeFile makes a file and the folders above it.
+func writeFile(path string, mode fs.FileMode, from io.Reader) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {
 		return err
 	}
-	defer in.Close()
-	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(out, in)
-	return errors.Join(err, out.Close())
+	_, err = io.Copy(f, from)
+	return errors.Join(err, f.Close())
 }
 
-// writeRandom makes a file that no tool can shrink or find elsewhere.
-func writeRandom(path string, size int64, random io.Reader) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+// compare returns an error unless the folder dst holds a copy of src under its
+// own name and nothing else.
+func compare(src, dst string) error {
+	want, err := digests(filepath.Dir(src), filepath.Base(src))
 	if err != nil {
 		return err
 	}
-	_, err = io.CopyN(f, random, size)
-	return errors.Join(err, f.Close())
+	got, err := digests(dst, ".")
+	if err != nil {
+		return err
+	}
+	for name, d := range want {
+		if g, came := got[name]; !came || g != d {
+			return fmt.Errorf("%s did not come as it is", name)
+		}
+		delete(got, name)
+	}
+	for name := range got {
+		return fmt.Errorf("%s came and is no copy of anything", name)
+	}
+	return nil
+}
+
+// compareBuffer is small, since the memory of this process hides the peak of
+// those that it starts, see peakOf.
+const compareBuffer = 64 << 10
+
+// digests returns the SHA-256 of name, if it is a file, or of what is below it, by
+// the paths from dir. That of a folder is not one of any file.
+func digests(dir, name string) (map[string][sha256.Size]byte, error) {
+	all := make(map[string][sha256.Size]byte)
+	buf := make([]byte, compareBuffer)
+	root := os.DirFS(dir)
+	return all, fs.WalkDir(root, name, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil || path == ".":
+			return err
+		case d.IsDir():
+			all[path] = [sha256.Size]byte{}
+			return nil
+		case !d.Type().IsRegular():
+			return fmt.Errorf("%s is no regular file", path)
+		}
+		f, err := root.Open(path)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		h := sha256.New()
+		_, err = io.CopyBuffer(h, struct{ io.Reader }{f}, buf)
+		all[path] = [sha256.Size]byte(h.Sum(nil))
+		return err
+	})
 }

@@ -1,23 +1,23 @@
 // Command ferry-bench measures ferry beside the other tools that it finds on this
-// machine, on the same data: one large file, many small ones, a real tree, a
-// second delivery with nothing changed, and the rest of one that was interrupted;
-// over loopback, and with -link, as root, over emulated links.
+// machine, on the same data. It delivers one large file, many small ones and a
+// real tree. It delivers once more with nothing changed, and delivers the rest
+// after an interruption. All that goes over loopback, and with -link, as root,
+// over emulated links.
 //
 // The tools run in turn, round after round, so that a slow minute of the machine
-// hits all of them; what counts is the median over the rounds of ferry's time
+// hits all of them. What counts is the median over the rounds of ferry's time
 // divided by another tool's in the same round. The clock runs from when the far
-// side listens until both sides have ended, and what is there then is compared
-// with the source byte by byte. A tool that fails, or whose result differs, is
-// out of that table, and the exit code is 1; so is, without that, a tool that is
-// not installed or cannot do such a thing, with the reason.
+// side listens until both sides have ended. What is there then is compared with
+// the source, by SHA-256. A tool that fails, or whose result differs, is out of
+// that table, and the exit code is 1. A tool that is not installed or cannot do
+// such a thing is left out with the reason, and the exit code is not touched.
 //
-// What is not equal: ferry encrypts, verifies and syncs. rsync to a daemon, nc
-// and tar-nc encrypt nothing; what goes over ssh is encrypted with aes128-gcm,
-// which costs what ferry's cipher costs; croc goes through a relay of its own on
-// the far side and has a head start; nothing but ferry syncs. With the work
-// folder on tmpfs, the default where there is one, syncing is free. scp, nc,
-// tar-nc and cp know neither what is there already nor the rest of a file, and
-// deliver it all again.
+// Not everything is equal. ferry encrypts, verifies and syncs; nothing else syncs.
+// rsync to a daemon, nc and tar-nc encrypt nothing. What goes over ssh is encrypted
+// with aes128-gcm, which costs what ferry's cipher costs. croc goes through a relay
+// of its own on the far side and has a head start. With the work folder on tmpfs,
+// the default where there is one, syncing is free. scp, nc, tar-nc and cp know
+// neither what is there already nor the rest of a file, and deliver it all again.
 //
 // Peak memory is that of the largest process of a side, processor time that of
 // all of them; the near side sends. Where one process is both sides it counts as
@@ -29,7 +29,7 @@
 // net.ipv4.tcp_allowed_congestion_control has it, else what the system prefers;
 // the title of the table says which.
 //
-// To add a tool, write the methods of tool and name it in tools. Everything that
+// To add a tool, add a row to tools. One goroutine makes all runs. Everything that
 // is made or started is in one work folder and under one process: it is gone
 // again at the end, after an interrupt too.
 package main

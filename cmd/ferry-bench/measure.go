@@ -19,121 +19,98 @@ const removeLimit = 5 * time.Second
 // wrong; which one is in the tables.
 var errFailed = errors.New("not every run delivered what it had to")
 
-// run is the program: it measures and prints tables of the results to stdout,
-// and what happens meanwhile to stderr.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	o, err := parse(args, stderr)
-	if err != nil {
-		return err
-	}
-	list, err := choose(tools(), o.only)
-	if err != nil {
-		return err
-	}
-	return measure(ctx, o, list, stdout, stderr)
+// runner makes all runs, one after the other. It belongs to one goroutine.
+type runner struct {
+	options
+	ctx    context.Context
+	kit    *kit
+	net    *network
+	data   string // folder of the data
+	dst    string
+	report *report
+	stderr io.Writer
 }
 
-func measure(ctx context.Context, o options, list []tool, stdout, stderr io.Writer) (err error) {
-	// Programs and keys are not put beside the data: memory may be mounted noexec.
-	state, err := os.MkdirTemp("", "ferry-bench-")
+func measure(ctx context.Context, o options, stdout, stderr io.Writer) (err error) {
+	k, err := newKit()
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, removeAll(state)) }()
+	defer func() { err = errors.Join(err, k.close()) }()
 	work, err := os.MkdirTemp(o.dir, "ferry-bench-")
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, removeAll(work)) }()
 
-	rep := &report{Machine: thisMachine()}
-	ready, err := prepare(ctx, o, list, state, rep, stderr)
-	if err != nil {
-		return err
+	r := &runner{
+		options: o, ctx: ctx, kit: k, data: filepath.Join(work, "data"), dst: filepath.Join(work, "copy"),
+		report: &report{Machine: thisMachine()}, stderr: stderr,
 	}
-	if rep.Limits, err = measureLimits(work, o.limitData); err != nil {
-		return err
-	}
-	if err := rep.printLimits(stdout); err != nil {
+	if err := r.prepare(); err != nil {
 		return err
 	}
 	for _, l := range o.links {
-		if err := measureLink(ctx, o, l, ready, state, work, rep, stdout, stderr); err != nil {
+		if err := r.overLink(l, stdout); err != nil {
 			return err
 		}
 	}
 	if o.json != "" {
-		if err := rep.write(o.json); err != nil {
+		if err := r.report.write(o.json); err != nil {
 			return err
 		}
 	}
-	return rep.verdict()
+	return r.report.verdict()
 }
 
-// prepare returns the tools that can be had here.
-func prepare(ctx context.Context, o options, list []tool, state string, rep *report, stderr io.Writer) ([]tool, error) {
-	var ready []tool
-	for _, t := range list {
-		own := filepath.Join(state, t.name())
-		err := os.Mkdir(own, 0o700)
-		if err == nil {
-			err = t.prepare(ctx, own)
-		}
+// prepare leaves the tools that can be had here.
+func (r *runner) prepare() error {
+	all := r.tools
+	r.tools = nil
+	for _, l := range all {
+		err := r.kit.get(r.ctx, l)
 		switch {
-		case ctx.Err() != nil:
-			return nil, ctx.Err()
+		case r.ctx.Err() != nil:
+			return r.ctx.Err()
 		case err == nil:
-			ready = append(ready, t)
-		case o.only != "" || t.name() == ferryCopyName:
-			return nil, fmt.Errorf("preparing %s: %w", t.name(), err)
+			r.tools = append(r.tools, l)
+		case r.only || l.name == ferryCopyName:
+			return fmt.Errorf("preparing %s: %w", l.name, err)
 		default:
-			rep.leaveOut(stderr, leftOut{Tool: t.name(), Reason: err.Error()})
+			r.leaveOut(leftOut{Tool: l.name, Reason: err.Error()})
 		}
 	}
-	return ready, nil
+	return nil
 }
 
-// runner makes the runs over one network. It belongs to one goroutine.
-type runner struct {
-	ctx    context.Context
-	net    *network
-	state  string // folder of the tools' folders
-	dst    string
-	rounds int
-	report *report
-	stderr io.Writer
+// leaveOut notes and says what is not measured.
+func (r *runner) leaveOut(l leftOut) {
+	r.report.LeftOut = append(r.report.LeftOut, l)
+	fmt.Fprintln(r.stderr, l)
 }
 
-func measureLink(ctx context.Context, o options, l link, list []tool, state, work string, rep *report, stdout, stderr io.Writer) (err error) {
-	net := loopback()
+// overLink makes all runs over one link.
+func (r *runner) overLink(l link, stdout io.Writer) (err error) {
+	r.net = loopback()
 	if l != (link{}) {
-		if net, err = emulate(ctx, l); err != nil {
-			rep.leaveOut(stderr, leftOut{Link: l.String(), Reason: err.Error()})
+		if r.net, err = emulate(r.ctx, l); err != nil {
+			r.leaveOut(leftOut{Link: l.String(), Reason: err.Error()})
 			return nil
 		}
 	}
-	defer func() { err = errors.Join(err, net.close()) }()
-	data := filepath.Join(work, "data")
-	if err := os.Mkdir(data, 0o777); err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, removeAll(data)) }()
-
-	r := &runner{ctx: ctx, net: net, state: state, dst: filepath.Join(work, "copy"), rounds: o.rounds, report: rep, stderr: stderr}
+	defer func() { err = errors.Join(err, r.net.close(), removeAll(r.data)) }()
 	sets := make(map[dataKind]dataset)
-	for _, w := range o.workloads {
-		set, made := sets[w.data]
-		if !made {
-			if set, err = makeData(w.data, o, l, data); err != nil {
+	for _, w := range r.workloads {
+		if _, made := sets[w.data]; !made {
+			if sets[w.data], err = makeData(w.data, r.options, l, r.data); err != nil {
 				return err
 			}
-			sets[w.data] = set
 		}
-		res, err := r.measure(w, set, list)
+		res, err := r.inTurn(w, sets[w.data])
 		if err != nil {
 			return err
 		}
-		rep.Results = append(rep.Results, res)
+		r.report.Results = append(r.report.Results, res)
 		if err := res.print(stdout); err != nil {
 			return err
 		}
@@ -141,49 +118,38 @@ func measureLink(ctx context.Context, o options, l link, list []tool, state, wor
 	return nil
 }
 
-// measure runs all tools in turn, round after round. A tool that fails is out of
+// inTurn runs all tools in turn, round after round. A tool that fails is out of
 // the rest of it.
-func (r *runner) measure(w workload, set dataset, list []tool) (*result, error) {
-	res := &result{
-		Link: r.net.title, Workload: w.name, Title: w.title(set), Bytes: int64(set.bytes), Files: set.files,
-		rated: w.name != "again" && w.name != "resume",
+func (r *runner) inTurn(w workload, set dataset) (*result, error) {
+	res := &result{Link: r.net.title, Workload: w.name, Title: set.title + w.after, Bytes: int64(set.bytes), Files: set.files}
+	running := make([]*toolResult, len(r.tools)) // nil for a tool that is out
+	for i, l := range r.tools {
+		running[i] = &toolResult{Tool: l.name, Rounds: []sample{}}
 	}
-	running := slices.Clone(list)
-	rows := make(map[string]*toolResult)
+	res.Tools = slices.Clone(running)
 	for round := range r.rounds {
-		order := slices.Clone(running)
-		for i := range order {
-			// Each tool comes after each other one in some round.
-			t := order[(i+round)%len(order)]
-			s, err := w.run(r, t, set)
-			if r.ctx.Err() != nil {
-				return nil, r.ctx.Err()
-			}
-			if err != nil {
-				running = slices.DeleteFunc(running, func(other tool) bool { return other == t })
-			}
-			if errors.Is(err, errUnsuited) {
-				r.report.leaveOut(r.stderr, leftOut{Tool: t.name(), Link: res.Link, Workload: w.name, Reason: err.Error()})
-				delete(rows, t.name())
-				continue
-			}
-			row := rows[t.name()]
+		for i := range running {
+			i = (i + round) % len(running) // each tool comes after each other one in some round
+			row, l := running[i], r.tools[i]
 			if row == nil {
-				row = &toolResult{Tool: t.name()}
-				rows[t.name()] = row
-			}
-			if err != nil {
-				row.Error = err.Error()
-				fmt.Fprintf(r.stderr, "%s: %s: failed: %v\n", w.name, t.name(), err)
 				continue
 			}
-			row.samples = append(row.samples, s)
-			fmt.Fprintf(r.stderr, "%s: round %d of %d: %s: %.2f s\n", w.name, round+1, r.rounds, t.name(), s.elapsed.Seconds())
-		}
-	}
-	for _, t := range list {
-		if row := rows[t.name()]; row != nil {
-			res.Tools = append(res.Tools, row)
+			s, err := w.run(r, l, set)
+			switch {
+			case r.ctx.Err() != nil:
+				return nil, r.ctx.Err()
+			case errors.Is(err, errUnsuited):
+				r.leaveOut(leftOut{Tool: l.name, Link: res.Link, Workload: w.name, Reason: err.Error()})
+				res.Tools = slices.DeleteFunc(res.Tools, func(t *toolResult) bool { return t == row })
+				running[i] = nil
+			case err != nil:
+				fmt.Fprintf(r.stderr, "%s: %s: failed: %v\n", w.name, l.name, err)
+				row.Error = err.Error()
+				running[i] = nil
+			default:
+				row.Rounds = append(row.Rounds, s)
+				fmt.Fprintf(r.stderr, "%s: round %d of %d: %s: %.2f s\n", w.name, round+1, r.rounds, l.name, s.Seconds)
+			}
 		}
 	}
 	res.compute()
@@ -191,8 +157,8 @@ func (r *runner) measure(w workload, set dataset, list []tool) (*result, error) 
 }
 
 // deliver makes one delivery to r.dst and compares what is there then.
-func (r *runner) deliver(ctx context.Context, t tool, set dataset, resumed bool) (sample, error) {
-	s, err := r.trial(ctx, t, set, resumed)
+func (r *runner) deliver(l tool, set dataset, resumed bool) (sample, error) {
+	s, err := r.trial(r.ctx, l, set, resumed)
 	if err != nil {
 		return s, err
 	}
@@ -200,14 +166,10 @@ func (r *runner) deliver(ctx context.Context, t tool, set dataset, resumed bool)
 }
 
 // trial makes one delivery, and returns after all that it started has ended.
-func (r *runner) trial(ctx context.Context, t tool, set dataset, resumed bool) (sample, error) {
-	run := &trial{
-		ctx: ctx, net: r.net, state: filepath.Join(r.state, t.name()),
-		src: set.path, file: set.file, dst: r.dst, resumed: resumed,
-	}
-	err := t.run(run)
-	s, ferr := run.finish()
-	return s, errors.Join(err, ferr)
+func (r *runner) trial(ctx context.Context, l tool, set dataset, resumed bool) (sample, error) {
+	t := &trial{ctx: ctx, net: r.net, kit: r.kit, set: set, dst: r.dst, resumed: resumed}
+	err := t.run(l)
+	return t.finish(), err
 }
 
 // removeAll removes a folder, also while somebody still writes to it.

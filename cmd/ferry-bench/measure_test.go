@@ -10,65 +10,53 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// fakeTool copies with the standard library, and then spoils the copy.
-type fakeTool struct {
-	title      string
-	prepareErr error
-	spoil      func(copied string) error
-	instead    func(t *trial) error
+// fake is a tool that copies with the standard library, and then spoils the copy.
+func fake(name string, spoil func(copied string) error) tool {
+	return tool{name: name, run: func(t *trial) error {
+		began := time.Now()
+		err := copyFolder(t)
+		t.sample = sample{Seconds: time.Since(began).Seconds(), Near: use{Peak: 1 << 40}}
+		if err != nil || spoil == nil {
+			return errors.Join(err, t.ctx.Err())
+		}
+		return spoil(filepath.Join(t.dst, filepath.Base(t.set.path)))
+	}}
 }
 
-func (f *fakeTool) name() string                          { return f.title }
-func (f *fakeTool) prepare(context.Context, string) error { return f.prepareErr }
-
-func (f *fakeTool) run(t *trial) error {
-	if f.instead != nil {
-		return f.instead(t)
-	}
-	t.sample.near = usage{peak: 1 << 40}
-	return t.timed(func() error { return f.copy(t) })
+func copyFolder(t *trial) error {
+	copied := filepath.Join(t.dst, filepath.Base(t.set.path))
+	return errors.Join(os.RemoveAll(copied), os.CopyFS(copied, os.DirFS(t.set.path)))
 }
 
-func (f *fakeTool) copy(t *trial) error {
-	copied := filepath.Join(t.dst, filepath.Base(t.src))
-	if err := errors.Join(os.RemoveAll(copied), os.CopyFS(copied, os.DirFS(t.src))); err != nil {
-		return err
-	}
-	if f.spoil == nil {
-		return t.ctx.Err()
-	}
-	return f.spoil(copied)
-}
+// absent is a tool that nobody has.
+func absent(name string) tool { return tool{name: name, needs: "ferry-bench-has-no-such-program"} }
 
 // measureFakes measures small data and checks that nothing is left behind.
-func measureFakes(t *testing.T, ctx context.Context, workloadList string, list ...*fakeTool) (stdout, stderr string, rep report, err error) {
+func measureFakes(t *testing.T, ctx context.Context, workloadList string, list ...tool) (stdout, stderr string, rep report, err error) {
 	t.Helper()
 	dir := t.TempDir()
 	t.Setenv("TMPDIR", dir)
-	var all []tool
-	for _, f := range list {
-		all = append(all, f)
-	}
 	tree := t.TempDir()
 	for i := range 3 {
 		if err := os.WriteFile(filepath.Join(tree, fmt.Sprint(i)), make([]byte, 40_000), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	chosen, err := chooseWorkloads(workloadList)
+	chosen, err := choose(workloads(), workloadName, "-workload", workloadList)
 	if err != nil {
 		t.Fatal(err)
 	}
 	figures := filepath.Join(t.TempDir(), "figures")
-	o := options{size: 100_000, files: 250, rounds: 2, dir: dir, tree: tree, workloads: chosen, links: []link{{}}, json: figures, limitData: pieceSize}
+	o := options{size: 100_000, files: 250, rounds: 2, dir: dir, tree: tree, tools: list, workloads: chosen, links: []link{{}}, json: figures}
 	var out, messages bytes.Buffer
-	err = measure(ctx, o, all, &out, &messages)
+	err = measure(ctx, o, &out, &messages)
 	left, rerr := os.ReadDir(dir)
 	if rerr != nil || len(left) != 0 {
 		t.Errorf("left behind: %v, %v", left, rerr)
@@ -83,11 +71,11 @@ func measureFakes(t *testing.T, ctx context.Context, workloadList string, list .
 
 func TestMeasure(t *testing.T) {
 	stdout, stderr, rep, err := measureFakes(t, t.Context(), "large,small,mixed,again",
-		&fakeTool{title: ferryCopyName}, &fakeTool{title: "absent", prepareErr: errors.New("not installed")}, &fakeTool{title: "other"})
+		fake(ferryCopyName, nil), absent("absent"), fake("other", nil))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(stderr, "left out: absent: not installed") {
+	if !strings.Contains(stderr, "left out: absent: exec: ") {
 		t.Errorf("no reason for the missing tool: %s", stderr)
 	}
 	if n := strings.Count(stderr, ": other: "); n != 8 {
@@ -95,7 +83,7 @@ func TestMeasure(t *testing.T) {
 	}
 	for _, want := range []string{
 		"one file of 97.66 KiB, over loopback, rounds: 2", "250 files", "a tree of 2 files of 78.12 KiB", "nothing changed",
-		ferryCopyName + " takes", "other", "1048576 MiB", "limits",
+		ferryCopyName + " takes", "other", "1048576 MiB",
 	} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("the tables lack %q:\n%s", want, stdout)
@@ -104,8 +92,8 @@ func TestMeasure(t *testing.T) {
 	if strings.Contains(stdout, "absent") {
 		t.Errorf("the tables have a tool that never ran:\n%s", stdout)
 	}
-	if len(rep.Results) != 4 || len(rep.Limits) != 4 || len(rep.LeftOut) != 1 {
-		t.Fatalf("the figures have %d results, %d limits, %v", len(rep.Results), len(rep.Limits), rep.LeftOut)
+	if len(rep.Results) != 4 || len(rep.LeftOut) != 1 {
+		t.Fatalf("the figures have %d results, %v", len(rep.Results), rep.LeftOut)
 	}
 	r := rep.Results[0]
 	if r.Workload != "large" || r.Bytes != 100_000 || r.Reference != ferryCopyName || len(r.Tools) != 2 {
@@ -136,7 +124,7 @@ func TestMeasureFindsBadCopies(t *testing.T) {
 		"failing":     func(string) error { return errors.New("exit status 1") },
 	} {
 		t.Run(name, func(t *testing.T) {
-			stdout, _, rep, err := measureFakes(t, t.Context(), "large", &fakeTool{title: ferryCopyName}, &fakeTool{title: "bad", spoil: spoil})
+			stdout, _, rep, err := measureFakes(t, t.Context(), "large", fake(ferryCopyName, nil), fake("bad", spoil))
 			if !errors.Is(err, errFailed) {
 				t.Errorf("error %v", err)
 			}
@@ -158,15 +146,15 @@ func TestMeasureFindsBadCopies(t *testing.T) {
 }
 
 func TestMeasureNeedsItsReference(t *testing.T) {
-	_, _, _, err := measureFakes(t, t.Context(), "large", &fakeTool{title: ferryCopyName, prepareErr: errors.New("does not build")})
-	if err == nil || !strings.Contains(err.Error(), "does not build") {
+	_, _, _, err := measureFakes(t, t.Context(), "large", absent(ferryCopyName))
+	if err == nil || !strings.Contains(err.Error(), "preparing ferry-copy: ") {
 		t.Errorf("error %v", err)
 	}
 }
 
 func TestMeasureLeavesOutWhatIsUnsuited(t *testing.T) {
-	unsuited := func(*trial) error { return fmt.Errorf("%w: too round", errUnsuited) }
-	stdout, stderr, rep, err := measureFakes(t, t.Context(), "large", &fakeTool{title: ferryCopyName}, &fakeTool{title: "peg", instead: unsuited})
+	unsuited := func(string) error { return fmt.Errorf("%w: too round", errUnsuited) }
+	stdout, stderr, rep, err := measureFakes(t, t.Context(), "large", fake(ferryCopyName, nil), fake("peg", unsuited))
 	if err != nil || strings.Contains(stdout, "peg") || strings.Count(stderr, "left out: peg") != 1 || len(rep.LeftOut) != 1 {
 		t.Errorf("%v\n%s\n%s\n%v", err, stdout, stderr, rep.LeftOut)
 	}
@@ -174,7 +162,7 @@ func TestMeasureLeavesOutWhatIsUnsuited(t *testing.T) {
 
 func TestMeasureInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	interrupts := &fakeTool{title: ferryCopyName, spoil: func(string) error { cancel(); return nil }}
+	interrupts := fake(ferryCopyName, func(string) error { cancel(); return nil })
 	if _, _, _, err := measureFakes(t, ctx, "large", interrupts); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
@@ -182,16 +170,16 @@ func TestMeasureInterrupted(t *testing.T) {
 
 // A tool that is interrupted at its 94th percent, and then completes the file.
 func TestResume(t *testing.T) {
-	first := true
-	resumes := &fakeTool{title: ferryCopyName}
-	resumes.instead = func(run *trial) error {
+	first := false
+	resumes := tool{name: ferryCopyName, run: func(run *trial) error {
 		if !run.resumed {
 			return errors.New("was not told that it will be resumed")
 		}
-		if first = !first; first {
-			return run.timed(func() error { return resumes.copy(run) })
+		if first = !first; !first {
+			run.sample.Seconds = 1
+			return copyFolder(run)
 		}
-		data, err := os.ReadFile(filepath.Join(run.src, run.file))
+		data, err := os.ReadFile(filepath.Join(run.set.path, run.set.file))
 		if err != nil {
 			return err
 		}
@@ -202,9 +190,8 @@ func TestResume(t *testing.T) {
 		return errors.Join(os.Remove(filepath.Join(run.dst, "partial")),
 			os.MkdirAll(filepath.Join(run.dst, "large"), 0o777),
 			os.WriteFile(filepath.Join(run.dst, "large", "file"), data[:93_000], 0o666), run.ctx.Err())
-	}
-	first = true
-	quick := &fakeTool{title: "quick"}
+	}}
+	quick := fake("quick", nil)
 	_, stderr, rep, err := measureFakes(t, t.Context(), "resume", resumes, quick)
 	if err != nil {
 		t.Fatal(err)

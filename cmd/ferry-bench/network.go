@@ -1,13 +1,12 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"net"
-	"os/exec"
+	"io"
+	"math/rand/v2"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -28,28 +27,6 @@ func (n *network) local() bool { return n.link == link{} }
 
 func loopback() *network {
 	return &network{title: "loopback", address: "127.0.0.1", origin: "127.0.0.1", close: func() error { return nil }}
-}
-
-// command is a command line on one side, which ends when ctx does.
-func command(ctx context.Context, side []string, name string, args ...string) *exec.Cmd {
-	line := append(append([]string{}, side...), append([]string{name}, args...)...)
-	cmd := exec.CommandContext(ctx, line[0], line[1:]...)
-	group(cmd)
-	cmd.Cancel = func() error { return terminate(cmd.Process) }
-	// What does not end when told to is killed.
-	cmd.WaitDelay = serverLimit
-	return cmd
-}
-
-// freePort is a TCP port where nobody listened a moment ago. In an emulated
-// network, where nobody listens at all, it is as good as any.
-func freePort() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	return port, errors.Join(err, l.Close())
 }
 
 // link is an emulated link, the same in both directions. The zero value is none.
@@ -90,38 +67,29 @@ func parseLinks(list string) ([]link, error) {
 	return links, nil
 }
 
-func parseLink(s string) (l link, err error) {
-	parts := strings.Split(s, ":")
-	if len(parts) < 2 || len(parts) > 3 {
-		return l, fmt.Errorf("link %q is not loopback, nor RTT:RATE or RTT:RATE:LOSS as in 80ms:200mbit:0.1%%", s)
+func parseLink(s string) (link, error) {
+	delay, rest, _ := strings.Cut(s, ":")
+	speed, drop, lossy := strings.Cut(rest, ":")
+	rtt, err := time.ParseDuration(delay)
+	rate, rated := quantity(speed, map[string]float64{"kbit": 1e3, "mbit": 1e6, "gbit": 1e9}, minRate, maxRate)
+	loss, lost := quantity(drop, map[string]float64{"%": 0.01}, 0, maxLoss)
+	if err != nil || rtt < 0 || rtt > maxRTT || !rated || lossy && !lost {
+		return link{}, fmt.Errorf("link %q is not loopback, nor RTT:RATE or RTT:RATE:LOSS as in 80ms:200mbit:0.1%%, up to %v, from 64kbit to 10gbit, up to %v%%", s, maxRTT, 100*maxLoss)
 	}
-	if l.rtt, err = time.ParseDuration(parts[0]); err != nil || l.rtt < 0 || l.rtt > maxRTT {
-		return l, fmt.Errorf("round-trip time %q is no duration up to %v", parts[0], maxRTT)
-	}
-	if l.rate, err = parseRate(parts[1]); err != nil {
-		return l, err
-	}
-	if len(parts) == 3 {
-		number, ok := strings.CutSuffix(parts[2], "%")
-		percent, err := strconv.ParseFloat(number, 64)
-		if !ok || err != nil || !(percent >= 0 && percent <= 100*maxLoss) {
-			return l, fmt.Errorf("loss %q is no percentage up to %v%%", parts[2], 100*maxLoss)
-		}
-		l.loss = percent / 100
-	}
-	return l, nil
+	return link{rtt, int64(rate), loss}, nil
 }
 
-func parseRate(s string) (int64, error) {
-	for unit, factor := range map[string]float64{"kbit": 1e3, "mbit": 1e6, "gbit": 1e9} {
+// quantity reads a number with a unit, within bounds.
+func quantity(s string, units map[string]float64, least, most float64) (float64, bool) {
+	for unit, factor := range units {
 		if number, ok := strings.CutSuffix(s, unit); ok {
 			v, err := strconv.ParseFloat(number, 64)
-			if err == nil && v*factor >= minRate && v*factor <= maxRate {
-				return int64(v * factor), nil
+			if err == nil && v*factor >= least && v*factor <= most {
+				return v * factor, true
 			}
 		}
 	}
-	return 0, fmt.Errorf("rate %q is no number with kbit, mbit or gbit, from 64kbit to 10gbit", s)
+	return 0, false
 }
 
 func (l link) String() string {
@@ -129,4 +97,61 @@ func (l link) String() string {
 		return "loopback"
 	}
 	return fmt.Sprintf("%v round trip, %g Mbit/s, %g %% loss", l.rtt, float64(l.rate)/1e6, 100*l.loss)
+}
+
+const (
+	// longestQueue is how long a packet may wait for its turn on an emulated link
+	// before it is dropped: the buffer of a usual router.
+	longestQueue = 100 * time.Millisecond
+	// inFlight bounds the packets between the ends: 48 MiB of full ones, which a
+	// gigabit link with a queue has under way at a round trip of half a second.
+	inFlight   = 1 << 15
+	packetSize = 1500 // bytes, the most that the devices give
+)
+
+type packet struct {
+	due  time.Time
+	n    int
+	data *[packetSize]byte
+}
+
+// carry moves packets from one end of l to the other until reading fails, which
+// is when the end is closed. Packets are as Read gives them and Write takes them.
+func (l link) carry(from io.Reader, to io.Writer, random *rand.Rand) {
+	waiting := make(chan packet, inFlight)
+	pool := sync.Pool{New: func() any { return new([packetSize]byte) }}
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer close(waiting)
+	wg.Go(func() {
+		for p := range waiting {
+			if d := time.Until(p.due); d > 0 {
+				time.Sleep(d)
+			}
+			_, _ = to.Write(p.data[:p.n]) // a closed end loses what is under way, as a network does
+			pool.Put(p.data)
+		}
+	})
+
+	var free time.Time // when the link will have sent all that it took
+	buf := pool.Get().(*[packetSize]byte)
+	for {
+		n, err := from.Read(buf[:])
+		if err != nil {
+			return
+		}
+		now := time.Now()
+		if free.Before(now) {
+			free = now
+		}
+		if random.Float64() < l.loss || free.Sub(now) > longestQueue {
+			continue
+		}
+		free = free.Add(time.Duration(float64(n) * 8 / float64(l.rate) * float64(time.Second)))
+		select {
+		case waiting <- packet{free.Add(l.rtt / 2), n, buf}:
+			buf = pool.Get().(*[packetSize]byte)
+		default:
+		}
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,142 +22,122 @@ const (
 	complaintLimit = 4 << 10
 )
 
-// complaints keeps the first of what a process writes to standard error.
-type complaints struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (c *complaints) Write(p []byte) (int, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.buf.Write(p[:min(len(p), complaintLimit-c.buf.Len())])
-	return len(p), nil
-}
-
-// explain adds to the error of a process what it said.
-func (c *complaints) explain(cmd *exec.Cmd, err error) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	said := bytes.TrimSpace(c.buf.Bytes())
-	if len(said) == 0 {
-		return fmt.Errorf("%s: %w", filepath.Base(cmd.Path), err)
-	}
-	return fmt.Errorf("%s: %w: %q", filepath.Base(cmd.Path), err, said)
-}
-
-// usage is what the processes of one side took.
-type usage struct {
-	cpu    time.Duration
-	peak   int64 // bytes of the largest, 0 if unknown
-	hidden bool  // peak is no more than a bound
-}
-
-func (u *usage) add(p *process) {
-	state := p.cmd.ProcessState
-	u.cpu += state.UserTime() + state.SystemTime()
-	if peak := peakOf(state); peak > u.peak {
-		u.peak, u.hidden = peak, peak <= p.floor
-	}
-}
-
-// process is one that was started and has to be waited for.
+// process is one that was started. It keeps the first of what it writes to
+// standard error.
 type process struct {
 	cmd   *exec.Cmd
-	floor int64 // bytes; a peak up to this one may be that of this program, see peakOf
-	said  complaints
+	stop  func()        // tells the process to end, and kills it after serverLimit
+	floor int64         // bytes; a peak up to this one may be that of this program, see peakOf
 	ended chan struct{} // closed after err was written
 	err   error
+
+	mu   sync.Mutex
+	said bytes.Buffer // guarded by mu
 }
 
-func startProcess(cmd *exec.Cmd) (*process, error) {
-	p := &process{cmd: cmd, ended: make(chan struct{})}
-	cmd.Stderr = &p.said
-	err := cmd.Start()
+// Write takes standard error.
+func (p *process) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.said.Write(b[:min(len(b), complaintLimit-p.said.Len())])
+	return len(b), nil
+}
+
+// explain adds to an error what the process said.
+func (p *process) explain(err error) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	err = fmt.Errorf("%s: %w", filepath.Base(p.cmd.Path), err)
+	if said := bytes.TrimSpace(p.said.Bytes()); len(said) > 0 {
+		err = fmt.Errorf("%w: %q", err, said)
+	}
+	return err
+}
+
+// start starts a command line, which is told to end when ctx does. The caller
+// waits for ended.
+func start(ctx context.Context, env []string, words ...string) (*process, error) {
+	ctx, stop := context.WithCancel(ctx)
+	p := &process{cmd: exec.CommandContext(ctx, words[0], words[1:]...), stop: stop, ended: make(chan struct{})}
+	p.cmd.Env, p.cmd.Stderr = env, p
+	group(p.cmd)
+	p.cmd.Cancel = func() error {
+		time.AfterFunc(serverLimit, func() {
+			select {
+			case <-p.ended:
+			default:
+				_ = end(p.cmd.Process, true)
+			}
+		})
+		return end(p.cmd.Process, false)
+	}
+	err := p.cmd.Start()
 	p.floor = ownPeak()
 	if err != nil {
+		stop()
 		return nil, err
 	}
 	go func() {
-		defer close(p.ended)
-		if err := cmd.Wait(); err != nil {
-			p.err = p.said.explain(cmd, err)
+		if err := p.cmd.Wait(); err != nil {
+			p.err = p.explain(err)
 		}
+		stop()
+		close(p.ended)
 	}()
 	return p, nil
 }
 
-// listens waits until the process listens at host and port.
-func (p *process) listens(ctx context.Context, host, port string) error {
-	ctx, cancel := context.WithTimeout(ctx, serverLimit)
-	defer cancel()
-	poll := time.NewTicker(serverPoll)
-	defer poll.Stop()
-	for {
-		if ok, err := listening(p.cmd.Process.Pid, host, port); ok || err != nil {
-			return err
-		}
-		select {
-		case <-p.ended:
-			if p.err != nil {
-				return fmt.Errorf("ended at once: %w", p.err)
-			}
-			return fmt.Errorf("%s ended at once", filepath.Base(p.cmd.Path))
-		case <-ctx.Done():
-			return p.said.explain(p.cmd, fmt.Errorf("waiting for it to listen: %w", ctx.Err()))
-		case <-poll.C:
-		}
-	}
-}
-
-// childless waits until what a daemon started for a client has ended and been
-// waited for, since only then it counts among what the daemon used. It gives up
-// after serverLimit.
-func (p *process) childless() {
-	end := time.NewTimer(serverLimit)
-	defer end.Stop()
-	poll := time.NewTicker(serverPoll)
-	defer poll.Stop()
-	for hasChildren(p.cmd.Process.Pid) {
-		select {
-		case <-p.ended:
-			return
-		case <-end.C:
-			return
-		case <-poll.C:
-		}
-	}
-}
-
-// stop asks the process to end, makes it end if it does not, and waits for it.
-// How it ends when it is told to is its own business.
-func (p *process) stop() error {
-	select {
-	case <-p.ended:
-		return nil
-	default:
-	}
-	if err := terminate(p.cmd.Process); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return p.said.explain(p.cmd, err)
-	}
-	select {
-	case <-p.ended:
-		return nil
-	case <-time.After(serverLimit):
-	}
-	if err := kill(p.cmd.Process); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return p.said.explain(p.cmd, err)
-	}
-	<-p.ended
-	return nil
-}
-
 // runProcess runs a command that has to succeed before anything is measured.
-func runProcess(cmd *exec.Cmd) error {
-	p, err := startProcess(cmd)
+func runProcess(ctx context.Context, words ...string) error {
+	p, err := start(ctx, nil, words...)
 	if err != nil {
 		return err
 	}
 	<-p.ended
 	return p.err
+}
+
+// listens waits until the process listens at host and port.
+func (p *process) listens(ctx context.Context, host, port string) error {
+	err := p.await(ctx, func() bool { return listening(p.cmd.Process.Pid, host, port) })
+	if err != nil {
+		return fmt.Errorf("waiting for it to listen: %w", err)
+	}
+	return nil
+}
+
+// childless waits until what a daemon started for a client has ended and been
+// waited for, since only then it counts among what the daemon used.
+func (p *process) childless() {
+	// What a daemon does not wait for is not counted.
+	_ = p.await(context.Background(), func() bool { return !hasChildren(p.cmd.Process.Pid) })
+}
+
+// await waits until something is true, but for no longer than the process lives
+// and serverLimit lasts.
+func (p *process) await(ctx context.Context, done func() bool) error {
+	limit := time.After(serverLimit)
+	for !done() {
+		select {
+		case <-p.ended:
+			return errors.Join(fmt.Errorf("%s ended at once", filepath.Base(p.cmd.Path)), p.err)
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-limit:
+			return p.explain(os.ErrDeadlineExceeded)
+		case <-time.After(serverPoll):
+		}
+	}
+	return nil
+}
+
+// freePort is a TCP port where nobody listened a moment ago. In an emulated
+// network, where nobody listens at all, it is as good as any.
+func freePort() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	return port, errors.Join(err, l.Close())
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -8,6 +9,8 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"strings"
+	"text/tabwriter"
 	"time"
 )
 
@@ -15,7 +18,6 @@ import (
 // in seconds, sizes in bytes.
 type report struct {
 	Machine machine   `json:"machine"`
-	Limits  []limit   `json:"limits"`
 	Results []*result `json:"results"`
 	LeftOut []leftOut `json:"left_out"`
 }
@@ -29,10 +31,7 @@ type machine struct {
 }
 
 func thisMachine() machine {
-	return machine{
-		OS: runtime.GOOS, Arch: runtime.GOARCH, CPUs: runtime.NumCPU(), GoVersion: runtime.Version(),
-		Began: time.Now().UTC().Truncate(time.Second),
-	}
+	return machine{runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version(), time.Now().UTC().Truncate(time.Second)}
 }
 
 // leftOut is something that was not measured. What is empty stands for all.
@@ -41,6 +40,11 @@ type leftOut struct {
 	Link     string `json:"link,omitempty"`
 	Workload string `json:"workload,omitempty"`
 	Reason   string `json:"reason"`
+}
+
+func (l leftOut) String() string {
+	parts := []string{"left out", l.Tool, l.Workload, l.Link, l.Reason}
+	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), ": ")
 }
 
 // result is one workload over one link.
@@ -52,84 +56,81 @@ type result struct {
 	Files     int           `json:"files"`
 	Reference string        `json:"reference"` // whose time the ratios have above the line
 	Tools     []*toolResult `json:"tools"`
-
-	rated bool // all bytes were delivered, so that a rate means something
 }
 
-// toolResult is what one tool made of a workload. The figures are medians of the
-// rounds but for the peaks, which are the highest.
+// toolResult is what one tool made of a workload: the medians of the rounds, but
+// the highest peaks.
 type toolResult struct {
-	Tool    string   `json:"tool"`
-	Error   string   `json:"error,omitempty"` // of the run that failed; there are none after it
-	Seconds float64  `json:"seconds,omitempty"`
-	Ratio   float64  `json:"ratio,omitempty"` // median over the rounds of the reference's time by this one's
-	Near    sideUse  `json:"near"`
-	Far     sideUse  `json:"far"`
-	Had     int64    `json:"had_bytes,omitempty"` // there before the run
-	Rounds  []oneRun `json:"rounds"`
-
-	samples []sample
+	Tool  string `json:"tool"`
+	Error string `json:"error,omitempty"` // of the run that failed; there are none after it
+	sample
+	Ratio  float64  `json:"ratio,omitempty"` // median over the rounds of the reference's time by this one's
+	Rounds []sample `json:"rounds"`
 }
 
-// oneRun is a sample as -json writes it.
-type oneRun struct {
-	Seconds float64 `json:"seconds"`
-	Near    sideUse `json:"near"`
-	Far     sideUse `json:"far"`
-	Had     int64   `json:"had_bytes,omitempty"`
+// sample is one run of one tool.
+type sample struct {
+	Seconds float64 `json:"seconds,omitempty"`
+	Near    use     `json:"near"` // of the sending side
+	Far     use     `json:"far"`
+	Had     int64   `json:"had_bytes,omitempty"` // there before the run
 }
 
-// sideUse is a usage as -json writes it.
-type sideUse struct {
+// use is what the processes of one side took.
+type use struct {
 	CPU    float64 `json:"cpu_seconds"`
-	Peak   int64   `json:"peak_bytes,omitempty"`
+	Peak   int64   `json:"peak_bytes,omitempty"` // of the largest, 0 if unknown
 	Hidden bool    `json:"peak_is_bound,omitempty"`
 }
 
-func useOf(u usage) sideUse { return sideUse{u.cpu.Seconds(), u.peak, u.hidden} }
-
-// overall is the median of the processor time and the highest peak.
-func overall(samples []sample, side func(sample) usage) sideUse {
-	var u usage
-	for _, s := range samples {
-		if s := side(s); s.peak > u.peak {
-			u = s
-		}
+// add ends a process, if there is one, and adds what it took.
+func (u *use) add(p *process) {
+	if p == nil {
+		return
 	}
-	use := useOf(u)
-	use.CPU = medianOf(samples, func(s sample) float64 { return side(s).cpu.Seconds() })
-	return use
+	p.stop()
+	<-p.ended
+	state := p.cmd.ProcessState
+	u.CPU += (state.UserTime() + state.SystemTime()).Seconds()
+	if peak := peakOf(state); peak > u.Peak {
+		u.Peak, u.Hidden = peak, peak <= p.floor
+	}
 }
 
-// compute fills in what follows from the samples.
+// overall is the median of the processor time and the highest peak.
+func overall(samples []sample, side func(sample) use) (all use) {
+	for _, s := range samples {
+		if u := side(s); u.Peak > all.Peak {
+			all = u
+		}
+	}
+	all.CPU = medianOf(samples, func(s sample) float64 { return side(s).CPU })
+	return all
+}
+
+// compute fills in what follows from the rounds.
 func (r *result) compute() {
-	var ran []string
+	rounds := make(map[string][]sample)
 	for _, t := range r.Tools {
 		if t.Error == "" {
-			ran = append(ran, t.Tool)
+			rounds[t.Tool] = t.Rounds
 		}
 	}
-	r.Reference = referenceOf(ran)
-	var base []sample
-	for _, t := range r.Tools {
-		if t.Tool == r.Reference {
-			base = t.samples
+	for _, name := range []string{ferryPairName, ferryCopyName} { // the last that ran
+		if rounds[name] != nil {
+			r.Reference = name
 		}
 	}
 	for _, t := range r.Tools {
-		t.Rounds = []oneRun{}
-		for _, s := range t.samples {
-			t.Rounds = append(t.Rounds, oneRun{s.elapsed.Seconds(), useOf(s.near), useOf(s.far), s.had})
-		}
 		if t.Error != "" {
 			continue
 		}
-		t.Seconds = medianOf(t.samples, func(s sample) float64 { return s.elapsed.Seconds() })
-		t.Near = overall(t.samples, func(s sample) usage { return s.near })
-		t.Far = overall(t.samples, func(s sample) usage { return s.far })
-		t.Had = int64(medianOf(t.samples, func(s sample) float64 { return float64(s.had) }))
-		if base != nil {
-			t.Ratio = ratio(base, t.samples)
+		t.Seconds = medianOf(t.Rounds, func(s sample) float64 { return s.Seconds })
+		t.Near = overall(t.Rounds, func(s sample) use { return s.Near })
+		t.Far = overall(t.Rounds, func(s sample) use { return s.Far })
+		t.Had = int64(medianOf(t.Rounds, func(s sample) float64 { return float64(s.Had) }))
+		if base := rounds[r.Reference]; base != nil {
+			t.Ratio = ratio(base, t.Rounds)
 		}
 	}
 }
@@ -147,18 +148,6 @@ func (r *report) verdict() error {
 	return nil
 }
 
-// leaveOut notes and says what is not measured.
-func (r *report) leaveOut(stderr io.Writer, l leftOut) {
-	r.LeftOut = append(r.LeftOut, l)
-	what := ""
-	for _, s := range []string{l.Tool, l.Workload, l.Link} {
-		if s != "" {
-			what += s + ": "
-		}
-	}
-	fmt.Fprintf(stderr, "left out: %s%s\n", what, l.Reason)
-}
-
 func (r *report) write(path string) error {
 	text, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
@@ -169,9 +158,9 @@ func (r *report) write(path string) error {
 
 // ratio is the median over the rounds of a's time divided by b's.
 func ratio(a, b []sample) float64 {
-	quotients := make([]float64, 0, len(a))
+	var quotients []float64
 	for i := range min(len(a), len(b)) {
-		quotients = append(quotients, a[i].elapsed.Seconds()/b[i].elapsed.Seconds())
+		quotients = append(quotients, a[i].Seconds/b[i].Seconds)
 	}
 	return median(quotients)
 }
@@ -189,4 +178,55 @@ func median(values []float64) float64 {
 	sorted := slices.Sorted(slices.Values(values))
 	n := len(sorted)
 	return (sorted[(n-1)/2] + sorted[n/2]) / 2
+}
+
+// A table keeps the first error for Flush.
+func newTable(w io.Writer) *tabwriter.Writer { return tabwriter.NewWriter(w, 0, 0, 3, ' ', 0) }
+
+// print prints the table of one workload.
+func (r *result) print(w io.Writer) error {
+	table := newTable(w)
+	rounds := 0
+	for _, t := range r.Tools {
+		rounds = max(rounds, len(t.Rounds))
+	}
+	fmt.Fprintf(table, "%s, over %s, rounds: %d\n", r.Title, r.Link, rounds)
+	takes := "-"
+	if r.Reference != "" {
+		takes = r.Reference + " takes"
+	}
+	fmt.Fprintf(table, "  tool\tmedian\tmin\tmax\trate\t%s\tCPU near\tfar\tpeak memory near\tfar\tbytes before\n", takes)
+	for _, t := range r.Tools {
+		if t.Error != "" {
+			line, _, _ := strings.Cut(t.Error, "\n")
+			fmt.Fprintf(table, "  %s\tfailed: %s\n", t.Tool, line)
+			continue
+		}
+		bySeconds := func(a, b sample) int { return cmp.Compare(a.Seconds, b.Seconds) }
+		least, most := slices.MinFunc(t.Rounds, bySeconds).Seconds, slices.MaxFunc(t.Rounds, bySeconds).Seconds
+		rate, takes, had := "-", "-", "-"
+		if t.Had > 0 {
+			had = fmt.Sprintf("%d %%", t.Had*100/r.Bytes)
+		} else { // else not all bytes were delivered, and a rate means nothing
+			rate = byteSize(float64(r.Bytes)/t.Seconds).String() + "/s"
+		}
+		if t.Ratio != 0 {
+			takes = fmt.Sprintf("%.2f of it", t.Ratio)
+		}
+		fmt.Fprintf(table, "  %s\t%.2f s\t%.2f s\t%.2f s\t%s\t%s\t%.2f s\t%.2f s\t%s\t%s\t%s\n", t.Tool, t.Seconds, least, most,
+			rate, takes, t.Near.CPU, t.Far.CPU, t.Near.peak(), t.Far.peak(), had)
+	}
+	fmt.Fprintln(table)
+	return table.Flush()
+}
+
+// peak shows a peak. One that this program's own may hide is a bound only.
+func (u use) peak() string {
+	switch {
+	case u.Peak == 0:
+		return "-"
+	case u.Hidden:
+		return fmt.Sprintf("under %d MiB", u.Peak>>20+1)
+	}
+	return fmt.Sprintf("%d MiB", u.Peak>>20)
 }

@@ -14,20 +14,12 @@ import (
 // peakOf is the peak memory in bytes of an ended process and of those it waited
 // for, whichever was larger. On Linux it is no less than what this program used
 // when it started that process: exec carries the old figure over.
-func peakOf(p *os.ProcessState) int64 {
-	usage, ok := p.SysUsage().(*syscall.Rusage)
-	if !ok {
-		return 0
-	}
-	return peakBytes(usage)
-}
+func peakOf(p *os.ProcessState) int64 { return peakBytes(p.SysUsage().(*syscall.Rusage)) }
 
 // ownPeak is the peak memory of this program in bytes.
 func ownPeak() int64 {
 	var usage syscall.Rusage
-	if syscall.Getrusage(syscall.RUSAGE_SELF, &usage) != nil {
-		return 0
-	}
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &usage) // cannot fail with these arguments
 	return peakBytes(&usage)
 }
 
@@ -42,13 +34,12 @@ func peakBytes(usage *syscall.Rusage) int64 {
 // ended with it.
 func group(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
 
-// terminate asks a process and what it started to end.
-func terminate(p *os.Process) error { return signalGroup(p, syscall.SIGTERM) }
-
-// kill makes them end.
-func kill(p *os.Process) error { return signalGroup(p, syscall.SIGKILL) }
-
-func signalGroup(p *os.Process, s syscall.Signal) error {
+// end asks a process and what it started to end, or makes them end if hard is true.
+func end(p *os.Process, hard bool) error {
+	s := syscall.SIGTERM
+	if hard {
+		s = syscall.SIGKILL
+	}
 	err := syscall.Kill(-p.Pid, s)
 	if errors.Is(err, syscall.ESRCH) {
 		return os.ErrProcessDone

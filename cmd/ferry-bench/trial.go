@@ -3,16 +3,12 @@ package main
 import (
 	"context"
 	"errors"
-	"os/exec"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
 	"time"
 )
-
-// sample is one run of one tool.
-type sample struct {
-	elapsed   time.Duration
-	near, far usage // of the sending side and of the other
-	had       int64 // bytes that were there before
-}
 
 // trial is one delivery by one tool. Whoever makes it calls finish.
 //
@@ -20,135 +16,142 @@ type sample struct {
 // and stops when both sides have ended; a daemon, which does not end, is stopped
 // after that, so that its figures can be had.
 type trial struct {
-	ctx   context.Context
-	net   *network
-	state string // folder of the tool, made by its prepare
-	src   string // folder to deliver
-	file  string // below src, if that one file is all there is
-	dst   string // folder to deliver into, as dst/base(src)
+	ctx context.Context
+	net *network
+	kit *kit
+	set dataset // what to deliver
+	dst string  // folder to deliver into, as dst/base(set.path)
 	// resumed: what came is to be kept if the delivery is interrupted, and used
 	// if some is there.
 	resumed bool
 
-	sample    sample
-	daemons   []*process
-	receivers []*process
-	senders   []*process
-	after     []func() error // to be done in the end
+	vars              map[string]string
+	sample            sample
+	near, far, daemon *process // nil until it is started
 }
 
-func (t *trial) near(name string, args ...string) *exec.Cmd {
-	return command(t.ctx, t.net.near, name, args...)
-}
-
-func (t *trial) far(name string, args ...string) *exec.Cmd {
-	return command(t.ctx, t.net.far, name, args...)
-}
-
-// daemon starts cmd, which listens at port and serves until it is stopped.
-func (t *trial) daemon(cmd *exec.Cmd, port string) error {
-	// An interrupt of the delivery ends the client; the daemon notices by itself.
-	cmd.Cancel = func() error { return nil }
-	p, err := startProcess(cmd)
-	if err != nil {
+// run makes the delivery. errUnsuited, wrapped, means that the tool cannot.
+func (t *trial) run(l tool) (err error) {
+	if err := l.suits(t.net, t.set); err != nil {
 		return err
 	}
-	t.daemons = append(t.daemons, p)
-	return p.listens(t.ctx, t.net.address, port)
-}
-
-// receiver starts cmd, which listens at port and ends by itself when it has
-// everything.
-func (t *trial) receiver(cmd *exec.Cmd, port string) error {
-	p, err := startProcess(cmd)
-	if err != nil {
+	if l.run != nil {
+		return l.run(t)
+	}
+	if err := t.setVariables(l); err != nil {
 		return err
 	}
-	t.receivers = append(t.receivers, p)
-	return p.listens(t.ctx, t.net.address, port)
-}
-
-// send runs cmd, whose end together with that of the receivers is the end of the
-// delivery.
-func (t *trial) send(cmd *exec.Cmd) error {
-	return t.timed(func() error {
-		p, err := startProcess(cmd)
+	for name, text := range l.files {
+		if err := os.WriteFile(filepath.Join(t.kit.state, name), []byte(os.Expand(text, t.value)), 0o600); err != nil {
+			return err
+		}
+	}
+	if l.daemon != "" {
+		// An interrupt of the delivery ends the client; the daemon notices by itself.
+		if t.daemon, err = t.start(context.WithoutCancel(t.ctx), t.net.far, l.daemon); err == nil {
+			err = t.daemon.listens(t.ctx, t.net.address, t.vars["PORT"])
+		}
 		if err != nil {
 			return err
 		}
-		t.senders = append(t.senders, p)
-		return t.wait()
-	})
-}
-
-// sendFirst is for tools whose sender has to be there before the receiver. The
-// clock starts with the receiver, after the head start.
-func (t *trial) sendFirst(send, receive *exec.Cmd, headStart time.Duration) error {
-	p, err := startProcess(send)
-	if err != nil {
+	}
+	near := func() (err error) { t.near, err = t.start(t.ctx, t.net.near, l.near); return err }
+	far := func() (err error) { t.far, err = t.start(t.ctx, t.net.far, l.far); return err }
+	switch {
+	case l.far == "":
+		return t.timed(near)
+	case l.headStart > 0:
+		if err := near(); err != nil {
+			return err
+		}
+		select {
+		case <-t.near.ended:
+			return errors.Join(errors.New("the sender ended before the receiver came"), t.near.err)
+		case <-time.After(l.headStart): // a context that ends, ends the sender
+		}
+		return t.timed(far)
+	}
+	if err := far(); err != nil {
 		return err
 	}
-	t.senders = append(t.senders, p)
-	select {
-	case <-p.ended:
-		return errors.Join(errors.New("the sender ended before the receiver came"), p.err)
-	case <-t.ctx.Done():
-		return t.ctx.Err()
-	case <-time.After(headStart):
+	if err := t.far.listens(t.ctx, t.net.address, t.vars["PORT"]); err != nil {
+		return err
 	}
-	return t.timed(func() error {
-		p, err := startProcess(receive)
+	return t.timed(near)
+}
+
+// setVariables sets those of the command lines: of the kit, and of this run.
+func (t *trial) setVariables(l tool) error {
+	var ports []string
+	for range 5 { // croc's relay wants one to meet and four for the data
+		port, err := freePort()
 		if err != nil {
 			return err
 		}
-		t.receivers = append(t.receivers, p)
-		return t.wait()
-	})
-}
-
-// wait waits for the end of both sides, or for the first that fails.
-func (t *trial) wait() error {
-	all := append(append([]*process{}, t.senders...), t.receivers...)
-	results := make(chan error, len(all))
-	for _, p := range all {
-		go func() { // ends with the process, which finish waits for
-			<-p.ended
-			results <- p.err
-		}()
+		ports = append(ports, port)
 	}
-	for range all {
-		if err := <-results; err != nil {
-			return err
-		}
+	t.vars = maps.Clone(t.kit.vars)
+	maps.Copy(t.vars, map[string]string{
+		"ADDRESS": t.net.address, "ORIGIN": t.net.origin, "PORT": ports[0], "PORTS": strings.Join(ports, ","),
+		"SRC": t.set.path, "PARENT": filepath.Dir(t.set.path), "NAME": filepath.Base(t.set.path), "FILE": t.set.file,
+		"DST": t.dst, "FLAGS": l.flags, "CROC_RELAY": t.net.address + ":" + ports[0],
+	})
+	if t.resumed {
+		t.vars["FLAGS"] = l.resume
 	}
 	return nil
 }
 
-func (t *trial) timed(deliver func() error) error {
+func (t *trial) value(name string) string { return t.vars[name] }
+
+// start starts a command line of a tool on one side.
+func (t *trial) start(ctx context.Context, side []string, line string) (*process, error) {
+	env := os.Environ()
+	for name, value := range t.vars {
+		env = append(env, name+"="+value)
+	}
+	words := append([]string{}, side...)
+	if script, ok := strings.CutPrefix(line, "sh -c "); ok {
+		return start(ctx, env, append(words, "sh", "-c", script)...)
+	}
+	for word := range strings.FieldsSeq(strings.ReplaceAll(line, "$FLAGS", t.vars["FLAGS"])) {
+		words = append(words, os.Expand(word, t.value))
+	}
+	return start(ctx, env, words...)
+}
+
+// timed starts the last process and waits for the end of both sides, or for the
+// first that fails.
+func (t *trial) timed(last func() error) error {
 	began := time.Now()
-	err := deliver()
-	t.sample.elapsed = time.Since(began)
-	return err
+	defer func() { t.sample.Seconds = time.Since(began).Seconds() }()
+	if err := last(); err != nil {
+		return err
+	}
+	if t.far == nil {
+		<-t.near.ended
+		return t.near.err
+	}
+	first, second := t.near, t.far
+	select {
+	case <-t.near.ended:
+	case <-t.far.ended:
+		first, second = second, first
+	}
+	if first.err != nil {
+		return first.err
+	}
+	<-second.ended
+	return second.err
 }
 
 // finish stops all that still runs and returns the figures.
-func (t *trial) finish() (sample, error) {
-	var errs []error
-	for _, p := range t.daemons {
-		p.childless()
+func (t *trial) finish() sample {
+	if t.daemon != nil {
+		t.daemon.childless()
 	}
-	stop := func(p *process, side *usage) {
-		errs = append(errs, p.stop())
-		side.add(p)
-	}
-	for _, p := range t.senders {
-		stop(p, &t.sample.near)
-	}
-	for _, p := range append(t.receivers, t.daemons...) {
-		stop(p, &t.sample.far)
-	}
-	for _, f := range t.after {
-		errs = append(errs, f())
-	}
-	return t.sample, errors.Join(errs...)
+	t.sample.Near.add(t.near)
+	t.sample.Far.add(t.far)
+	t.sample.Far.add(t.daemon)
+	return t.sample
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -22,33 +23,45 @@ func newTrial(t *testing.T, ctx context.Context) *trial {
 	if err := os.WriteFile(filepath.Join(src, "file"), make([]byte, 100_000), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	return &trial{ctx: ctx, net: loopback(), state: t.TempDir(), src: src, file: "file", dst: t.TempDir()}
+	k, err := newKit()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := k.close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return &trial{ctx: ctx, net: loopback(), kit: k, set: dataset{path: src, file: "file"}, dst: t.TempDir()}
+}
+
+func rowOf(t *testing.T, name string) tool {
+	t.Helper()
+	list, err := choose(tools(), toolName, "-only", name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list[0]
 }
 
 func TestServerThatEndsAtOnce(t *testing.T) {
 	run := newTrial(t, t.Context())
-	port, err := freePort()
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = run.daemon(run.far("go", "nonsense"), port)
+	err := run.run(tool{daemon: "sh -c echo unknown command >&2; exit 2", near: "true"})
 	if err == nil || !strings.Contains(err.Error(), "unknown command") {
 		t.Errorf("error %v does not say what the server said", err)
 	}
-	if _, err := run.finish(); err != nil {
-		t.Errorf("stopping what ended: %v", err)
-	}
+	run.finish()
 }
 
 // What a side starts counts as used by it.
 func TestTrialCountsChildren(t *testing.T) {
 	run := newTrial(t, t.Context())
-	err := run.send(run.near("sh", "-c", "(i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done); true"))
-	s, ferr := run.finish()
-	if err != nil || ferr != nil {
-		t.Fatal(err, ferr)
+	err := run.run(tool{near: "sh -c (i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done); true"})
+	s := run.finish()
+	if err != nil {
+		t.Fatal(err)
 	}
-	if s.near.cpu <= 0 || s.near.peak == 0 || s.far != (usage{}) || s.elapsed <= 0 {
+	if s.Near.CPU <= 0 || s.Near.Peak == 0 || s.Far != (use{}) || s.Seconds <= 0 {
 		t.Errorf("%+v", s)
 	}
 }
@@ -56,19 +69,13 @@ func TestTrialCountsChildren(t *testing.T) {
 // A side that fails ends the run, and the other with all that it started.
 func TestTrialEndsWithTheFirstFailure(t *testing.T) {
 	run := newTrial(t, t.Context())
-	p, err := startProcess(run.far("sh", "-c", "sleep 1000 & wait"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	run.receivers = append(run.receivers, p)
-	if err := run.send(run.near("sh", "-c", "echo broken >&2; exit 3")); err == nil || !strings.Contains(err.Error(), "broken") {
+	err := run.run(tool{headStart: 1, near: "sh -c sleep 1000 & wait", far: "sh -c echo broken >&2; exit 3"})
+	if err == nil || !strings.Contains(err.Error(), "broken") {
 		t.Errorf("error %v", err)
 	}
-	if _, err := run.finish(); err != nil {
-		t.Error(err)
-	}
-	if p.err == nil {
-		t.Error("the receiver ended well")
+	run.finish()
+	if run.near.err == nil {
+		t.Error("the other side ended well")
 	}
 }
 
@@ -76,42 +83,35 @@ func TestTrialInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	run := newTrial(t, ctx)
 	defer cancel()
-	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
+	began := filepath.Join(run.dst, "began")
+	if err := exec.Command("mkfifo", began).Run(); err != nil {
+		t.Skip(err)
 	}
-	defer r.Close()
-	cmd := run.near("sh", "-c", "echo; sleep 1000 & wait")
-	cmd.Stdout = w
 	go func() {
-		_, _ = r.Read(make([]byte, 1)) // it runs
+		_, _ = os.ReadFile(began) // it runs
 		cancel()
 	}()
-	err = run.send(cmd)
-	if cerr := w.Close(); cerr != nil {
-		t.Error(cerr)
-	}
-	if err == nil {
+	if err := run.run(tool{near: `sh -c echo >"$DST/began"; sleep 1000 & wait`}); err == nil {
 		t.Error("an interrupted run counts")
 	}
-	if _, err := run.finish(); err != nil {
-		t.Error(err)
-	}
+	run.finish()
 }
 
 // The tools that need nothing but a common system deliver as they should.
 func TestCommonTools(t *testing.T) {
-	for _, tool := range []tool{&rsyncDaemon{}, &netcat{}, &tarNetcat{}, &localCopy{}} {
-		t.Run(tool.name(), func(t *testing.T) {
+	for _, name := range []string{"rsync-daemon", "nc", "tar-nc", "cp"} {
+		t.Run(name, func(t *testing.T) {
 			run := newTrial(t, t.Context())
-			if err := tool.prepare(t.Context(), run.state); err != nil {
+			row := rowOf(t, name)
+			if err := run.kit.get(t.Context(), row); err != nil {
 				t.Skip(err)
 			}
-			err := tool.run(run)
-			if _, ferr := run.finish(); err != nil || ferr != nil {
-				t.Fatal(err, ferr)
+			err := run.run(row)
+			run.finish()
+			if err != nil {
+				t.Fatal(err)
 			}
-			if err := compare(run.src, run.dst); err != nil {
+			if err := compare(run.set.path, run.dst); err != nil {
 				t.Error(err)
 			}
 		})
@@ -125,12 +125,12 @@ func TestFigures(t *testing.T) {
 	if got := median([]float64{4, 1, 2, 8}); got != 3 {
 		t.Errorf("median of four: %v", got)
 	}
-	a := []sample{{elapsed: 1}, {elapsed: 9}, {elapsed: 2}}
-	b := []sample{{elapsed: 2}, {elapsed: 1}, {elapsed: 8}}
+	a := []sample{{Seconds: 1}, {Seconds: 9}, {Seconds: 2}}
+	b := []sample{{Seconds: 2}, {Seconds: 1}, {Seconds: 8}}
 	if got := ratio(a, b); got != 0.5 { // of 0.5, 9 and 0.25
 		t.Errorf("ratio %v", got)
 	}
-	if got := peakText(sideUse{Peak: 9 << 20, Hidden: true}); got != "under 10 MiB" {
+	if got := (use{Peak: 9 << 20, Hidden: true}).peak(); got != "under 10 MiB" {
 		t.Errorf("a hidden peak is shown as %q", got)
 	}
 }

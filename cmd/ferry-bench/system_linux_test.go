@@ -10,8 +10,8 @@ import (
 // A delivery between two network namespaces, which are gone afterwards.
 func TestDeliveryOverALink(t *testing.T) {
 	run := newTrial(t, t.Context())
-	tool := &tarNetcat{}
-	if err := tool.prepare(t.Context(), run.state); err != nil {
+	tarNetcat := rowOf(t, "tar-nc")
+	if err := run.kit.get(t.Context(), tarNetcat); err != nil {
 		t.Skip(err)
 	}
 	n, err := emulate(t.Context(), link{rtt: 2 * time.Millisecond, rate: 100_000_000, loss: 0.01})
@@ -19,12 +19,12 @@ func TestDeliveryOverALink(t *testing.T) {
 		t.Skip("no emulated link here: ", err)
 	}
 	run.net = n
-	err = tool.run(run)
-	_, ferr := run.finish()
-	if cerr := n.close(); err != nil || ferr != nil || cerr != nil {
-		t.Fatal(err, ferr, cerr)
+	err = run.run(tarNetcat)
+	run.finish()
+	if cerr := n.close(); err != nil || cerr != nil {
+		t.Fatal(err, cerr)
 	}
-	if err := compare(run.src, run.dst); err != nil {
+	if err := compare(run.set.path, run.dst); err != nil {
 		t.Error(err)
 	}
 	left, err := exec.Command("ip", "netns", "list").Output()

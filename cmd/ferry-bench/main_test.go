@@ -12,13 +12,13 @@ import (
 func TestCommandLine(t *testing.T) {
 	var stderr bytes.Buffer
 	o, err := parse([]string{
-		"-size", "3M", "-files", "7", "-rounds", "2", "-only", "x", "-dir", "d", "-tree", "t", "-json", "j",
+		"-size", "3M", "-files", "7", "-rounds", "2", "-only", "scp", "-dir", "d", "-tree", "t", "-json", "j",
 		"-workload", "resume,large", "-link", "loopback,80ms:200mbit:0.1%",
 	}, &stderr)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if o.size != 3<<20 || o.files != 7 || o.rounds != 2 || o.only != "x" || o.dir != "d" || o.tree != "t" || o.json != "j" {
+	if o.size != 3<<20 || o.files != 7 || o.rounds != 2 || !o.only || len(o.tools) != 1 || o.tools[0].name != "scp" || o.dir != "d" || o.tree != "t" || o.json != "j" {
 		t.Errorf("%+v", o)
 	}
 	if len(o.workloads) != 2 || o.workloads[0].name != "large" || o.workloads[1].name != "resume" {
@@ -31,28 +31,21 @@ func TestCommandLine(t *testing.T) {
 		"": "large,small,mixed,again,resume", "-size 0": "small,again", "-files 0": "large,resume",
 	} {
 		o, err := parse(strings.Fields(args), &stderr)
-		var got []string
-		for _, w := range o.workloads {
-			got = append(got, w.name)
-		}
-		if err != nil || strings.Join(got, ",") != want {
+		if got := names(o.workloads, workloadName); err != nil || got != want {
 			t.Errorf("%q: %v, %v", args, got, err)
 		}
 	}
 	for _, args := range [][]string{
 		{"-size", "1X"}, {"-size", "-1"}, {"-size", ""}, {"-size", "9999999G"}, {"-size", "0", "-files", "0"},
 		{"-size", "0", "-workload", "large"}, {"-rounds", "0"}, {"-files", "-1"}, {"more"}, {"-nonsense"},
-		{"-workload", "nothing"}, {"-link", "fast"},
+		{"-workload", "nothing"}, {"-only", "ferry-copy,telnet"}, {"-link", "fast"},
 	} {
 		if _, err := parse(args, &stderr); !errors.Is(err, errUsage) {
 			t.Errorf("%q: %v", args, err)
 		}
 	}
-	if _, err := choose(tools(), "ferry-copy,telnet"); !errors.Is(err, errUsage) {
-		t.Errorf("an unknown tool: %v", err)
-	}
-	if list, err := choose(tools(), "rsync-ssh,ferry-copy"); err != nil || len(list) != 2 || list[0].name() != ferryCopyName {
-		t.Errorf("chosen: %v, %v", names(list), err)
+	if o, err := parse([]string{"-only", "rsync-ssh,ferry-copy"}, &stderr); err != nil || names(o.tools, toolName) != "ferry-copy,rsync-ssh" {
+		t.Errorf("chosen: %v, %v", names(o.tools, toolName), err)
 	}
 }
 

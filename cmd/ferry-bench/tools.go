@@ -1,0 +1,149 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// tool is something that copies folders: a row of the table below.
+//
+// Command lines are split at spaces, and the variables in their words are those of
+// trial.variables; $FLAGS is any number of words. What follows "sh -c" is left to
+// the shell, which has them in its environment.
+type tool struct {
+	name   string
+	needs  string // programs and what else kit.get makes, separated by spaces
+	local  bool   // it copies on one machine only
+	single bool   // it sends one file only
+	// daemon listens on the far side at $PORT until it is stopped; far listens
+	// there and ends by itself. Both may be absent. near sends.
+	daemon, far, near string
+	// flags are $FLAGS, and resume in their place if the delivery may be
+	// interrupted and what came is to be used.
+	flags, resume string
+	files         map[string]string // in $STATE, made anew for each run
+	// headStart: near starts first, and far this much later, before which it does
+	// not listen. The clock starts with far.
+	headStart time.Duration
+	run       func(*trial) error // in the place of command lines, or nil
+}
+
+const (
+	ferryCopyName = "ferry-copy"
+	ferryPairName = "ferry-send"
+)
+
+// sshd serves the three tools that go over ssh. Its cipher is what ferry's TLS
+// uses too, where the processor knows AES.
+const sshd = "$SSHD -D -e -f $STATE/sshd.conf"
+
+var sshFiles = map[string]string{
+	"known-hosts": "[$ADDRESS]:$PORT $HOSTKEY\n",
+	"sshd.conf": `ListenAddress $ADDRESS:$PORT
+HostKey $STATE/host-key
+AuthorizedKeysFile $STATE/user-key.pub
+PidFile none
+# The folder of temporary files is everybody's.
+StrictModes no
+UsePAM no
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+PermitRootLogin prohibit-password
+Subsystem sftp internal-sftp
+Ciphers aes128-gcm@openssh.com
+`,
+	"ssh.conf": `Port $PORT
+User $USER
+IdentityFile $STATE/user-key
+IdentitiesOnly yes
+BatchMode yes
+UserKnownHostsFile $STATE/known-hosts
+Ciphers aes128-gcm@openssh.com
+`,
+}
+
+// rsync's flags are for the metadata that ferry keeps too and some more: whole
+// files, since the destination is empty or the same, or, after an interruption,
+// the rest of a file with a check of the whole.
+const (
+	rsyncFlags  = "-aW"
+	rsyncResume = "-a --partial --append-verify"
+)
+
+// crocFlags: the data does not shrink, and croc's compression is slow.
+const crocFlags = "--no-compress --yes --overwrite --ignore-stdin --disable-clipboard"
+
+// tools are all that can be measured, in the order of the tables.
+func tools() []tool {
+	return []tool{
+		// Both sides are one process, so that its figures are those of both together.
+		{name: ferryCopyName, needs: "ferry", local: true, near: "$FERRY copy --quiet $SRC $DST"},
+		{
+			name: ferryPairName, needs: "ferry",
+			far:  "$FERRY receive --quiet --yes --listen $ADDRESS:$PORT --out $DST",
+			near: "$FERRY send --quiet --to $ADDRESS:$PORT $SRC",
+		},
+		{
+			name: "rsync-daemon", needs: "rsync", flags: rsyncFlags, resume: rsyncResume,
+			daemon: "rsync --daemon --no-detach --config=$STATE/rsyncd.conf --address=$ADDRESS --port=$PORT --log-file=$STATE/rsyncd.log",
+			near:   "rsync $FLAGS $SRC rsync://$ADDRESS:$PORT/$SECRET$DST/",
+			// It serves whatever this user may write, hence to the near side only and
+			// behind a name that nobody knows.
+			files: map[string]string{
+				"rsyncd.conf": "use chroot = no\n[$SECRET]\npath = /\nread only = no\nlist = no\nhosts allow = $ORIGIN\n$OWNER",
+			},
+		},
+		{
+			name: "rsync-ssh", needs: "rsync ssh sshd", flags: rsyncFlags, resume: rsyncResume,
+			daemon: sshd, near: "rsync $FLAGS --rsh=$SSH $SRC $ADDRESS:$DST/", files: sshFiles,
+		},
+		{
+			name: "scp", needs: "scp ssh sshd",
+			daemon: sshd, near: "scp -q -r -p -F $STATE/ssh.conf $SRC $ADDRESS:$DST/", files: sshFiles,
+		},
+		{
+			// Without its check of the result, which would start a shell and md5sum at
+			// the far side for every file.
+			name: "rclone-sftp", needs: "rclone sshd", daemon: sshd, files: sshFiles,
+			near: "rclone copy --quiet --config $STATE/rclone.conf $SRC" +
+				" :sftp,host=$ADDRESS,port=$PORT,user=$USER,key_file=$STATE/user-key,known_hosts_file=$STATE/known-hosts,disable_hashcheck=true:$DST/$NAME",
+		},
+		{
+			// A receiver that comes before the sender gives up. The sender hashes
+			// meanwhile, which is in its favour.
+			name: "croc", needs: "croc", headStart: 2 * time.Second, flags: crocFlags, resume: crocFlags,
+			daemon: "croc relay --host $ADDRESS --ports $PORTS",
+			near:   "croc $FLAGS send --no-local $SRC",
+			far:    "croc $FLAGS --out $DST",
+		},
+		{
+			name: "nc", needs: "nc", single: true,
+			far:  `sh -c mkdir -p "$DST/$NAME" && exec nc -l "$ADDRESS" "$PORT" >"$DST/$NAME/$FILE"`,
+			near: `sh -c exec nc -N "$ADDRESS" "$PORT" <"$SRC/$FILE"`,
+		},
+		{
+			name: "tar-nc", needs: "tar nc",
+			far:  `sh -c nc -l "$ADDRESS" "$PORT" | tar xf - -C "$DST"`,
+			near: `sh -c tar cf - -C "$PARENT" "$NAME" | nc -N "$ADDRESS" "$PORT"`,
+		},
+		// What the file system alone takes. -u would leave an interrupted file as it is.
+		{name: "cp", needs: "cp", local: true, near: "cp -R -p $SRC $DST/"},
+	}
+}
+
+// errUnsuited says why a tool is left out of some runs.
+var errUnsuited = errors.New("not for this tool")
+
+// suits is an error where the tool has no way to make such a delivery.
+func (l tool) suits(n *network, set dataset) error {
+	switch {
+	case l.local && !n.local():
+		return fmt.Errorf("%w: it copies on one machine only", errUnsuited)
+	case l.single && set.file == "":
+		return fmt.Errorf("%w: it sends one file only", errUnsuited)
+	}
+	return nil
+}
+
+func toolName(l tool) string { return l.name }
