@@ -73,6 +73,9 @@ func TestRulesNotice(t *testing.T) {
 		{"callback", "-- a/a.go --\npackage a\n" + lock + "func (x *x) f() {\n\tx.mu.Lock()\n\tdefer x.mu.Unlock()\n\tx.Told()\n}\n", "f Told"},
 		{"callback", "-- a/a.go --\npackage a\n" + lock + "func (x *x) fLocked() { x.o.Observe() }\n", "fLocked Observe"},
 		{"callback", "-- a/a.go --\npackage a\n" + lock + "func (x *x) tell() { x.o.Observe() }\nfunc (x *x) f(b bool) {\n\tx.mu.Lock()\n\tif b {\n\t\tx.mu.Unlock()\n\t\treturn\n\t}\n\tx.tell()\n}\n", "f tell"},
+		{"callback", "-- a/a.go --\npackage a\n" + lock + "func (x *x) tell() {\n\tx.mu.Unlock()\n\tdefer x.mu.Lock()\n\tx.o.Observe()\n}\nfunc (x *x) f() {\n\tx.mu.Lock()\n\tdefer x.mu.Unlock()\n\tx.tell()\n}\n", ""},
+		{"callback", "-- a/a.go --\npackage a\n" + lock + "func (x *x) tell() {\n\tx.mu.Unlock()\n\tdefer x.mu.Lock()\n\tx.o.Observe()\n}\nfunc (x *x) f() {\n\tx.mu.Lock()\n\tdefer x.mu.Unlock()\n\tx.tell()\n}\n" +
+			"func (x *x) g(o *x) {\n\to.mu.Lock()\n\tx.f()\n\to.mu.Unlock()\n}\n", "g f"},
 		{"sentence", "-- a/a.go --\n// " + words(40) + "end.\n//\n//\t" + words(50) + "\n//\n//go:generate " + words(50) + "\npackage a\n" +
 			"-- a.md --\n" + words(39) + "`" + words(50) + "`. More.\n\n| " + words(50) + "|\n\n```\n" + words(50) + "\n```\n\n    " + words(50) + "\n\n- " + words(39) + "\n- " + words(39) + "\n", "word word word word word word"},
 		{"sentence", "-- a/a.go --\npackage a\n// " + words(39) + "\n// end. " + words(39) + "\n", ""},

@@ -10,19 +10,25 @@ import (
 
 // ruleCallbacks: no callback runs under a lock. A callback is Observe, or an
 // exported field that is a function, or a function of ours that calls one of
-// these, or such a function. A lock is held between Lock and Unlock, behind a
-// deferred Unlock, and in a function whose name ends in Locked. What an interface
-// hides, a value that is a function, and a lock that a caller takes elsewhere are
-// not seen: those are for the reader.
+// these, or such a function, without giving up the lock before. A lock is held
+// between Lock and Unlock, behind a deferred Unlock, and in a function whose name
+// ends in Locked. What an interface hides, a value that is a function, and a lock
+// that a caller takes elsewhere are not seen: those are for the reader.
 func ruleCallbacks(h *house) (faults []fault) {
 	calls := h.callbacks()
 	for _, r := range h.rooms {
 		for _, s := range r.plain.sources {
 			for name, body := range bodies(s) {
-				w := lockWalk{info: r.plain.info, calls: calls, found: func(call *ast.CallExpr, back string) {
-					faults = append(faults, fault{name + " " + back, fmt.Sprintf("%s: %s calls %s under a lock, and that calls back", h.at(call), name, back)})
+				w := lockWalk{info: r.plain.info, calls: calls, found: func(call *ast.CallExpr, back string, own, more int) {
+					if more <= 0 && own+more > 0 { // else it is the fault of what is called
+						faults = append(faults, fault{name + " " + back, fmt.Sprintf("%s: %s calls %s under a lock, and that calls back", h.at(call), name, back)})
+					}
 				}}
-				w.block(body.List, strings.HasSuffix(name, "Locked"))
+				held := 0
+				if strings.HasSuffix(name, "Locked") {
+					held = 1
+				}
+				w.block(body.List, held)
 			}
 		}
 	}
@@ -46,24 +52,31 @@ func bodies(s *source) iter.Seq2[string, *ast.BlockStmt] {
 	}
 }
 
+// mostHeld bounds how many locks are counted, so that recursion comes to an end.
+const mostHeld = 4
+
 // callbacks are our functions that call a callback while whoever called them
-// waits, by name.
-func (h *house) callbacks() map[string]bool {
-	all := make(map[string]bool)
+// waits, by name. The value is how many more locks are held then than before the
+// call: -1 for a function that is called under a lock and gives it up meanwhile.
+func (h *house) callbacks() map[string]int {
+	all := make(map[string]int)
 	for grew := true; grew; {
 		grew = false
 		for _, r := range h.rooms {
 			for _, s := range r.plain.sources {
 				for _, d := range s.syntax.Decls {
 					f, ok := d.(*ast.FuncDecl)
-					if !ok || f.Body == nil || all[nameOf(r.plain.info.Defs[f.Name])] {
+					if !ok || f.Body == nil {
 						continue
 					}
-					w := lockWalk{info: r.plain.info, calls: all, found: func(*ast.CallExpr, string) {
-						grew, all[nameOf(r.plain.info.Defs[f.Name])] = true, true
+					name := nameOf(r.plain.info.Defs[f.Name])
+					w := lockWalk{info: r.plain.info, calls: all, found: func(_ *ast.CallExpr, _ string, own, more int) {
+						held := min(own+more, mostHeld)
+						if before, known := all[name]; !known || held > before {
+							grew, all[name] = true, held
+						}
 					}}
-					w.always = true
-					w.block(f.Body.List, true)
+					w.block(f.Body.List, 0)
 				}
 			}
 		}
@@ -71,35 +84,37 @@ func (h *house) callbacks() map[string]bool {
 	return all
 }
 
-// lockWalk follows one function, statement by statement.
+// lockWalk follows one function, statement by statement, and counts the locks that
+// it holds.
 type lockWalk struct {
-	info   *types.Info
-	calls  map[string]bool // what calls back
-	always bool            // whether a lock is held or not
-	found  func(call *ast.CallExpr, back string)
+	info  *types.Info
+	calls map[string]int // what calls back, see callbacks
+	// found is called with the locks held here, and how many more the call takes.
+	found func(call *ast.CallExpr, back string, own, more int)
 }
 
-// block returns whether a lock is held behind the statements.
-func (w lockWalk) block(list []ast.Stmt, held bool) bool {
+// block returns how many locks are held behind the statements.
+func (w lockWalk) block(list []ast.Stmt, held int) int {
 	for _, s := range list {
 		held = w.statement(s, held)
 	}
 	return held
 }
 
-func (w lockWalk) statement(s ast.Stmt, held bool) bool {
-	// Whatever happens in a branch that leaves the function or the loop does not
-	// reach what follows.
-	branch := func(list []ast.Stmt, before bool) bool {
-		after := w.block(list, before)
-		if len(list) > 0 {
-			switch list[len(list)-1].(type) {
-			case *ast.ReturnStmt, *ast.BranchStmt:
-				return before
-			}
+// branch is block, but what happens in a branch that leaves the function or the
+// loop does not reach what follows.
+func (w lockWalk) branch(list []ast.Stmt, before int) int {
+	after := w.block(list, before)
+	if len(list) > 0 {
+		switch list[len(list)-1].(type) {
+		case *ast.ReturnStmt, *ast.BranchStmt:
+			return before
 		}
-		return after
 	}
+	return after
+}
+
+func (w lockWalk) statement(s ast.Stmt, held int) int {
 	switch s := s.(type) {
 	case *ast.BlockStmt:
 		return w.block(s.List, held)
@@ -108,42 +123,42 @@ func (w lockWalk) statement(s ast.Stmt, held bool) bool {
 			held = w.statement(s.Init, held)
 		}
 		held = w.expression(s.Cond, held)
-		after := branch(s.Body.List, held)
+		after := w.branch(s.Body.List, held)
 		if s.Else != nil {
-			return w.statement(s.Else, held) && after
+			return min(w.statement(s.Else, held), after)
 		}
 		return after
 	case *ast.ForStmt:
-		return branch(s.Body.List, held)
+		return w.branch(s.Body.List, held)
 	case *ast.RangeStmt:
-		return branch(s.Body.List, held)
+		return w.branch(s.Body.List, held)
 	case *ast.SwitchStmt:
-		return w.clauses(s.Body, held, branch)
+		return w.clauses(s.Body, held)
 	case *ast.TypeSwitchStmt:
-		return w.clauses(s.Body, held, branch)
+		return w.clauses(s.Body, held)
 	case *ast.SelectStmt:
-		return w.clauses(s.Body, held, branch)
+		return w.clauses(s.Body, held)
 	case *ast.DeferStmt, *ast.GoStmt:
 		return held // at another time
 	}
 	return w.expression(s, held)
 }
 
-func (w lockWalk) clauses(body *ast.BlockStmt, held bool, branch func([]ast.Stmt, bool) bool) bool {
+func (w lockWalk) clauses(body *ast.BlockStmt, held int) int {
 	after := held
 	for _, c := range body.List {
 		switch c := c.(type) {
 		case *ast.CaseClause:
-			after = branch(c.Body, held) && after
+			after = min(after, w.branch(c.Body, held))
 		case *ast.CommClause:
-			after = branch(c.Body, held) && after
+			after = min(after, w.branch(c.Body, held))
 		}
 	}
 	return after
 }
 
 // expression goes through the calls of n in their order.
-func (w lockWalk) expression(n ast.Node, held bool) bool {
+func (w lockWalk) expression(n ast.Node, held int) int {
 	if n == nil {
 		return held
 	}
@@ -161,26 +176,34 @@ func (w lockWalk) expression(n ast.Node, held bool) bool {
 		if isSel {
 			name, ok = sel.Sel, true
 		}
-		switch {
-		case !ok:
-		case name.Name == "Lock" || name.Name == "RLock":
-			held = true
-		case name.Name == "Unlock" || name.Name == "RUnlock":
-			held = false
-		case (held || w.always) && w.callsBack(name, sel):
-			w.found(call, name.Name)
+		if !ok {
+			return true
+		}
+		switch name.Name {
+		case "Lock", "RLock":
+			held++
+		case "Unlock", "RUnlock":
+			held--
+		default:
+			if more, back := w.callsBack(name, isSel); back {
+				w.found(call, name.Name, held, more)
+			}
 		}
 		return true
 	})
 	return held
 }
 
-func (w lockWalk) callsBack(name *ast.Ident, sel *ast.SelectorExpr) bool {
+// callsBack is whether a call does, and how many more locks are held then.
+func (w lockWalk) callsBack(name *ast.Ident, isSel bool) (more int, back bool) {
 	switch o := w.info.Uses[name].(type) {
 	case *types.Var:
-		return sel != nil && o.IsField() && o.Exported()
+		return 0, isSel && o.IsField() && o.Exported()
 	case *types.Func:
-		return o.Name() == "Observe" || w.calls[nameOf(o)]
+		if o.Name() == "Observe" {
+			return 0, true
+		}
+		more, back = w.calls[nameOf(o)]
 	}
-	return false
+	return more, back
 }
