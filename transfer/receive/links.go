@@ -1,151 +1,128 @@
 package receive
 
 import (
-	"context"
+	"sync"
 
 	"ferry/framing"
 	"ferry/transfer"
 	"ferry/transfer/internal/failure"
-	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
 
-// linkTarget is an entry with Linked, until it and all hard links to it are
-// settled. A link waits for its target, and a target for nothing, so that links
-// that fill the window stop nobody. framing.MaxOpenLinks bounds the targets, and
-// the window what waits.
+// links has the entries to which hard links may come, until they and all links to them
+// are settled. A link waits for its target, and a target for nothing, so that links
+// that fill the window stop nobody. framing.MaxOpenLinks bounds the targets, and the
+// window what waits.
+type links struct {
+	mu      sync.Mutex             // guards what follows, and all linkTargets; under it nothing else is taken
+	targets map[uint64]*linkTarget // by the id of the entry
+	open    int                    // those of which the last link was not announced
+}
+
+// linkRole is what an entry has to do with hard links: others may come to it, or it is
+// one. It is set before the entry is planned.
+type linkRole struct {
+	own *linkTarget // of the entry, if hard links may come to it
+	to  *linkTarget // of what the entry, a hard link, is a further name of
+}
+
+// linkTarget is an entry to which hard links come.
 type linkTarget struct {
+	kind    tree.Kind
+	climbs  int     // of a symbolic link: see gate.leadsOut
+	place   tarLink // in an archive; of the goroutine that writes it
 	settled bool
 	failed  *transfer.Error // why it was not delivered
 	skipped framing.Code    // why it was left alone
-	kind    tree.Kind
-	climbs  int        // of a symbolic link: see leadsOut
-	last    bool       // no more links to it will be announced
-	pending int        // links admitted and not settled
-	waiting []*inEntry // those of them that wait for the verdict on it
-	place   tarLink    // in an archive
+	last    bool            // no more links to it will be announced
+	pending int             // links admitted and not settled
+	waiting []*entry        // those of them that wait for the verdict on it
 }
 
-// admitLinked notes an entry that hard links may come to, or finds the one that
-// a hard link is to. Plan calls it once for each entry, before anything settles it.
-func (r *receiver) admitLinked(e *inEntry) error {
-	t := e.entry
-	if (t.Linked || t.Kind == tree.HardLink) && !r.granted.HardLinks {
-		return failure.Violation("hard links, which were not granted, with entry %d", t.ID)
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
+func newLinks() *links { return &links{targets: make(map[uint64]*linkTarget)} }
+
+// admit notes an entry that hard links may come to, or finds the one that a hard link is
+// to. It is called once for each entry, before anything settles it.
+func (l *links) admit(e *entry) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	t := e.item
 	if t.Kind != tree.HardLink {
 		if !t.Linked {
 			return nil
 		}
-		if r.openLinks++; r.openLinks > framing.MaxOpenLinks {
+		if l.open++; l.open > framing.MaxOpenLinks {
 			return failure.Violation("more than %d items with several names", framing.MaxOpenLinks)
 		}
-		e.linked = &linkTarget{kind: t.Kind, climbs: tree.TargetClimbs(t.Target)}
-		r.links[t.ID] = e.linked
+		e.link.own = &linkTarget{kind: t.Kind, climbs: tree.TargetClimbs(t.Target)}
+		l.targets[t.ID] = e.link.own
 		return nil
 	}
-	to := r.links[t.LinkTo]
+	to := l.targets[t.LinkTo]
 	if to == nil || to.last {
 		return failure.Violation("entry %d is a hard link to entry %d, to which none was to come", t.ID, t.LinkTo)
 	}
-	e.target = to
+	e.link.to = to
 	to.pending++
 	if !t.Linked {
 		to.last = true
-		r.openLinks--
+		l.open--
 	}
 	return nil
 }
 
-// linksTo lets the hard links go on that wait for e, on which the verdict was
-// given. Failed is why it was not delivered; nil if it stands there.
-func (r *receiver) linksTo(e *inEntry, failed *transfer.Error) {
-	to := e.linked
+// waits tells whether e, a hard link, is to wait for its target; then it is among those
+// that settled returns.
+func (l *links) waits(e *entry) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	to := e.link.to
+	if !to.settled {
+		to.waiting = append(to.waiting, e)
+	}
+	return !to.settled
+}
+
+// verdict is how the target of a hard link ended, which is settled.
+func (l *links) verdict(e *entry) (failed *transfer.Error, skipped framing.Code) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return e.link.to.failed, e.link.to.skipped
+}
+
+// settled takes the verdict on e, to which hard links may come: failed is why it was not
+// delivered, and nil if it stands there. It returns the links that waited for it, and
+// e's id if nothing refers to it any more, else 0.
+func (l *links) settled(e *entry, failed *transfer.Error, skipped framing.Code) (waited []*entry, retired uint64) {
+	to := e.link.own
 	if to == nil {
-		return
+		return nil, 0
 	}
-	r.mu.Lock()
-	to.settled, to.failed, to.skipped = true, failed, e.skipped
-	ready := to.waiting
-	to.waiting = nil
-	over := r.retireTarget(e.id, to)
-	r.mu.Unlock()
-	if over {
-		r.forgetTarget(e.id)
-	}
-	for _, l := range ready {
-		r.plans.Put(planItem{in: l, linkable: true})
-	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	to.settled, to.failed, to.skipped = true, failed, skipped
+	waited, to.waiting = to.waiting, nil
+	return waited, l.retire(e.id, to)
 }
 
-// linkDone ends what a hard link, which is settled now, needed of its target.
-func (r *receiver) linkDone(e *inEntry) {
-	if e.target == nil {
-		return
+// linked says that a hard link is settled. It returns its target's id if nothing refers
+// to that any more, else 0.
+func (l *links) linked(e *entry) (retired uint64) {
+	to := e.link.to
+	if to == nil {
+		return 0
 	}
-	id := e.entry.LinkTo
-	r.mu.Lock()
-	e.target.pending--
-	over := r.retireTarget(id, e.target)
-	r.mu.Unlock()
-	if over {
-		r.forgetTarget(id)
-	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	to.pending--
+	return l.retire(e.item.LinkTo, to)
 }
 
-// retireTarget drops a target that nothing refers to any more. Callers hold mu.
-func (r *receiver) retireTarget(id uint64, to *linkTarget) bool {
-	over := to.settled && to.last && to.pending == 0
-	if over {
-		delete(r.links, id)
+// retire forgets a target that nothing refers to any more. Callers hold mu.
+func (l *links) retire(id uint64, to *linkTarget) uint64 {
+	if !to.settled || !to.last || to.pending > 0 {
+		return 0
 	}
-	return over
-}
-
-func (r *receiver) forgetTarget(id uint64) {
-	if r.at != nil && r.at.Special != nil {
-		r.at.Special.Forget(id)
-	}
-}
-
-// refuseLink settles a hard link to what was not delivered. It tells whether it did.
-func (r *receiver) refuseLink(e *inEntry) (done bool, err error) {
-	r.mu.Lock()
-	failed, skipped := e.target.failed, e.target.skipped
-	r.mu.Unlock()
-	switch {
-	case failed != nil:
-		return true, r.fail(e, "linking", &transfer.Error{Code: failed.Code, Remote: failed.Remote, Err: failure.ErrTarget})
-	case skipped != framing.CodeNone:
-		return true, r.skip(e, skipped) // what has that name is another item, or none
-	case e.target.kind == tree.Symlink && r.leadsOut(e, e.target.climbs):
-		return true, r.fail(e, "linking", errLeadsOut())
-	}
-	return false, nil
-}
-
-// planHardLink makes a hard link, or has it wait for what it is to.
-func (r *receiver) planHardLink(ctx context.Context, e *inEntry) error {
-	r.mu.Lock()
-	wait := !e.target.settled
-	if wait {
-		e.target.waiting = append(e.target.waiting, e)
-	}
-	r.mu.Unlock()
-	if wait {
-		return nil
-	}
-	if done, err := r.refuseLink(e); done {
-		return err
-	}
-	return r.planMade(ctx, e, func(found *tree.Info) bool { return found.Kind != tree.Folder },
-		func(t *tree.Entry, replace bool) (storage.Outcome, error) {
-			// The destination forgets the target when this side says so: the link
-			// may take a second try.
-			more := *t
-			more.Linked = true
-			return r.at.Special.MakeHardLink(&more, replace)
-		})
+	delete(l.targets, id)
+	return id
 }

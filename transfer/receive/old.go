@@ -3,183 +3,150 @@ package receive
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"iter"
-	"os"
+	"io/fs"
 
 	"ferry/checksum"
 	"ferry/framing"
 	"ferry/transfer"
-	"ferry/transfer/internal/flow"
 	"ferry/transfer/storage"
-	"ferry/transfer/tree"
 )
 
-// maxLent is how many chunks of a file that will be replaced are only hashed, in the
-// hope that nothing differs: their chaining values are kept, 1 MiB of them.
-const maxLent = 1 << 15
-
-// lent is what a file that will be replaced has lent to the one that comes: chunks from
-// the first on that were hashed in the old file and are not in the partial. If nothing
-// differs they never are, and the new file takes no space. Guarded by inEntry.mu.
-type lent struct {
-	cvs     []checksum.CV
-	own     [maxLent / 64]uint64 // bits of those that are in the partial
-	differs bool                 // a chunk is another one: what is equal is copied from now on
-	claimed bool                 // a chunk is one that an interrupted delivery left
-	filled  bool                 // all of them are in the partial
-}
-
-// holds notes that the partial has chunk index itself.
-func (l *lent) holds(index uint64) {
-	if l != nil && index < maxLent {
-		l.own[index/64] |= 1 << (index % 64)
-	}
-}
-
-// missing tells whether chunk index is lent and not in the partial.
-func (l *lent) missing(index uint64) bool {
-	return index < uint64(len(l.cvs)) && l.own[index/64]&(1<<(index%64)) == 0
-}
-
-// open tells whether a chunk may be lent: the next one, while nothing differs.
-func (l *lent) open(index uint64) bool {
-	return l != nil && !l.differs && index == uint64(len(l.cvs)) && index < maxLent
-}
-
-// lends tells whether the chunks of a file that is replaced are lent: it may be the
-// same but for its time.
-func lends(t *tree.Entry, old *tree.Info) bool {
-	return t.Kind == tree.File && old != nil && old.Kind == tree.File && old.Size == t.Size
-}
-
-// copyOld takes over the chunks of the file that will be replaced, or that an
+// replaced takes over the chunks of the file that will be replaced, or that an
 // interrupted delivery left, and states them page by page. What lies past its end is
 // asked for first.
-func (b *basisRun) copyOld(ctx context.Context) error {
-	b.r.track.Enter(transfer.PhaseComparing)
-	var size int64
-	old, err := b.r.at.Finder.Open(b.entry)
-	if errors.Is(err, os.ErrNotExist) {
-		old = nil
-	} else if err != nil {
-		return b.r.fail(b.e, "reading the file to be replaced", err)
-	} else {
-		defer old.Close() // read only
-		size = old.Info().Size
+func (r reuseRun) replaced(ctx context.Context) error {
+	r.track.Enter(transfer.PhaseComparing)
+	p := r.a.part.peek()
+	if p == nil {
+		return nil
 	}
-	claims := newClaims(ctx, b.partial)
+	var old oldFile
+	f, err := r.site.Finder.Open(r.a.item)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return r.settle.fail(r.a.of, "reading the file to be replaced", err)
+	default:
+		defer f.Close() // read only
+		old.f = f
+		old.usable = fullChunks(r.a.item.Size, f.Info().Size)
+	}
+	claims := newClaims(ctx, p)
 	defer claims.stop()
-	total := checksum.Chunks(b.entry.Size)
-	usable := uint64(0) // chunks that the old file has in full length
-	for usable < total && int64(usable)*checksum.ChunkSize+int64(checksum.ChunkLen(b.entry.Size, usable)) <= size {
-		usable++
-	}
-	known := max(usable, claims.end(total))
+	total := checksum.Chunks(r.a.item.Size)
+	known := max(old.usable, claims.end(total))
 	for first := known; first < total; first += framing.MaxPage {
-		if ok, err := b.page(newClaimPage(first, min(framing.MaxPage, total-first))); err != nil || !ok {
+		if ok, err := r.page(newClaimPage(first, min(framing.MaxPage, total-first))); err != nil || !ok {
 			return err
 		}
 	}
 	for first := uint64(0); first < known; first += oldPage {
 		p := newClaimPage(first, min(oldPage, known-first))
-		for i := range p.count {
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
-			}
-			index := p.first + i
-			cv, stale, err := b.takeOver(old, claims, index, index < usable)
-			if stale {
-				return nil
-			}
-			if errors.Is(err, io.ErrUnexpectedEOF) { // it shrank, or there is no such chunk
-				continue
-			}
-			if err != nil {
-				return b.r.fail(b.e, "taking over the file to be replaced", err)
-			}
-			p.hold(index, cv)
-			p.good.set(i)
+		if ok, err := r.takePage(ctx, p, &old, claims); err != nil || !ok {
+			return err
 		}
-		if ok, err := b.page(p); err != nil || !ok {
+		if ok, err := r.page(p); err != nil || !ok {
 			return err
 		}
 	}
 	return nil
 }
 
-// takeOver returns the chaining value of a chunk that is here: in the partial, if an
-// interrupted delivery left it, else in the old file, if there is one.
-func (b *basisRun) takeOver(old storage.File, claims *claims, index uint64, usable bool) (cv checksum.CV, stale bool, err error) {
-	b.e.io.RLock()
-	defer b.e.io.RUnlock()
-	b.e.mu.Lock()
-	stale = b.e.attempt != b.attempt || b.e.partial == nil
-	lend := b.e.lent.open(index)
-	b.e.mu.Unlock()
-	if stale {
-		return cv, true, nil
+// oldFile is the file that will be replaced.
+type oldFile struct {
+	f      storage.File // nil: there is none
+	usable uint64       // chunks of the new file that it has in full length
+}
+
+// fullChunks is how many chunks of a file of size bytes one of have bytes has in full
+// length.
+func fullChunks(size, have int64) (n uint64) {
+	for n < checksum.Chunks(size) && int64(n)*checksum.ChunkSize+int64(checksum.ChunkLen(size, n)) <= have {
+		n++
 	}
-	defer b.r.track.AtDisk()()
-	b.r.track.Worked()
-	data := b.buf[:checksum.ChunkLen(b.entry.Size, index)]
-	if claim, ok := claims.at(index); ok {
-		n, err := b.partial.ReadChunk(index, data)
-		if err == nil && n == len(data) && checksum.Check(data, index, false) == claim {
-			b.took(index, claim, lend, true)
-			return claim, false, nil
+	return n
+}
+
+// takePage takes over the chunks of a page. ok is false when the attempt is over, or the
+// entry failed.
+func (r reuseRun) takePage(ctx context.Context, p *claimPage, old *oldFile, claims *claims) (ok bool, err error) {
+	for i := range p.count {
+		if ctx.Err() != nil {
+			return false, context.Cause(ctx)
 		}
+		index := p.first + i
+		cv, current, err := r.takeOver(old, claims, index)
+		switch {
+		case !current:
+			return false, nil
+		case errors.Is(err, io.ErrUnexpectedEOF): // it shrank, or there is no such chunk
+			continue
+		case err != nil:
+			return false, r.settle.fail(r.a.of, "taking over the file to be replaced", err)
+		}
+		p.hold(index, cv)
+		p.good.set(i)
 	}
-	switch {
-	case !usable:
-		return cv, false, io.ErrUnexpectedEOF
-	case lend:
-		at := int64(index) * checksum.ChunkSize
-		if old.Cover(at, int64(len(data))) == tree.AllHole {
-			data = flow.Zeros[:len(data)]
-		} else if _, err := old.ReadAt(data, at); err != nil {
-			return cv, false, unexpected(err)
-		}
-		cv = checksum.Check(data, index, false)
-		b.took(index, cv, true, false)
+	return true, nil
+}
+
+// takeOver returns the chaining value of a chunk that is here: in the Partial, if an
+// interrupted delivery left it, else in the old file.
+func (r reuseRun) takeOver(old *oldFile, claims *claims, index uint64) (cv checksum.CV, current bool, err error) {
+	partial := r.a.part.hold()
+	if partial == nil {
 		return cv, false, nil
 	}
-	cv, err = b.copyChunk(old, index)
-	if err == nil {
-		b.took(index, cv, false, false)
+	defer r.a.part.let()
+	lend, current := r.ledger.lends(r.a, index)
+	if !current {
+		return cv, false, nil
 	}
-	return cv, false, err
+	n := r.a.chunkLen(index)
+	if claim, ok := claims.at(index); ok && r.has(partial, index, n, claim) {
+		r.ledger.took(r.a, index, claim, lend, true)
+		return claim, true, nil
+	}
+	switch {
+	case index >= old.usable:
+		return cv, true, io.ErrUnexpectedEOF
+	case lend:
+		data, err := r.read(old.f, index, n)
+		if err != nil {
+			return cv, true, unexpected(err)
+		}
+		cv = checksum.Check(data, index, false)
+	default:
+		if cv, err = r.copyChunk(partial, old.f, index, n); err != nil {
+			return cv, true, err
+		}
+	}
+	r.ledger.took(r.a, index, cv, lend, false)
+	return cv, true, nil
 }
 
-// took notes where a chunk is; lend says that it is the next of those lent.
-func (b *basisRun) took(index uint64, cv checksum.CV, lend, claimed bool) {
-	b.e.mu.Lock()
-	defer b.e.mu.Unlock()
-	l := b.e.lent
-	if l == nil {
-		return
-	}
-	if l.claimed = l.claimed || claimed; lend {
-		l.cvs = append(l.cvs, cv)
-	}
-	if claimed {
-		l.holds(index)
-	}
+// has tells whether chunk index of a Partial has that chaining value.
+func (r reuseRun) has(p storage.Partial, index uint64, n int, cv checksum.CV) bool {
+	defer r.track.AtDisk()()
+	r.track.Worked()
+	got, err := p.ReadChunk(index, r.buf[:n])
+	return err == nil && got == n && checksum.Check(r.buf[:n], index, false) == cv
 }
 
-// copyChunk copies a chunk of the old file to the partial, and hashes it there.
-// Callers hold e.io for reading.
-func (b *basisRun) copyChunk(f storage.File, index uint64) (cv checksum.CV, err error) {
-	n := checksum.ChunkLen(b.entry.Size, index)
-	if err := b.partial.CopyChunk(f, index, n); err != nil {
+// copyChunk copies a chunk of the old file to the Partial, which the caller holds, and
+// hashes it there.
+func (r reuseRun) copyChunk(p storage.Partial, f storage.File, index uint64, n int) (cv checksum.CV, err error) {
+	defer r.track.AtDisk()()
+	r.track.Worked()
+	if err := p.CopyChunk(f, index, n); err != nil {
 		return cv, err
 	}
-	if got, err := b.partial.ReadChunk(index, b.buf[:n]); err != nil || got != n {
+	if got, err := p.ReadChunk(index, r.buf[:n]); err != nil || got != n {
 		return cv, errors.Join(io.ErrUnexpectedEOF, err)
 	}
-	cv = checksum.Check(b.buf[:n], index, false)
-	b.partial.Mark(index, cv)
+	cv = checksum.Check(r.buf[:n], index, false)
+	p.Mark(index, cv)
 	return cv, nil
 }
 
@@ -192,102 +159,47 @@ func unexpected(err error) error {
 
 // fill copies the chunks that the old file has only lent, once it is known that the
 // new one is another: each must still have the bytes that were compared.
-func (b *basisRun) fill(ctx context.Context) error {
-	f, err := b.r.at.Finder.Open(b.entry)
+func (r reuseRun) fill(ctx context.Context) error {
+	f, err := r.site.Finder.Open(r.a.item)
 	if err != nil {
-		return b.r.fail(b.e, "reading the file to be replaced", err)
+		return r.settle.fail(r.a.of, "reading the file to be replaced", err)
 	}
 	defer f.Close() // read only
-	b.e.mu.Lock()
-	count := uint64(len(b.e.lent.cvs))
-	b.e.mu.Unlock()
-	for index := range count {
+	for index := range r.ledger.lentChunks(r.a) {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		stale, err := b.fillChunk(f, index)
-		if stale {
+		over, err := r.fillChunk(f, index)
+		if over {
 			return nil
 		}
 		if err != nil {
-			return b.r.fail(b.e, "taking over the file to be replaced", err)
+			return r.settle.fail(r.a.of, "taking over the file to be replaced", err)
 		}
 	}
-	b.e.mu.Lock()
-	b.e.lent.filled = true
-	b.e.mu.Unlock()
-	b.r.jobs.Put(&inJob{entry: b.e, attempt: b.attempt})
+	r.ledger.filled(r.a)
+	r.jobs.Put(sealing{r.a})
 	return nil
 }
 
-func (b *basisRun) fillChunk(f storage.File, index uint64) (stale bool, err error) {
-	b.e.io.RLock()
-	defer b.e.io.RUnlock()
-	b.e.mu.Lock()
-	stale = b.e.attempt != b.attempt || b.e.partial == nil
-	missing := !stale && b.e.lent.missing(index)
-	b.e.mu.Unlock()
-	if stale || !missing {
-		return stale, nil
+// fillChunk copies one chunk that was lent, if the Partial lacks it. over says that the
+// attempt is.
+func (r reuseRun) fillChunk(f storage.File, index uint64) (over bool, err error) {
+	partial := r.a.part.hold()
+	if partial == nil {
+		return true, nil
 	}
-	defer b.r.track.AtDisk()()
-	b.r.track.Worked()
-	cv, err := b.copyChunk(f, index)
-	b.e.mu.Lock()
-	defer b.e.mu.Unlock()
-	if errors.Is(err, io.ErrUnexpectedEOF) || err == nil && cv != b.e.lent.cvs[index] {
-		err = fmt.Errorf("%w", &transfer.Error{Code: framing.CodeConflict, Err: storage.ErrChanged})
+	defer r.a.part.let()
+	was, lacks := r.ledger.lacksLent(r.a, index)
+	if !lacks {
+		return false, nil
+	}
+	cv, err := r.copyChunk(partial, f, index, r.a.chunkLen(index))
+	if errors.Is(err, io.ErrUnexpectedEOF) || err == nil && cv != was {
+		return false, &transfer.Error{Code: framing.CodeConflict, Err: storage.ErrChanged}
 	}
 	if err == nil {
-		b.e.lent.holds(index)
+		r.ledger.holdsLent(r.a, index)
 	}
 	return false, err
-}
-
-// makeRoom looks for the space of a file of which a chunk differs from the one that it
-// replaces. Where the file system shares what is equal, there is nothing to look for.
-func (r *receiver) makeRoom(e *inEntry) error {
-	e.mu.Lock()
-	p := e.partial
-	e.mu.Unlock()
-	if p == nil || p.Shares() {
-		return nil
-	}
-	if err := r.reserve(e, e.stored()-p.Allocated()); err != nil {
-		return r.fail(e, "finding room", err)
-	}
-	return nil
-}
-
-// claims reads, in order, what an interrupted delivery left in a partial.
-type claims struct {
-	next  func() (uint64, checksum.CV, bool)
-	stop  func()
-	index uint64
-	cv    checksum.CV
-	more  bool
-}
-
-func newClaims(ctx context.Context, p storage.Partial) *claims {
-	c := new(claims)
-	c.next, c.stop = iter.Pull2(p.Present(ctx))
-	c.index, c.cv, c.more = c.next()
-	return c
-}
-
-// end is how far claims may reach in a file of total chunks: all of it, if there are
-// any.
-func (c *claims) end(total uint64) uint64 {
-	if c.more {
-		return total
-	}
-	return 0
-}
-
-// at returns the claim of chunk index. Calls come in ascending order.
-func (c *claims) at(index uint64) (checksum.CV, bool) {
-	for c.more && c.index < index {
-		c.index, c.cv, c.more = c.next()
-	}
-	return c.cv, c.more && c.index == index
 }

@@ -1,146 +1,138 @@
 package receive
 
 import (
-	"archive/tar"
 	"context"
 	"errors"
 	"fmt"
-	"io"
+	"slices"
 
 	"ferry/checksum"
 	"ferry/framing"
 	"ferry/transfer"
+	"ferry/transfer/internal/compress"
 	"ferry/transfer/internal/failure"
 	"ferry/transfer/internal/flow"
-	"ferry/transfer/storage"
+	"ferry/transfer/internal/parcel"
+	"ferry/transfer/internal/progress"
 	"ferry/transfer/tree"
 )
 
-// orderedRun writes a delivery to one output, in the order of the walk: raw, or
+// ordered writes a delivery to one output, in the order of the walk: raw, or
 // as a tar archive. One goroutine does everything behind the readers; the
 // sender was told to keep to the order, so nothing is stored in between. Bytes
 // leave as they come; a chunk that turns out wrong ends in an error after it.
-type orderedRun struct {
-	r   *receiver
-	ctx context.Context
-	out io.Writer
-	tar *tar.Writer // nil: raw
+type ordered struct {
+	plans    *flow.Queue[message]
+	jobs     *flow.Queue[job]
+	ledger   *ledger
+	settle   *settler
+	gate     *gate
+	requests *requests
+	credit   *window
+	pool     *flow.Pool
+	decoder  *compress.Decoder // nil: compression was not agreed on
+	track    *progress.Tracker
+	archive  *archive
 
-	waiting []*inEntry // announced, and neither written nor failed; in order
-	current *inEntry   // the file whose content is being written: waiting[0]
-	written int64      // of current
-	chunk   []byte     // of current, for hashing
+	waiting []*entry // announced, and neither written nor failed; in order
+	current *attempt // of the file whose content is being written, waiting[0]; nil: none
+	written int64    // bytes of current
+	chunk   []byte   // of current, for hashing; it has room for a whole chunk
 	chunks  *checksum.Tree
 }
 
-// ordered is steps 2 to 6 of the pipeline when the delivery goes to an Output.
-func (r *receiver) ordered(ctx context.Context) error {
-	out := consumed{r}
-	o := &orderedRun{r: r, ctx: ctx, out: out}
-	single := r.offer.Items == 1 && len(r.offer.Listed) == 1
-	if !single || r.offer.Listed[0].Kind != framing.KindFile && r.offer.Listed[0].Kind != framing.KindStream {
-		o.tar = tar.NewWriter(out)
-	}
+// run handles messages and content until all entries are settled, and ends the archive.
+func (o *ordered) run(ctx context.Context) error {
+	o.chunk = make([]byte, 0, checksum.ChunkSize)
 	for {
-		if it, ok, _ := r.plans.Try(); ok {
-			if err := o.take(it); err != nil {
+		if m, ok, _ := o.plans.Try(); ok {
+			if err := o.handle(ctx, m); err != nil {
 				return err
 			}
 			continue
 		}
-		if j, ok, _ := r.jobs.Try(); ok {
-			err := o.content(j)
+		if j, ok, _ := o.jobs.Try(); ok {
+			err := o.content(ctx, j)
 			if err == nil {
-				err = r.grant(j.cost)
+				err = dealt(j, o.credit)
 			}
 			if err != nil {
 				return err
 			}
 			continue
 		}
-		if err := r.sendWants(); err != nil {
+		if err := o.requests.flush(); err != nil {
 			return err
 		}
-		if err := r.sendVerdicts(); err != nil {
+		if err := o.settle.verdicts.flush(); err != nil {
 			return err
 		}
 		select {
-		case <-r.plans.Woken():
-		case <-r.jobs.Woken():
-		case <-r.complete:
-			return o.end(ctx)
+		case <-o.plans.Woken():
+		case <-o.jobs.Woken():
+		case <-o.ledger.complete:
+			if err := o.advance(); err != nil {
+				return err
+			}
+			return o.archive.close()
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
 	}
 }
 
-// end closes the archive and gives the receipt: for an output, which nobody
-// here can sync, it says that the bytes were handed over and were right.
-func (o *orderedRun) end(ctx context.Context) error {
-	if err := o.advance(); err != nil {
-		return err
-	}
-	if o.tar != nil {
-		if err := o.tar.Close(); err != nil {
-			return outputError(err)
-		}
-	}
-	if err := o.r.sendVerdicts(); err != nil {
-		return err
-	}
-	return o.r.sendReceipt(ctx, &storage.Report{})
-}
-
-// consumed is the Output, with heartbeats that say when it is waited for.
-type consumed struct{ r *receiver }
-
-func (c consumed) Write(b []byte) (int, error) {
-	was := c.r.track.Be(framing.StateSource)
-	defer c.r.track.Be(was)
-	return c.r.opt.Output.Write(b)
-}
-
-// take handles an announcement, or what the sender says of an entry.
-func (o *orderedRun) take(it planItem) error {
-	r := o.r
-	switch {
-	case it.folderEnd != 0:
-		return r.endFolder(it.folderEnd)
-	case it.changed != nil:
-		return o.fail(it.in, &transfer.Error{Code: framing.CodeChanged, Err: errors.New("it changed while it was read, and what was written cannot be taken back")})
-	case it.fault != nil:
-		return o.fail(it.in, failure.Remote("receiving", it.fault.Code, it.fault.Message))
-	}
-	e := it.in
-	ok, err := r.admit(e)
-	if err != nil || !ok {
-		return err
-	}
-	t := e.entry
-	switch {
-	case t.Kind == tree.Root:
-		r.addFolder(e, true, nil)
-		return nil
-	case o.tar == nil && t.Kind != tree.File && t.Kind != tree.Stream:
-		return failure.Violation("entry %d is a %v, offered was one file", t.ID, t.Kind)
-	case o.tar != nil && t.Kind == tree.Stream:
-		return r.fail(e, "receiving", &transfer.Error{Code: framing.CodeUnsupported, Err: errors.New("a stream of unknown length cannot go into an archive; send it alone")})
-	case t.Kind == tree.Symlink:
-		if ok, err := r.admitSymlink(e); err != nil || !ok {
+// handle handles an announcement, or what the sender says of an entry.
+func (o *ordered) handle(ctx context.Context, m message) error {
+	switch m := m.(type) {
+	case arrival:
+		return o.arrive(m.e)
+	case folderEnd:
+		f, idle, err := o.ledger.endFolder(uint64(m))
+		if err != nil || !idle {
 			return err
 		}
+		return o.settle.finishFolder(f)
+	case changed:
+		return o.fail(ctx, m.e, &transfer.Error{Code: framing.CodeChanged, Err: errors.New("it changed while it was read, and what was written cannot be taken back")})
+	case givenUp:
+		return o.fail(ctx, m.e, failure.Remote("receiving", m.why.Code, m.why.Message))
+	}
+	return nil
+}
+
+// arrive lets an announced entry in, and asks for its content if it has some.
+func (o *ordered) arrive(e *entry) error {
+	refusal, err := o.gate.admit(e)
+	switch {
+	case err != nil:
+		return err
+	case refusal != nil:
+		return o.settle.refuse(e, refusal)
+	}
+	o.ledger.plan(e)
+	t := e.item
+	switch {
+	case t.Kind == tree.Root:
+		o.ledger.openFolder(newFolder(e, true, false))
+		return nil
+	case o.archive.raw() && t.Kind != tree.File && t.Kind != tree.Stream:
+		return failure.Violation("entry %d is a %v, offered was one file", t.ID, t.Kind)
+	case !o.archive.raw() && t.Kind == tree.Stream:
+		return o.settle.fail(e, "receiving", &transfer.Error{Code: framing.CodeUnsupported, Err: errors.New("a stream of unknown length cannot go into an archive; send it alone")})
+	case t.Kind == tree.Symlink:
+		skip, refusal := o.gate.symlink(e)
+		switch {
+		case skip:
+			return o.settle.done(e, skipped(framing.CodeLink))
+		case refusal != nil:
+			return o.settle.fail(e, "receiving", refusal)
+		}
 	case t.Kind == tree.Folder:
-		r.addFolder(e, false, nil)
+		o.ledger.openFolder(newFolder(e, false, false))
 	case t.Kind == tree.Socket:
-		return r.fail(e, "receiving", &transfer.Error{Code: framing.CodeUnsupported, Err: errors.New("an archive has no sockets")})
-	case t.Kind != tree.File && t.Kind != tree.Stream: // nothing to ask for
-	default:
-		e.mu.Lock()
-		e.asked, e.packed = true, t.Kind == tree.File && t.Size <= checksum.ChunkSize
-		e.mu.Unlock()
-		r.track.Enter(transfer.PhaseTransfer)
-		if err := r.want(&framing.Want{ID: t.ID, Kind: framing.WantAll}); err != nil {
+		return o.settle.fail(e, "receiving", &transfer.Error{Code: framing.CodeUnsupported, Err: errors.New("an archive has no sockets")})
+	case t.Kind == tree.File || t.Kind == tree.Stream:
+		if err := o.ask(e); err != nil {
 			return err
 		}
 	}
@@ -148,249 +140,240 @@ func (o *orderedRun) take(it planItem) error {
 	return o.advance()
 }
 
+func (o *ordered) ask(e *entry) error {
+	a := &attempt{of: e, item: e.item, small: e.kind == tree.File && e.item.Size <= checksum.ChunkSize}
+	o.ledger.ask(a)
+	o.track.Enter(transfer.PhaseTransfer)
+	return o.requests.add(a.want(framing.WantAll))
+}
+
 // advance writes what needs no content and stands before the next file.
-func (o *orderedRun) advance() error {
+func (o *ordered) advance() error {
 	for len(o.waiting) > 0 && o.current == nil {
 		e := o.waiting[0]
-		t := e.entry
-		if t.Kind == tree.File || t.Kind == tree.Stream {
+		if e.kind == tree.File || e.kind == tree.Stream {
 			return nil
 		}
 		o.waiting = o.waiting[1:]
-		if t.Kind == tree.HardLink {
-			if done, err := o.r.refuseLink(e); err != nil {
-				return err
-			} else if done {
-				continue
-			}
-		}
-		if err := o.tar.WriteHeader(o.r.tarHeader(e)); err != nil {
-			return outputError(err)
-		}
-		if t.Kind != tree.Folder {
-			if err := o.r.settle(e, transfer.StatusDelivered, ""); err != nil {
-				return err
-			}
+		if err := o.put(e); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// open begins the content of e, which must be next.
-func (o *orderedRun) open(e *inEntry) error {
-	if o.current == e {
-		return nil
+// put writes an entry that has no content, and settles it, unless it is a folder.
+func (o *ordered) put(e *entry) error {
+	if e.kind == tree.HardLink {
+		skip, refusal := o.gate.hardLink(e)
+		switch {
+		case skip != framing.CodeNone:
+			return o.settle.done(e, skipped(skip))
+		case refusal != nil:
+			return o.settle.fail(e, "linking", refusal)
+		}
 	}
-	if o.current != nil || len(o.waiting) == 0 || o.waiting[0] != e {
-		return failure.Violation("content of entry %d out of order", e.entry.ID)
+	if err := o.header(e); err != nil || e.kind == tree.Folder {
+		return err
 	}
-	o.current, o.written, o.chunks = e, 0, checksum.NewTree(e.entry.Size)
-	if o.chunk == nil {
-		o.chunk = make([]byte, 0, checksum.ChunkSize)
-	}
-	o.chunk = o.chunk[:0]
-	if e.entry.Size > flow.PackLimit || e.entry.Size < 0 {
-		o.r.track.Tell(transfer.ItemStarted{Path: e.path(), Size: e.entry.Size})
-	}
-	if o.tar == nil {
-		return nil
-	}
-	if err := o.tar.WriteHeader(o.r.tarHeader(e)); err != nil {
-		return outputError(err)
-	}
-	return nil
+	return o.settle.done(e, outcome{status: transfer.StatusDelivered})
 }
 
-// write writes b, of which so many bytes are zeros that did not cross the network.
-func (o *orderedRun) write(b []byte, zeros int) error {
-	if len(b) == 0 {
+// header begins an entry in the archive.
+func (o *ordered) header(e *entry) error {
+	lost, err := o.archive.header(e)
+	o.settle.lost(e, lost)
+	return err
+}
+
+// open begins the content of an attempt, whose entry must be next.
+func (o *ordered) open(a *attempt) error {
+	if o.current == a {
 		return nil
 	}
-	w := o.out
-	if o.tar != nil {
-		w = o.tar
+	if o.current != nil || len(o.waiting) == 0 || o.waiting[0] != a.of {
+		return failure.Violation("content of entry %d out of order", a.of.id)
 	}
-	n, err := w.Write(b)
-	o.written += int64(n)
-	if err != nil {
-		return outputError(err)
+	o.current, o.written, o.chunks, o.chunk = a, 0, checksum.NewTree(a.item.Size), o.chunk[:0]
+	if a.item.Size > flow.PackLimit || a.item.Size < 0 {
+		o.track.Tell(transfer.ItemStarted{Path: a.of.path(), Size: a.item.Size})
 	}
-	if n := int64(len(b)); o.current.entry.Kind == tree.Stream {
-		o.r.track.Streamed(n, o.current.path())
-	} else {
-		o.r.track.Moved(n, n-int64(zeros), o.current.path())
-	}
-	return nil
+	return o.header(a.of)
 }
 
 // content handles a pack, a piece of a chunk, or the end of a file.
-func (o *orderedRun) content(j *inJob) error {
-	r := o.r
-	if err := r.unfold(j); err != nil {
-		return err
-	}
-	if j.pack != nil {
-		defer r.pool.Put(j.pack)
-		return o.unpack(*j.pack)
-	}
-	if j.data != nil {
-		defer r.pool.Put(j.data)
-	}
-	e := j.entry
-	if e == nil || !r.isOpen(e) {
-		return nil // given up meanwhile
-	}
-	if err := o.open(e); err != nil {
-		return err
-	}
-	if j.data == nil && j.zeros == 0 {
-		return o.fileEnd(e)
-	}
-	piece := o.chunk[len(o.chunk):cap(o.chunk)]
-	if j.data != nil {
-		if j.from != len(o.chunk) || j.index*checksum.ChunkSize+uint64(j.from) != uint64(o.written) {
-			return failure.Violation("a piece of entry %d out of order", e.entry.ID)
-		}
-		piece = piece[:copy(piece, *j.data)]
-	} else {
-		if len(o.chunk) != 0 || j.index*checksum.ChunkSize != uint64(o.written) {
-			return failure.Violation("zeros in entry %d out of order", e.entry.ID)
-		}
-		piece = piece[:j.zeros]
-		clear(piece)
-	}
-	o.chunk = o.chunk[:len(o.chunk)+len(piece)]
-	if err := o.write(piece, j.zeros); err != nil {
-		return err
-	}
-	if !j.last {
-		return nil
-	}
-	node := checksum.NewNode(o.chunk, j.index)
-	size := int64(len(o.chunk))
-	o.chunk = o.chunk[:0]
-	if e.packed {
-		return o.verified(e, node.Root(), j.check, size)
-	}
-	if [32]byte(node.CV()) != j.check {
-		return o.wrong(e)
-	}
-	if err := o.chunks.SetNode(j.index, node); err != nil {
-		return failure.Violation("chunk %d of entry %d: %v", j.index, e.entry.ID, err)
+func (o *ordered) content(ctx context.Context, j job) error {
+	switch j := j.(type) {
+	case chunk:
+		return o.piece(ctx, j.Chunk)
+	case pack:
+		return o.pack(ctx, j.Pack)
+	case sealing:
+		return o.fileEnd(ctx, j.a)
 	}
 	return nil
 }
 
-func (o *orderedRun) unpack(body []byte) error {
-	for p, err := range framing.ParsePack(body) {
+// piece writes a piece of a chunk, or all of it.
+func (o *ordered) piece(ctx context.Context, c *parcel.Chunk) error {
+	a, err := o.ledger.expect(c.Entry, c.Attempt)
+	if a == nil || err != nil {
+		return err // given up meanwhile
+	}
+	data, buf, err := plainChunk(c, o.decoder, o.pool)
+	if err != nil {
+		return err
+	}
+	if buf != nil {
+		defer o.pool.Put(buf)
+	}
+	if err := o.open(a); err != nil {
+		return err
+	}
+	if c.Offset != uint64(o.written) || c.Offset%checksum.ChunkSize != uint64(len(o.chunk)) {
+		return failure.Violation("a piece of entry %d out of order", a.of.id)
+	}
+	sent := len(data)
+	if c.Encoding == framing.EncodingZeros {
+		sent = 0
+	}
+	o.chunk = append(o.chunk, data...)
+	if err := o.write(data, sent); err != nil || !c.Last {
+		return err
+	}
+	index := c.Offset / checksum.ChunkSize
+	node := checksum.NewNode(o.chunk, index)
+	size := int64(len(o.chunk))
+	o.chunk = o.chunk[:0]
+	switch {
+	case a.small:
+		return o.verified(ctx, node.Root(), c.Check, size)
+	case [32]byte(node.CV()) != c.Check:
+		return o.wrong(ctx, a.of)
+	}
+	if err := o.chunks.SetNode(index, node); err != nil {
+		return failure.Violation("chunk %d of entry %d: %v", index, a.of.id, err)
+	}
+	return nil
+}
+
+// write writes a part of the current file, of which so many bytes crossed the network.
+func (o *ordered) write(b []byte, sent int) error {
+	if len(b) == 0 {
+		return nil
+	}
+	n, err := o.archive.write(b)
+	o.written += int64(n)
+	if err != nil {
+		return err
+	}
+	e := o.current.of
+	if e.kind == tree.Stream {
+		o.track.Streamed(int64(len(b)), e.path())
+	} else {
+		o.track.Moved(int64(len(b)), int64(sent), e.path())
+	}
+	return nil
+}
+
+// pack writes the small files of a pack.
+func (o *ordered) pack(ctx context.Context, p *parcel.Pack) error {
+	body, buf, err := plainPack(p, o.decoder, o.pool)
+	if err != nil {
+		return err
+	}
+	if buf != nil {
+		defer o.pool.Put(buf)
+	}
+	for f, err := range framing.ParsePack(body) {
 		if err != nil {
 			return failure.Malformed(err)
 		}
-		e, err := o.r.named(p.ID)
+		a, err := o.ledger.expectPacked(f.ID, len(f.Data))
 		if err != nil {
 			return err
 		}
-		if e == nil {
+		if a == nil {
 			continue
 		}
-		if !e.packed || int64(len(p.Data)) != e.entry.Size {
-			return failure.Violation("PACK with entry %d of %d bytes", p.ID, len(p.Data))
-		}
-		if err := o.open(e); err != nil {
+		if err := o.open(a); err != nil {
 			return err
 		}
-		if err := o.write(p.Data, 0); err != nil {
+		if err := o.write(f.Data, len(f.Data)); err != nil {
 			return err
 		}
-		if err := o.verified(e, checksum.Sum(p.Data), p.Root, int64(len(p.Data))); err != nil {
+		if err := o.verified(ctx, checksum.Sum(f.Data), f.Root, int64(len(f.Data))); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// fileEnd ends a file of several chunks, or a stream.
-func (o *orderedRun) fileEnd(e *inEntry) error {
-	e.mu.Lock()
-	end := *e.end
-	e.mu.Unlock()
-	if uint64(o.written) != end.Size {
-		return failure.Violation("entry %d ends with %d bytes, %d came", e.entry.ID, end.Size, o.written)
+// fileEnd ends a file of several chunks, an empty one, or a stream.
+func (o *ordered) fileEnd(ctx context.Context, a *attempt) error {
+	if !o.ledger.isOpen(a.of) {
+		return nil
 	}
-	if e.entry.Kind == tree.Stream {
+	if err := o.open(a); err != nil {
+		return err
+	}
+	if uint64(o.written) != a.end.Size {
+		return failure.Violation("entry %d ends with %d bytes, %d came", a.of.id, a.end.Size, o.written)
+	}
+	if a.of.kind == tree.Stream {
 		if err := o.chunks.Finish(o.written); err != nil {
-			return failure.Violation("the end of stream %d: %v", e.entry.ID, err)
+			return failure.Violation("the end of stream %d: %v", a.of.id, err)
 		}
 	}
 	root := checksum.Sum(nil)
 	if o.written > 0 {
 		var err error
 		if root, err = o.chunks.Root(); err != nil {
-			return failure.Violation("the end of entry %d: %v", e.entry.ID, err)
+			return failure.Violation("the end of entry %d: %v", a.of.id, err)
 		}
 	}
-	return o.verified(e, root, end.Root, o.written)
+	return o.verified(ctx, root, a.end.Root, o.written)
 }
 
 // verified settles the current file if both ends have one digest.
-func (o *orderedRun) verified(e *inEntry, got checksum.Digest, want [32]byte, size int64) error {
+func (o *ordered) verified(ctx context.Context, got checksum.Digest, want [32]byte, size int64) error {
+	a := o.current
 	if got != checksum.Digest(want) {
-		return o.wrong(e)
+		return o.wrong(ctx, a.of)
 	}
-	e.root, e.size, e.hashed = got, size, true
+	o.ledger.verified(a, sum{true, got, size})
 	o.close()
-	if err := o.r.settle(e, transfer.StatusDelivered, ""); err != nil {
+	if err := o.settle.done(a.of, outcome{status: transfer.StatusDelivered}); err != nil {
 		return err
 	}
 	return o.advance()
 }
 
-func (o *orderedRun) wrong(e *inEntry) error {
-	return o.fail(e, &transfer.Error{Code: framing.CodeDigest, Err: errors.New("what came is not what was sent, and was already written")})
+func (o *ordered) wrong(ctx context.Context, e *entry) error {
+	return o.fail(ctx, e, &transfer.Error{Code: framing.CodeDigest, Err: errors.New("what came is not what was sent, and was already written")})
 }
 
 // close ends the current file.
-func (o *orderedRun) close() {
+func (o *ordered) close() {
 	o.current = nil
 	o.waiting = o.waiting[1:]
 }
 
 // fail gives an entry up. Of one whose header is written the rest is zeros.
-func (o *orderedRun) fail(e *inEntry, cause *transfer.Error) error {
-	if o.current == e {
-		if o.tar != nil {
-			if err := o.pad(e.entry.Size - o.written); err != nil {
+func (o *ordered) fail(ctx context.Context, e *entry, cause *transfer.Error) error {
+	if o.current != nil && o.current.of == e {
+		if !o.archive.raw() {
+			if err := o.archive.pad(ctx, e.item.Size-o.written); err != nil {
 				return err
 			}
 			cause.Err = fmt.Errorf("%w; the archive has zeros from byte %d on", cause.Err, o.written)
 		}
 		o.close()
-	} else {
-		for i, w := range o.waiting {
-			if w == e {
-				o.waiting = append(o.waiting[:i:i], o.waiting[i+1:]...)
-				break
-			}
-		}
+	} else if i := slices.Index(o.waiting, e); i >= 0 {
+		o.waiting = slices.Delete(o.waiting, i, i+1)
 	}
-	if err := o.r.fail(e, "receiving", cause); err != nil {
+	if err := o.settle.fail(e, "receiving", cause); err != nil {
 		return err
 	}
 	return o.advance()
-}
-
-// pad writes n zeros, for as long as the delivery goes on.
-func (o *orderedRun) pad(n int64) error {
-	zeros := make([]byte, min(n, checksum.ChunkSize))
-	for n > 0 {
-		if o.ctx.Err() != nil {
-			return context.Cause(o.ctx)
-		}
-		z := zeros[:min(n, int64(len(zeros)))]
-		if _, err := o.tar.Write(z); err != nil {
-			return outputError(err)
-		}
-		n -= int64(len(z))
-	}
-	return nil
 }

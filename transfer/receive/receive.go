@@ -1,17 +1,14 @@
 package receive
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"sync"
-	"sync/atomic"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
-	"ferry/checksum"
 	"ferry/framing"
 	"ferry/transfer"
 	"ferry/transfer/internal/compress"
@@ -19,8 +16,6 @@ import (
 	"ferry/transfer/internal/flow"
 	"ferry/transfer/internal/progress"
 	"ferry/transfer/internal/streams"
-	"ferry/transfer/internal/wire"
-	"ferry/transfer/link"
 	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
@@ -28,91 +23,69 @@ import (
 // The receiver's pipeline. Readers wait for nothing: what they hand on is
 // bounded by the credit and the entry window that this side granted.
 //
-//  1. read      one a stream    frames → entries, chunks, packs        read.go, streams.go
-//  2. plan      sequential      entry → WANT, DONE or FAULT            plan.go
-//  3. basis     parallel        hash what is here already              basis.go
-//  4. work      parallel        hash, compare, write, seal             work.go
+//  1. read      one a stream    frames → entries, chunks, packs        reader.go, control.go, intake.go
+//  2. plan      sequential      entry → verdict, or WANT               planner.go, asker.go
+//  3. reuse     parallel        hash what is here already              reuse.go, old.go
+//  4. work      parallel        hash, compare, write, seal             work.go, seal.go
 //  5. publish   sequential      batches: sync, final names → DONE      publish.go
-//  6. finish    once            all durable → RECEIPT                  finish.go
+//  6. close     once            all durable → RECEIPT                  closing.go
 //
 // All run in one errgroup that Receive waits for. The first error cancels the
-// rest; what was written stays as a partial for the next delivery. To standard
-// output there is one step instead of 2 to 5: ordered.go.
+// rest; what was written stays as a partial for the next delivery. To an Output
+// there is one step instead of 2 to 5: ordered.go.
+
+// receiver is the wiring of one delivery: its objects, and the goroutines that run them.
 type receiver struct {
-	link  *link.Link
-	opt   Options
+	link  transfer.Link
+	opt   *Options
 	track *progress.Tracker
-	dst   storage.Destination
-	offer framing.Offer
-	bound *consent         // what of a delivery was accepted; set by run
-	dry   bool             // dst is one for a dry run
-	at    *storage.Landing // of dst, from grantMetadata on; nil to standard output
-	way   storage.Way      // of at, if items of another kind are to make way; else nil
-	twins *twins           // nil if dst cannot tell
 
-	granted tree.Metadata // what of it was offered and is taken; set before ACCEPT
-
-	mu       sync.Mutex
-	entries  map[uint64]*inEntry  // announced and not settled
-	folders  map[uint64]*inFolder // not finished
-	open     map[uint64]bool      // folders whose end did not come; read's of stream 0
-	lastID   uint64               // written by read of stream 0
-	end      *framing.End
-	settled  uint64
-	closing  bool // all settled: complete is closed
-	sums     checksum.Sumset
-	held     int64  // weight of entries
-	verdict  []byte // DONE records that were not sent yet
-	warnings []byte // WARN records likewise
-
-	links     map[uint64]*linkTarget // entries to which hard links may come, or wait
-	openLinks int                    // those of which the last link was not announced
-
-	verdicts sync.Mutex // held while verdicts are sent, so that they keep their order
-
-	plans   *flow.Queue[planItem] // read → plan; bounded by the entry window
-	jobs    *flow.Queue[*inJob]   // read, basis → work; bounded by credit
-	bases   *flow.Queue[*inEntry] // plan → basis; bounded by flow.OpenFiles
-	ready   *flow.Queue[*inEntry] // work → publish; bounded by temps
-	parked  []parkedWant          // large files that wait for one of large; plan's
-	wants   []byte                // WANT records that were not sent yet; plan's
-	large   *flow.Gauge           // files of more than one chunk in work
-	temps   *flow.Gauge           // small files between work and publish
-	pages   *flow.Gauge           // WANT pages under way
+	opening opening
+	site    site // filled in when the offer is accepted, and used by goroutines that start then
+	queues  queues
 	pool    flow.Pool
 	decoder *compress.Decoder // nil: compression was not agreed on
-	streams atomic.Int32      // that the sender may have; 0 before ACCEPT
-	opened  int               // of them, those that it asked for; read's of stream 0
-	opener  *streams.Opener
-	readers sync.WaitGroup // of the streams beyond stream 0
-	window  atomic.Int64   // credit granted beyond flow.CreditWindow
-	sources atomic.Int32   // entries of unknown length that were asked for and are not settled
-	widest  int32          // the most of them at a time; plan's
-	owed    atomic.Int64   // credit that the sender used and was not granted again
-	freed   atomic.Int64   // the part of it that can be granted again
-	budget  int64          // bytes that may be asked for before the space is looked at again; plan's
-	wanted  int64          // bytes that a dry run has found to be needed; plan's
-	due     atomic.Int64   // bytes asked for and not written
 
-	heard        chan struct{} // closed when stream 0 is read no more
-	complete     chan struct{} // closed when every entry is settled
-	asking       atomic.Bool   // the first WANT was sent
-	receipt      atomic.Bool   // RECEIPT was sent
-	acknowledged atomic.Bool   // and the sender said goodbye, or closed
+	ledger   *ledger
+	credit   *window
+	requests *requests
+	settle   *settler
+	reuse    *reuse
+	breadth  *breadth
+	end      *closing
+
+	heard chan struct{}  // closed when stream 0 is read no more
+	late  sync.WaitGroup // of goroutines that end with the link: readers beyond stream 0, and RECEIPT
+}
+
+// queues hand over from one step to the next.
+type queues struct {
+	plans *flow.Queue[message]  // bounded by the entry window
+	jobs  *flow.Queue[job]      // bounded by credit, and by the entries in flight
+	olds  *flow.Queue[old]      // bounded by slots, and by the entries in flight
+	ready *flow.Queue[*attempt] // bounded by temps and slots
+}
+
+// close ends the steps: all is settled.
+func (q *queues) close() {
+	q.plans.Close()
+	q.jobs.Close()
+	q.olds.Close()
+	q.ready.Close()
 }
 
 // Receive takes a delivery from the sender at the other end of l into
 // o.Destination, and closes l. It returns nil only when everything offered is
-// under its final name, verified and durable; see ErrIncomplete. The
+// under its final name, verified and durable; see transfer.ErrIncomplete. The
 // destination stays the caller's to close.
-func Receive(ctx context.Context, l *link.Link, o Options) (transfer.Result, error) {
-	r := &receiver{link: l, opt: o, track: progress.New(o.Observer), dst: o.Destination}
-	l.AllowStreams(min(r.mostStreams(), streams.Early)) // until ACCEPT
+func Receive(ctx context.Context, l transfer.Link, o Options) (transfer.Result, error) {
+	r := newReceiver(l, &o)
+	l.AllowStreams(min(r.breadth.limit(), streams.Early)) // until ACCEPT
 	r.track.Be(framing.StateUser)
 	l.SetState(r.heartbeat)
-	err := r.readOffer(ctx)
+	err := r.opening.read(ctx)
 	if err == nil {
-		err = r.placed(r.run(ctx))
+		err = r.opening.placed(r.run(ctx))
 	}
 	if err != nil {
 		failure.Leave(l, err)
@@ -120,7 +93,7 @@ func Receive(ctx context.Context, l *link.Link, o Options) (transfer.Result, err
 	res := r.track.Final()
 	res.Resent, res.Wire, res.Streams = l.Resent(), l.Traffic(), l.NumStreams()
 	if err == nil {
-		res.Acknowledged = r.acknowledged.Load()
+		res.Acknowledged = r.end.acknowledged.Load()
 		r.track.Enter(transfer.PhaseComplete)
 	}
 	// The link's end changes nothing any more: the receipt is out, or an error is.
@@ -131,61 +104,30 @@ func Receive(ctx context.Context, l *link.Link, o Options) (transfer.Result, err
 	return res, err
 }
 
-// placed names the destination in an error of it that ended the delivery.
-func (r *receiver) placed(err error) error {
-	var own *transfer.Error
-	if !errors.As(err, &own) || own.Remote || own.Place != "" || !failure.OfDestination(own.Code) || errors.As(own.Err, new(*transfer.SpaceError)) {
-		return err
+func newReceiver(l transfer.Link, o *Options) *receiver {
+	r := &receiver{link: l, opt: o, track: progress.New(o.Observer), ledger: newLedger(), heard: make(chan struct{})}
+	control := l.Frames(0)
+	r.opening = opening{link: l, opt: o, track: r.track}
+	r.queues = queues{flow.NewQueue[message](), flow.NewQueue[job](), flow.NewQueue[old](), flow.NewQueue[*attempt]()}
+	r.credit = &window{control: control}
+	r.requests = &requests{control: control}
+	r.breadth = &breadth{link: l, opener: streams.NewOpener(l), credit: r.credit, choice: o.Streams, single: o.Output != nil}
+	r.settle = &settler{
+		ledger: r.ledger, site: &r.site, verdicts: &verdicts{control: control}, track: r.track, links: newLinks(), plans: r.queues.plans,
+		room: &room{site: &r.site}, window: r.credit,
 	}
-	named := *own
-	named.Place = r.place()
-	return &named
-}
-
-// place is the destination as the user named it, if there is one.
-func (r *receiver) place() string {
-	if r.dst == nil {
-		return ""
+	r.reuse = &reuse{
+		olds: r.queues.olds, jobs: r.queues.jobs, plans: r.queues.plans, ledger: r.ledger, settle: r.settle, site: &r.site,
+		requests: r.requests, track: r.track,
 	}
-	return r.dst.Place()
+	r.end = &closing{
+		link: l, ledger: r.ledger, settle: r.settle, site: &r.site, track: r.track, heard: r.heard, late: &r.late,
+	}
+	return r
 }
 
 func (r *receiver) heartbeat() (state uint8, progress uint64) {
 	return r.track.Heartbeat(r.link.Received())
-}
-
-// readOffer reads OFFER, with which every delivery begins.
-func (r *receiver) readOffer(ctx context.Context) error {
-	unwatch := context.AfterFunc(ctx, func() { failure.Leave(r.link, context.Cause(ctx)) })
-	defer unwatch()
-	r.track.Enter(transfer.PhaseOffering)
-	in := r.link.Stream(0)
-	t, _, err := in.Next()
-	var body []byte
-	if err == nil {
-		body, err = in.Body()
-	}
-	switch {
-	case err != nil && ctx.Err() != nil:
-		return context.Cause(ctx)
-	case err != nil:
-		return failure.Link("waiting for the offer", err)
-	case t == framing.TypeBye:
-		b, err := framing.ParseBye(body)
-		if err != nil {
-			return failure.Malformed(err)
-		}
-		return failure.Farewell(b)
-	case t != framing.TypeOffer:
-		return failure.Violation("%v in place of OFFER", t)
-	}
-	if r.offer, err = framing.ParseOffer(body); err != nil {
-		return failure.Malformed(err)
-	}
-	for i, it := range r.offer.Listed {
-		r.offer.Listed[i].Name = bytes.Clone(it.Name) // the body is gone with the next frame
-	}
-	return nil
 }
 
 // run is the delivery from the offer to RECEIPT. The link is read from the
@@ -194,12 +136,9 @@ func (r *receiver) run(parent context.Context) error {
 	ctx, cancel := context.WithCancelCause(parent)
 	defer cancel(nil)
 	group, gctx := errgroup.WithContext(ctx)
-	r.entries, r.folders = make(map[uint64]*inEntry), make(map[uint64]*inFolder)
-	r.bound = newConsent(r.offer, limits{r.opt.MaxItems, r.opt.MaxBytes})
-	r.open, r.links = make(map[uint64]bool), make(map[uint64]*linkTarget)
-	r.plans, r.jobs = flow.NewQueue[planItem](), flow.NewQueue[*inJob]()
-	r.bases, r.ready = flow.NewQueue[*inEntry](), flow.NewQueue[*inEntry]()
-	r.large, r.temps, r.pages = flow.NewGauge(gctx, int64(flow.MayOpen(flow.OpenFiles, 8))), flow.NewGauge(gctx, openTemps), flow.NewGauge(gctx, flow.PagesWindow)
+	r.settle.slots = flow.NewGauge(gctx, int64(flow.MayOpen(flow.OpenFiles, 8)))
+	r.settle.temps = flow.NewGauge(gctx, openTemps)
+	r.settle.pages = flow.NewGauge(gctx, flow.PagesWindow)
 	if _, caps, _ := r.link.Peer(); caps&framing.CapZstd != 0 {
 		var err error
 		if r.decoder, err = compress.NewDecoder(); err != nil {
@@ -207,20 +146,22 @@ func (r *receiver) run(parent context.Context) error {
 		}
 		defer r.decoder.Close()
 	}
-	r.complete, r.heard = make(chan struct{}), make(chan struct{})
 
 	// A blocked read or write on the link ends when the delivery fails.
 	unwatch := context.AfterFunc(gctx, func() {
-		if !r.receipt.Load() {
+		if !r.end.sent() {
 			failure.Leave(r.link, context.Cause(gctx))
 		}
 	})
 	defer unwatch()
 
-	group.Go(func() error { return r.read(gctx, 0) })
+	group.Go(func() error {
+		defer close(r.heard)
+		return r.reader(0).run(gctx, r.end)
+	})
 	group.Go(func() error {
 		return streams.Each(gctx, r.link, 1, r.heard, func(i int) error {
-			r.readers.Go(func() {
+			r.late.Go(func() {
 				if err := r.readMore(gctx, i); err != nil {
 					cancel(err)
 				}
@@ -228,145 +169,147 @@ func (r *receiver) run(parent context.Context) error {
 			return nil
 		})
 	})
-	if r.opener = streams.NewOpener(r.link); r.link.Dialled() {
-		group.Go(func() error { return r.opener.Run(gctx, r.heard) })
+	if r.link.Dialled() {
+		group.Go(func() error { return r.breadth.opener.Run(gctx, r.heard) })
 	}
 	group.Go(func() error { return progress.WatchStall(gctx, r.link, &r.track.Activity, r.heard) })
 	start := func(run func(context.Context) error) {
 		group.Go(failure.Patient(gctx, r.link, func() error { return run(gctx) }))
 	}
 	start(func(ctx context.Context) error { return r.accept(ctx, start) })
-	err := group.Wait()
+	return r.over(ctx, group.Wait())
+}
+
+// over waits for what ends with the link, and says how the delivery ended.
+func (r *receiver) over(ctx context.Context, err error) error {
 	switch {
-	case r.receipt.Load():
+	case r.end.sent():
 		err = nil // what comes after the receipt changes nothing
 	case err == nil && ctx.Err() != nil:
 		err = context.Cause(ctx)
 	}
-	// The other readers end with the link.
 	if err == nil {
 		_ = r.link.Close() // RECEIPT is out
 	} else {
 		failure.Leave(r.link, err)
 	}
-	r.readers.Wait()
-	r.keepPartials()
-	if err == nil && !r.receipt.Load() {
+	r.late.Wait()
+	for _, a := range r.ledger.left() {
+		// The delivery failed already or is complete; a hint that is lost
+		// with this costs only rework.
+		_ = a.part.end(a.of.kind != tree.Stream)
+	}
+	if err == nil && !r.end.sent() {
 		err = &transfer.Error{Op: "receiving", Code: framing.CodeInternal, Err: errors.New("ended without a receipt")}
 	}
 	return err
 }
 
-// accept has the offer accepted or declined, and starts the pipeline.
-func (r *receiver) accept(ctx context.Context, start func(run func(context.Context) error)) error {
-	dry := r.offer.Flags&framing.FlagDryRun != 0
-	event := transfer.Offer{Items: int64(r.offer.Items), Bytes: int64(r.offer.Bytes), Exact: r.offer.Exact, DryRun: dry}
-	event.Peer, _, _ = r.link.Peer()
-	for _, it := range r.offer.Listed {
-		event.Listed = append(event.Listed, transfer.OfferItem{Name: string(it.Name), Kind: tree.Kind(it.Kind), Size: int64(it.Size) - 1})
+// reader is the reader of one stream.
+func (r *receiver) reader(stream int) *reader {
+	ordered := r.opt.Output != nil
+	in := &reader{
+		in: r.link.Frames(stream), number: stream,
+		intake: &intake{ledger: r.ledger, jobs: r.queues.jobs, ordered: ordered},
+		ledger: r.ledger, consent: r.opening.consent, requests: r.requests, credit: r.credit, jobs: r.queues.jobs, pool: &r.pool,
+		zstd: r.decoder != nil, ordered: ordered,
 	}
-	out := r.link.Stream(0)
-	if dry && r.opt.Rehearse == nil {
-		return r.decline(framing.CodeUnsupported, errNoRehearsal)
-	}
-	if err := r.bound.refuse(r.opt.OnlyNamed); err != nil {
-		return r.decline(framing.CodeDeclined, err)
-	}
-	if r.opt.Accept != nil {
-		if err := r.opt.Accept(ctx, event); err != nil {
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
-			}
-			return r.decline(framing.CodeDeclined, err)
+	if stream == 0 {
+		in.control = &control{
+			ledger: r.ledger, plans: r.queues.plans, jobs: r.queues.jobs, reuse: r.reuse, breadth: r.breadth, end: r.end, track: r.track, ordered: ordered,
 		}
 	}
-	if err := r.openDestination(dry); err != nil {
-		return failure.DestinationEnds("opening", "", err)
-	}
-	if err := r.grantMetadata(); err != nil {
-		return failure.DestinationEnds("opening", "", err)
-	}
-	r.link.LimitRetry(time.Duration(r.offer.RetrySeconds) * time.Second)
-	r.track.Begin()
-	r.track.Tell(transfer.Offered{Offer: event})
-	r.track.Be(framing.StateIdle)
-	a := framing.Accept{
-		Flags: r.offer.Flags&(framing.FlagChecksum|framing.FlagAllowChanged|framing.FlagDryRun) | wire.Flags(r.granted), RetrySeconds: wire.RetrySeconds(r.link.RetryFor()),
-		EntryWindow: flow.EntryWindow, EntryBytes: flow.EntryBytes, Ordered: r.opt.Output != nil, Streams: r.allowStreams(),
-	}
-	c := framing.Credit{Bytes: flow.CreditWindow}
-	if err := out.Send(false, framing.TypeAccept, a.Append(nil)); err != nil {
-		return failure.Link("accepting", err)
-	}
-	rate := r.opt.Limit.Rate()
-	if rate > 0 {
-		if err := r.sendLimit(rate); err != nil {
-			return err
-		}
-	}
-	if err := out.Send(true, framing.TypeCredit, c.Append(nil)); err != nil {
-		return failure.Link("accepting", err)
-	}
-	r.track.Enter(transfer.PhaseScanning)
-	if r.opt.Limit != nil {
-		start(func(ctx context.Context) error { return flow.Follow(ctx, r.opt.Limit, rate, r.heard, r.sendLimit) })
-	}
-	start(r.widen)
-	if r.opt.Output != nil {
-		start(r.ordered)
+	return in
+}
+
+// readMore reads a stream beyond stream 0, which tells how the delivery ends: so
+// that only a broken rule is an error here.
+func (r *receiver) readMore(ctx context.Context, stream int) error {
+	err := r.reader(stream).run(ctx, r.end)
+	if r.link.Err() != nil || errors.Is(err, io.EOF) {
 		return nil
-	}
-	r.twins = newTwins(r.at.Twins, r.opt.OnConflict)
-	start(r.plan)
-	for range 2 {
-		start(r.basis)
-	}
-	for range flow.Workers() {
-		start(r.workLoop)
-	}
-	start(r.publish)
-	start(r.finish)
-	return nil
-}
-
-// errNoRehearsal declines a dry run.
-var errNoRehearsal = errors.New("a dry run needs a folder to look at, and this goes elsewhere")
-
-// decline ends the delivery before anything of it was taken.
-func (r *receiver) decline(code framing.Code, cause error) error {
-	d := framing.Decline{Code: code, Message: cause.Error()}
-	if err := r.link.Stream(0).Send(true, framing.TypeDecline, d.Append(nil)); err != nil {
-		return failure.Link("declining", err)
-	}
-	return &transfer.Error{Op: "offer declined:", Code: framing.CodeDeclined, Err: cause}
-}
-
-// openDestination gets the destination of an offer that was accepted.
-func (r *receiver) openDestination(dry bool) (err error) {
-	switch {
-	case dry:
-		r.track.Rehearse()
-		r.dry = true
-		r.dst, err = r.opt.Rehearse()
-	case r.opt.Open != nil:
-		r.dst, err = r.opt.Open()
-	}
-	if err == nil && r.opt.Begin != nil {
-		err = r.opt.Begin()
 	}
 	return err
 }
 
-// keepPartials closes what was begun and leaves it for the next delivery.
-func (r *receiver) keepPartials() {
-	for _, e := range r.entries {
-		e.mu.Lock()
-		if e.partial != nil {
-			// The delivery failed already or is complete; a hint that is lost
-			// with this costs only rework.
-			_ = e.partial.Discard(e.entry.Kind != tree.Stream)
-			e.partial = nil
+// starter runs a function in the group of a delivery.
+type starter func(run func(context.Context) error)
+
+// accept has the offer accepted or declined, and starts the pipeline.
+func (r *receiver) accept(ctx context.Context, start starter) error {
+	if err := r.opening.decide(ctx); err != nil {
+		return err
+	}
+	if err := r.opening.enter(&r.site); err != nil {
+		return err
+	}
+	rate := r.opt.Limit.Rate()
+	if err := r.opening.accept(&r.site, r.breadth.allow(), rate, r.credit); err != nil {
+		return err
+	}
+	r.track.Enter(transfer.PhaseScanning)
+	if r.opt.Limit != nil {
+		start(func(ctx context.Context) error { return flow.Follow(ctx, r.opt.Limit, rate, r.heard, r.opening.limit) })
+	}
+	start(func(ctx context.Context) error { return r.breadth.widen(ctx, r.heard) })
+	gate := &gate{ledger: r.ledger, links: r.settle.links, site: &r.site, consent: r.opening.consent, policy: r.opt.Links}
+	if r.opt.Output != nil {
+		start(func(ctx context.Context) error { return r.ordered(ctx, gate) })
+		return nil
+	}
+	r.settle.twins = newTwins(r.site.Twins, r.opt.OnConflict)
+	start(r.planner(gate).run)
+	for range 2 {
+		start(r.reuse.run)
+	}
+	for range flow.Workers() {
+		start(r.worker().run)
+	}
+	start((&publisher{ready: r.queues.ready, ledger: r.ledger, settle: r.settle, site: &r.site, track: r.track}).run)
+	start(func(ctx context.Context) error {
+		select {
+		case <-r.ledger.complete:
+		case <-ctx.Done():
+			return context.Cause(ctx)
 		}
-		e.mu.Unlock()
+		r.queues.close()
+		return r.end.durable(ctx)
+	})
+	return nil
+}
+
+// ordered is steps 2 to 6 where the delivery goes to an Output. For an output, which
+// nobody here can sync, the receipt says that the bytes were handed over and were right.
+func (r *receiver) ordered(ctx context.Context, g *gate) error {
+	o := &ordered{
+		plans: r.queues.plans, jobs: r.queues.jobs, ledger: r.ledger, settle: r.settle, gate: g, requests: r.requests, credit: r.credit,
+		pool: &r.pool, decoder: r.decoder, track: r.track,
+		archive: newArchive(r.opt.Output, &r.opening.offer, r.site.granted, r.track),
+	}
+	if err := o.run(ctx); err != nil {
+		return err
+	}
+	if err := r.settle.verdicts.flush(); err != nil {
+		return err
+	}
+	return r.end.sign(ctx, storage.Report{})
+}
+
+func (r *receiver) planner(g *gate) *planner {
+	return &planner{
+		plans: r.queues.plans, ledger: r.ledger, settle: r.settle, gate: g, site: &r.site, twins: r.settle.twins, links: r.settle.links,
+		ask: &asker{
+			ledger: r.ledger, settle: r.settle, site: &r.site, room: r.settle.room, credit: r.credit, requests: r.requests,
+			olds: r.queues.olds, slots: r.settle.slots, track: r.track,
+		},
+		track: r.track, consent: r.opening.consent,
+		policy: r.opt.OnConflict, byDigest: r.opening.offer.Flags&framing.FlagChecksum != 0, resolve: r.opt.Resolve,
+	}
+}
+
+func (r *receiver) worker() *worker {
+	return &worker{
+		queues: &r.queues, ledger: r.ledger, settle: r.settle, site: &r.site, requests: r.requests, credit: r.credit,
+		pool: &r.pool, decoder: r.decoder, track: r.track,
 	}
 }

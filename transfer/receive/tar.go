@@ -7,8 +7,6 @@ import (
 	"math"
 	"strings"
 
-	"ferry/framing"
-	"ferry/transfer"
 	"ferry/transfer/tree"
 )
 
@@ -19,14 +17,6 @@ type tarLink struct {
 	mtime tree.Time
 }
 
-// archived notes where an entry stands in the archive, if hard links to it may
-// come.
-func (r *receiver) archived(e *inEntry) {
-	if e.linked != nil && r.opt.Output != nil {
-		e.linked.place = tarLink{e.path(), e.entry.Mode, e.entry.MTime}
-	}
-}
-
 // tarXattr begins the PAX records of extended attributes, as star defined them
 // and GNU tar and libarchive read them.
 const tarXattr = "SCHILY.xattr."
@@ -35,10 +25,11 @@ const tarXattr = "SCHILY.xattr."
 var errTarName = errors.New("an archive cannot hold the name")
 
 // tarHeader is an entry as it goes into an archive, with the metadata that was
-// granted. A hard link is to a name that stands in the archive before it.
-func (r *receiver) tarHeader(e *inEntry) *tar.Header {
-	t := e.entry
-	h := &tar.Header{Format: tar.FormatPAX, Typeflag: tar.TypeReg, Name: e.path(), Mode: int64(t.Mode), ModTime: t.MTime.Std()}
+// granted, and what of it an archive cannot hold. A hard link is to a name that stands in
+// the archive before it.
+func tarHeader(e *entry, granted tree.Metadata) (h *tar.Header, lost []tree.Loss) {
+	t := e.item
+	h = &tar.Header{Format: tar.FormatPAX, Typeflag: tar.TypeReg, Name: e.path(), Mode: int64(t.Mode), ModTime: t.MTime.Std()}
 	switch t.Kind {
 	case tree.File:
 		h.Size = t.Size
@@ -47,7 +38,7 @@ func (r *receiver) tarHeader(e *inEntry) *tar.Header {
 	case tree.Symlink:
 		h.Typeflag, h.Linkname, h.Mode = tar.TypeSymlink, t.Target, 0o777
 	case tree.HardLink:
-		to := e.target.place
+		to := e.link.to.place
 		h.Typeflag, h.Linkname, h.Mode, h.ModTime = tar.TypeLink, to.path, int64(to.mode), to.mtime.Std()
 	case tree.FIFO:
 		h.Typeflag = tar.TypeFifo
@@ -57,8 +48,7 @@ func (r *receiver) tarHeader(e *inEntry) *tar.Header {
 		h.Typeflag = tar.TypeBlock
 	}
 	h.Devmajor, h.Devminor = int64(t.Major), int64(t.Minor)
-	r.lose(t.ID, tarExtra(h, t.Extra, r.granted))
-	return h
+	return h, tarExtra(h, t.Extra, granted)
 }
 
 // tarExtra adds x to h, and returns what an archive cannot hold.
@@ -100,9 +90,4 @@ func tarExtra(h *tar.Header, x *tree.Extra, m tree.Metadata) (lost []tree.Loss) 
 		lost = append(lost, tree.Loss{What: tree.AttrXattrs, Err: refused})
 	}
 	return lost
-}
-
-// outputError is a failure to write the archive, or the one file, to the Output.
-func outputError(err error) error {
-	return &transfer.Error{Op: "writing to the output:", Code: framing.CodeIO, Err: err}
 }

@@ -68,26 +68,3 @@ func TestTarDeclinesAttributes(t *testing.T) {
 		t.Errorf("records %q", h.PAXRecords)
 	}
 }
-
-func TestOpenLinksAreBounded(t *testing.T) {
-	r := &receiver{granted: tree.Metadata{HardLinks: true}, links: make(map[uint64]*linkTarget)}
-	admit := func(id uint64, e tree.Entry) error {
-		e.ID = id
-		return r.admitLinked(&inEntry{id: id, kind: e.Kind, entry: &e})
-	}
-	for id := range uint64(framing.MaxOpenLinks) {
-		if err := admit(id+1, tree.Entry{Kind: tree.File, Linked: true}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if admit(framing.MaxOpenLinks+1, tree.Entry{Kind: tree.File, Linked: true}) == nil {
-		t.Error("there is no bound")
-	}
-	r.openLinks = framing.MaxOpenLinks
-	if err := admit(framing.MaxOpenLinks+2, tree.Entry{Kind: tree.HardLink, LinkTo: 1}); err != nil {
-		t.Fatal(err)
-	}
-	if err := admit(framing.MaxOpenLinks+3, tree.Entry{Kind: tree.File, Linked: true}); err != nil {
-		t.Errorf("the last link to one makes no room: %v", err)
-	}
-}

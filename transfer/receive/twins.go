@@ -1,11 +1,14 @@
 package receive
 
 import (
-	"bytes"
+	"errors"
+	"fmt"
 	"hash/maphash"
+	"slices"
 	"strings"
 	"sync"
 
+	"ferry/framing"
 	"ferry/transfer"
 	"ferry/transfer/storage"
 	"ferry/transfer/tree"
@@ -25,44 +28,29 @@ const (
 // file system takes two names for one. It notes the names of the entries in open
 // folders by tree.FoldKey. Only names of one key are looked at on disk, so that a
 // tree without such names costs no system call. The entry that comes first has the
-// name; one that comes while it is on its way waits for its verdict.
+// name; one that comes while it is on its way waits for its verdict. A nil *twins is of a
+// destination where no two names are one.
+//
+// The planner alone calls it, but for settled and drop.
 type twins struct {
 	dst storage.Twins
 	// keep: names are noted where the file system tells them apart too, since this
 	// delivery itself makes up names.
 	keep bool
 	seed maphash.Seed
-	top  folderNames // of the destination; other folders have theirs in inFolder
+	top  folderNames // of the destination; other folders have theirs in folder
 
 	mu    sync.Mutex // guards what follows, and claims of all folderNames
 	total int
 }
 
-// folderNames are the names that entries of this delivery have, or are to get, in
-// one folder. All but claims is plan's.
-type folderNames struct {
-	claims map[uint64]*nameClaim // by hash of the key
-	count  int
-	ask    int               // the count at which the folder is asked
-	cases  storage.Relation  // of ASCII names that differ in case only
-	apart  [nameClasses]bool // names of that class need no noting
-	full   bool              // a name was not noted for want of room
-}
-
-// nameClaim is a name of an entry. The oldest of a key comes first.
-type nameClaim struct {
-	name string
-	e    *inEntry // nil: settled, and what stands under the name is owned
-	next *nameClaim
-}
-
 // twinState is what twins knows of an entry for which it matters.
 type twinState struct {
-	of        string     // the earlier item whose place e would take; empty: none
-	alts      []string   // further names noted for e
-	followers []*inEntry // entries that wait for e's verdict
-	differs   bool       // what has e's name was compared
-	unsure    bool       // names before e were not noted
+	of        string   // the earlier item whose place e would take; empty: none
+	alts      []string // further names noted for e
+	followers []*entry // entries that wait for e's verdict
+	differs   bool     // what has e's name was compared
+	unsure    bool     // names before e were not noted
 }
 
 func newTwins(dst storage.Twins, policy transfer.ConflictPolicy) *twins {
@@ -72,55 +60,8 @@ func newTwins(dst storage.Twins, policy transfer.ConflictPolicy) *twins {
 	return &twins{dst: dst, keep: policy == transfer.ConflictRename || policy == transfer.ConflictAsk, seed: maphash.MakeSeed()}
 }
 
-// nameClass says which other spellings a name has that a file system may take for it.
-type nameClass uint8
-
-const (
-	classASCII nameClass = iota // the case of ASCII letters
-	classOther                  // other letters, or their forms
-	classPlain                  // none
-	nameClasses
-)
-
-func classOf(name string) nameClass {
-	switch {
-	case len(tree.Spellings(name)) == 0:
-		return classPlain
-	case tree.IsASCII(name):
-		return classASCII
-	}
-	return classOther
-}
-
-// hash is of name's key. Most names are ASCII, and cost no memory.
-func (t *twins) hash(name string) uint64 {
-	var key [tree.MaxName]byte
-	if len(name) > len(key) || !tree.IsASCII(name) {
-		return maphash.String(t.seed, tree.FoldKey(name))
-	}
-	for i := range len(name) {
-		c := name[i]
-		if 'A' <= c && c <= 'Z' {
-			c += 'a' - 'A'
-		}
-		key[i] = c
-	}
-	return maphash.Bytes(t.seed, bytes.TrimRight(key[:len(name)], ". "))
-}
-
-// hashOf is hash for a name of e. Its own is hashed once.
-func (t *twins) hashOf(e *inEntry, name string) uint64 {
-	if name != e.name {
-		return t.hash(name)
-	}
-	if e.fold == 0 {
-		e.fold = t.hash(name)
-	}
-	return e.fold
-}
-
 // namesOf are those of the folder that e goes into.
-func (t *twins) namesOf(e *inEntry) *folderNames {
+func (t *twins) namesOf(e *entry) *folderNames {
 	if e.parent == nil || e.parent.root {
 		return &t.top
 	}
@@ -128,7 +69,7 @@ func (t *twins) namesOf(e *inEntry) *folderNames {
 }
 
 // twinState is e's, made when it is first needed.
-func (e *inEntry) twinState() *twinState {
+func (e *entry) twinState() *twinState {
 	if e.twin == nil {
 		e.twin = &twinState{}
 	}
@@ -136,135 +77,138 @@ func (e *inEntry) twinState() *twinState {
 }
 
 // unsure tells whether e may have the name of an earlier item that was not noted.
-func (e *inEntry) unsure() bool { return e.twin != nil && e.twin.unsure }
+func (e *entry) unsure() bool { return e.twin != nil && e.twin.unsure }
 
 // isTwin tells whether e would take the place of an earlier item.
-func (e *inEntry) isTwin() bool { return e.twin != nil && e.twin.of != "" }
+func (e *entry) isTwin() bool { return e.twin != nil && e.twin.of != "" }
 
-// note adds a name for e, once.
-func (t *twins) note(n *folderNames, e *inEntry, name string) {
-	h := t.hashOf(e, name)
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	at := n.claims[h]
-	for c := at; c != nil; c = c.next {
-		if c.e == e && c.name == name {
-			return
-		}
-		at = c
+// meet holds e against the entries that came before it. wait says that one of them
+// is to be settled first, and e is planned again then.
+func (t *twins) meet(e *entry) (wait bool, err error) {
+	if t == nil || e.kind == tree.Root {
+		return false, nil
 	}
-	if t.total >= maxNames {
-		n.full = true
+	n, h := t.namesOf(e), t.hash(e.name)
+	if !t.keep && t.many(n) {
+		if err := t.learn(n, e); err != nil {
+			return false, err
+		}
+	}
+	if n.apart == [nameClasses]bool{} || !n.apart[classOf(e.name)] {
+		t.note(n, h, e, e.name)
+	}
+	if e.twin != nil {
+		e.twin.of = ""
+	}
+	if n.full {
+		e.twinState().unsure = true
+	}
+	if tree.IsShortName(e.name) {
+		is, err := t.dst.Borrowed(e.item)
+		if err != nil {
+			return false, err
+		}
+		if is {
+			e.twinState().of = "another item"
+		}
+	}
+	for _, c := range t.others(n, h, e, false) {
+		rel, err := t.relate(n, e, e.name, c)
+		switch {
+		case err != nil:
+			return false, err
+		case rel == storage.Apart, rel == storage.Unknown && c.e == nil:
+			continue
+		case c.e != nil && canWait(e, c.e):
+			if !t.follow(n, c.e, c.name, e) {
+				return t.meet(e) // it was settled since the disk was looked at
+			}
+			return true, nil
+		case rel == storage.Together:
+			e.twinState().of = e.parent.child(c.name)
+			return false, nil
+		}
+	}
+	return false, nil
+}
+
+// canWait: the children of a folder come next, and somebody may write to two FIFOs
+// in turn.
+func canWait(e, of *entry) bool {
+	return e.kind != tree.Folder && e.kind != tree.Stream && of.kind != tree.Stream
+}
+
+// taken tells whether another entry of this delivery has the name, or is to get it,
+// that is looked at for e. As in meet, e waits for earlier entries only: so none
+// waits for itself.
+func (t *twins) taken(e *entry, name string) (taken, wait bool, err error) {
+	if t == nil {
+		return false, false, nil
+	}
+	n := t.namesOf(e)
+	for _, c := range t.others(n, t.hash(name), e, true) {
+		rel, err := t.relate(n, e, name, c)
+		switch {
+		case err != nil:
+			return false, false, err
+		case rel == storage.Apart, rel == storage.Unknown && c.e == nil:
+			continue
+		case c.e != nil && c.e.id < e.id && canWait(e, c.e):
+			if !t.follow(n, c.e, c.name, e) {
+				return t.taken(e, name) // as in meet
+			}
+			return false, true, nil
+		}
+		return true, false, nil
+	}
+	return false, false, nil
+}
+
+// claim notes a name that e is to get, or is compared with.
+func (t *twins) claim(e *entry, name string) {
+	if t == nil {
 		return
 	}
-	t.add(n, h, at, &nameClaim{name: name, e: e})
-}
-
-// add appends c to the chain that ends with last. Callers hold mu.
-func (t *twins) add(n *folderNames, h uint64, last, c *nameClaim) {
-	if last != nil {
-		last.next = c
-	} else {
-		if n.claims == nil {
-			n.claims = make(map[uint64]*nameClaim)
-		}
-		n.claims[h] = c
-	}
-	n.count++
-	t.total++
-}
-
-// others are the names of name's key noted for other entries: those before e's, or
-// all of them.
-func (t *twins) others(n *folderNames, e *inEntry, name string, all bool) (list []nameClaim) {
-	h := t.hashOf(e, name)
+	t.note(t.namesOf(e), t.hash(name), e, name)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for c := n.claims[h]; c != nil; c = c.next {
-		if c.e != e {
-			list = append(list, nameClaim{name: c.name, e: c.e})
-		} else if !all {
-			break
-		}
+	if s := e.twinState(); !slices.Contains(s.alts, name) {
+		s.alts = append(s.alts, name)
 	}
-	return list
 }
 
-// follow has e planned again once of, which has name, is settled. It reports false
-// if that is so by now.
-func (t *twins) follow(n *folderNames, of *inEntry, name string, e *inEntry) bool {
-	h := t.hash(name)
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for c := n.claims[h]; c != nil; c = c.next {
-		if c.e == of && c.name == name {
-			s := of.twinState()
-			s.followers = append(s.followers, e)
-			return true
-		}
-	}
-	return false
+// errTwin is why an item fails that would take the place of another one.
+func errTwin(e *entry) *transfer.Error {
+	return &transfer.Error{Code: framing.CodeConflict, Err: fmt.Errorf(
+		"the file system there takes its name for that of %s, which is delivered too; --on-conflict rename gives it another name", e.twin.of)}
 }
 
-// settled notes where e stands, or with an empty name that nothing of it does, and
-// returns the entries that waited for that.
-func (t *twins) settled(e *inEntry, name string) []*inEntry {
+// errUnsure is why one is not replaced that may have been delivered before.
+var errUnsure = &transfer.Error{Code: framing.CodeConflict, Err: errors.New(
+	"the file system there may take its name for another one, and its folder has too many to remember: deliver it by itself")}
+
+// meetMade holds a folder, now that it stands, against entries that are on their
+// way.
+func (t *twins) meetMade(e *entry) error {
+	if t == nil {
+		return nil
+	}
 	n := t.namesOf(e)
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	names := append(make([]string, 0, 4), e.name)
-	var followers []*inEntry
-	if e.twin != nil {
-		names = append(names, e.twin.alts...)
-		followers, e.twin.followers = e.twin.followers, nil
-	}
-	stands := false
-	for _, at := range names {
-		h := t.hashOf(e, at)
-		var before *nameClaim
-		for c := n.claims[h]; c != nil; c = c.next {
-			if c.e != e || c.name != at {
-				before = c
-				continue
-			}
-			if at == name {
-				c.e, stands = nil, true
-				break
-			}
-			switch {
-			case before != nil:
-				before.next = c.next
-			case c.next != nil:
-				n.claims[h] = c.next
-			default:
-				delete(n.claims, h)
-			}
-			n.count--
-			t.total--
-			break
+	for _, c := range t.others(n, t.hash(e.name), e, false) {
+		rel, err := t.relate(n, e, e.name, c)
+		if err != nil {
+			return err
+		}
+		if rel == storage.Together {
+			e.twinState().of = e.parent.child(c.name)
+			return nil
 		}
 	}
-	if name != "" && !stands && name != e.name && t.total < maxNames {
-		h := t.hash(name)
-		last := n.claims[h]
-		for last != nil && last.next != nil {
-			last = last.next
-		}
-		t.add(n, h, last, &nameClaim{name: name})
-	}
-	return followers
-}
-
-// drop forgets the names of a folder to which nothing more comes.
-func (t *twins) drop(n *folderNames) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.total -= n.count
-	n.claims, n.count = nil, 0
+	return nil
 }
 
 // relate tells how a name of e is related to one that another entry has.
-func (t *twins) relate(n *folderNames, e *inEntry, name string, to nameClaim) (storage.Relation, error) {
+func (t *twins) relate(n *folderNames, e *entry, name string, to nameClaim) (storage.Relation, error) {
 	if name == to.name {
 		return storage.Together, nil
 	}
@@ -272,7 +216,7 @@ func (t *twins) relate(n *folderNames, e *inEntry, name string, to nameClaim) (s
 	if cases && n.cases != storage.Unknown {
 		return n.cases, nil
 	}
-	probe := *e.entry
+	probe := *e.item
 	probe.Name = name
 	rel, err := t.dst.Relate(&probe, to.name, to.e == nil)
 	if cases && err == nil {
@@ -283,7 +227,7 @@ func (t *twins) relate(n *folderNames, e *inEntry, name string, to nameClaim) (s
 
 // learn asks a folder of which many names are noted whether it tells them apart,
 // by names that stand there, and forgets those that it does.
-func (t *twins) learn(n *folderNames, e *inEntry) error {
+func (t *twins) learn(n *folderNames, e *entry) error {
 	t.mu.Lock()
 	n.ask = max(2*n.count, maxUnsure)
 	t.mu.Unlock()
@@ -309,7 +253,7 @@ func (t *twins) learn(n *folderNames, e *inEntry) error {
 // learnTries is how many names are tried.
 const learnTries = 8
 
-func (t *twins) learnClass(n *folderNames, e *inEntry, class nameClass) error {
+func (t *twins) learnClass(n *folderNames, e *entry, class nameClass) error {
 	var tries []string
 	t.mu.Lock()
 	for _, c := range n.claims {
@@ -320,7 +264,7 @@ func (t *twins) learnClass(n *folderNames, e *inEntry, class nameClass) error {
 		}
 	}
 	t.mu.Unlock()
-	probe := *e.entry
+	probe := *e.item
 	for _, name := range tries {
 		told := storage.Unknown
 		for _, probe.Name = range tree.Spellings(name) {

@@ -2,7 +2,6 @@ package receive
 
 import (
 	"fmt"
-	"io/fs"
 	"strings"
 	"testing"
 
@@ -14,8 +13,6 @@ import (
 
 // relatingDisk has names, and tells them apart or not.
 type relatingDisk struct {
-	storage.Finder
-	storage.Maker
 	has   map[string]bool
 	folds bool
 	asked int
@@ -44,27 +41,27 @@ func (d *relatingDisk) Relate(e *tree.Entry, other string, _ bool) (storage.Rela
 	return storage.Apart, nil
 }
 
-func (d *relatingDisk) Borrowed(*tree.Entry) (bool, error)    { return false, nil }
-func (d *relatingDisk) UnmakeFolder(*tree.Entry) error        { return nil }
-func (d *relatingDisk) Stat(*tree.Entry) (tree.Info, error)   { return tree.Info{}, fs.ErrNotExist }
-func (d *relatingDisk) KeepsTime(*tree.Entry, tree.Info) bool { return false }
-func (d *relatingDisk) MakeFolder(*tree.Entry) (storage.Outcome, error) {
-	return storage.Outcome{}, nil
+func (d *relatingDisk) Borrowed(*tree.Entry) (bool, error) { return false, nil }
+
+// meeting has entries meet, and hears of those that are settled.
+type meeting struct {
+	*twins
+	settle *settler
 }
 
-// meeting is a receiver that only meets entries.
-func meeting(d *relatingDisk, policy transfer.ConflictPolicy) *receiver {
+func newMeeting(d *relatingDisk, policy transfer.ConflictPolicy) meeting {
 	d.has = make(map[string]bool)
-	return &receiver{at: &storage.Landing{Finder: d, Maker: d, Twins: d}, twins: newTwins(d, policy), plans: flow.NewQueue[planItem]()}
+	t := newTwins(d, policy)
+	return meeting{t, &settler{twins: t, plans: flow.NewQueue[message]()}}
 }
 
-func entryNamed(id uint64, name string) *inEntry {
-	return &inEntry{id: id, name: name, kind: tree.File, entry: &tree.Entry{ID: id, Name: name, Kind: tree.File}}
+func entryNamed(id uint64, name string) *entry {
+	return &entry{id: id, name: name, kind: tree.File, item: &tree.Entry{ID: id, Name: name, Kind: tree.File}}
 }
 
-func meets(t *testing.T, r *receiver, e *inEntry) (wait bool) {
+func meets(t *testing.T, m meeting, e *entry) (wait bool) {
 	t.Helper()
-	wait, err := r.meet(e)
+	wait, err := m.meet(e)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +75,7 @@ func TestTwinWaits(t *testing.T) {
 		folds, stands, twin bool
 	}{{true, true, true}, {true, false, false}, {false, true, false}} {
 		d := &relatingDisk{folds: c.folds}
-		r := meeting(d, transfer.ConflictOverwrite)
+		r := newMeeting(d, transfer.ConflictOverwrite)
 		first, second, other := entryNamed(1, "Same"), entryNamed(2, "same"), entryNamed(3, "other")
 		if meets(t, r, first) || d.asked != 0 {
 			t.Error("the first waits, or the disk was asked")
@@ -94,9 +91,8 @@ func TestTwinWaits(t *testing.T) {
 			at = "Same"
 			d.has[map[bool]string{true: "same", false: "Same"}[c.folds]] = true
 		}
-		r.retwin(first, at)
-		it, ok, _ := r.plans.Try()
-		if !ok || it.in != second || !it.twin {
+		r.settle.stands(first, at)
+		if m, ok, _ := r.settle.plans.Try(); !ok || m != (released{second}) {
 			t.Fatal("the second is not planned again")
 		}
 		if meets(t, r, second) || second.isTwin() != c.twin {
@@ -110,12 +106,12 @@ func TestTwinWaits(t *testing.T) {
 func TestTwinSettledMeanwhile(t *testing.T) {
 	for _, folds := range []bool{true, false} {
 		d := &relatingDisk{folds: folds}
-		r := meeting(d, transfer.ConflictOverwrite)
+		r := newMeeting(d, transfer.ConflictOverwrite)
 		first, second := entryNamed(1, "Same"), entryNamed(2, "same")
 		meets(t, r, first)
 		d.told = func() {
 			d.has[map[bool]string{true: "same", false: "Same"}[folds]] = true
-			r.retwin(first, "Same")
+			r.settle.stands(first, "Same")
 		}
 		if meets(t, r, second) || second.isTwin() != folds {
 			t.Errorf("folds %v: it waits, or is a twin: %v", folds, second.isTwin())
@@ -128,7 +124,7 @@ func TestTwinSettledMeanwhile(t *testing.T) {
 func TestTwinsForget(t *testing.T) {
 	for _, folds := range []bool{false, true} {
 		d := &relatingDisk{folds: folds}
-		r := meeting(d, transfer.ConflictOverwrite)
+		r := newMeeting(d, transfer.ConflictOverwrite)
 		const n = maxNames + 1000
 		for i := range uint64(n) {
 			name := fmt.Sprintf("name-%d", i)
@@ -140,14 +136,14 @@ func TestTwinsForget(t *testing.T) {
 				t.Fatalf("entry %d is unsure: %v", i, e.unsure())
 			}
 			d.has[name] = true
-			r.retwin(e, name)
+			r.settle.stands(e, name)
 		}
 		most := maxNames
 		if !folds {
 			most = maxUnsure
 		}
-		if r.twins.top.count > most || d.asked > 200 {
-			t.Errorf("folds %v: %d names are kept, and the disk was asked %d times", folds, r.twins.top.count, d.asked)
+		if r.top.count > most || d.asked > 200 {
+			t.Errorf("folds %v: %d names are kept, and the disk was asked %d times", folds, r.top.count, d.asked)
 		}
 	}
 }
@@ -170,8 +166,9 @@ func BenchmarkTwinsOfAName(b *testing.B) {
 	b.ReportAllocs()
 	for i := range b.N {
 		e := entryNamed(uint64(i+1), "Abc-file-1.txt")
-		tw.note(&tw.top, e, e.name)
-		tw.others(&tw.top, e, e.name, false)
+		h := tw.hash(e.name)
+		tw.note(&tw.top, h, e, e.name)
+		tw.others(&tw.top, h, e, false)
 		tw.settled(e, "")
 	}
 }

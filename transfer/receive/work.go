@@ -7,40 +7,67 @@ import (
 	"ferry/checksum"
 	"ferry/framing"
 	"ferry/transfer"
+	"ferry/transfer/internal/compress"
 	"ferry/transfer/internal/failure"
 	"ferry/transfer/internal/flow"
+	"ferry/transfer/internal/parcel"
+	"ferry/transfer/internal/progress"
 	"ferry/transfer/tree"
 )
 
-// workLoop hashes, compares and writes what came. There are as many loops as
-// processors.
-func (r *receiver) workLoop(ctx context.Context) error {
+// worker verifies and writes what came. There are as many goroutines of it as processors.
+type worker struct {
+	queues   *queues
+	ledger   *ledger
+	settle   *settler
+	site     *site
+	requests *requests
+	credit   *window
+	pool     *flow.Pool
+	decoder  *compress.Decoder // nil: compression was not agreed on
+	track    *progress.Tracker
+}
+
+// job is something for a worker, or for the goroutine in its place. What comes is bounded
+// by credit, sealing by the entries in flight.
+type job interface{ job() }
+
+type (
+	// chunk is content of an entry that came.
+	chunk struct{ *parcel.Chunk }
+	// pack is small files that came together.
+	pack struct{ *parcel.Pack }
+	// sealing: all that was asked for is here, see seal.go.
+	sealing struct{ a *attempt }
+	// spent is credit for what nobody wanted.
+	spent int64
+)
+
+func (chunk) job()   {}
+func (pack) job()    {}
+func (sealing) job() {}
+func (spent) job()   {}
+
+// run works until all entries are settled.
+func (w *worker) run(ctx context.Context) error {
 	var hash checksum.Group
 	for {
-		j, ok, err := r.jobs.Take(ctx)
+		j, ok, err := w.queues.jobs.Take(ctx)
 		if err != nil || !ok {
 			return err
 		}
-		if err := r.unfold(j); err != nil {
-			return err
-		}
-		done := r.track.AtDisk()
-		switch {
-		case j.pack != nil:
-			err = r.unpack(j, &hash)
-			r.pool.Put(j.pack)
-		case j.entry == nil: // only its credit counts
-		case j.data == nil && j.zeros == 0:
-			err = r.completeEntry(j)
-		default:
-			err = r.storeChunk(j)
-			if j.data != nil {
-				r.pool.Put(j.data)
-			}
+		done := w.track.AtDisk()
+		switch j := j.(type) {
+		case chunk:
+			err = w.chunk(j.Chunk)
+		case pack:
+			err = w.pack(j.Pack, &hash)
+		case sealing:
+			err = w.seal(j.a)
 		}
 		done()
 		if err == nil {
-			err = r.grant(j.cost)
+			err = dealt(j, w.credit)
 		}
 		if err != nil {
 			return err
@@ -48,300 +75,235 @@ func (r *receiver) workLoop(ctx context.Context) error {
 	}
 }
 
-// unpack verifies the small files of a pack together and writes them.
-func (r *receiver) unpack(j *inJob, hash *checksum.Group) error {
+// dealt lets go of a job that was dealt with: its bytes, and the credit that they had.
+func dealt(j job, credit *window) error {
+	switch j := j.(type) {
+	case chunk:
+		j.Owner.Free()
+	case pack:
+		j.Owner.Free()
+	case spent:
+		return credit.dealt(int64(j))
+	}
+	return nil
+}
+
+// plainChunk is the content of a chunk, not compressed. The caller puts buf back into the
+// pool, if there is one.
+func plainChunk(c *parcel.Chunk, d *compress.Decoder, pool *flow.Pool) (content []byte, buf *[]byte, err error) {
+	switch c.Encoding {
+	case framing.EncodingZeros:
+		return flow.Zeros[:c.Size], nil, nil
+	case framing.EncodingZstd:
+		return unfold(c.Data, c.Size, d, pool)
+	}
+	return c.Data, nil, nil
+}
+
+// plainPack is plainChunk for a pack.
+func plainPack(p *parcel.Pack, d *compress.Decoder, pool *flow.Pool) (body []byte, buf *[]byte, err error) {
+	if p.Encoding != framing.EncodingZstd {
+		return p.Data, nil, nil
+	}
+	size, err := framing.ParsePackZ(p.Data)
+	if err != nil {
+		return nil, nil, failure.Malformed(err)
+	}
+	return unfold(p.Data, size, d, pool)
+}
+
+func unfold(frame []byte, size int, d *compress.Decoder, pool *flow.Pool) ([]byte, *[]byte, error) {
+	buf, err := d.Unfold(pool, frame, size)
+	if err != nil {
+		return nil, nil, failure.Violation("%v", err)
+	}
+	return *buf, buf, nil
+}
+
+// chunk verifies a chunk and writes it to its place.
+func (w *worker) chunk(c *parcel.Chunk) error {
+	a, err := w.ledger.expect(c.Entry, c.Attempt)
+	if a == nil || err != nil {
+		return err
+	}
+	data, buf, err := plainChunk(c, w.decoder, w.pool)
+	if err != nil {
+		return err
+	}
+	if buf != nil {
+		defer w.pool.Put(buf)
+	}
+	index := c.Offset / checksum.ChunkSize
+	node := checksum.NewNode(data, index)
+	if a.small {
+		return w.whole(a, c, data, node.Root())
+	}
+	stale, err := w.write(a, c, data, node)
+	switch {
+	case err != nil:
+		return w.settle.fail(a.of, "writing", err)
+	case stale:
+		return nil
+	case node.CV() != checksum.CV(c.Check):
+		return w.again(a, index)
+	}
+	room := c.Size
+	if c.Encoding == framing.EncodingZeros {
+		room = 0
+	}
+	wrote, err := w.ledger.wrote(a, index, node, room)
+	if err != nil || !wrote.first {
+		return err
+	}
+	w.settle.room.give(wrote.paid)
+	w.moved(a, int64(c.Size), int64(room))
+	if wrote.whole {
+		w.queues.jobs.Put(sealing{a})
+	}
+	return nil
+}
+
+// write writes a chunk that is wanted, and has the check value that the sender says. It
+// is stale if it is of an attempt that is over, or came before.
+func (w *worker) write(a *attempt, c *parcel.Chunk, data []byte, node checksum.Node) (stale bool, err error) {
+	partial := a.part.hold()
+	if partial == nil {
+		return true, nil
+	}
+	defer a.part.let()
+	index, cv := c.Offset/checksum.ChunkSize, node.CV()
+	switch {
+	case !w.ledger.wants(a, index):
+		return true, nil
+	case cv != checksum.CV(c.Check):
+		return false, nil
+	case c.Encoding == framing.EncodingZeros:
+		return false, partial.WriteHole(index, len(data), cv)
+	}
+	return false, partial.WriteChunk(index, data, cv)
+}
+
+// whole takes the only chunk of a small file.
+func (w *worker) whole(a *attempt, c *parcel.Chunk, data []byte, root checksum.Digest) error {
+	if !w.ledger.wants(a, 0) {
+		return nil
+	}
+	if root != checksum.Digest(c.Check) {
+		return w.again(a, 0)
+	}
+	if !w.ledger.sealSmall(a, sum{true, root, int64(len(data))}) {
+		return nil
+	}
+	w.settle.room.give(w.ledger.paid(a, int64(len(data))))
+	sent := int64(len(data))
+	if c.Encoding == framing.EncodingZeros {
+		sent = 0
+	}
+	w.moved(a, int64(len(data)), sent)
+	return w.small(a, data)
+}
+
+// pack verifies the small files of a pack together and writes them.
+func (w *worker) pack(p *parcel.Pack, hash *checksum.Group) error {
+	body, buf, err := plainPack(p, w.decoder, w.pool)
+	if err != nil {
+		return err
+	}
+	if buf != nil {
+		defer w.pool.Put(buf)
+	}
 	var packed []framing.Packed
-	var entries []*inEntry
+	var attempts []*attempt
 	var contents [][]byte
-	for p, err := range framing.ParsePack(*j.pack) {
+	for f, err := range framing.ParsePack(body) {
 		if err != nil {
 			return failure.Malformed(err)
 		}
-		e, err := r.named(p.ID)
+		a, err := w.ledger.expectPacked(f.ID, len(f.Data))
 		if err != nil {
 			return err
 		}
-		if e == nil {
-			continue
+		if a != nil {
+			packed, attempts, contents = append(packed, f), append(attempts, a), append(contents, f.Data)
 		}
-		e.mu.Lock()
-		fits := e.asked && e.packed && e.attempt == 0 && e.entry.Kind == tree.File && int64(len(p.Data)) == e.entry.Size
-		e.mu.Unlock()
-		if !fits {
-			return failure.Violation("PACK with entry %d of %d bytes", p.ID, len(p.Data))
-		}
-		packed, entries, contents = append(packed, p), append(entries, e), append(contents, p.Data)
 	}
 	roots := make([]checksum.Digest, len(contents))
 	hash.Sums(roots, contents)
 	var moved int64
-	var last *inEntry
-	for i, e := range entries {
-		p := &packed[i]
-		e.mu.Lock()
-		given := e.sealed
-		good := !given && roots[i] == p.Root
-		if good {
-			e.sealed = true
-			e.root, e.size, e.hashed = p.Root, e.entry.Size, true
-		}
-		e.mu.Unlock()
-		if given {
-			continue // up by its sender, or it came twice
-		}
-		if !good {
-			if err := r.again(e, 0, 0); err != nil {
+	var last *attempt
+	for i, a := range attempts {
+		n := int64(len(contents[i]))
+		if roots[i] != packed[i].Root {
+			if err := w.again(a, 0); err != nil {
 				return err
 			}
 			continue
 		}
-		moved, last = moved+int64(len(p.Data)), e
-		r.paid(e, int64(len(p.Data)))
-		if err := r.storeSmall(e, p.Data); err != nil {
+		if !w.ledger.sealSmall(a, sum{true, roots[i], n}) {
+			continue // it came twice
+		}
+		moved, last = moved+n, a
+		w.settle.room.give(w.ledger.paid(a, n))
+		if err := w.small(a, contents[i]); err != nil {
 			return err
 		}
 	}
 	if last != nil {
-		r.moved(last, moved, 0)
+		w.moved(last, moved, moved)
 	}
 	return nil
 }
 
-// storeSmall writes the verified content of a file of one chunk or less and
-// hands it to publish.
-func (r *receiver) storeSmall(e *inEntry, data []byte) error {
-	if err := r.temps.Take(1); err != nil {
+// small writes the verified content of a small file and hands it to the publisher.
+func (w *worker) small(a *attempt, data []byte) error {
+	if err := w.settle.temps.Take(1); err != nil {
 		return err
 	}
-	e.temp = true
-	p, err := r.at.Files.Begin(e.entry, e.holes > 0)
+	if !w.ledger.keep(a.of, holdings{temp: true}) {
+		w.settle.temps.Give(1)
+		return nil
+	}
+	p, err := w.site.Files.Begin(a.item, a.of.holes > 0)
 	if err != nil {
-		return r.fail(e, "beginning", err)
+		return w.settle.fail(a.of, "beginning", err)
 	}
-	e.mu.Lock()
-	e.partial = p
-	e.mu.Unlock()
+	a.part.begin(p)
 	if err := p.WriteChunk(0, data, checksum.CV{}); err != nil {
-		return r.fail(e, "writing", err)
+		return w.settle.fail(a.of, "writing", err)
 	}
-	if err := p.Seal(e.entry, e.size, e.root); err != nil {
-		return r.fail(e, "completing", err)
+	if err := p.Seal(a.item, a.sum.size, a.sum.root); err != nil {
+		return w.settle.fail(a.of, "completing", err)
 	}
-	r.ready.Put(e)
+	return w.hand(a)
+}
+
+// hand gives a complete file to the publisher.
+func (w *worker) hand(a *attempt) error {
+	if !w.ledger.hand(a) {
+		return a.part.end(true) // it was settled meanwhile
+	}
+	w.queues.ready.Put(a)
 	return nil
 }
 
-// stored is what became of a chunk.
-type stored uint8
-
-const (
-	storedStale stored = iota // of an attempt that is over, or a chunk that came twice
-	storedOK
-	storedWrong // its bytes are not what was sent
-	storedWhole // verified, and the whole file: not written yet
-)
-
-// storeChunk verifies one chunk and writes it to its place.
-func (r *receiver) storeChunk(j *inJob) error {
-	e := j.entry
-	node, n := hashJob(j)
-	done, err := r.writeChunk(j, node, n)
-	switch {
-	case err != nil:
-		return r.fail(e, "writing", err)
-	case done == storedWrong:
-		return r.again(e, j.index, j.attempt)
-	case done == storedWhole:
-		return r.storeWhole(e, j, node.Root(), n)
-	case done == storedStale:
-		return nil
-	}
-	r.paid(e, int64(n-j.zeros))
-	e.mu.Lock()
-	if err := e.chunks.SetNode(j.index, node); err != nil {
-		e.mu.Unlock()
-		if errors.Is(err, checksum.ErrAlreadySet) {
-			return nil // it came twice at the same time
-		}
-		return failure.Violation("chunk %d of entry %d: %v", j.index, e.id, err)
-	}
-	e.got++
-	e.lent.holds(j.index)
-	r.completeIfDone(e)
-	e.mu.Unlock()
-	r.moved(e, int64(n), j.zeros)
-	return nil
-}
-
-// hashJob is the node of a job's chunk, and its length.
-func hashJob(j *inJob) (checksum.Node, int) {
-	if j.data != nil {
-		return checksum.NewNode(*j.data, j.index), len(*j.data)
-	}
-	return checksum.NewNode(flow.Zeros[:j.zeros], j.index), j.zeros
-}
-
-// writeChunk writes a chunk that is wanted and right. The entry's partial stays
-// what it is meanwhile.
-func (r *receiver) writeChunk(j *inJob, node checksum.Node, n int) (stored, error) {
-	e := j.entry
-	e.io.RLock()
-	defer e.io.RUnlock()
-	e.mu.Lock()
-	p, whole := e.partial, e.packed
-	stale := e.attempt != j.attempt || e.sealed || e.chunks == nil || e.chunks.Has(j.index)
-	e.mu.Unlock()
-	switch {
-	case stale || p == nil && !whole:
-		return storedStale, nil
-	case whole && node.Root() != checksum.Digest(j.check), !whole && node.CV() != checksum.CV(j.check):
-		return storedWrong, nil
-	case whole:
-		return storedWhole, nil
-	case j.data != nil:
-		return storedOK, p.WriteChunk(j.index, *j.data, node.CV())
-	}
-	return storedOK, p.WriteHole(j.index, n, node.CV())
-}
-
-// moved counts content that came over the network, less that of which only the
-// length did.
-func (r *receiver) moved(e *inEntry, n int64, zeros int) {
-	path := e.path()
-	if e.kind == tree.Stream {
-		r.track.Streamed(n, path)
+// moved counts n bytes of content that came; of some of them, all but sent, only the
+// number did.
+func (w *worker) moved(a *attempt, n, sent int64) {
+	if a.of.kind == tree.Stream {
+		w.track.Streamed(n, a.of.path())
 	} else {
-		r.track.Moved(n, n-int64(zeros), path)
+		w.track.Moved(n, sent, a.of.path())
 	}
-}
-
-// paid takes n bytes of an entry off what is expected to need space.
-func (r *receiver) paid(e *inEntry, n int64) {
-	e.mu.Lock()
-	n = min(n, e.owes)
-	e.owes -= n
-	e.mu.Unlock()
-	r.due.Add(-n)
-}
-
-// storeWhole takes a verified chunk that is a whole file.
-func (r *receiver) storeWhole(e *inEntry, j *inJob, root [32]byte, n int) error {
-	e.mu.Lock()
-	first := !e.sealed
-	e.sealed = true
-	e.root, e.size, e.hashed = root, int64(n), true
-	e.mu.Unlock()
-	if !first {
-		return nil
-	}
-	r.paid(e, int64(n))
-	r.moved(e, int64(n), j.zeros)
-	if j.data == nil {
-		return r.storeSmall(e, flow.Zeros[:n])
-	}
-	return r.storeSmall(e, *j.data)
 }
 
 // again asks once more for a chunk whose digest differed, a few times.
-func (r *receiver) again(e *inEntry, index uint64, attempt uint8) error {
-	e.mu.Lock()
-	if e.tries == nil {
-		e.tries = make(map[uint64]int)
+func (w *worker) again(a *attempt, index uint64) error {
+	again, spoiled := w.ledger.retry(a, index)
+	switch {
+	case spoiled:
+		return w.settle.fail(a.of, "verifying", &transfer.Error{Code: framing.CodeDigest, Err: errors.New("what came is not what was sent; run the same command again")})
+	case again:
+		return w.requests.now(a.wantAgain(index))
 	}
-	e.tries[index]++
-	over := e.tries[index] >= chunkAttempts || len(e.tries) > maxTries
-	whole := e.packed
-	e.mu.Unlock()
-	if over || e.kind == tree.Stream {
-		return r.fail(e, "verifying", &transfer.Error{Code: framing.CodeDigest, Err: errors.New("what came is not what was sent; run the same command again")})
-	}
-	w := framing.Want{ID: e.id, Attempt: attempt, Kind: framing.WantAgain, First: index, Count: 1}
-	if whole {
-		w = framing.Want{ID: e.id, Attempt: attempt, Kind: framing.WantAll}
-	}
-	return failure.Link("asking for a chunk", r.link.Stream(0).Send(true, framing.TypeWant, w.Append(nil)))
-}
-
-// completeEntry ends a comparison, or seals an entry all of whose chunks are
-// there, if both ends have the same digest.
-func (r *receiver) completeEntry(j *inJob) error {
-	e := j.entry
-	e.mu.Lock()
-	if e.attempt != j.attempt || e.end == nil {
-		e.mu.Unlock()
-		return nil
-	}
-	end, c, t, chunks, p := *e.end, e.compare, e.entry, e.chunks, e.partial
-	if c != nil {
-		equal := !c.broken && end.Root == c.root
-		if equal {
-			e.root, e.size, e.hashed = c.root, int64(end.Size), true
-		}
-		e.mu.Unlock()
-		if !equal {
-			r.plans.Put(planItem{in: e, differs: true})
-			return nil
-		}
-		r.track.Spared(int64(end.Size))
-		return r.equal(e, c.name)
-	}
-	e.mu.Unlock()
-	if e.packed { // a file that became empty: nothing but FILEEND came
-		e.mu.Lock()
-		e.root, e.size, e.hashed = end.Root, 0, true
-		e.mu.Unlock()
-		if end.Size != 0 || checksum.Digest(end.Root) != checksum.Sum(nil) {
-			return failure.Violation("FILEEND without content for entry %d", t.ID)
-		}
-		return r.storeSmall(e, nil)
-	}
-	if t.Kind == tree.Stream {
-		if err := chunks.Finish(int64(end.Size)); err != nil {
-			return failure.Violation("FILEEND of stream %d: %v", t.ID, err)
-		}
-	}
-	root, err := chunks.Root()
-	if err != nil {
-		return failure.Violation("FILEEND of entry %d: %v", t.ID, err)
-	}
-	if root != checksum.Digest(end.Root) {
-		// Each chunk was right and the whole is not: what is here cannot be trusted.
-		if err := p.Discard(false); err != nil {
-			return failure.Destination("discarding", e.path(), err)
-		}
-		return r.fail(e, "verifying", &transfer.Error{Code: framing.CodeDigest, Err: errors.New("the digests of the whole file differ; run the same command again")})
-	}
-	e.mu.Lock()
-	e.root, e.size, e.hashed = root, int64(end.Size), true
-	untouched := e.old && e.got == 0 && e.expect != nil && e.expect.Size == e.size && !(e.lent != nil && e.lent.claimed)
-	fill := e.lent != nil && !e.lent.filled
-	e.mu.Unlock()
-	if untouched {
-		// All of it is what the older file has: that stays.
-		if found, err := r.lookUp(t); err == nil && found != nil && r.unchanged(t, *found, *e.expect) {
-			e.io.Lock()
-			e.mu.Lock()
-			e.partial = nil
-			e.mu.Unlock()
-			err := p.Discard(false)
-			e.io.Unlock()
-			if err != nil {
-				return r.fail(e, "putting aside", err)
-			}
-			return r.equal(e, e.name)
-		}
-	}
-	if fill {
-		r.bases.Put(e)
-		return nil
-	}
-	// A chunk that came twice may still be written.
-	e.io.Lock()
-	err = p.Seal(t, int64(end.Size), root)
-	e.io.Unlock()
-	if err != nil {
-		return r.fail(e, "completing", err)
-	}
-	r.ready.Put(e)
 	return nil
 }

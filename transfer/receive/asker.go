@@ -1,0 +1,235 @@
+package receive
+
+import (
+	"context"
+	"errors"
+
+	"ferry/checksum"
+	"ferry/framing"
+	"ferry/transfer"
+	"ferry/transfer/internal/flow"
+	"ferry/transfer/internal/progress"
+	"ferry/transfer/storage"
+	"ferry/transfer/tree"
+)
+
+// asker asks the sender for content, and for no more of it at a time than there is room
+// for at the destination and files may be open. In a dry run it settles entries in place
+// of asking. It is the planner's.
+type asker struct {
+	ledger   *ledger
+	settle   *settler
+	site     *site
+	room     *room
+	credit   *window
+	requests *requests
+	olds     *flow.Queue[old] // bounded by slots, and for comparisons by the entry window
+	slots    *flow.Gauge      // large files in work
+	track    *progress.Tracker
+
+	parked []*entry // large files that wait for a slot
+}
+
+// content asks for the content of an entry, less what is here already.
+func (k *asker) content(ctx context.Context, e *entry) error {
+	err := k.site.Finder.MayPut(e.item)
+	if k.site.dry {
+		if err != nil {
+			return k.settle.fail(e, "receiving", err)
+		}
+		return k.rehearse(e)
+	}
+	if err != nil && (e.choice.replace == nil || codeOf(err) != framing.CodeName) {
+		return k.settle.fail(e, "receiving", err)
+	}
+	k.track.Enter(transfer.PhaseTransfer)
+	if e.kind == tree.File && e.item.Size <= checksum.ChunkSize {
+		return k.small(e)
+	}
+	if !k.ledger.kept(e).slot && !k.slot(e) {
+		// Not to be waited for here: what frees one may be for the planner to handle.
+		k.parked = append(k.parked, e)
+		return nil
+	}
+	return k.large(ctx, e)
+}
+
+// small asks for a file of one chunk or less, which may come in a pack.
+func (k *asker) small(e *entry) error {
+	if err := k.reserve(e, e.stored()); err != nil {
+		return err
+	}
+	a := &attempt{of: e, number: e.number, item: e.item, small: true}
+	if !k.ledger.ask(a) {
+		return nil
+	}
+	return k.requests.add(a.want(framing.WantAll))
+}
+
+// slot gets a slot for a large file, if one is free.
+func (k *asker) slot(e *entry) bool {
+	if !k.slots.Try(1) {
+		return false
+	}
+	if !k.ledger.keep(e, holdings{slot: true}) {
+		k.slots.Give(1) // it was settled meanwhile, which large finds out
+	}
+	return true
+}
+
+// unpark goes on with the large files that wait, as far as there are slots.
+func (k *asker) unpark(ctx context.Context) error {
+	for len(k.parked) > 0 {
+		if e := k.parked[0]; k.ledger.isOpen(e) {
+			if !k.slot(e) {
+				return nil
+			}
+			if err := k.large(ctx, e); err != nil {
+				return err
+			}
+		}
+		k.parked = k.parked[1:]
+	}
+	return nil
+}
+
+// large begins a file of more than one chunk, or a stream, and asks for what is missing.
+func (k *asker) large(ctx context.Context, e *entry) error {
+	if e.kind == tree.Stream && k.ledger.keep(e, holdings{source: true}) {
+		if err := k.credit.source(); err != nil {
+			return err
+		}
+	}
+	p, err := k.site.Files.Begin(e.item, e.holes > 0)
+	if err != nil {
+		return k.settle.fail(e, "beginning", err)
+	}
+	replaces := e.kind == tree.File && e.choice.replace != nil && e.choice.replace.Kind == tree.File
+	b := &basis{replaces: replaces, pages: make(map[uint64]*claimPage)}
+	claims := e.kind == tree.File && hasClaims(ctx, p)
+	shared := replaces && p.Shares()
+	if replaces && e.choice.replace.Size == e.item.Size {
+		// What is shared costs nothing to take over at once.
+		b.lent = &lent{differs: claims || shared, filled: claims || shared}
+	}
+	if err := k.reserve(e, k.need(e, p, b, claims, shared)); err != nil {
+		return errors.Join(err, p.Discard(true))
+	}
+	a := &attempt{of: e, number: e.number, item: e.item, chunks: checksum.NewTree(e.item.Size)}
+	if claims || replaces {
+		a.basis = b
+	}
+	a.part.begin(p)
+	if !k.ledger.ask(a) {
+		return a.part.end(true)
+	}
+	k.track.Tell(transfer.ItemStarted{Path: e.path(), Size: e.item.Size})
+	switch {
+	case replaces:
+		k.olds.Put(old{a, oldReplaced})
+	case claims:
+		k.olds.Put(old{a, oldClaimed})
+	default:
+		return k.requests.add(a.want(framing.WantAll))
+	}
+	return nil
+}
+
+// need is how much room a large file takes. What an interrupted delivery left takes none
+// again, and what may be the same, or is shared, none at all.
+func (k *asker) need(e *entry, p storage.Partial, b *basis, claims, shared bool) int64 {
+	n := e.stored() - p.Allocated()
+	switch {
+	case !b.replaces:
+	case shared:
+		n = min(n, e.item.Size-e.choice.replace.Size)
+	case !claims && b.lent != nil:
+		n = 0
+	}
+	return n
+}
+
+// hasClaims tells whether an interrupted delivery left something.
+func hasClaims(ctx context.Context, p storage.Partial) bool {
+	for range p.Present(ctx) {
+		return true
+	}
+	return false
+}
+
+// compare has both sides hash the file, and this side the one under name. The sender does
+// it once: of a second comparison its digest is known.
+func (k *asker) compare(e *entry, name string) error {
+	a := &attempt{of: e, number: e.number, item: e.item, end: e.choice.answer, compared: &comparison{name: name}}
+	if !k.ledger.ask(a) {
+		return nil
+	}
+	k.olds.Put(old{a, oldCompared})
+	if a.end != nil {
+		return nil
+	}
+	return k.requests.add(a.want(framing.WantCheck))
+}
+
+// reserve promises room to an entry. Too little of it ends the delivery: it may be that
+// smaller files fit, but not all.
+func (k *asker) reserve(e *entry, n int64) error {
+	err := k.room.take(n)
+	if space := new(transfer.SpaceError); errors.As(err, &space) {
+		return &transfer.Error{Op: "receiving", Code: framing.CodeNoSpace, Path: e.path(), Err: err}
+	}
+	if err == nil && n > 0 && !k.ledger.keep(e, holdings{room: n}) {
+		k.room.give(n)
+	}
+	return err
+}
+
+// makeRoom looks for the space of a file of which a chunk differs from the one that it
+// replaces. Where the destination shares what is equal, there is nothing to look for.
+func (k *asker) makeRoom(a *attempt) error {
+	p := a.part.hold()
+	if p == nil {
+		return nil
+	}
+	shared, n := p.Shares(), a.of.stored()-p.Allocated()
+	a.part.let()
+	if shared {
+		return nil
+	}
+	if err := k.reserve(a.of, n); err != nil {
+		return k.settle.fail(a.of, "finding room", err)
+	}
+	return nil
+}
+
+// rehearse settles a file or stream that a delivery would take. Its plan is made.
+func (k *asker) rehearse(e *entry) error {
+	if err := k.rehearseRoom(e); err != nil {
+		return k.settle.fail(e, "finding room", err)
+	}
+	switch c := e.choice; {
+	case c.replace != nil:
+		return k.settle.done(e, outcome{status: transfer.StatusReplaced})
+	case !c.rename:
+		return k.settle.done(e, outcome{status: transfer.StatusDelivered})
+	case c.at == "":
+		return k.settle.fail(e, "finding a free name", noFreeName())
+	default:
+		return k.settle.done(e, outcome{status: transfer.StatusRenamed, name: c.at})
+	}
+}
+
+// rehearseRoom adds an entry to what would be needed. What an unfinished delivery left of
+// it takes no space again.
+func (k *asker) rehearseRoom(e *entry) error {
+	n := max(e.stored()-k.site.Estimate.Allocated(e.item), 0)
+	err := k.room.take(n)
+	space := new(transfer.SpaceError)
+	if old := e.choice.replace; errors.As(err, &space) && old != nil && k.site.Estimate.Shares(e.item) {
+		err = k.room.take(min(n, e.item.Size-old.Size))
+	}
+	if errors.As(err, &space) {
+		return &transfer.Error{Op: "finding room:", Code: framing.CodeNoSpace, Path: e.path(), Err: err}
+	}
+	return err
+}

@@ -1,0 +1,163 @@
+package receive
+
+import (
+	"ferry/checksum"
+	"ferry/framing"
+	"ferry/transfer/internal/failure"
+)
+
+// basis is what is here already of the content of an attempt: what an interrupted
+// delivery left, or the file that will be replaced. It is stated to the sender in pages;
+// a claim counts once both sides have found the bytes to have the chaining value: this
+// one by hashing them, the sender by comparing. Guarded by ledger.mu, but for replaces.
+type basis struct {
+	replaces bool                  // an older file will be replaced: chunks are taken from it
+	pages    map[uint64]*claimPage // that were stated and are not done with, by first chunk
+	lent     *lent                 // of the older file, if it may be the same; else nil
+}
+
+// bitmap is one bit for each chunk of a page.
+type bitmap [(framing.MaxPage + 63) / 64]uint64
+
+func (b *bitmap) has(i uint64) bool { return b[i/64]&(1<<(i%64)) != 0 }
+func (b *bitmap) set(i uint64)      { b[i/64] |= 1 << (i % 64) }
+func (b *bitmap) clear(i uint64)    { b[i/64] &^= 1 << (i % 64) }
+func (b *bitmap) empty() bool       { return *b == bitmap{} }
+
+// claimPage is what was said of up to framing.MaxPage chunks. Until it is stated it is
+// its maker's, and then guarded by ledger.mu.
+type claimPage struct {
+	first, count uint64
+	cvs          []checksum.CV
+	held         bitmap // claimed, and neither counted nor refuted yet
+	good         bitmap // hashed by this process: the bytes have the CV
+	bad          bitmap // hashed by this process: they do not
+	equal        bitmap // the sender's bytes have it too
+	answered     bool   // CHECKED came
+}
+
+func newClaimPage(first, count uint64) *claimPage {
+	return &claimPage{first: first, count: count, cvs: make([]checksum.CV, count)}
+}
+
+func (p *claimPage) hold(index uint64, cv checksum.CV) {
+	p.cvs[index-p.first] = cv
+	p.held.set(index - p.first)
+}
+
+// gain is what follows from what was found of claims. Whoever gets one sees to it, with
+// settler.gained.
+type gain struct {
+	reused  int64    // bytes that count as verified now
+	paid    int64    // of the room promised to the entry
+	pages   int      // pages that are done with
+	again   []uint64 // chunks to be asked for: the sender has what was claimed, and this side has not
+	differs bool     // for the first time a chunk is not what an older file has
+	whole   bool     // nothing is missing any more: the attempt is sealed
+}
+
+// stated adds a page whose room was taken to what is stated to the sender. It returns
+// false if the attempt is over.
+func (l *ledger) stated(a *attempt, p *claimPage) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !a.current() {
+		return false
+	}
+	a.basis.pages[p.first] = p
+	return true
+}
+
+// claims tells whether claim i of a page is still to be hashed.
+func (l *ledger) claims(a *attempt, p *claimPage, i uint64) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return a.current() && p.held.has(i) && !a.chunks.Has(p.first+i)
+}
+
+// judge notes whether a claim is what the bytes are. A wrong one is asked for
+// like a missing chunk, but only once the sender has said that its own bytes are
+// what was claimed: else the chunk comes without, and would come twice.
+func (l *ledger) judge(a *attempt, p *claimPage, i uint64, good bool) (g gain, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case !a.current() || !p.held.has(i):
+		return g, nil
+	case good:
+		p.good.set(i)
+		err = a.fold(p, i, &g)
+	default:
+		if p.bad.set(i); p.equal.has(i) {
+			p.held.clear(i)
+			g.again = append(g.again, p.first+i)
+		}
+	}
+	a.drop(p, &g)
+	g.whole = a.seal()
+	return g, err
+}
+
+// checked takes the sender's answer to a page: which of its chunks are equal. The
+// attempt is nil if it is over.
+func (l *ledger) checked(c framing.Checked) (a *attempt, g gain, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	e, err := l.named(c.ID)
+	if e == nil || err != nil || c.Attempt != e.number {
+		return nil, g, err // settled, or the attempt is over: its pages with it
+	}
+	var p *claimPage
+	if a = e.attempt; a != nil && a.basis != nil {
+		p = a.basis.pages[c.First]
+	}
+	if p == nil || p.answered || c.Count != p.count {
+		return nil, g, failure.Violation("CHECKED for chunk %d of entry %d", c.First, c.ID)
+	}
+	p.answered = true
+	for i := range p.count {
+		if !c.Same(i) {
+			p.held.clear(i) // it comes, or came, as DATA
+			if l := a.basis.lent; l != nil && !l.differs {
+				l.differs, g.differs = true, true
+			}
+			continue
+		}
+		p.equal.set(i)
+		if p.bad.has(i) {
+			p.held.clear(i)
+			g.again = append(g.again, p.first+i)
+		} else if err := a.fold(p, i, &g); err != nil {
+			return a, g, err
+		}
+	}
+	a.drop(p, &g)
+	g.whole = a.seal()
+	return a, g, nil
+}
+
+// fold counts a claim as a verified chunk once both sides say that it is: the
+// bytes here have its CV, and the sender's bytes have it too. Callers hold ledger.mu.
+func (a *attempt) fold(p *claimPage, i uint64, g *gain) error {
+	index := p.first + i
+	if !p.good.has(i) || !p.equal.has(i) || a.chunks.Has(index) {
+		return nil
+	}
+	if err := a.chunks.Set(index, p.cvs[i]); err != nil {
+		return err
+	}
+	p.held.clear(i)
+	n := int64(checksum.ChunkLen(a.item.Size, index))
+	g.reused += n
+	g.paid += a.pay(n)
+	return nil
+}
+
+// drop lets go of a page that was answered and of which no claim is open. Callers hold
+// ledger.mu.
+func (a *attempt) drop(p *claimPage, g *gain) {
+	if pages := a.basis.pages; p.answered && p.held.empty() && pages[p.first] == p {
+		delete(pages, p.first)
+		g.pages++
+	}
+}

@@ -1,0 +1,197 @@
+package receive
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"time"
+
+	"ferry/framing"
+	"ferry/transfer"
+	"ferry/transfer/internal/failure"
+	"ferry/transfer/internal/flow"
+	"ferry/transfer/internal/progress"
+	"ferry/transfer/internal/wire"
+	"ferry/transfer/storage"
+	"ferry/transfer/tree"
+)
+
+// opening is a delivery until its offer is accepted or declined.
+type opening struct {
+	link    transfer.Link
+	opt     *Options
+	track   *progress.Tracker
+	offer   framing.Offer
+	consent *consent
+	dest    storage.Destination // nil: not yet, or an Output
+}
+
+// read reads OFFER, with which every delivery begins.
+func (o *opening) read(ctx context.Context) error {
+	unwatch := context.AfterFunc(ctx, func() { failure.Leave(o.link, context.Cause(ctx)) })
+	defer unwatch()
+	o.track.Enter(transfer.PhaseOffering)
+	in := o.link.Frames(0)
+	t, _, err := in.Next()
+	var body []byte
+	if err == nil {
+		body, err = in.Body()
+	}
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return context.Cause(ctx)
+	case err != nil:
+		return failure.Link("waiting for the offer", err)
+	case t == framing.TypeBye:
+		b, err := framing.ParseBye(body)
+		if err != nil {
+			return failure.Malformed(err)
+		}
+		return failure.Farewell(b)
+	case t != framing.TypeOffer:
+		return failure.Violation("%v in place of OFFER", t)
+	}
+	if o.offer, err = framing.ParseOffer(body); err != nil {
+		return failure.Malformed(err)
+	}
+	for i, it := range o.offer.Listed {
+		o.offer.Listed[i].Name = bytes.Clone(it.Name) // the body is gone with the next frame
+	}
+	o.consent = newConsent(o.offer, limits{o.opt.MaxItems, o.opt.MaxBytes})
+	return nil
+}
+
+func (o *opening) dry() bool { return o.offer.Flags&framing.FlagDryRun != 0 }
+
+// event is the offer as people and the Observer are told it.
+func (o *opening) event() transfer.Offer {
+	e := transfer.Offer{Items: int64(o.offer.Items), Bytes: int64(o.offer.Bytes), Exact: o.offer.Exact, DryRun: o.dry()}
+	e.Peer, _, _ = o.link.Peer()
+	for _, it := range o.offer.Listed {
+		e.Listed = append(e.Listed, transfer.OfferItem{Name: string(it.Name), Kind: tree.Kind(it.Kind), Size: int64(it.Size) - 1})
+	}
+	return e
+}
+
+// decide has the offer declined, or returns nil if it may be accepted. It waits for the
+// user.
+func (o *opening) decide(ctx context.Context) error {
+	if o.dry() && o.opt.Rehearse == nil {
+		return o.decline(framing.CodeUnsupported, errNoRehearsal)
+	}
+	if err := o.consent.refuse(o.opt.OnlyNamed); err != nil {
+		return o.decline(framing.CodeDeclined, err)
+	}
+	if o.opt.Accept == nil {
+		return nil
+	}
+	if err := o.opt.Accept(ctx, o.event()); err != nil {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		return o.decline(framing.CodeDeclined, err)
+	}
+	return nil
+}
+
+// errNoRehearsal declines a dry run.
+var errNoRehearsal = errors.New("a dry run needs a folder to look at, and this goes elsewhere")
+
+// decline ends the delivery before anything of it was taken.
+func (o *opening) decline(code framing.Code, cause error) error {
+	d := framing.Decline{Code: code, Message: cause.Error()}
+	if err := o.link.Frames(0).Send(true, framing.TypeDecline, d.Append(nil)); err != nil {
+		return failure.Link("declining", err)
+	}
+	return &transfer.Error{Op: "offer declined:", Code: framing.CodeDeclined, Err: cause}
+}
+
+// enter opens the destination of an offer that may be accepted, and fills in s.
+func (o *opening) enter(s *site) error {
+	s.dry = o.dry()
+	if err := o.open(s); err != nil {
+		return failure.DestinationEnds("opening", "", err)
+	}
+	permitted := o.opt.Metadata
+	permitted.Numeric = true // a wish about owners, which needs no permission
+	wish := wire.Metadata(o.offer.Flags)
+	s.granted = wire.Metadata(o.offer.Flags & wire.Flags(permitted))
+	s.granted.System = s.granted.Xattrs && permitted.System
+	o.track.Declined(wish, s.granted, framing.CodeDeclined, false)
+	if o.opt.Output != nil {
+		return nil // modes as sent: whoever unpacks an archive has a umask
+	}
+	s.granted.Umask = permitted.Umask
+	landing, err := o.dest.Start(s.granted)
+	if err == nil && (s.dry && landing.Estimate == nil || !s.dry && landing.Files == nil) {
+		err = errors.New("it is not of the kind that this delivery needs")
+	}
+	if err != nil {
+		return failure.DestinationEnds("opening", "", err)
+	}
+	s.Landing, s.dest, s.place = *landing, o.dest, o.dest.Place()
+	o.track.Declined(s.granted, s.Keeps, framing.CodeUnsupported, false)
+	s.granted = s.Keeps
+	if o.opt.OnConflict != transfer.ConflictOverwrite {
+		s.Way = nil
+	}
+	for _, n := range s.Notes {
+		o.track.Lost(n.Path, []tree.Loss{n.Loss})
+	}
+	return nil
+}
+
+// open gets the destination.
+func (o *opening) open(s *site) (err error) {
+	o.dest = o.opt.Destination
+	switch {
+	case s.dry:
+		o.track.Rehearse()
+		o.dest, err = o.opt.Rehearse()
+	case o.opt.Open != nil:
+		o.dest, err = o.opt.Open()
+	}
+	if err == nil && o.opt.Begin != nil {
+		err = o.opt.Begin()
+	}
+	return err
+}
+
+// accept sends ACCEPT and the first credit.
+func (o *opening) accept(s *site, streams uint16, rate int64, credit *window) error {
+	o.link.LimitRetry(time.Duration(o.offer.RetrySeconds) * time.Second)
+	o.track.Begin()
+	o.track.Tell(transfer.Offered{Offer: o.event()})
+	o.track.Be(framing.StateIdle)
+	a := framing.Accept{
+		Flags:        o.offer.Flags&(framing.FlagChecksum|framing.FlagAllowChanged|framing.FlagDryRun) | wire.Flags(s.granted),
+		RetrySeconds: wire.RetrySeconds(o.link.RetryFor()),
+		EntryWindow:  flow.EntryWindow, EntryBytes: flow.EntryBytes, Ordered: o.opt.Output != nil, Streams: streams,
+	}
+	if err := o.link.Frames(0).Send(false, framing.TypeAccept, a.Append(nil)); err != nil {
+		return failure.Link("accepting", err)
+	}
+	if rate > 0 {
+		if err := o.limit(rate); err != nil {
+			return err
+		}
+	}
+	return credit.open()
+}
+
+// limit tells the sender this side's limit: only who sends can keep to one evenly.
+func (o *opening) limit(rate int64) error {
+	m := framing.Limited{Rate: uint64(rate)}
+	return failure.Link("limiting the rate", o.link.Frames(0).Send(true, framing.TypeLimit, m.Append(nil)))
+}
+
+// placed names the destination in an error of it that ended the delivery.
+func (o *opening) placed(err error) error {
+	var own *transfer.Error
+	if o.dest == nil || !errors.As(err, &own) || own.Remote || own.Place != "" || !failure.OfDestination(own.Code) || errors.As(own.Err, new(*transfer.SpaceError)) {
+		return err
+	}
+	named := *own
+	named.Place = o.dest.Place()
+	return &named
+}

@@ -1,0 +1,130 @@
+package receive
+
+import (
+	"context"
+
+	"ferry/transfer"
+	"ferry/transfer/storage"
+	"ferry/transfer/tree"
+)
+
+// file decides about a file or stream. differs says that the file which stands there was
+// compared by digest and is another.
+func (p *planner) file(ctx context.Context, e *entry, differs bool) error {
+	e.choice.replace, e.choice.rename, e.choice.at = nil, false, ""
+	if e.isTwin() {
+		if p.policy != transfer.ConflictRename {
+			return p.settle.fail(e, "receiving", errTwin(e))
+		}
+		return p.renamed(ctx, e, true)
+	}
+	t := e.item
+	found, err := p.site.lookUp(t)
+	if err != nil {
+		return p.settle.fail(e, "looking up", err)
+	}
+	d, err := p.decideConflict(ctx, e, found, p.decide(t, found, differs))
+	if err != nil {
+		return err
+	}
+	if d == takeReplace && e.unsure() {
+		return p.settle.fail(e, "receiving", errUnsure)
+	}
+	switch d {
+	case takeSame:
+		return p.same(e, p.site.touches(t, found))
+	case takeCompare:
+		return p.ask.compare(e, e.name)
+	case takeRename:
+		return p.renamed(ctx, e, differs)
+	case takeReplace:
+		if err := p.site.clear(t, found); err != nil {
+			return p.settle.fail(e, "making way", err)
+		}
+		e.choice.replace = found
+		return p.ask.content(ctx, e)
+	case takeNew:
+		return p.ask.content(ctx, e)
+	}
+	return p.leave(e, d)
+}
+
+func (p *planner) decide(t *tree.Entry, found *tree.Info, differs bool) decision {
+	known := p.site.replaceable(found)
+	if differs && found != nil {
+		return resolve(known, p.policy)
+	}
+	return decide(t, known, p.policy, p.byDigest, p.site.dry, func(found tree.Info) bool { return p.site.keepsTime(t, found) })
+}
+
+// same settles a file whose content was there already, by size and time. touch gives it
+// the metadata that the sender has.
+func (p *planner) same(e *entry, touch bool) error {
+	do := p.site.Maker.Keep
+	if touch {
+		do = p.site.Maker.Touch
+	}
+	o, err := do(e.item)
+	if err != nil {
+		return p.settle.fail(e, "keeping", err)
+	}
+	p.settle.note(e, o)
+	return p.settle.done(e, outcome{status: transfer.StatusSame})
+}
+
+// renamed takes a file under another name.
+func (p *planner) renamed(ctx context.Context, e *entry, differs bool) error {
+	done, err := p.renamedBefore(e, differs)
+	if done || err != nil {
+		return err
+	}
+	e.choice.rename = true
+	return p.ask.content(ctx, e)
+}
+
+// renamedBefore settles a file that an earlier delivery stored under a name of
+// the form `name (1).ext`: one of equal size and time, or one with its digest, since
+// not every file system keeps the time. done says that it did, or will, or that
+// the entry is planned again, once another one is settled. Names that other entries
+// have are passed over.
+func (p *planner) renamedBefore(e *entry, differs bool) (done bool, err error) {
+	probe := *e.item
+	for i := e.choice.tried + 1; i <= maxRenames; i++ {
+		probe.Name = storage.Alternative(e.name, i)
+		taken, wait, err := p.twins.taken(e, probe.Name)
+		if wait {
+			e.twinState().differs = differs
+			return true, nil
+		}
+		if taken {
+			continue
+		}
+		var found *tree.Info
+		if err == nil {
+			found, err = p.site.lookUp(&probe)
+		}
+		if err != nil {
+			return true, p.settle.fail(e, "looking up", err)
+		}
+		if found == nil {
+			p.claim(e, probe.Name)
+			return false, nil
+		}
+		if found.Kind != tree.File || found.Size != e.item.Size {
+			continue
+		}
+		p.claim(e, probe.Name)
+		if !p.byDigest && p.site.keepsTime(e.item, *found) {
+			return true, p.settle.equal(e, e.item, probe.Name)
+		}
+		e.choice.tried = i
+		return true, p.ask.compare(e, probe.Name)
+	}
+	return false, nil
+}
+
+// claim notes a name that e is to get, or is compared with.
+func (p *planner) claim(e *entry, name string) {
+	e.choice.at = name
+	p.twins.claim(e, name)
+}

@@ -1,0 +1,90 @@
+package receive
+
+import (
+	"errors"
+
+	"ferry/checksum"
+	"ferry/framing"
+	"ferry/transfer"
+	"ferry/transfer/internal/failure"
+	"ferry/transfer/storage"
+	"ferry/transfer/tree"
+)
+
+// seal ends an attempt of which all is here: a comparison, or content of which both ends
+// must have the same digest. The worker that has the job is alone with the attempt.
+func (w *worker) seal(a *attempt) error {
+	switch {
+	case a.compared != nil:
+		return w.sealCompared(a)
+	case a.small:
+		return w.sealEmpty(a)
+	}
+	if a.of.kind == tree.Stream {
+		if err := a.chunks.Finish(int64(a.end.Size)); err != nil {
+			return failure.Violation("FILEEND of stream %d: %v", a.of.id, err)
+		}
+	}
+	root, err := a.chunks.Root()
+	if err != nil {
+		return failure.Violation("FILEEND of entry %d: %v", a.of.id, err)
+	}
+	if root != checksum.Digest(a.end.Root) {
+		// Each chunk was right and the whole is not: what is here cannot be trusted.
+		if err := a.part.end(false); err != nil {
+			return failure.Destination("discarding", a.of.path(), err)
+		}
+		return w.settle.fail(a.of, "verifying", &transfer.Error{Code: framing.CodeDigest, Err: errors.New("the digests of the whole file differ; run the same command again")})
+	}
+	s := sum{true, root, int64(a.end.Size)}
+	w.ledger.verified(a, s)
+	if w.untouched(a) {
+		if err := a.part.end(false); err != nil {
+			return w.settle.fail(a.of, "putting aside", err)
+		}
+		return w.settle.equal(a.of, a.item, a.of.name)
+	}
+	if w.ledger.unfilled(a) {
+		w.queues.olds.Put(old{a, oldLent})
+		return nil
+	}
+	// A chunk that came twice may still be written.
+	ok, err := a.part.seal(func(p storage.Partial) error { return p.Seal(a.item, s.size, s.root) })
+	switch {
+	case err != nil:
+		return w.settle.fail(a.of, "completing", err)
+	case !ok:
+		return nil // it was settled meanwhile
+	}
+	return w.hand(a)
+}
+
+// untouched tells whether all of the content is what the older file has, which is still
+// there: that stays then.
+func (w *worker) untouched(a *attempt) bool {
+	if !w.ledger.untouched(a) {
+		return false
+	}
+	found, err := w.site.lookUp(a.item)
+	return err == nil && found != nil && w.site.Finder.Unchanged(a.item, *found, *a.of.choice.replace)
+}
+
+// sealCompared ends a comparison.
+func (w *worker) sealCompared(a *attempt) error {
+	if !w.ledger.equal(a) {
+		w.queues.plans.Put(differing{a})
+		return nil
+	}
+	w.track.Spared(a.sum.size)
+	return w.settle.equal(a.of, a.item, a.compared.name)
+}
+
+// sealEmpty ends a file that became empty: nothing came of it but FILEEND.
+func (w *worker) sealEmpty(a *attempt) error {
+	root := checksum.Sum(nil)
+	if a.end.Size != 0 || root != checksum.Digest(a.end.Root) {
+		return failure.Violation("FILEEND without content for entry %d", a.of.id)
+	}
+	w.ledger.verified(a, sum{true, root, 0})
+	return w.small(a, nil)
+}
