@@ -3,7 +3,7 @@
 // sockets, no files, no goroutines, no clock.
 //
 // The table in frame.go has the name, the limit and the fields of every type. Each
-// message has a file of its own, with a ParseX that takes a frame's body and an Append
+// message has a file of its own (PACKZ is a PACK, compressed), with a ParseX that takes a frame's body and an Append
 // that writes one. Messages that come in batches (ENTRY, WANT, PACK, FILEEND, DONE,
 // WARN) have an Append for one record, and their parser iterates over a body. Byte
 // slices in a parsed message point into the body and are valid as long as it is.

@@ -61,23 +61,20 @@ func ReadList(in io.Reader, name string, from0 bool) (*List, error) {
 // Empty reports that the list names nothing.
 func (l *List) Empty() bool { return !l.all && len(l.paths) == 0 }
 
-// only is what of its source a walk takes: nil is all of it.
-func (l *List) only() []string {
-	switch {
-	case l == nil || l.all:
-		return nil
-	case l.paths == nil:
-		return []string{}
+// part is what a walk takes of the source.
+func (l *List) part() part {
+	if l == nil {
+		return part{}
 	}
-	return l.paths
+	return part{some: !l.all, listed: l.paths}
 }
 
-// due are the paths that have to be met though the source is taken whole.
-func (l *List) due() []string {
-	if l == nil || !l.all {
-		return nil
-	}
-	return l.paths
+// part is what a walk takes of an item: all of it, or some of what is in it.
+type part struct {
+	some bool // only what is listed is taken, and the folders above it
+	// listed are paths below the source that have to be met at the item or in it, in
+	// the order of a walk.
+	listed []string
 }
 
 // comparePaths orders slash paths as a walk comes to them: what is in a folder
@@ -107,9 +104,9 @@ func nextListed(paths []string, skip int) (name string, n int, whole bool) {
 	return name, n, !more
 }
 
-// dueBelow returns those of paths, all below one folder, that lie below name in it or
+// listedBelow returns those of paths, all below one folder, that lie below name in it or
 // are it, and how many. Those of the folder itself begin behind skip bytes.
-func dueBelow(paths []string, skip int, name string) (below []string, n int) {
+func listedBelow(paths []string, skip int, name string) (below []string, n int) {
 	if len(paths) == 0 {
 		return nil, 0
 	}

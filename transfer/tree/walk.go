@@ -90,9 +90,7 @@ type place struct {
 	display string
 	depth   int // folders above
 	length  int // bytes of the slash path, name included
-	// only has the listed paths, below the source, that are taken of what is in
-	// it; nil is all. Then due has those that are to be met there all the same.
-	only, due []string
+	part    part
 }
 
 // child is the place of name in the folder at p, whose entry is id.
@@ -129,18 +127,18 @@ func (r *walkRun) folder(at place, kind Kind, d *Dir) error {
 		return r.problem(withSlash(at.display)+r.Select.IgnoreFile, err)
 	}
 	var names []DirName
-	if at.only == nil {
+	if !at.part.some {
 		if names, err = d.ReadNames(); err != nil {
 			return r.problem(at.display, err)
 		}
 	}
 	e := r.entry(at, kind, info)
 	e.Extra = r.extra(at, d, "", info)
-	passage := kind == Root || at.only != nil
+	passage := kind == Root || at.part.some
 	if err := r.emit(&Item{Entry: e, Dir: d, Info: info, Display: at.display, passage: passage}); err != nil {
 		return err
 	}
-	if at.only != nil {
+	if at.part.some {
 		err = r.listed(at, e.ID, d)
 	} else {
 		err = r.children(at, e.ID, d, names)
@@ -159,16 +157,16 @@ func (r *walkRun) children(at place, id uint64, d *Dir, names []DirName) error {
 			return context.Cause(r.ctx)
 		}
 		c := at.child(id, n.Name)
-		if at.due != nil {
-			var some int
-			c.due, some = dueBelow(at.due, r.belowSource(at), n.Name)
-			met += some
+		if len(at.part.listed) > 0 {
+			var here int
+			c.part.listed, here = listedBelow(at.part.listed, r.belowSource(at), n.Name)
+			met += here
 		}
 		if err := r.child(c, d, n); err != nil {
 			return err
 		}
 	}
-	if met == len(at.due) {
+	if met == len(at.part.listed) {
 		return nil
 	}
 	return r.unmet(at, d, names)
@@ -204,15 +202,13 @@ func (r *walkRun) child(at place, d *Dir, n DirName) error {
 		c := d.Child(n.Name)
 		c.follow = r.Follow && n.Kind != Folder
 		return r.folder(at, Folder, c)
-	case at.only != nil:
+	case at.part.some:
 		return r.absent(at, errNotFolder)
-	case at.due != nil:
-		if err := r.missed(at, at.due, errNotFolder); err != nil {
-			return err
-		}
 	}
-	switch {
-	case info.Kind == KindOther:
+	if err := r.missed(at, at.part.listed, errNotFolder); err != nil {
+		return err
+	}
+	if info.Kind == KindOther {
 		if ok, err := r.special(info); err != nil {
 			return err
 		} else if !ok {

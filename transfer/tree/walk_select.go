@@ -42,16 +42,16 @@ func (r *walkRun) leaveOut(at place, why *Exclusion) {
 // listed emits what the list takes of the folder d.
 func (r *walkRun) listed(at place, id uint64, d *Dir) error {
 	skip := r.belowSource(at)
-	for paths := at.only; len(paths) > 0; {
+	for paths := at.part.listed; len(paths) > 0; {
 		if r.ctx.Err() != nil {
 			return context.Cause(r.ctx)
 		}
 		name, n, whole := nextListed(paths, skip)
 		c := at.child(id, name)
-		if !whole {
-			c.only = paths[:n]
-		} else if n > 1 {
-			c.due = paths[1:n]
+		if whole {
+			c.part.listed = paths[1:n]
+		} else {
+			c.part = part{some: true, listed: paths[:n]}
 		}
 		if err := r.child(c, d, DirName{Name: name}); err != nil {
 			return err
@@ -64,13 +64,12 @@ func (r *walkRun) listed(at place, id uint64, d *Dir) error {
 // absent reports an item that is not there, or no folder though it should be: by
 // the names that the list has for it, if it has some below.
 func (r *walkRun) absent(at place, err error) error {
-	if at.only != nil {
-		return r.missed(at, at.only, err)
+	if !at.part.some { // else the item itself is not listed
+		if err := r.problem(at.display, err); err != nil {
+			return err
+		}
 	}
-	if err := r.problem(at.display, err); err != nil {
-		return err
-	}
-	return r.missed(at, at.due, err)
+	return r.missed(at, at.part.listed, err)
 }
 
 // missed reports listed paths, at or below at, that are not there.
@@ -92,7 +91,7 @@ func (r *walkRun) unmet(at place, d *Dir, names []DirName) error {
 		there[n.Name] = true
 	}
 	skip := r.belowSource(at)
-	for paths := at.due; len(paths) > 0; {
+	for paths := at.part.listed; len(paths) > 0; {
 		name, n, _ := nextListed(paths, skip)
 		if !there[name] {
 			if _, absent := d.stat(name, r.Follow); absent != nil {

@@ -49,7 +49,7 @@ func (r *walkRun) admit(source int, kind Kind, size int64) error {
 }
 
 func (r *walkRun) source(i int, s *Source) error {
-	at := place{name: s.Name, display: s.Path, length: len(s.Name), only: r.Select.List.only(), due: r.Select.List.due()}
+	at := place{name: s.Name, display: s.Path, length: len(s.Name), part: r.Select.List.part()}
 	r.rules, r.above = r.Select.Rules, len(withSlash(s.Path))
 	if s.Contents {
 		at.name, at.length = "", 0
@@ -73,7 +73,7 @@ func (r *walkRun) source(i int, s *Source) error {
 			return r.problem(at.display, err)
 		}
 		return r.sourceFolder(at, s.Path, info)
-	case asFolder || at.only != nil:
+	case asFolder || at.part.some:
 		return r.problem(at.display, fmt.Errorf("%q: %w", s.Path, errNotFolder))
 	}
 	if why := r.Select.excludedSource(s.Path, info); why != nil {
