@@ -24,9 +24,9 @@ type op struct {
 	text string   // of opLiteral, escapes resolved
 }
 
-// parseGlob compiles a glob as git's wildmatch reads it; for a path, else for one
-// name. What is before start has no special byte. It returns false for a glob
-// that matches nothing: a lone backslash at the end or a malformed set.
+// parseGlob compiles a glob as git's wildmatch reads it, for a path or else for one name.
+// The bytes before start are not special. It returns false for a glob that matches
+// nothing, because of a lone backslash at the end or a malformed set.
 func parseGlob(glob string, start int, forPath bool) ([]op, bool) {
 	var ops []op
 	var literal []byte
@@ -91,13 +91,12 @@ func parseStars(glob string, i, start int, forPath bool) (opKind, int) {
 	return opStar, after
 }
 
-// matchGlob reports whether ops match all of s. It takes at most in the order of
-// len(s) times the length of the glob: only the last * and the last ** are ever
-// tried again. That is enough. What ** takes makes up for any earlier choice; and
-// since * takes no slash, all choices for it since the last ** lead to places in one
-// component, where the next * makes up for them. A ** starts again at the
-// beginnings of components alone, so it compares each component of the glob with
-// each of s once.
+// matchGlob reports whether ops match all of s. Its work is at most in the order of
+// len(s) times the length of the glob, because it tries only the last * and the last **
+// again. That is enough: a later ** can take whatever an earlier choice left. A * takes
+// no slash, so all choices for it since the last ** lead to places in one component,
+// where the next * can take what they left. A ** starts again at the beginnings of
+// components only, so each component of the glob meets each component of s once.
 func matchGlob(ops []op, s string) bool {
 	i, at := 0, 0 // the next op and byte
 	var star starTry
@@ -164,8 +163,8 @@ type starTry struct {
 	literal string // what must stand there, if known
 }
 
-// begin looks for the first place at or after at; rest are the ops after the *, the
-// first of which is number i.
+// begin looks for the first place at or after at. Rest are the ops after the *, from
+// number i on.
 func (t *starTry) begin(rest []op, i int, s string, at int) {
 	*t = starTry{op: i, at: at, end: len(s)}
 	if slash := strings.IndexByte(s[at:], '/'); slash >= 0 {

@@ -11,13 +11,13 @@ type ruleSet struct {
 	rules  []Rule
 	byName index
 	byPath index
-	// met tells of each rule whether it decided about an item; nil if nobody asks.
+	// met says for each rule whether it decided about an item; nil if nobody asks.
 	met []atomic.Bool
 }
 
 func newRuleSet(rules []Rule) ruleSet {
 	s := ruleSet{rules: slices.Clone(rules)}
-	// From the last to the first: so is each list of candidates.
+	// From the last to the first, the order of each list of candidates.
 	for i := len(s.rules) - 1; i >= 0; i-- {
 		switch p := &s.rules[i].pattern; {
 		case p.dead || len(p.ops) == 0:
@@ -30,7 +30,7 @@ func newRuleSet(rules []Rule) ruleSet {
 	return s
 }
 
-// last returns the last rule that matches the path with that last component.
+// last returns the last rule that matches the path, whose last component is base.
 func (s *ruleSet) last(path, base string, isFolder bool) *Rule {
 	found := s.byName.last(s.rules, base, isFolder, -1)
 	found = s.byPath.last(s.rules, path, isFolder, found)
@@ -38,16 +38,16 @@ func (s *ruleSet) last(path, base string, isFolder bool) *Rule {
 	if found < 0 {
 		return nil
 	}
-	// Most items meet rules that were met: a load costs nothing, a store would be
-	// shared by all who match.
+	// Most items meet rules that were met before. A load costs nothing; a store would
+	// move the line between the caches of all goroutines that match.
 	if s.met != nil && !s.met[found].Load() {
 		s.met[found].Store(true)
 	}
 	return &s.rules[found]
 }
 
-// index finds rules by the literal part of their patterns. The numbers are places
-// in the list of rules, the last first.
+// index finds rules by the literal part of their patterns. The numbers are places in the
+// list of rules, in descending order.
 type index struct {
 	exact  map[string][]int32
 	suffix affixes
@@ -86,8 +86,7 @@ func (a *affixes) add(text string, i int32) {
 	}
 }
 
-// last returns the last of the rules that matches s if it comes after found, else
-// found.
+// last returns the place of the last rule that matches s, or found if that is later.
 func (x *index) last(rules []Rule, s string, isFolder bool, found int32) int32 {
 	if x.exact != nil {
 		found = lastOf(rules, x.exact[s], s, isFolder, found)

@@ -15,7 +15,7 @@ type pattern struct {
 
 const globSpecial = `*?[\`
 
-// compilePattern follows gitignore(5), and where that is silent what git does.
+// compilePattern follows gitignore(5) and, where that is silent, git itself.
 func compilePattern(text string) pattern {
 	var p pattern
 	text, p.folderOnly = strings.CutSuffix(text, "/")

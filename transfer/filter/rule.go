@@ -26,8 +26,8 @@ func (r *Rule) String() string {
 }
 
 // Mistake returns why the rule can match no item, or nil. The error names the rule
-// and where it stands. git takes such a rule without a word. A sender must not, since
-// what the rule was to keep back would be sent.
+// and where it stands. git takes such a rule without a word. A sender must not, because
+// the items that the rule was to keep back would be sent.
 func (r *Rule) Mistake() error {
 	if r.pattern.dead {
 		return fmt.Errorf("the pattern %s can match nothing: it is empty, ends in a lone backslash, or has a [ without its ] or an unknown class", r)

@@ -14,7 +14,7 @@ func (s *byteSet) addRange(lo, hi byte) {
 	}
 }
 
-// invert takes the slash in too, as git does: no set matches it, see op.one.
+// invert adds the slash too, as git does; op.one lets no set match it.
 func (s *byteSet) invert() {
 	for i := range s {
 		s[i] = ^s[i]
@@ -32,14 +32,14 @@ func (s *byteSet) addString(bytes string) {
 // set that does not end and for an unknown class.
 func parseSet(glob string, i int) (*byteSet, int, bool) {
 	set := &byteSet{}
-	// Both are git's; POSIX has the ! only.
+	// git takes both; POSIX has the ! only.
 	negated := i < len(glob) && (glob[i] == '!' || glob[i] == '^')
 	if negated {
 		i++
 	}
 	var low byte // what a - may start from; 0 after a range or class
 	for first := true; ; first = false {
-		// Also after a backslash that nothing follows: setByte is past the end then.
+		// This holds after a backslash at the end too: setByte is past the end then.
 		if i >= len(glob) {
 			return nil, 0, false
 		}
@@ -88,8 +88,8 @@ func setByte(glob string, i int) (byte, int) {
 	return glob[i+1], i + 2
 }
 
-// addClass adds the class [:name:]. Classes are ASCII, whatever the locale, and
-// white space is what git takes for it: no vertical tab or form feed.
+// addClass adds the class [:name:]. Classes are ASCII, whatever the locale. White space
+// is as in git, without vertical tab and form feed.
 func (s *byteSet) addClass(name string) bool {
 	switch name {
 	case "alnum":

@@ -7,7 +7,7 @@ import (
 	"sync"
 )
 
-// maxAccounts bounds each of the four tables of Accounts. A full one is emptied:
+// maxAccounts bounds each of the four tables of Accounts. A full table is emptied, and
 // what is asked for again is looked up again.
 const maxAccounts = 4096
 
@@ -23,7 +23,7 @@ type Accounts struct {
 	groups accountTable
 }
 
-// accountTable has absent ones too: an empty name, a found that is false.
+// accountTable remembers absent accounts too: by an empty name, and by a found of false.
 type accountTable struct {
 	names map[uint32]string
 	ids   map[string]accountID
@@ -34,10 +34,10 @@ type accountID struct {
 	found bool
 }
 
-// NewAccounts returns one that has looked up nothing yet.
+// NewAccounts returns an Accounts that has looked up nothing yet.
 func NewAccounts() *Accounts { return &Accounts{} }
 
-// Of returns the owner of an item that info is of. Numeric leaves the names out.
+// Of returns the owner of the item that info is about. Numeric leaves the names out.
 func (a *Accounts) Of(info Info, numeric bool) *Owner {
 	o := &Owner{UID: info.UID, GID: info.GID}
 	if numeric {
@@ -47,7 +47,7 @@ func (a *Accounts) Of(info Info, numeric bool) *Owner {
 	return o
 }
 
-// Resolve returns the numbers that o has on this machine: by name if it is known
+// Resolve returns the numbers that o has on this machine: by name if the name is known
 // here, else as they are. 0 is 0 everywhere.
 func (a *Accounts) Resolve(o *Owner, numeric bool) (uid, gid uint32) {
 	if numeric {
@@ -56,7 +56,7 @@ func (a *Accounts) Resolve(o *Owner, numeric bool) (uid, gid uint32) {
 	return a.idOf(o.User, o.UID, false), a.idOf(o.Group, o.GID, true)
 }
 
-// nameOf is what a user or group is called here; empty if that is not known.
+// nameOf returns the name of a user or group on this machine; empty if not known.
 func (a *Accounts) nameOf(id uint32, group bool) string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -66,7 +66,8 @@ func (a *Accounts) nameOf(id uint32, group bool) string {
 	return a.users.name(id, userName)
 }
 
-// idOf is the number of a user or group here, or the one that it had elsewhere.
+// idOf returns the number of a user or group on this machine, or else the number that
+// the sender told.
 func (a *Accounts) idOf(name string, number uint32, group bool) uint32 {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -113,8 +114,8 @@ func (t *accountTable) id(name string, number uint32, look func(string) string) 
 	return have.id
 }
 
-// The look-ups return an empty string for what there is not, or is not to be
-// learned now: the number then serves.
+// The look-ups return an empty string for an account that does not exist or cannot be
+// looked up now. The number then serves.
 
 func userName(id string) string {
 	u, err := user.LookupId(id)

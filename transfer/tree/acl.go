@@ -7,15 +7,14 @@ import (
 	"sort"
 )
 
-// Limits of the names that go with the ACLs of one item, those of the wire
-// (framing/PROTOCOL.md section 5.1). What is beyond goes by number alone.
+// Limits of the names that go with the ACLs of one item, as on the wire
+// (framing/PROTOCOL.md section 5.1). Accounts beyond them go by number alone.
 const (
 	maxACLNames     = 1024
 	maxACLNameBytes = 32 << 10 // together
 )
 
-// ACLName is what a user or group, of which an ACL has the number, is called at
-// the sender.
+// ACLName is the name that a user or group in an ACL has at the sender.
 type ACLName struct {
 	Group bool
 	ID    uint32
@@ -32,10 +31,10 @@ func (n ACLName) compare(o ACLName) int {
 	return cmp.Compare(n.ID, o.ID)
 }
 
-// aclEntry is one of an ACL's: linux/posix_acl_xattr.h, all little-endian.
+// aclEntry is one entry of an ACL: linux/posix_acl_xattr.h, all little-endian.
 type aclEntry struct {
 	tag, perm uint16
-	id        uint32 // of aclUser and aclGroup
+	id        uint32 // of entries with aclUser and aclGroup
 }
 
 const (
@@ -46,9 +45,9 @@ const (
 
 func (e aclEntry) named() bool { return e.tag == aclUser || e.tag == aclGroup }
 
-// parseACL takes an ACL in the form of system.posix_acl_access. It has at most
-// maxXattrValue/8 entries, of which the system checks the rest. ok is false for
-// anything else.
+// parseACL takes an ACL in the form of system.posix_acl_access, of at most
+// maxXattrValue bytes. ok is false for anything else. The system checks what the
+// entries say.
 func parseACL(value []byte) (all []aclEntry, ok bool) {
 	if len(value) < 4 || len(value) > maxXattrValue || len(value)%8 != 4 || binary.LittleEndian.Uint32(value) != aclVersion {
 		return nil, false
@@ -71,9 +70,9 @@ func formatACL(all []aclEntry) []byte {
 	return b
 }
 
-// aclNames returns what the users and groups in the ACLs of attrs are called
-// here, in the order of the wire. Those without a name are left out, and root,
-// who is 0 everywhere.
+// aclNames returns the names that the users and groups in the ACLs of attrs have here,
+// in the order of the wire. It leaves out accounts without a name, and root, which is 0
+// everywhere.
 func (a *Accounts) aclNames(attrs []Xattr) []ACLName {
 	var all []ACLName
 	for _, x := range attrs {
@@ -105,9 +104,10 @@ func (a *Accounts) aclNames(attrs []Xattr) []ACLName {
 	return named
 }
 
-// localACL returns an ACL with the numbers that its users and groups have here,
-// if names has their names and they are known. Two that become one keep what both
-// were allowed. What is no ACL stays as it is, for the system to refuse.
+// localACL returns an ACL with the numbers that its users and groups have here, if names
+// has their names and this machine knows them. Two entries that get one number become
+// one, with the permissions that both had. A value that is no ACL stays as it is, and
+// the system refuses it.
 func (a *Accounts) localACL(value []byte, names []ACLName) []byte {
 	if len(names) == 0 {
 		return value
@@ -150,7 +150,7 @@ func (a *Accounts) localACL(value []byte, names []ACLName) []byte {
 	return formatACL(out)
 }
 
-// The entries of an ACL that permission bits stand for.
+// The tags of the entries that permission bits stand for.
 const (
 	aclOwner  = 0x01
 	aclOwning = 0x04 // the owning group
@@ -158,11 +158,11 @@ const (
 	aclOther  = 0x20
 )
 
-// DefaultACL is what a folder gives to all that is made in it, acl(5); nil for none.
-// There it stands for the umask.
+// DefaultACL is the default ACL of a folder, acl(5): what is made in the folder
+// inherits it, and it takes the place of the umask. Nil is none.
 type DefaultACL []aclEntry
 
-// permissions are the bits of 0777 that it leaves to an item.
+// permissions are the bits of 0777 that acl leaves to an item.
 func (acl DefaultACL) permissions() (bits uint32) {
 	for _, e := range acl {
 		bits |= uint32(e.perm&7) << acl.shift(e.tag)
@@ -170,7 +170,8 @@ func (acl DefaultACL) permissions() (bits uint32) {
 	return bits
 }
 
-// shift tells which bits of a mode the entry tag is; a shift by more for none.
+// shift returns by how many bits a mode is shifted for the entry with that tag, and 32
+// for a tag that no bits stand for.
 func (acl DefaultACL) shift(tag uint16) uint {
 	group := uint16(aclOwning)
 	for _, e := range acl {
@@ -189,8 +190,8 @@ func (acl DefaultACL) shift(tag uint16) uint {
 	return 32
 }
 
-// access is the ACL of an item with the bits of 0777 in permissions, in the form of
-// system.posix_acl_access.
+// access returns the ACL that an item made in the folder gets with these permissions,
+// bits of 0777, in the form of system.posix_acl_access.
 func (acl DefaultACL) access(permissions uint32) []byte {
 	own := make([]aclEntry, len(acl))
 	for i, e := range acl {

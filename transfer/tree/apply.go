@@ -12,34 +12,35 @@ type Apply struct {
 	Mode  uint32 // & 0777; & 07777 with Owner granted
 	MTime Time
 	Extra *Extra // nil: the sender told nothing
-	// Granted says what of Extra is to be applied. With Xattrs, the item has no
-	// others than those afterwards.
+	// Granted says what of Extra is to be applied. With Xattrs, the item has no other
+	// attributes afterwards.
 	Granted  Metadata
 	Accounts *Accounts // with Granted.Owner or Granted.Xattrs
-	// Fresh: this delivery made the item. Permissions that it has are nobody's wish,
-	// and an ACL that it may have inherited goes.
+	// Fresh says that this delivery made the item. Nobody wished for the permissions
+	// that it has, and an ACL that it may have inherited is removed.
 	Fresh bool
-	// Inherit is what the folder that the item is in gives to what is made there. With
-	// Granted.Xattrs it goes, as all that the sender does not tell; without, the item
-	// has it, and of Mode no more than it leaves.
+	// Inherit is the default ACL of the folder that the item is in. With
+	// Granted.Xattrs an inherited ACL is removed, like all that the sender does not
+	// tell. Without it the item gets the ACL, and no more of Mode than the ACL leaves.
 	Inherit DefaultACL
-	// NoACL: without Inherit, the item has no ACL that it could have inherited where
-	// it was made, and none is looked for.
+	// NoACL says, without Inherit, that the item can have inherited no ACL where it was
+	// made, so none is looked for.
 	NoACL bool
-	// Doubt: the file system may take what it does not keep, without an error. Then
-	// the item is looked at once more, and what is not there is lost.
+	// Doubt says that the file system may take what it does not keep, without an error.
+	// Then the item is looked at once more, and what it does not have is lost.
 	Doubt bool
 }
 
 // State is what Apply can change of an item, as it stands.
 type State struct {
 	Info
-	// Xattrs are those that a delivery carries, in the order of their names, if
-	// they were asked for.
+	// Xattrs are the attributes that a delivery carries, in the order of their names,
+	// if they were asked for.
 	Xattrs []Xattr
-	// unread: there are further ones, which this user cannot read or are too many.
+	// unread says that there are further attributes: this user cannot read them, or
+	// they are too many.
 	unread bool
-	// without: the file system has none.
+	// without says that the file system has no attributes.
 	without bool
 }
 

@@ -72,7 +72,7 @@ func (a *Apply) apply(item held, kind Kind) ([]Loss, error) {
 	return w.lost, err
 }
 
-// all is the loss of all that a asks for of a link.
+// all is the loss of everything that a asks for, for a link.
 func (a *Apply) all(err error) (lost losses) {
 	if a.Granted.Owner && a.Extra != nil && a.Extra.Owner != nil {
 		lost.add(AttrOwner, err)
@@ -86,8 +86,8 @@ func (a *Apply) all(err error) (lost losses) {
 	return lost
 }
 
-// Unapplied is what a asks for of a symbolic link that is as info says, and that gets
-// none of it for that cause.
+// Unapplied is the loss of everything that a asks for and that a symbolic link which is
+// as info says does not have, for that cause.
 func (a *Apply) Unapplied(info Info, cause error) []Loss {
 	var all losses
 	if x := a.Extra; x != nil && a.Granted.Owner && x.Owner != nil {
@@ -106,7 +106,7 @@ func (a *Apply) Unapplied(info Info, cause error) []Loss {
 	return all
 }
 
-// permissions are the bits of 0777 for an item that has those in have.
+// permissions returns the bits of 0777 for an item that has the bits in have.
 func (a *Apply) permissions(have uint32) uint32 {
 	if a.Granted.Xattrs && a.Extra.has(aclAccess) {
 		return a.Mode & 0o777

@@ -61,7 +61,7 @@ func (a *Apply) ToName(d *Dir, name string, _ Info) ([]Loss, error) {
 	return lost, nil
 }
 
-// Unapplied is what a link does not get that is left alone for that cause.
+// Unapplied is the loss of a link that is left alone for that cause.
 func (a *Apply) Unapplied(_ Info, cause error) []Loss { return []Loss{{AttrTime, cause}} }
 
 // readExtra returns nothing: there are no owners or attributes of this kind.

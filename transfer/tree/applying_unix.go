@@ -10,18 +10,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// held is an item by its handle, as far as the system has one for its kind.
-// Errors are the bare numbers of the system.
+// held is an item by its handle, or by its name where the system has no handle for its
+// kind. Errors are the bare numbers of the system.
 type held interface {
 	stat() (Info, error)
 	// chown leaves what is -1 as it is. It clears set-id bits and capabilities.
 	chown(uid, gid int) error
 	// chmod takes mode & 07777. It fails for symbolic links.
 	chmod(mode uint32) error
-	// setTime sets the mtime, and leaves the atime alone. Both sets that too, to what
-	// it is: file systems of libfuse 2 ignore a call that leaves one of them out.
+	// setTime sets the mtime, and leaves the atime alone. With both it sets the atime
+	// too, to what it is: file systems of libfuse 2 ignore a call that leaves one out.
 	setTime(mtime Time, both bool) error
-	// The attributes: errors.ErrUnsupported where the file system has none.
+	// The four about attributes fail with errors.ErrUnsupported where the file system
+	// has none.
 	listXattrs() ([]string, error)
 	getXattr(name string) ([]byte, error)
 	setXattr(name string, value []byte) error
@@ -242,8 +243,8 @@ func (w *applying) look(want uint32) error {
 	return nil
 }
 
-// losable tells what one item cannot have from what the whole destination
-// suffers from. No space is the first: an attribute has to fit in a block.
+// losable reports whether err is about what one item cannot have. Other errors are about
+// the whole destination. No space is about the item: an attribute has to fit in a block.
 func losable(err error) bool {
 	return !errors.Is(err, unix.EIO) && !errors.Is(err, unix.EROFS) && !errors.Is(err, unix.ESTALE) &&
 		!errors.Is(err, unix.ENOMEM) && !errors.Is(err, unix.EBADF)

@@ -8,11 +8,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// reserved are the descriptors that a process needs beside its files: standard
-// streams, the runtime's, connections, a list, and folders that stay open.
+// reserved is how many descriptors a process needs beside its files: for standard
+// streams, the runtime, connections, a list, and folders that stay open.
 const reserved = 20
 
-// leastOpen is what a delivery gets along with, slowly.
+// leastOpen is how many open files a delivery needs at least. With so few it is slow.
 const leastOpen = 8
 
 // MayOpen is how many files and folders a delivery may have open, in all.
@@ -25,14 +25,14 @@ func MayOpen() int {
 }
 
 // OpenLimit is how many descriptors this process may have, a million at most. ok is
-// false where that is not known.
+// false where the limit is not known.
 func OpenLimit() (n int, ok bool) {
 	var limit unix.Rlimit
 	err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit)
 	return int(min(limit.Cur, 1<<20)), err == nil
 }
 
-// FewOpen is not nil where a delivery may open too few files to get along with.
+// FewOpen returns an error if this process may open too few files for a delivery.
 func FewOpen() error {
 	if n, ok := OpenLimit(); !ok || n >= reserved+leastOpen {
 		return nil
@@ -41,16 +41,16 @@ func FewOpen() error {
 }
 
 const (
-	// crowdLimit is how long an open waits for others of this process to close
-	// files, while it has as many open as it may. They close one after a chunk, or a
-	// batch of small files.
+	// crowdLimit is how long an open waits for other goroutines to close files, while
+	// this process has as many open as it may. They close a file after a chunk, or after
+	// a batch of small files.
 	crowdLimit = 5 * time.Second
 	// crowdPause is the longest time between two tries.
 	crowdPause = 20 * time.Millisecond
 )
 
-// crowded repeats an open that found too many files open, for as long as it may
-// take the others to close some.
+// crowded repeats an open that found too many files open, until other goroutines have
+// closed some or crowdLimit is over.
 func crowded(open func() (int, error)) (fd int, err error) {
 	end := time.Now().Add(crowdLimit)
 	for pause := time.Millisecond; ; pause = min(2*pause, crowdPause) {

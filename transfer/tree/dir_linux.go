@@ -2,9 +2,9 @@ package tree
 
 import "golang.org/x/sys/unix"
 
-// MayWrite fails with fs.ErrPermission if this process, as it is, may not put names
-// into d, and with EROFS if nobody may. Linux before 5.8 cannot say, and a sandbox that
-// does not know the call says EPERM.
+// MayWrite fails with fs.ErrPermission if this process may not put names into d, and with
+// EROFS if nobody may. It returns nil where the system does not say: Linux before 5.8
+// cannot, and a sandbox that does not know the call says EPERM.
 func (d *Dir) MayWrite() error {
 	return d.at("write to", "", func(h handle) error {
 		err := unix.Faccessat2(int(h), "", unix.W_OK|unix.X_OK, unix.AT_EACCESS|unix.AT_EMPTY_PATH)

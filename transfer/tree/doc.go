@@ -2,29 +2,31 @@
 // entry is, which names are refused, folders held by handle, and the walk that
 // turns the sender's paths into entries. It builds on Linux, macOS and Windows.
 //
-// Guarantees, on Linux and macOS: below a folder opened with [Dirs.Open] every
-// call names one component relative to an open handle, and no component is
-// followed if it is a link, whoever races it. A folder whose handle was given
-// up is found again component by component and refused if it is another one.
-// Only [Walk.Follow], for the sender, follows links. On Windows os.Root
-// confines, and links are refused by looking first and comparing identities
-// afterwards; a link that comes and goes in between is followed, inside the
-// root only.
+// On Linux and macOS it guarantees that every call below a folder opened with
+// [Dirs.Open] names one component relative to an open handle. No component is followed
+// if it is a link, whatever another process does meanwhile. A folder whose handle was
+// given up is found again component by component, and refused if it is another one.
+// Only [Walk.Follow], for the sender, follows links. On Windows os.Root confines: this
+// package looks first, refuses links, and compares identities afterwards. A link that
+// comes and goes in between is followed, inside the root only.
 //
-// Names are bytes. They are checked and refused, never repaired, and appear in
-// errors as they are: whoever shows an error escapes it.
+// Names are bytes. They are checked and refused, never repaired, and appear in errors
+// as they are: the caller that shows an error escapes it.
 //
-// Which names a file system may take for one (FoldKey), golang.org/x/text/unicode/norm
-// helps to tell: the standard library has no tables of compositions.
+// golang.org/x/text/unicode/norm helps to tell which names a file system may take for
+// one (FoldKey), because the standard library has no tables of compositions.
 //
-// Metadata beyond mode & 0777 and mtime is read and applied on Linux, in part on
-// macOS (no attributes of links, no special files), not on Windows. What cannot
-// be is a Loss and no error, one of a kind for an item. Numbers of users and
+// Metadata beyond mode & 0777 and mtime is read and applied on Linux, in part on macOS
+// (no attributes of links, no special files), and not on Windows. What cannot be read
+// or applied is a Loss and no error, one of a kind for an item. Numbers of users and
 // groups inside ACLs are carried as they are.
 //
-// Not here: which existing item may be replaced.
+// Not here: the rules of gitignore (package filter), and which existing item may be
+// replaced (package dest).
 //
-// The package starts no goroutine. A Walk runs in its caller's; a Dirs and its
-// folders may be used from many. One walk holds the names of one folder per
-// level of the current path, about 50 bytes each; a List is in memory whole.
+// The package starts no goroutine. A Walk runs in its caller's. A Dirs and its folders,
+// an Accounts and an Extents may be used from many goroutines; each has its own lock,
+// and only [Dir.ReadNames] takes two: that of its folder's lister, then that of the
+// Dirs. One walk holds the names of one folder per level of the current path, about 50
+// bytes each. A List is in memory whole.
 package tree

@@ -3,7 +3,7 @@ package tree
 import "time"
 
 // Kind says what an entry or an existing item is. The values below KindOther
-// are those of the wire (framing/PROTOCOL.md) and never change.
+// are used on the wire (framing/PROTOCOL.md) and never change.
 type Kind uint8
 
 // The kinds. Stream is content of unknown length, Root the destination folder
@@ -21,8 +21,8 @@ const (
 	BlockDevice Kind = 9
 	Socket      Kind = 10
 	FolderEnd   Kind = 15
-	// KindOther is a FIFO, socket or device found on disk, which Info.Special
-	// tells apart; it has no wire value.
+	// KindOther is a FIFO, socket or device found on disk. Info.Special says which. It
+	// has no wire value.
 	KindOther Kind = 255
 )
 
@@ -63,7 +63,7 @@ type Time struct {
 	Nsec uint32
 }
 
-// Common reports whether every file system that has exact times has room for t.
+// Common reports whether every file system with exact times can hold t.
 func (t Time) Common() bool { return 0 <= t.Sec && t.Sec < 1<<31 }
 
 // Std converts t without loss.
@@ -79,8 +79,8 @@ type Entry struct {
 	MTime      Time
 	Size       int64  // bytes; -1 when unknown
 	Target     string // of a symbolic link, see CheckTarget
-	// LinkTo is the ID of what a HardLink is a further name of. Linked says, of
-	// that item and of a HardLink, that more names of it may follow.
+	// LinkTo is the ID of the item that a HardLink is a further name of. Linked says,
+	// of that item and of a HardLink, that more names of the item may follow.
 	LinkTo       uint64
 	Linked       bool
 	Major, Minor uint32 // of a device

@@ -28,26 +28,27 @@ var (
 	errLoop = errors.New("folder contains itself")
 )
 
-// Refused reports whether err is one of the answers by which systems and file
-// systems say that they do not have an operation, or not in the form that was asked
-// for: EOPNOTSUPP (CIFS, NFS, FUSE), ENOSYS (FUSE, old kernels), EPERM (FAT, exFAT,
-// sandboxes), EINVAL (flags, FUSE) and ENOTTY. Each can mean something else too, so it
-// is asked only about calls for which there is another way, or that can be done
-// without: what is truly wrong shows there again.
+// Refused reports whether err is one of the answers by which systems and file systems
+// say that they do not have an operation, or not in the form that was asked for. Those
+// are EOPNOTSUPP (CIFS, NFS, FUSE), ENOSYS (FUSE, old kernels), EPERM (FAT, exFAT,
+// sandboxes), EINVAL (flags, FUSE) and ENOTTY.
+//
+// Each can mean something else too. So a caller asks only about a call that it can do
+// without or replace by another: what is truly wrong shows there again.
 func Refused(err error) bool {
 	return errors.Is(err, errors.ErrUnsupported) || errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.EINVAL) ||
 		errors.Is(err, syscall.ENOTTY)
 }
 
-// Unsyncable reports whether a sync that failed with err was refused, rather than
-// that it failed to write: EBADF and EACCES come from servers and FUSE that want a
-// handle of another kind, and from a folder that this user may not read.
+// Unsyncable reports whether err says that a sync was refused, and not that it failed to
+// write. EBADF and EACCES come from servers and FUSE that want a handle of another kind,
+// and from a folder that this user may not read.
 func Unsyncable(err error) bool {
 	return Refused(err) || errors.Is(err, syscall.EBADF) || errors.Is(err, syscall.EACCES) || errors.Is(err, syscall.EISDIR)
 }
 
-// Failing reports whether err says that the disk or the system fails or has no room:
-// then no other way to the same end is better.
+// Failing reports whether err says that the disk or the system fails or has no room.
+// Then another call for the same purpose would do no better.
 func Failing(err error) bool {
 	for _, number := range []syscall.Errno{syscall.EIO, syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, syscall.ENOMEM, syscall.EMFILE, syscall.ENFILE} {
 		if errors.Is(err, number) {
@@ -57,11 +58,11 @@ func Failing(err error) bool {
 	return false
 }
 
-// ErrIgnored: a call succeeded, and what it set is not there.
+// ErrIgnored says that a call succeeded, and that what it set is not there.
 var ErrIgnored = fmt.Errorf("the file system took it and did not keep it: %w", errors.ErrUnsupported)
 
 // KeptTime reports whether got is want as some file system keeps it: rounded down to
-// 100 ns, a microsecond, a millisecond, 10 ms, a second or two.
+// 100 ns, 1 µs, 1 ms, 10 ms, 1 s or 2 s.
 func KeptTime(got, want Time) bool {
 	if got == want {
 		return true

@@ -3,6 +3,7 @@ package tree
 import (
 	"os"
 	"sync"
+	"sync/atomic"
 )
 
 // Cover says what a part of a file is stored as.
@@ -15,33 +16,34 @@ const (
 	Mixed
 )
 
-// Extents knows where the holes of an open file are. It asks the file system as
-// parts are asked for, once a run of data or hole, and never for a file that
-// takes as much space as it has bytes. Safe for concurrent use; it moves the
-// offset of the file, which ReadAt does not use.
+// Extents knows where the holes of an open file are. It asks the file system when a part
+// is asked for, once for each run of data or hole, and never about a file that takes as
+// much space as it has bytes. Safe for concurrent use; it moves the offset of the file,
+// which ReadAt does not use.
 //
-// A file that is written meanwhile may show a hole where data is by now: the
-// caller compares what the file is before and after, as for all reading.
+// A file that is written meanwhile may show a hole where data is by now. The caller
+// compares what the file is before and after, as for all reading.
 type Extents struct {
 	file  *os.File
 	size  int64
-	dense bool
+	dense atomic.Bool // it has no holes, or the file system does not say
 
-	mu       sync.Mutex
-	from, to int64 // the run that was found last
-	hole     bool
+	mu       sync.Mutex // guards what follows
+	from, to int64      // the run that was found last
+	hole     bool       // that run is a hole
 }
 
-// NewExtents returns the extents of file, which info is of.
+// NewExtents returns the extents of file, which info is about.
 func NewExtents(file *os.File, info Info) *Extents {
-	dense := !knowsHoles || info.Kind != File || info.Allocated < 0 || info.Allocated >= info.Size
-	return &Extents{file: file, size: info.Size, dense: dense}
+	x := &Extents{file: file, size: info.Size}
+	x.dense.Store(!knowsHoles || info.Kind != File || info.Allocated < 0 || info.Allocated >= info.Size)
+	return x
 }
 
-// NextData returns where data is next, at off or behind it; the size of the file if
-// nothing but a hole follows. What cannot be found out is data.
+// NextData returns where the next data is, at off or behind it, or the size of the file
+// if nothing but a hole follows. Where the file system does not say, there is data.
 func (x *Extents) NextData(off int64) int64 {
-	if x.dense || off < 0 || off >= x.size {
+	if x.dense.Load() || off < 0 || off >= x.size {
 		return off
 	}
 	x.mu.Lock()
@@ -52,25 +54,26 @@ func (x *Extents) NextData(off int64) int64 {
 	return x.to
 }
 
-// find looks for the run that off is in, unless it is the one that was found last.
-// Callers hold mu.
+// find looks for the run that off is in, unless that run was found last. It is called
+// with mu held.
 func (x *Extents) find(off int64) bool {
 	if off >= x.from && off < x.to {
 		return true
 	}
 	from, to, hole, err := findRun(x.file, off, x.size)
 	if err != nil || to <= off {
-		x.dense = true
+		x.dense.Store(true)
 		return false
 	}
 	x.from, x.to, x.hole = from, to, hole
 	return true
 }
 
-// Cover returns what n bytes at offset off are stored as. What cannot be found
-// out is data: reading then says what is wrong. Bytes behind the end do not count.
+// Cover returns what n bytes at offset off are stored as. Where the file system does not
+// say, they are data: reading them then shows what is wrong. Bytes behind the end do not
+// count.
 func (x *Extents) Cover(off, n int64) Cover {
-	if x.dense || off < 0 || n <= 0 || off >= x.size {
+	if x.dense.Load() || off < 0 || n <= 0 || off >= x.size {
 		return AllData
 	}
 	end := min(off+n, x.size)

@@ -13,29 +13,29 @@ type Metadata struct {
 	Xattrs    bool // extended attributes, POSIX ACLs among them
 	HardLinks bool
 	Devices   bool // devices, FIFOs and sockets
-	// System is of the receiver alone, with Xattrs: attributes beyond those of users
-	// and ACLs are taken too, which rule over the system.
+	// System, with Xattrs, is for the receiver alone: it takes attributes beyond those of
+	// users and ACLs too, which rule over the system.
 	System bool
-	// Umask has the permission bits that the receiver gives no new item, and an
-	// older one only if it has them already. An item that gets an access ACL has the
-	// bits of that. The sender does not look at it.
+	// Umask is for the receiver alone: permission bits that no new item gets, and that
+	// an existing item keeps if it has them. An item that gets an access ACL has the
+	// bits of that ACL.
 	Umask uint32
 }
 
 // ErrDeclined is why an attribute is lost that was sent and not permitted.
 var ErrDeclined = errors.New("attributes of the system are not taken")
 
-// Declines tells whether an attribute is left out as System was not granted.
+// Declines reports whether an attribute is left out because System was not granted.
 func (m Metadata) Declines(xattr string) bool { return !m.System && !transferable(xattr, false) }
 
-// Permissions are the bits of 0777 that an item with have gets of those in sent. A
+// Permissions returns which bits of 0777 in sent an item gets that has the bits in have. A
 // new item has none.
 func (m Metadata) Permissions(sent, have uint32) uint32 {
 	return sent & 0o777 & (^m.Umask | have)
 }
 
-// Limits of the extended attributes of one item, those of the wire
-// (framing/PROTOCOL.md section 5.1). What is beyond is left out and reported.
+// Limits of the extended attributes of one item, as on the wire (framing/PROTOCOL.md
+// section 5.1). Attributes beyond them are left out and reported.
 const (
 	maxXattrs     = 4096
 	maxXattrName  = 255       // bytes
@@ -46,24 +46,25 @@ const (
 // maxOwnerID is the highest uid or gid; the next means "leave it" to chown(2).
 const maxOwnerID = 1<<32 - 2
 
-// Extra is what an entry has beyond mode and mtime. Nobody changes one that
-// others may see.
+// Extra is what an entry has beyond mode and mtime. It does not change once it is in an
+// Entry.
 type Extra struct {
 	Owner  *Owner  // nil: not told
 	Xattrs []Xattr // in the bytewise order of their names
 	// Missing: the item has further attributes, which are not here.
 	Missing bool
-	// Names are those of users and groups in the ACLs among Xattrs: users first,
-	// then ascending by number, each once.
+	// Names are the names of users and groups in the ACLs among Xattrs: users first, then
+	// ascending by number, each once.
 	Names []ACLName
 }
 
-// has tells whether x, which may be nil, has an attribute of that name.
+// has reports whether x, which may be nil, has an attribute of that name.
 func (x *Extra) has(name string) bool {
 	return x != nil && slices.ContainsFunc(x.Xattrs, func(a Xattr) bool { return a.Name == name })
 }
 
-// Owner is whom an item belongs to at the sender. Names may be empty.
+// Owner is the user and the group that an item belongs to at the sender. Names may be
+// empty.
 type Owner struct {
 	UID, GID    uint32
 	User, Group string
@@ -75,9 +76,9 @@ type Xattr struct {
 	Value []byte
 }
 
-// Attr is a kind of metadata. The values are those of the wire, but for AttrHardLink
-// and AttrSpecialFile, which say what became of an item as a whole, and AttrForeign,
-// AttrOpen and AttrUnsureLink, which the receiver finds: these never cross it.
+// Attr is a kind of metadata, with the values of the wire. AttrHardLink and
+// AttrSpecialFile, which say what became of an item as a whole, never cross the wire, nor
+// do AttrForeign, AttrOpen and AttrUnsureLink, which the receiver finds.
 type Attr uint16
 
 // The kinds.
@@ -123,14 +124,13 @@ func (a Attr) String() string {
 	return "metadata"
 }
 
-// Loss is a kind of metadata that could not be read, or not be applied, and the
-// first cause.
+// Loss is a kind of metadata that could not be read or applied, and the first cause.
 type Loss struct {
 	What Attr
 	Err  error
 }
 
-// losses has one Loss of a kind at most, whatever a peer sends.
+// losses is a list with one Loss of a kind at most, whatever a peer sends.
 type losses []Loss
 
 func (l *losses) add(what Attr, err error) {
@@ -165,7 +165,7 @@ func attrOf(xattr string) Attr {
 	return AttrXattrs
 }
 
-// errXattrs: more or larger attributes than an entry may carry.
+// errXattrs says that an item has more or larger attributes than an entry may carry.
 var errXattrs = errors.New("too many or too large extended attributes to be sent")
 
 // checkXattr returns an error that wraps ErrName unless the name can be given to

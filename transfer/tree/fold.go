@@ -8,10 +8,10 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// FoldKey returns what names have in common that some file system takes for one:
-// one that does not tell capital letters, or forms of one letter, apart, or drops
-// dots and spaces at the end. Names of two keys are two names everywhere, but for
-// short names (IsShortName); those of one key are mostly two as well.
+// FoldKey returns a key that two names share if some file system takes them for one: a
+// file system that does not tell apart capital letters or forms of one letter, or that
+// drops dots and spaces at the end. Names with different keys are two names everywhere,
+// but for short names (IsShortName). Names with one key are two names on most systems.
 func FoldKey(name string) string {
 	if IsASCII(name) {
 		name = strings.ToLower(name)
@@ -22,8 +22,8 @@ func FoldKey(name string) string {
 	return strings.TrimRight(name, ". ")
 }
 
-// foldLetters gives all cases of a letter one form, and drops what shows nothing.
-// Bytes that are no UTF-8 stay.
+// foldLetters gives all cases of a letter one form, and drops characters that show
+// nothing. Bytes that are no UTF-8 stay.
 func foldLetters(name string) string {
 	b := make([]byte, 0, len(name)+8)
 	for len(name) > 0 {
@@ -44,7 +44,7 @@ func foldLetters(name string) string {
 	return string(b)
 }
 
-// IsASCII reports whether a name has no letters but those of ASCII.
+// IsASCII reports whether all bytes of a name are ASCII.
 func IsASCII(name string) bool {
 	for i := range len(name) {
 		if name[i] >= utf8.RuneSelf {
@@ -54,9 +54,8 @@ func IsASCII(name string) bool {
 	return true
 }
 
-// IsShortName reports whether a file system with names of 8 and 3 characters
-// beside the long ones, FAT or NTFS, may have made name up for another one: it has
-// ~ and a digit.
+// IsShortName reports whether name has ~ and a digit as the short names do that FAT and
+// NTFS make up beside long ones, with 8 and 3 characters.
 func IsShortName(name string) bool {
 	stem, ext, _ := strings.Cut(name, ".")
 	if strings.Contains(ext, ".") {
@@ -69,7 +68,7 @@ func IsShortName(name string) bool {
 	return strings.Trim(stem[at+1:], "0123456789") == ""
 }
 
-// Spellings returns what else a file system may take for name: with the case of its
+// Spellings returns other names that a file system may take for name: with the case of its
 // letters exchanged, and composed or decomposed.
 func Spellings(name string) []string {
 	var list []string
@@ -87,8 +86,8 @@ func Spellings(name string) []string {
 	return list
 }
 
-// SwapCase returns name with the case of its letters exchanged. It is name if that
-// has none, or is no UTF-8.
+// SwapCase returns name with the case of its letters exchanged. It returns name itself if
+// that has no letters or is no UTF-8.
 func SwapCase(name string) string {
 	if !utf8.ValidString(name) {
 		return name

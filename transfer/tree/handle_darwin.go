@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// openSearch is O_SEARCH of fcntl.h, less O_DIRECTORY: the folder is opened for
-// looking up names in it, without reading it.
+// openSearch is O_SEARCH of fcntl.h without O_DIRECTORY. It opens a folder for looking up
+// names in it, without reading it.
 const openSearch = 0x40000000
 
 func renameExclusive(fd int, name string, tofd int, newName string) error {

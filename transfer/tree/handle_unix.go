@@ -57,8 +57,8 @@ func openFolder(at int, name string, flags int) (handle, identity, error) {
 	return handle(fd), identity{info.Dev, info.Ino}, nil
 }
 
-// isNotFolder reports that an open found something other than a folder: ELOOP
-// or ENOTDIR for a link, by system.
+// isNotFolder reports whether an open failed because it found something other than a
+// folder. For a link that is ELOOP or ENOTDIR, depending on the system.
 func isNotFolder(err error) bool {
 	return errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ELOOP)
 }
@@ -133,8 +133,7 @@ func (h handle) remove(name string, folder bool) error {
 	return unix.Unlinkat(int(h), name, flags)
 }
 
-// setLinkTime sets the mtime of name, which is not followed if it is a link, and
-// leaves its atime alone; with both, it sets that to what it is.
+// setLinkTime: see setTimeAt.
 func (h handle) setLinkTime(name string, mtime Time, both bool) error {
 	return setTimeAt(int(h), name, mtime, both)
 }
@@ -186,7 +185,7 @@ func (h handle) openFile(name string, access int, follow bool, path string) (*os
 	if err != nil {
 		return nil, Info{}, err
 	}
-	// A non-blocking descriptor would be offered to the poller, in vain.
+	// os.NewFile would offer a non-blocking descriptor to the poller, in vain.
 	if err := unix.SetNonblock(fd, false); err != nil {
 		unix.Close(fd)
 		return nil, Info{}, err
@@ -222,9 +221,9 @@ func (p pair) renameNew() error {
 	return err
 }
 
-// renameLooking links and unlinks, which fails just as well when newName is
-// taken. Folders and file systems without links, whatever they answer, are left with
-// looking first. RACE: a file or empty folder that appears in between is replaced.
+// renameLooking links and unlinks, which fails just as well when newName is taken. For
+// folders, and where a link fails for another reason, it looks for newName first. RACE: a
+// file or empty folder that appears in between is replaced.
 func (p pair) renameLooking() error {
 	info, err := fstatat(p.fd, p.name)
 	if err != nil {

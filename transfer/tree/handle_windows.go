@@ -8,9 +8,10 @@ import (
 	"syscall"
 )
 
-// handle is an open folder: a Root, which confines, and the folder's own handle, to
-// which looks are relative. os.Root follows links inside itself, so each use of a
-// name looks first and compares what was opened with what was seen.
+// handle is an open folder: a Root, which confines, and the folder's own handle, which
+// look is relative to. os.Root follows links inside itself, so each use of a name looks
+// first and compares what was opened with what was seen. Its methods take a name in the
+// folder.
 type handle struct {
 	*os.Root
 	self *os.File
@@ -38,7 +39,7 @@ func openRoot(path string) (handle, identity, error) {
 	return identify(root)
 }
 
-// identify takes over root.
+// identify makes a handle of root, which it closes if that fails.
 func identify(root *os.Root) (handle, identity, error) {
 	self, err := root.Open(".")
 	if err != nil {
@@ -150,7 +151,8 @@ func (h handle) openFile(name string, access int, follow bool, _ string) (f *os.
 	return f, info, nil
 }
 
-// openSeen opens what is seen to be a regular file, if it is still that one.
+// openSeen opens name if it is a regular file, and fails if it opened another item than it
+// saw before.
 func (h handle) openSeen(name string, access int) (*os.File, error) {
 	seen, err := lookAt(h.self, name)
 	if err != nil {

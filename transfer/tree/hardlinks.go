@@ -1,16 +1,16 @@
 package tree
 
-// MaxHardLinks is how many items with several names are remembered at a time,
-// until all their names were met: about 20 MiB.
+// MaxHardLinks is how many items with several names a walk remembers at a time, each
+// until all its names were met. So many take about 20 MiB.
 const MaxHardLinks = 1 << 17
 
-// HardLinks knows the items with several names that a walk met. Names of an item
-// that is met when it is full are sent as items of their own, and counted. It
-// belongs to one goroutine at a time.
+// HardLinks knows the items with several names that a walk met. If it is full, the names
+// of a further item are sent as items of their own, and counted. It belongs to one
+// goroutine at a time.
 type HardLinks struct {
 	max  int
 	seen map[inode]*linkedItem
-	// dropped are items that were forgotten before all their names were met. The
+	// dropped is how many items were forgotten before all their names were met. The
 	// receiver does not know that, and goes on remembering them.
 	dropped int
 	copies  uint64
@@ -20,7 +20,7 @@ type inode struct{ dev, ino uint64 }
 
 type linkedItem struct {
 	id    uint64
-	left  uint64 // names not met yet, by the link count when the first was
+	left  uint64 // names not met yet, by the link count at the first
 	kind  Kind
 	size  int64
 	mtime Time
@@ -34,15 +34,15 @@ func NewHardLinks(max int) *HardLinks {
 // Copies returns how many items with several names were not remembered.
 func (h *HardLinks) Copies() uint64 { return h.copies }
 
-// meet notes a name of the item info, announced with id. It returns the id of
-// the item if it was met before, else 0; more says that further names may come.
+// meet notes a name of the item info, which is announced with id. It returns the id of an
+// earlier name of the item, or 0. More says that further names may come.
 func (h *HardLinks) meet(id uint64, info Info) (first uint64, more bool) {
 	if info.Nlink < 2 || info.Kind == Folder {
 		return 0, false
 	}
 	key := inode{info.Dev, info.Ino}
 	it := h.seen[key]
-	// The number of an item that was removed may be another one's by now.
+	// An inode that was removed may have given its number to another item.
 	if it != nil && (it.kind != info.Kind || it.size != info.Size || it.mtime != info.MTime) {
 		delete(h.seen, key)
 		h.dropped++

@@ -7,18 +7,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// transferable: the names have no spaces of their own here.
+// transferable reports true: here attributes of users and of the system have no names of
+// their own.
 func transferable(string, bool) bool { return true }
 
 func removable(string, bool) bool { return true }
 
 func absentXattr(err error) bool { return err == unix.ENOATTR }
 
-// dropACL does nothing: ACLs are of another kind here, and no mode is masked by
-// one.
+// dropACL does nothing: ACLs are of another kind here, and mask no mode.
 func dropACL(held) error { return nil }
 
-// inheritACL: see dropACL.
+// inheritACL does nothing: see dropACL.
 func inheritACL(held, []byte) error { return nil }
 
 // DefaultACLOf returns nil: see dropACL.
@@ -27,8 +27,8 @@ func DefaultACLOf(*Dir) DefaultACL { return nil }
 // heldFile is an open file or folder.
 type heldFile int
 
-// heldName is a link or special file by its folder and name: there is no handle
-// of one that is not opened.
+// heldName is a link or special file by its folder and name: the system has no handle of
+// an item that is not opened.
 type heldName struct {
 	dir  int
 	name string
@@ -113,8 +113,8 @@ func (h heldName) setXattr(string, []byte) error { return errors.ErrUnsupported 
 
 func (h heldName) removeXattr(string) error { return errors.ErrUnsupported }
 
-// withNamedXattrs calls read with the regular file name in d, if it is still the one
-// that info is of. Of links and special files none are read.
+// withNamedXattrs calls read with the regular file name in d, if it is still the file that
+// info is about. It reads no attributes of links and special files.
 func withNamedXattrs(d *Dir, name string, info Info, follow bool, read func(held)) error {
 	if info.Kind != File {
 		return nil

@@ -7,16 +7,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// removable leaves alone what is not carried, and labels, which belong to the
-// policy of this machine.
+// removable reports whether an attribute may be removed here: if a delivery carries it, and
+// it is no label, because labels belong to the policy of this machine.
 func removable(name string, root bool) bool {
 	return transferable(name, root) && name != "security.selinux"
 }
 
 func absentXattr(err error) bool { return err == unix.ENODATA }
 
-// dropACL takes off an ACL that item inherited from its folder. That it has none
-// is the usual case, and known without the disk.
+// dropACL removes an ACL that item inherited from its folder. Most items have none, which
+// the system knows without the disk.
 func dropACL(item held) error {
 	if _, err := item.getXattr(aclAccess); err != nil {
 		return nil
@@ -41,8 +41,8 @@ func DefaultACLOf(d *Dir) DefaultACL {
 	return all
 }
 
-// inheritACL gives item an ACL as its folder would have. Where that is refused, its
-// permission bits have to do.
+// inheritACL gives item the ACL that its folder would have given it. If that is refused,
+// the permission bits have to serve.
 func inheritACL(item held, acl []byte) error {
 	if now, err := item.getXattr(aclAccess); err == nil && bytes.Equal(now, acl) {
 		return nil
@@ -56,11 +56,11 @@ func inheritACL(item held, acl []byte) error {
 // heldFile is an open file or folder.
 type heldFile int
 
-// heldPath is an item opened with O_PATH, of which most calls want the path.
+// heldPath is an item opened with O_PATH. Most calls want its path in /proc.
 type heldPath struct{ fd int }
 
-// hold opens name, of any kind, without following it and without an effect on
-// it. done ends that.
+// hold opens name, of any kind, without following it and without an effect on it. The
+// caller calls done in the end.
 func hold(dir int, name string) (item held, done func(), err error) {
 	fd, err := openat(dir, name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -69,7 +69,7 @@ func hold(dir int, name string) (item held, done func(), err error) {
 	return heldPath{fd}, func() { unix.Close(fd) }, nil
 }
 
-// procPath leads to what fd is open for, links not followed. It needs /proc.
+// procPath is a path to the item that fd has open, links not followed. It needs /proc.
 func procPath(fd int) string { return "/proc/self/fd/" + strconv.Itoa(fd) }
 
 func (h heldFile) stat() (Info, error) { return fstat(int(h)) }
@@ -104,8 +104,8 @@ func (h heldFile) removeXattr(name string) error {
 
 func (h heldPath) stat() (Info, error) { return fstat(h.fd) }
 
-// chown, chmod and the rest reach a link itself: the path leads to its inode,
-// and what it leads to is not looked up.
+// chown and the methods below reach a link itself: the path leads to its inode, and the
+// system does not look up the link's target.
 func (h heldPath) chown(uid, gid int) error {
 	return retry(func() error { return unix.Fchownat(h.fd, "", uid, gid, unix.AT_EMPTY_PATH) })
 }
@@ -175,7 +175,8 @@ func listXattrs(call func([]byte) (int, error)) ([]string, error) {
 	}
 }
 
-// getXattr returns the value, which may grow between its size and its bytes.
+// getXattr returns the value of an attribute. It asks again if the value grew between the
+// call for its size and the call for its bytes.
 func getXattr(call func([]byte) (int, error)) ([]byte, error) {
 	for range 4 {
 		n := 0
@@ -195,8 +196,8 @@ func getXattr(call func([]byte) (int, error)) ([]byte, error) {
 	return nil, unix.ERANGE
 }
 
-// withNamedXattrs calls read with name in d, by a handle for which no right to read
-// the item is needed, if it is still the one that info is of.
+// withNamedXattrs calls read with name in d, if it is still the item that info is about. It
+// needs no right to read the item.
 func withNamedXattrs(d *Dir, name string, info Info, follow bool, read func(held)) error {
 	return d.at("reading attributes of", name, func(h handle) error {
 		flags := unix.O_PATH | unix.O_CLOEXEC

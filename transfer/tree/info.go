@@ -1,6 +1,6 @@
 package tree
 
-// Info is what the file system says of an item, links not followed.
+// Info is what the file system says about an item, links not followed.
 type Info struct {
 	Kind  Kind   // File, Folder, Symlink or KindOther
 	Mode  uint32 // & 07777: set-id and sticky bits included
@@ -19,16 +19,16 @@ type Info struct {
 	Allocated int64
 }
 
-// SameVersion reports whether nothing that can be seen without reading has
-// changed between a and b: size, times and identity. A write through a shared
-// mapping, or one within the clock tick of the one before, may go unseen.
+// SameVersion reports whether kind, size, times and identity are the same in a and b, so
+// that as far as can be seen without reading nothing has changed. It may not see a write
+// through a shared mapping, nor a second write within a tick of the clock.
 func (a Info) SameVersion(b Info) bool {
 	return a.Kind == b.Kind && a.Size == b.Size && a.MTime == b.MTime &&
 		a.CTime == b.CTime && a.SameFile(b)
 }
 
-// SameFile reports whether a and b are one inode. It knows nothing, and says
-// yes, where the system gives no identity.
+// SameFile reports whether a and b are one inode. Where the system gives no identity it
+// reports true.
 func (a Info) SameFile(b Info) bool {
 	return a.Dev == b.Dev && a.Ino == b.Ino
 }

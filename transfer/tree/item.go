@@ -8,21 +8,22 @@ import (
 // Item is an entry of a walk together with where it is on this machine.
 type Item struct {
 	Entry
-	// Dir holds the item; of a Folder, Root and FolderEnd it is the folder itself.
+	// Dir is the folder that holds the item. For a Folder, Root and FolderEnd it is the
+	// folder itself.
 	Dir  *Dir
 	Info Info
 	// Display is the path as the user would write it, from the named source on.
 	Display string
 
-	base   string // name in Dir, which of a named source may differ from Name
+	base   string // name in Dir; for a named source it may differ from Name
 	follow bool   // base may be a link
-	// passage: a folder that is there for what is in it, being a Root or above a
-	// listed path.
+	// passage says that the folder is sent only for what is in it: it is a Root or above
+	// a listed path.
 	passage bool
 }
 
-// Open opens a File or Stream for reading and returns what it is after the
-// open. A File that is none any more fails with ErrNotRegular.
+// Open opens a File or Stream for reading and returns what it is after the open. If a
+// File is no regular file any more, Open fails with ErrNotRegular.
 func (it *Item) Open() (*os.File, Info, error) {
 	if it.Kind == Stream {
 		return it.OpenStream(context.Background())
@@ -30,9 +31,10 @@ func (it *Item) Open() (*os.File, Info, error) {
 	return it.Dir.openRegular(it.base, os.O_RDONLY, it.follow)
 }
 
-// OpenStream opens a Stream for reading. On Linux the open of a FIFO waits for
-// data or for the end of a writer, ctx ends that wait, and closing the file ends
-// a read that waits for more. Elsewhere, and for devices, only the other end does.
+// OpenStream opens a Stream for reading. On Linux the open of a FIFO waits for data or for
+// the end of a writer. The end of ctx ends that wait, and closing the file ends a read
+// that waits for more. On other systems, and for devices, only the other end of the
+// stream ends such a wait.
 func (it *Item) OpenStream(ctx context.Context) (*os.File, Info, error) {
 	return openStream(ctx, it.Dir, it.base, it.follow)
 }
@@ -44,7 +46,7 @@ func (it *Item) ReadSmall(buf []byte) (n int, before, after Info, err error) {
 	return it.Dir.readSmall(it.base, buf, it.follow)
 }
 
-// Stat returns what the item is by now, by name.
+// Stat returns what has the item's name by now.
 func (it *Item) Stat() (Info, error) {
 	if it.base == "" {
 		return it.Dir.Stat()

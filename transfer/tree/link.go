@@ -25,11 +25,11 @@ func CheckTarget(t string) error {
 	return nil
 }
 
-// TargetClimbs returns how many folders of the tree have to be above a link to
-// target for it to stay in the tree: as many as it climbs, and math.MaxInt if it is
-// absolute. A .. after a name makes it math.MaxInt too, because that name may be a
-// link itself. Only text is looked at: a target whose components are links that lead
-// out is not seen here.
+// TargetClimbs returns how many folders a link's target climbs: so many folders of the
+// tree have to be above the link for it to stay in the tree. The result is math.MaxInt
+// for an absolute target, and for one with .. after a name, because that name may be a
+// link itself. TargetClimbs looks at the text only, and so cannot see that a component
+// is a link that leads out of the tree.
 func TargetClimbs(target string) int {
 	if runtime.GOOS == "windows" {
 		if strings.IndexByte(target, ':') >= 0 {

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// Limits of a List: it is sorted before the first item is sent, so it is in
-// memory whole, in about twice its bytes.
+// Limits of a List. It is sorted before the first item is sent, so it is in memory whole,
+// in about twice its bytes.
 const (
 	maxListPaths = 1 << 22
 	maxListBytes = 256 << 20 // of the paths as they are kept
@@ -18,16 +18,20 @@ const (
 // List is a set of paths below one named source, read by ReadList. It does not
 // change and may be used from many goroutines.
 type List struct {
-	// paths are in the order of a walk: those below another right after it.
+	// paths are in the order of a walk: a path is followed by the paths below it.
 	paths []string
 	all   bool // the source itself is named
 }
 
-// ReadList reads the whole list with a listReader. Duplicates count once. A path
-// below another goes with that, and is a problem of the walk if it is not there.
+// ReadList reads the whole list from in. The name of the list appears in errors. Paths
+// end in a newline or, with from0, in a zero byte. They are relative to the source.
 //
-// Errors: those of listReader.Next, ErrName and ErrTooDeep included, but for
-// names of state folders, which are passed over; and more than maxListPaths or maxListBytes.
+// Duplicates count once. A path below another listed path is taken with it, and is a
+// problem of the walk if it is not there. Names of state folders are passed over.
+//
+// Errors: ErrName for a path that is absolute, goes through ".." or has a name that
+// CheckName refuses, ErrTooDeep for a path beyond MaxPath or MaxDepth, those of in, and
+// more than 4 Mi paths or 256 MiB of them.
 func ReadList(in io.Reader, name string, from0 bool) (*List, error) {
 	reader := newListReader(in, name, from0)
 	l := &List{}
@@ -58,7 +62,7 @@ func ReadList(in io.Reader, name string, from0 bool) (*List, error) {
 	return l, nil
 }
 
-// Empty reports that the list names nothing.
+// Empty reports whether the list names nothing.
 func (l *List) Empty() bool { return !l.all && len(l.paths) == 0 }
 
 // part is what a walk takes of the source.
@@ -77,8 +81,8 @@ type part struct {
 	listed []string
 }
 
-// comparePaths orders slash paths as a walk comes to them: what is in a folder
-// right after it, though "-" and "." are below "/".
+// comparePaths orders slash paths as a walk comes to them: what is in a folder comes
+// right after it, although "-" and "." are smaller bytes than "/".
 func comparePaths(a, b string) int {
 	for i := range min(len(a), len(b)) {
 		switch {
@@ -94,8 +98,9 @@ func comparePaths(a, b string) int {
 	return len(a) - len(b)
 }
 
-// nextListed takes the first component, behind skip bytes, off the paths below one
-// folder: n of them have it, and whole says that the first is it itself.
+// nextListed returns the component behind skip bytes of the first path. All paths are
+// below one folder; n of them have the same component there. Whole says that the first
+// path ends with it.
 func nextListed(paths []string, skip int) (name string, n int, whole bool) {
 	name, _, more := strings.Cut(paths[0][skip:], "/")
 	prefix := paths[0][:skip] + name + "/"
@@ -104,8 +109,8 @@ func nextListed(paths []string, skip int) (name string, n int, whole bool) {
 	return name, n, !more
 }
 
-// listedBelow returns those of paths, all below one folder, that lie below name in it or
-// are it, and how many. Those of the folder itself begin behind skip bytes.
+// listedBelow returns the paths that lie below name, and how many of the paths are name or
+// lie below it. All paths are below one folder, whose names begin behind skip bytes.
 func listedBelow(paths []string, skip int, name string) (below []string, n int) {
 	if len(paths) == 0 {
 		return nil, 0

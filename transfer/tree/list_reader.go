@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// maxListRecord bounds one entry of a list, in bytes with its separator: MaxPath
-// and room for what cleaning takes away.
+// maxListRecord bounds one entry of a list, in bytes with its separator: MaxPath, and
+// room for what cleaning removes.
 const maxListRecord = 2 * MaxPath
 
 // byteOrderMark stands at the start of some UTF-8 text.
@@ -38,14 +38,13 @@ func newListReader(list io.Reader, name string, from0 bool) *listReader {
 	return l
 }
 
-// Next returns the next path, relative to the named source, with slashes and
-// without empty components, "." and a slash at the end; "." is the source itself.
-// Empty entries are passed over; # starts no comment. After the last it returns
-// io.EOF.
+// Next returns the next path, relative to the named source, with slashes and without empty
+// components, "." and a slash at the end; "." is the source itself. It passes over empty
+// entries; # starts no comment. After the last path it returns io.EOF.
 //
-// A path that is absolute, goes through "..", or has a name that CheckName
-// refuses is ErrName, one beyond MaxPath or MaxDepth is ErrTooDeep: such an entry
-// may be passed over by calling Next again. Any other error is final.
+// A path that is absolute, goes through "..", or has a name that CheckName refuses is
+// ErrName. A path beyond MaxPath or MaxDepth is ErrTooDeep. After one of these the caller
+// may go on with the next entry. Any other error is final.
 func (l *listReader) Next() (string, error) {
 	for {
 		raw, err := l.record()
@@ -106,8 +105,8 @@ func (l *listReader) fail(err error) error {
 	return fmt.Errorf("%s %d of %s: %w", unit, l.number, l.name, err)
 }
 
-// cleanListed checks one path of a list. Nothing is resolved: ".." is refused even
-// where it would lead back inside, since after a link it need not.
+// cleanListed checks one path of a list. It resolves nothing. It refuses ".." even where
+// that seems to lead back inside, because after a link it may lead elsewhere.
 func cleanListed(raw string) (string, error) {
 	path := filepath.ToSlash(raw)
 	if path[0] == '/' {

@@ -10,8 +10,8 @@ func (t Time) spec() (unix.Timespec, error) {
 	return unix.TimeToTimespec(t.Std())
 }
 
-// setTimeAt sets the mtime of name, which is not followed if it is a link, and
-// leaves its atime alone; with both, it sets that to what it is.
+// setTimeAt sets the mtime of name, which is not followed if it is a link, and leaves the
+// atime alone. With both it sets the atime too, to what it is.
 func setTimeAt(fd int, name string, mtime Time, both bool) error {
 	m, err := mtime.spec()
 	if err != nil {

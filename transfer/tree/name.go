@@ -18,8 +18,8 @@ const (
 	MaxDepth = 4096     // folders above an entry
 )
 
-// PartialName is the folder of an unfinished delivery's state, of a user who finds
-// that name taken by another it is PartialName-UID. See IsStateName.
+// PartialName is the folder for the state of an unfinished delivery. If another user has
+// that name, it is PartialName-UID. See IsStateName.
 const PartialName = ".ferry-partial"
 
 // CheckName returns an error that wraps ErrName unless name can be one
@@ -46,15 +46,15 @@ func CheckName(name string) error {
 	return nil
 }
 
-// IsStateName reports whether name can be that of a state folder: PartialName, or
-// PartialName, a dash and anything, in any spelling that some file system takes for
-// that (FoldKey): ext4 with casefold, HFS+, FAT, ZFS with normalization. Such a name is
-// refused from peers, not sent, and left alone where other items are deleted.
+// IsStateName reports whether name can be the name of a state folder: PartialName alone or
+// with a dash and anything behind it. Any spelling counts that some file system takes for
+// such a name (FoldKey): ext4 with casefold, HFS+, FAT, ZFS with normalization. Such a
+// name is refused from peers, not sent, and left alone where other items are deleted.
 func IsStateName(name string) bool {
 	if len(name) < len(PartialName) || name[0] != '.' && name[0] < utf8.RuneSelf {
 		return false
 	}
-	// FoldKey is dear, and hardly any name begins like that.
+	// FoldKey is expensive, and hardly any name begins like that.
 	first, _ := utf8.DecodeRuneInString(name)
 	if first != '.' && !isIgnorable(first) && norm.NFKD.String(string(first))[0] != '.' {
 		return false
@@ -63,7 +63,7 @@ func IsStateName(name string) bool {
 	return ok && (rest == "" || rest[0] == '-')
 }
 
-// isIgnorable is about Default_Ignorable_Code_Point of Unicode, and a little more.
+// isIgnorable reports whether r is a Default_Ignorable_Code_Point of Unicode, or nearly.
 func isIgnorable(r rune) bool {
 	return r >= utf8.RuneSelf && r != utf8.RuneError &&
 		unicode.In(r, unicode.Cf, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point)
@@ -93,9 +93,9 @@ func checkWindowsName(name string) error {
 	return nil
 }
 
-// NamesDevice reports whether Windows takes name for that of a device.
+// NamesDevice reports whether Windows takes name for the name of a device.
 func NamesDevice(name string) bool {
-	// It counts with any extension and with spaces before it.
+	// A device's name counts with any extension and with spaces before that.
 	stem, _, _ := strings.Cut(name, ".")
 	stem = strings.TrimRight(stem, " ")
 	const longest = len("CONOUT$")
@@ -118,13 +118,13 @@ func isDeviceName(stem string) bool {
 	return false
 }
 
-// BaseName returns the wire name of what the user's path names: its last
-// component, after . and .. are resolved. The top of the file system has none.
+// BaseName returns the wire name of the item at the user's path: the last component, after
+// . and .. are resolved. The top of the file system has no such name.
 func BaseName(path string) (string, error) {
 	name := lastComponent(path)
 	if name == "." || name == ".." {
 		resolved := path
-		// Where .. leads depends on the links before it; where . is, not.
+		// Links before .. change where it leads; they do not change where . leads.
 		if hasDotDot(path) {
 			var err error
 			if resolved, err = filepath.EvalSymlinks(path); err != nil {

@@ -8,13 +8,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// errDirent: the kernel does not do this; a broken FUSE file system might.
+// errDirent is about a record that the kernel never makes; a broken FUSE file system might.
 var errDirent = errors.New("malformed directory entry")
 
 // read goes through the folder's own handle the first time. sshfs does not take a
 // handle back to its start: once something in the folder was renamed it finds no name
-// behind it, and tells all who ask that the folder is empty, for 20 s. So a further
-// look is through a handle of its own.
+// behind it, and then tells every process, for 20 s, that the folder is empty. So a
+// further look goes through a handle of its own.
 func (l *lister) read(own handle) (names []DirName, err error) {
 	h := int(own)
 	if l.listed {

@@ -160,9 +160,8 @@ func (p *Dirs) acquire(d *Dir) (h handle, err error) {
 	return s.handle, nil
 }
 
-// lookup opens d anew. It recurses no deeper than MaxDepth, and of the folders
-// above d only the parent in use is kept open, so a deep path needs two handles
-// at a time.
+// lookup opens d anew. It recurses no deeper than MaxDepth. Of the folders above d only
+// the parent in use is kept open, so a deep path needs two handles at a time.
 func (p *Dirs) lookup(d *Dir) (h handle, id identity, err error) {
 	if d.parent == nil {
 		return openRoot(d.path)

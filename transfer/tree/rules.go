@@ -6,9 +6,9 @@ import (
 	"io"
 )
 
-// Rules decides by path what a walk leaves out. Package filter has those of
-// gitignore, of which RulesOf makes Rules. A Rules does not change and may be used
-// from many goroutines.
+// Rules decides by path what a walk leaves out. The rules of gitignore are in package
+// filter; RulesOf makes Rules of them. A Rules does not change and may be used from many
+// goroutines.
 type Rules interface {
 	// Match reports whether the item at path is left out, and what says so. The path
 	// is relative to the source, with slashes and clean. The folders above the item

@@ -23,10 +23,10 @@ func (s *State) readXattrs(d *Dir, name string) {
 	s.unread = s.unread || err != nil
 }
 
-// Outcome foresees what ToFile, ToFolder and ToName make of an item that is
-// there already and as now says; whole, that it then has all that a tells, so
-// that one without a difference needs no call. What the file system cannot keep,
-// and what only the attempt shows to be forbidden, is not foreseen.
+// Outcome foresees what ToFile, ToFolder and ToName make of an existing item that is as
+// now says. Whole reports that the item then has all that a tells, so that it needs no
+// call if nothing differs. Outcome does not foresee what the file system cannot keep,
+// nor what only the attempt shows to be forbidden.
 func (a *Apply) Outcome(now *State) (then State, whole bool) {
 	then, whole = *now, true
 	extra := a.Extra
@@ -65,8 +65,9 @@ func (a *Apply) Outcome(now *State) (then State, whole bool) {
 	return then, whole
 }
 
-// outcomeOwner is what becomes of user and group, and whether that is what o says.
-// Only root gives an item away; to its owner's other groups anybody may.
+// outcomeOwner returns the user and group that the item will have, and whether that is
+// what o says. Only root gives an item to another user. Its owner may give it to other
+// groups of the owner's.
 func (a *Apply) outcomeOwner(now *State, o *Owner) (uid, gid uint32, whole bool) {
 	uid, gid = a.Accounts.Resolve(o, a.Granted.Numeric)
 	self := os.Geteuid()
@@ -81,10 +82,10 @@ func (a *Apply) outcomeOwner(now *State, o *Owner) (uid, gid uint32, whole bool)
 	return now.UID, gid, now.UID == uid
 }
 
-// attributes are an item's, in the order of their names.
+// attributes are the attributes of an item, in the order of their names.
 type attributes []Xattr
 
-// whole reports whether they are all that extra tells, and none was kept off.
+// whole reports whether all has every attribute that extra tells.
 func (all attributes) whole(extra *Extra, root bool) bool {
 	for _, x := range extra.Xattrs {
 		if !transferable(x.Name, root) || !slices.ContainsFunc(all, func(y Xattr) bool { return x.Name == y.Name }) {
@@ -94,7 +95,7 @@ func (all attributes) whole(extra *Extra, root bool) bool {
 	return true
 }
 
-// outcomeXattrs are the attributes that xattrs leaves an item with.
+// outcomeXattrs returns the attributes that an item has after applying.xattrs.
 func (a *Apply) outcomeXattrs(now *State, extra *Extra) attributes {
 	if now.without {
 		return nil

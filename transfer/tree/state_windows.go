@@ -3,9 +3,9 @@ package tree
 // readXattrs does nothing: there are no attributes of this kind.
 func (s *State) readXattrs(*Dir, string) {}
 
-// Outcome foresees what ToFile, ToFolder and ToName make of an item that is
-// there already and as now says; whole, that it then has all that a tells. Of the
-// mode a file is writable by its owner or not, and times are of 100 ns.
+// Outcome foresees what ToFile, ToFolder and ToName make of an existing item that is as
+// now says. Whole reports that the item then has all that a tells. A file keeps of its
+// mode whether its owner may write to it, and times are in steps of 100 ns.
 func (a *Apply) Outcome(now *State) (then State, whole bool) {
 	then = *now
 	then.MTime = a.MTime

@@ -24,7 +24,7 @@ func openStream(ctx context.Context, d *Dir, name string, follow bool) (*os.File
 		return nil, Info{}, d.fail("stat", name, err)
 	}
 	if st.Mode&unix.S_IFMT != unix.S_IFIFO {
-		// Few devices can be polled; of the others a read is to wait.
+		// Few devices can be polled. A read of any other has to wait.
 		if err := unix.SetNonblock(fd, false); err != nil {
 			unix.Close(fd)
 			return nil, Info{}, d.fail("open", name, err)
@@ -39,10 +39,10 @@ func openStream(ctx context.Context, d *Dir, name string, follow bool) (*os.File
 	return f, infoOf(&st), nil
 }
 
-// awaitWriter waits until the FIFO f has data, or had a writer that went. A
-// non-blocking open does not wait, and a read before the first writer would look
-// like the end. The kernel reports a hang-up only once there was a writer
-// (pipe_poll in fs/pipe.c compares the count of writers with that at the open).
+// awaitWriter waits until the FIFO f has data, or had a writer that closed it. A
+// non-blocking open does not wait, and a read before the first writer would look like the
+// end. The kernel reports a hang-up only once there was a writer: pipe_poll in fs/pipe.c
+// compares the count of writers with the count at the open.
 func awaitWriter(ctx context.Context, f *os.File) error {
 	conn, err := f.SyscallConn()
 	if err != nil {

@@ -4,8 +4,8 @@ package tree
 
 import "strings"
 
-// transferable says which attributes a delivery carries: those of users and the
-// ACLs, and, between root and root, all but the rest of the system's.
+// transferable reports whether a delivery carries an attribute: attributes of users and
+// ACLs always, others between root and root unless they are the system's own.
 func transferable(name string, root bool) bool {
 	if attrOf(name) == AttrACL || strings.HasPrefix(name, "user.") {
 		return true

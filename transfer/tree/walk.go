@@ -17,42 +17,41 @@ type Source struct {
 type Walk struct {
 	Sources []Source
 	Dirs    *Dirs
-	// Follow sends what links point to. A link named as a source is sent as a
-	// link without it, unless its path ends in a slash or it leads to a FIFO or
-	// device.
+	// Follow sends what links point to. Without Follow, a link that is a source is
+	// sent as a link, unless its path ends in a slash or it leads to a FIFO or device.
 	Follow bool
-	// Select says what of the sources is taken. Excluded is told of each item that
-	// it leaves out; may be nil.
+	// Select says what of the sources is taken. Excluded is called for each item that
+	// Select leaves out; it may be nil.
 	Select   Selection
 	Excluded func(display string, why *Exclusion)
-	// Admit is asked about each source that is taken, by its index, before anything of
-	// it is emitted: what it is now, its size if it is a File. With an error the source
-	// is left out, as a problem. May be nil.
+	// Admit is called for each source that is taken, before anything of it is emitted.
+	// It gets the source's index, what the source is now and, for a File, its size in
+	// bytes. If it returns an error, the source is left out, as a problem. It may be nil.
 	Admit func(source int, kind Kind, size int64) error
-	// Problem is told of each item that is left out, a folder with all that is in
-	// it: unreadable, or with ErrSpecial, ErrOwnState, ErrName, ErrTooDeep,
-	// errLoop. A file's content is not looked at. If nil, the first problem ends
-	// the walk.
+	// Problem is called for each item that cannot be sent, and for a folder with all
+	// that is in it: because it cannot be read, or with ErrSpecial, ErrOwnState,
+	// ErrName or ErrTooDeep, or because a folder contains itself. Run does not look at
+	// the content of files. If Problem is nil, the first problem ends the walk.
 	Problem func(display string, err error)
 
-	// Metadata is what entries are to carry beyond mode & 0777 and mtime; with
-	// Follow no hard links.
+	// Metadata is what entries are to carry beyond mode & 0777 and mtime. With Follow
+	// they carry no hard links.
 	Metadata Metadata
-	// Granted returns what of Metadata the receiver takes. It is called once at
-	// most, before the first hard link or special file is emitted, and may wait.
-	// If nil, all is granted.
+	// Granted returns what of Metadata the receiver takes. Run calls it once at most,
+	// before it emits the first hard link or special file; Granted may wait. If it is
+	// nil, all is granted.
 	Granted func(ctx context.Context) (Metadata, error)
 	// HardLinks, with Metadata.HardLinks, remembers the items with several names.
 	HardLinks *HardLinks
-	// Lost is told of metadata that could not be read; the item is sent. May be
+	// Lost is called for metadata that could not be read; the item is sent. It may be
 	// nil.
 	Lost func(display string, lost []Loss)
 }
 
 // Run calls emit for each item, depth first: a folder, its children in the
 // bytewise order of their names, then an item of kind FolderEnd with the
-// folder's ID. Ids are 1, 2, … in the order of the entries. The item may be
-// kept by emit. Run returns the first error of emit, or the cause of ctx.
+// folder's ID. Ids are 1, 2, … in the order of the entries. emit may keep the
+// item. Run returns the first error of emit, or the cause of ctx.
 func (w *Walk) Run(ctx context.Context, emit func(*Item) error) error {
 	r := &walkRun{Walk: w, ctx: ctx, emit: emit, meta: w.Metadata, accounts: NewAccounts()}
 	for i := range w.Sources {
@@ -69,26 +68,26 @@ type walkRun struct {
 	emit func(*Item) error
 	id   uint64 // of the last entry
 
-	meta     Metadata // wished for, or once that is known granted
-	granted  bool     // meta is what the receiver takes
+	meta     Metadata // what is wished for or, with granted, what the receiver takes
+	granted  bool     // Granted has answered
 	accounts *Accounts
 
 	rules Rules  // for the items of the current folder
 	above int    // bytes of a display name before the path below the source
 	dev   uint64 // file system of the source
 
-	// The folder of the last source that was not one, for lists of many files in
-	// one folder.
+	// lastDir is the folder, at lastPath, of the last source that was no folder itself: a
+	// list of sources may name many files of one folder.
 	lastPath string
 	lastDir  *Dir
 }
 
-// place is where an item will be: under which name, in which folder of the wire.
+// place is where an item will be: its name, and its folder on the wire.
 type place struct {
 	name    string
 	parent  uint64
 	display string
-	depth   int // folders above
+	depth   int // folders above the item
 	length  int // bytes of the slash path, name included
 	part    part
 }
@@ -107,9 +106,8 @@ func (p place) child(id uint64, name string) place {
 	return c
 }
 
-// folder emits d, what is in it, and its end. One of which the names or the rule
-// file cannot be read is a problem and nothing else: to be delivered it would
-// have to be empty.
+// folder emits d, what is in it, and its end. A folder whose names or rule file cannot be
+// read is reported and not sent: what arrived would be an empty folder.
 func (r *walkRun) folder(at place, kind Kind, d *Dir) error {
 	info, err := d.Stat()
 	if err == nil && d.pool.loops(d) {
@@ -175,7 +173,7 @@ func (r *walkRun) children(at place, id uint64, d *Dir, names []DirName) error {
 func (r *walkRun) child(at place, d *Dir, n DirName) error {
 	var info Info
 	var absent error
-	// A rule may be about folders only: a look tells what the listing does not.
+	// A rule may be about folders only. Lstat tells what the listing may not tell.
 	kind := n.Kind
 	looked := kind == 0 || kind == Symlink && r.Follow
 	if looked {
@@ -259,7 +257,7 @@ func (r *walkRun) leaf(at place, d *Dir, base string, info Info) error {
 	return r.emit(&Item{Entry: e, Dir: d, Info: info, Display: at.display, base: base, follow: r.Follow})
 }
 
-// link looks whether the next entry is a further name of an earlier one.
+// link reports whether the next entry is a further name of an earlier entry, first.
 func (r *walkRun) link(info Info) (first uint64, more bool, err error) {
 	if !r.meta.HardLinks || r.Follow || r.HardLinks == nil || info.Nlink < 2 {
 		return 0, false, nil
@@ -292,8 +290,8 @@ func (r *walkRun) ask() error {
 	return err
 }
 
-// extra returns what the item has beyond mode and mtime, as far as it is wished
-// for and can be read.
+// extra returns what the item has beyond mode and mtime, as far as the walk is to carry
+// it and can read it.
 func (r *walkRun) extra(at place, d *Dir, base string, info Info) *Extra {
 	if !r.meta.Owner && !r.meta.Xattrs {
 		return nil

@@ -20,8 +20,8 @@ func (r *walkRun) excluded(at place, isFolder bool) bool {
 	return why != nil
 }
 
-// otherFileSystem reports whether a folder below a source is left out for where
-// it is.
+// otherFileSystem reports whether a folder is left out because it is on another file system
+// than its source.
 func (r *walkRun) otherFileSystem(at place, info Info) bool {
 	if at.parent == 0 {
 		r.dev = info.Dev
@@ -39,7 +39,7 @@ func (r *walkRun) leaveOut(at place, why *Exclusion) {
 	}
 }
 
-// listed emits what the list takes of the folder d.
+// listed emits the listed part of the folder d.
 func (r *walkRun) listed(at place, id uint64, d *Dir) error {
 	skip := r.belowSource(at)
 	for paths := at.part.listed; len(paths) > 0; {
@@ -61,8 +61,8 @@ func (r *walkRun) listed(at place, id uint64, d *Dir) error {
 	return nil
 }
 
-// absent reports an item that is not there, or no folder though it should be: by
-// the names that the list has for it, if it has some below.
+// absent reports an item that is not there, or that should be a folder and is not. If only
+// paths below the item are listed, it reports those.
 func (r *walkRun) absent(at place, err error) error {
 	if !at.part.some { // else the item itself is not listed
 		if err := r.problem(at.display, err); err != nil {
@@ -83,8 +83,8 @@ func (r *walkRun) missed(at place, paths []string, err error) error {
 	return nil
 }
 
-// unmet reports what the list has of the folder at, which is taken whole, and the
-// folder has not. A look decides: a file system that folds names takes other spellings.
+// unmet reports listed paths in the folder at, which is taken whole, that the folder does
+// not have. Lstat decides, because a file system that folds names takes other spellings.
 func (r *walkRun) unmet(at place, d *Dir, names []DirName) error {
 	there := make(map[string]bool, len(names))
 	for _, n := range names {
@@ -105,7 +105,7 @@ func (r *walkRun) unmet(at place, d *Dir, names []DirName) error {
 	return nil
 }
 
-// belowSource is where the names of the folder at begin in a listed path, in bytes.
+// belowSource is at how many bytes of a listed path the names in the folder at begin.
 func (r *walkRun) belowSource(at place) int {
 	if n := len(r.relative(at)); n > 0 {
 		return n + 1
@@ -125,12 +125,12 @@ func endsInSlash(path string) bool { return path != "" && isSlash(path[len(path)
 // errSelected ends the walk of SelectsNothing.
 var errSelected = errors.New("something is selected")
 
-// SelectsNothing looks whether the selection leaves out all there is, and so
-// whether a delivery would be empty by mistake. It walks until it meets the first
-// item that is taken, or a problem that a delivery would report. A named folder is
-// such an item, since it arrives even if nothing in it does. Folders of which only
-// the contents are sent, and those above a listed path, do not count; nothing at
-// all in them is nothing left out, and then the selection is not to blame.
+// SelectsNothing reports whether the selection leaves out everything, so that a delivery
+// would be empty by mistake. It walks until it meets the first item that is taken, or a
+// problem that a delivery would report. A named folder is such an item, because it
+// arrives even if nothing in it does. A folder whose contents alone are sent does not
+// count, nor does one above a listed path. If there was nothing in them to leave out,
+// SelectsNothing reports false.
 func (w *Walk) SelectsNothing(ctx context.Context) (bool, error) {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)

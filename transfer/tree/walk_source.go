@@ -5,8 +5,8 @@ import (
 	"path/filepath"
 )
 
-// Look returns what Run would take a source for at this moment: what Admit would be
-// told of it. An excluded source has the kind 0.
+// Look returns what Run would take a source for at this moment, as Admit would be told. The
+// kind of an excluded source is 0.
 func (w *Walk) Look(s *Source) (kind Kind, size int64, err error) {
 	if s.Contents {
 		return Root, 0, nil
@@ -99,7 +99,8 @@ func (r *walkRun) source(i int, s *Source) error {
 		case err != nil:
 			return err
 		case !ok:
-			// Kept as what it is was asked for: to read it instead might never end.
+			// The user wants it as the special file that it is. To read it instead might
+			// never end.
 			return r.problem(at.display, ErrSpecial)
 		}
 		if err := r.admit(i, info.Special, 0); err != nil {
@@ -121,8 +122,8 @@ func (r *walkRun) source(i int, s *Source) error {
 	return r.leaf(at, r.lastDir, base, info)
 }
 
-// behindLink reports whether a named special file is the end of a link, which
-// stands for a stream.
+// behindLink reports whether a link leads to the named special file. Such a link stands
+// for a stream.
 func (r *walkRun) behindLink(base string, follow bool) bool {
 	if !follow {
 		return false
@@ -131,8 +132,8 @@ func (r *walkRun) behindLink(base string, follow bool) bool {
 	return err != nil || named.Kind == Symlink
 }
 
-// sourceFolder walks a named folder, if it is still the one that info is of: a
-// link put in its place would be followed.
+// sourceFolder walks a named folder, if it is still the folder that info is about. If a
+// link had taken its place, the link would be followed.
 func (r *walkRun) sourceFolder(at place, path string, info Info) error {
 	d := r.Dirs.lazy(path)
 	now, err := d.Stat()

@@ -95,11 +95,10 @@ func (w *applying) setXattrs(have []string) (acls []Xattr, err error) {
 	return acls, nil
 }
 
-// rules tells whether attributes of the system are set and taken off here.
+// rules reports whether attributes of the system are set and removed here.
 func (a *Apply) rules() bool { return a.Granted.System && os.Geteuid() == 0 }
 
-// localXattr is an attribute as it is to be here: an ACL with this machine's
-// numbers.
+// localXattr returns an attribute as it is set here: an ACL gets this machine's numbers.
 func (a *Apply) localXattr(x Xattr) Xattr {
 	if attrOf(x.Name) == AttrACL && !a.Granted.Numeric && a.Accounts != nil {
 		x.Value = a.Accounts.localACL(x.Value, a.Extra.Names)
@@ -107,8 +106,8 @@ func (a *Apply) localXattr(x Xattr) Xattr {
 	return x
 }
 
-// readXattrs returns the attributes of item that a delivery carries, in the
-// order of their names, and whether some had to be left out.
+// readXattrs returns the attributes of item that a delivery carries, in the order of
+// their names, and whether some had to be left out.
 func readXattrs(item held, lost *losses) (all []Xattr, missing bool) {
 	names, err := item.listXattrs()
 	if errors.Is(err, errors.ErrUnsupported) {
@@ -155,8 +154,8 @@ func withXattrs(d *Dir, name string, info Info, follow bool, read func(held)) er
 	return d.at("reading attributes of", "", func(h handle) error { read(heldFile(h)); return nil })
 }
 
-// readExtra returns what item base of d, or d itself if base is empty, has
-// beyond mode and mtime. What cannot be read is returned and left out.
+// readExtra returns what item base of d, or d itself if base is empty, has beyond mode
+// and mtime, and the loss of what cannot be read.
 func readExtra(d *Dir, base string, info Info, follow bool, m Metadata, accounts *Accounts) (*Extra, []Loss) {
 	var x Extra
 	var lost losses
