@@ -30,9 +30,10 @@ var allowed = map[string][]string{
 	"checksum":             {},
 	"transfer/tree":        {},
 	"transfer/filter":      {},
-	"transfer/link":        {"transfer/link/cpace", "transfer/link/memory", "framing"},
+	"transfer/link":        {"transfer/link/cpace", "transfer/link/memory", "transfer/link/record", "framing"},
 	"transfer/link/cpace":  {},
 	"transfer/link/memory": {},
+	"transfer/link/record": {},
 	"transfer/storage":     {"transfer/tree", "checksum"},
 	"transfer/dest":        {"transfer/storage", "transfer/tree", "checksum"},
 	// What both ends share has types only; the mechanisms of both are internal.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"ferry/framing"
+	"ferry/transfer/link/record"
 )
 
 // handle takes one connection from its first byte to its proof, or closes it.
@@ -39,8 +40,8 @@ func (l *Listener) greet(s *slot) (*channel, error) {
 	if err := s.conn.SetDeadline(s.born.Add(firstByteLimit)); err != nil {
 		return nil, err
 	}
-	raw := newCoalescer(s.conn)
-	if err := raw.awaitByte(); err != nil {
+	raw := record.NewConn(s.conn)
+	if err := raw.AwaitByte(); err != nil {
 		return nil, err
 	}
 	if !l.slots.begin(s) {

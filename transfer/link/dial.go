@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"ferry/framing"
+	"ferry/transfer/link/record"
 )
 
 const (
@@ -168,7 +169,7 @@ func (d *dialler) prove(conn net.Conn) (l *Link, confirmed bool, err error) {
 	if err := conn.SetDeadline(until); err != nil {
 		return nil, false, err
 	}
-	c, err := openChannel(newCoalescer(conn), d.conf, dialling)
+	c, err := openChannel(record.NewConn(conn), d.conf, dialling)
 	if err != nil {
 		return nil, false, err
 	}

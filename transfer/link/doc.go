@@ -1,8 +1,7 @@
 // Package link makes a proven, encrypted channel between two ferries that share
 // a pairing code, and keeps it going. It covers everything between a net.Conn
 // and streams of frames: listening and dialling, TLS 1.3, the proof of the code
-// by CPace bound to the TLS exporter, then records of its own under keys from TLS
-// (sealed.go), further streams, heartbeats, and new connections in the place of
+// by CPace bound to the TLS exporter, then sealed records (package record), further streams, heartbeats, and new connections in the place of
 // lost ones.
 //
 // It guarantees that a Link ends at somebody who knew the code, that nobody in

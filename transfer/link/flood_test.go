@@ -12,6 +12,7 @@ import (
 
 	"ferry/framing"
 	"ferry/transfer/link/cpace"
+	"ferry/transfer/link/record"
 )
 
 // crowd is how many connections a flood holds at once.
@@ -65,7 +66,7 @@ func shake(c net.Conn) (*channel, error) {
 	if err != nil {
 		return nil, err
 	}
-	ch, err := openChannel(newCoalescer(c), conf, dialling)
+	ch, err := openChannel(record.NewConn(c), conf, dialling)
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"ferry/framing"
+	"ferry/transfer/link/record"
 )
 
 // The ladder after TLS. The dialler is the side that guesses, so it confirms
@@ -150,7 +151,7 @@ func newSession(c *channel, cfg *Config, peer framing.Hello, p *codeProver) (*Li
 	l := &Link{
 		cfg: *cfg, addr: addrOf(c.raw), session: id, secret: secret,
 		version: min(framing.Version, peer.MaxVersion), caps: cfg.Capabilities & peer.Capabilities, seal: peer.Capabilities&framing.CapSealed != 0,
-		pulse: newPulse(), acks: make(chan struct{}, 1), done: make(chan struct{}), closed: make(chan struct{}),
+		pulse: record.NewPulse(), acks: make(chan struct{}, 1), done: make(chan struct{}), closed: make(chan struct{}),
 		grown: make(chan struct{}), parked: map[int]*Stream{}, pause: firstPause, allowed: MaxStreams, rtt: c.rtt,
 	}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
@@ -163,7 +164,7 @@ func newSession(c *channel, cfg *Config, peer framing.Hello, p *codeProver) (*Li
 }
 
 // addrOf is for people and for dialling again; memory connections have a name.
-func addrOf(c *coalescer) string {
+func addrOf(c *record.Conn) string {
 	if a := c.RemoteAddr(); a != nil {
 		return a.String()
 	}

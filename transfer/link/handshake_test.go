@@ -15,6 +15,7 @@ import (
 
 	"ferry/framing"
 	"ferry/transfer/link/cpace"
+	"ferry/transfer/link/record"
 )
 
 // memoryServer is a Listener for receivers on memory connections.
@@ -42,7 +43,7 @@ func stranger(t *testing.T, dial func(context.Context) (net.Conn, error)) *chann
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := openChannel(newCoalescer(conn), conf, dialling)
+	c, err := openChannel(record.NewConn(conn), conf, dialling)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -191,7 +192,7 @@ func scripted(t *testing.T, script func(*channel)) *hall {
 			if err != nil {
 				return
 			}
-			c, err := openChannel(newCoalescer(conn), conf, listening)
+			c, err := openChannel(record.NewConn(conn), conf, listening)
 			if err == nil {
 				script(c)
 			}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"ferry/framing"
+	"ferry/transfer/link/record"
 )
 
 // joinTries: a join competes with strangers for the listener's slots.
@@ -151,7 +152,7 @@ func (l *Link) proveStream(ctx context.Context, conn net.Conn, hello framing.Hel
 	if err := conn.SetDeadline(until); err != nil {
 		return nil, err
 	}
-	c, err := openChannel(newCoalescer(conn), l.conf, dialling)
+	c, err := openChannel(record.NewConn(conn), l.conf, dialling)
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"ferry/framing"
+	"ferry/transfer/link/record"
 )
 
 // Link is a proven channel to the other side: one or more streams. When its
@@ -22,7 +23,7 @@ type Link struct {
 	version uint16
 	caps    uint64
 	seal    bool // the other side seals records too
-	pulse   *pulse
+	pulse   *record.Pulse
 	retry   atomic.Int64  // nanoseconds that a lost link is waited for
 	resent  atomic.Int64  // bytes
 	heard   atomic.Uint64 // bytes of frames that say something, see Received
@@ -304,7 +305,7 @@ func (l *Link) adopt(c *channel) error {
 	if l.cfg.Role == Receiver && c.trip() >= longPath {
 		openWindow(c.raw.Conn)
 	}
-	c.raw.promote(l.pulse)
+	c.raw.Promote(l.pulse)
 	clear(c.exporter) // it has proved what it can
 	if l.seal {
 		return c.seal()

@@ -10,7 +10,7 @@ import (
 // start runs the link's goroutines. They are two, because a heartbeat may wait
 // for room on the wire, and the watchdog for nothing.
 func (l *Link) start() {
-	l.pulse.touch()
+	l.pulse.Touch()
 	l.wg.Go(l.beat)
 	l.wg.Go(l.watch)
 }
@@ -90,9 +90,9 @@ func (l *Link) watch() {
 		case <-timer.C:
 		}
 		if time.Since(due) > stoppedAfter {
-			l.pulse.touch() // what came meanwhile could not be read
+			l.pulse.Touch() // what came meanwhile could not be read
 		}
-		left := limit - l.pulse.silence()
+		left := limit - l.pulse.Silence()
 		if left <= 0 {
 			if c := l.Stream(0).bytes.conn(); c != nil {
 				l.lost(c, &Error{Code: framing.CodeTimeout, Op: "read", Err: fmt.Errorf("%w for %v", errSilence, limit)})

@@ -415,8 +415,7 @@ func TestWrongLengthIsNoticed(t *testing.T) {
 				t.Fatal(err)
 			}
 			c := a.Stream(0).bytes.conn()
-			forge := func(out []byte) ([]byte, error) { return binary.BigEndian.AppendUint32(out, length), nil }
-			if err := errors.Join(c.raw.appendRecord(4, forge), c.raw.Flush()); err != nil {
+			if err := errors.Join(put(c.raw, binary.BigEndian.AppendUint32(nil, length)), c.raw.Flush()); err != nil {
 				t.Fatal(err)
 			}
 			aEnd := read(a, 0)

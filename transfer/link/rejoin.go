@@ -61,7 +61,7 @@ func (l *Link) Resent() int64 { return l.resent.Load() }
 
 // Traffic is how many bytes went over the link's connections in both directions,
 // from the first of the TLS handshake on.
-func (l *Link) Traffic() int64 { return l.pulse.traffic.Load() }
+func (l *Link) Traffic() int64 { return l.pulse.Traffic() }
 
 // awaitConnection gives a lost link a moment to go on, so that what was said
 // last gets through.
@@ -197,7 +197,7 @@ func (l *Link) rest(o *outage, d time.Duration) bool {
 // Received is how many bytes have come in the bodies of frames, on all streams
 // together, those left out that are for the link itself, and of long records as they
 // come: it grows only while something is said.
-func (l *Link) Received() uint64 { return l.heard.Load() + l.pulse.bulk.Load() }
+func (l *Link) Received() uint64 { return l.heard.Load() + l.pulse.Bulk() }
 
 // received is how many bytes have come on all streams together.
 func (l *Link) received() (n uint64) {
@@ -276,7 +276,7 @@ func (l *Link) resume(c *channel, epoch uint32, tries int) error {
 	l.down = nil
 	close(o.over)
 	l.addr = addrOf(c.raw)
-	l.pulse.touch()
+	l.pulse.Touch()
 	l.mu.Unlock()
 	l.cfg.notify(Event{Kind: EventRejoined, Addr: addrOf(c.raw), Attempts: tries, Elapsed: time.Since(o.since)})
 	return nil

@@ -16,6 +16,7 @@ import (
 
 	"ferry/framing"
 	"ferry/transfer/link/memory"
+	"ferry/transfer/link/record"
 )
 
 // Each step before the proof has its own limit, all of them count from accept,
@@ -96,7 +97,7 @@ func handshakeOnly(t *testing.T, conn net.Conn) *channel {
 		t.Error(err)
 		return nil
 	}
-	c, err := openChannel(newCoalescer(conn), conf, dialling)
+	c, err := openChannel(record.NewConn(conn), conf, dialling)
 	if err == nil {
 		err = c.raw.Flush() // else our last flight waits for the HELLO
 	}
@@ -143,7 +144,7 @@ func TestHonestPeerAmongAThousand(t *testing.T) {
 			defer func() { _ = c.Close() }()
 			// Those beyond the limit of one source are turned away.
 			_ = c.SetDeadline(time.Now().Add(tlsLimit))
-			if ch, err := openChannel(newCoalescer(c), conf, dialling); err == nil {
+			if ch, err := openChannel(record.NewConn(c), conf, dialling); err == nil {
 				_ = ch.raw.Flush()
 			}
 		}

@@ -237,7 +237,7 @@ func (s *Stream) finish() error {
 	if err := s.bytes.finishWriting(c); err != nil {
 		return fmt.Errorf("stream %d: %w", s.number, err)
 	}
-	buf := make([]byte, strangerBuffer)
+	buf := make([]byte, 4<<10)
 	for rerr := error(nil); rerr == nil; {
 		_, rerr = c.Read(buf)
 	}

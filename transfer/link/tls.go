@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"ferry/framing"
+	"ferry/transfer/link/record"
 )
 
 const (
@@ -81,7 +82,7 @@ const maxPads = 16
 
 // channel is one connection with TLS, before and after its proof.
 type channel struct {
-	raw      *coalescer
+	raw      *record.Conn
 	tls      *tls.Conn
 	r        *framing.Reader
 	w        *framing.Writer
@@ -90,29 +91,25 @@ type channel struct {
 	// waits for a mutex is not seen to wait, and stops the clock of a simulation.
 	reading chan struct{}
 	side    side
-	sealed  *sealedConn   // in the place of tls once it is proven; nil: TLS stays
-	epoch   uint32        // of the link that it belongs to
-	rtt     time.Duration // of the proof, this side's work for it left out
-	shook   time.Duration // what the TLS handshake took
-	until   time.Time     // the deadline of the ladder, at the dialler
-	hurried bool          // the answer to HELLO is not waited for as long
-	pads    int           // PADs of an early build that came before the proof
+	sealed  *record.Sealed // in the place of tls once it is proven; nil: TLS stays
+	epoch   uint32         // of the link that it belongs to
+	rtt     time.Duration  // of the proof, this side's work for it left out
+	shook   time.Duration  // what the TLS handshake took
+	until   time.Time      // the deadline of the ladder, at the dialler
+	hurried bool           // the answer to HELLO is not waited for as long
+	pads    int            // PADs of an early build that came before the proof
 }
 
 // openChannel runs the TLS handshake on raw, whose deadline the caller has set.
-func openChannel(raw *coalescer, conf *tls.Config, own side) (*channel, error) {
+func openChannel(raw *record.Conn, conf *tls.Config, own side) (*channel, error) {
 	conn := tls.Client(raw, conf)
 	if own == listening {
 		conn = tls.Server(raw, conf)
 	}
-	raw.handshake.Store(true)
 	began := time.Now()
-	err := conn.Handshake()
+	err := raw.Handshake(conn.Handshake)
 	took := time.Since(began)
-	raw.handshake.Store(false)
 	if err != nil {
-		// The alert that says why is still in the buffer; the first error counts.
-		_ = raw.Flush()
 		return nil, fmt.Errorf("TLS handshake: %w", err)
 	}
 	state := conn.ConnectionState()
@@ -149,10 +146,23 @@ func (c *channel) Write(p []byte) (int, error) {
 	return c.tls.Write(p)
 }
 
+// seal has what follows go in sealed records, both ways, if TLS agreed on a cipher for
+// that. Nothing may be under way.
+func (c *channel) seal() error {
+	s, err := record.Seal(c.raw, c.tls, c.side == dialling)
+	if err != nil || s == nil {
+		return err
+	}
+	c.sealed = s
+	// TLS still has what the secrets were made from.
+	c.tls, c.r, c.w = nil, nil, nil
+	return nil
+}
+
 // Flush hands everything written so far to the kernel.
 func (c *channel) Flush() error {
 	if c.sealed != nil {
-		return c.sealed.flush()
+		return c.sealed.Flush()
 	}
 	return c.raw.Flush()
 }

@@ -42,28 +42,6 @@ func frameOf(t *testing.T, typ framing.Type, body []byte) []byte {
 	return b.Bytes()
 }
 
-// compareVectors holds all against the file at path, or writes that with -update.
-func compareVectors(t *testing.T, path, comment string, all []vector.Stanza) {
-	t.Helper()
-	if *update {
-		if err := vector.Write(path, comment, all); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := vector.Read(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(want) != len(all) {
-		t.Fatalf("%s has %d vectors, made were %d", path, len(want), len(all))
-	}
-	for i := range all {
-		if !all[i].Equal(&want[i]) {
-			t.Errorf("%s: vector %d is %v, made was %v", path, i, want[i], all[i])
-		}
-	}
-}
-
 // exchange is what a vector of method 1 is made from.
 type exchange struct {
 	name             string
@@ -88,7 +66,7 @@ func TestCodeVectors(t *testing.T) {
 	for _, x := range all {
 		stanzas = append(stanzas, x.stanza(t))
 	}
-	compareVectors(t, codeVectors, "The proof of a code, method 1.\n", stanzas)
+	vector.Compare(t, codeVectors, "The proof of a code, method 1.\n", stanzas, *update)
 }
 
 // stanza runs the exchange: both sides of it, which have to agree.
@@ -202,7 +180,7 @@ func TestSessionVectors(t *testing.T) {
 		s.AddBytes("listener-proof", frameOf(t, framing.TypeProof, m.listener[:]))
 		stanzas = append(stanzas, s)
 	}
-	compareVectors(t, sessionVectors, "The proof of a session, method 3.\n", stanzas)
+	vector.Compare(t, sessionVectors, "The proof of a session, method 3.\n", stanzas, *update)
 }
 
 // What a person types for a code, and what it stands for.
@@ -224,5 +202,5 @@ func TestTypedVectors(t *testing.T) {
 		}
 		stanzas = append(stanzas, s)
 	}
-	compareVectors(t, typedVectors, "What is typed for a code, in UTF-8, and the code that it stands for.\n", stanzas)
+	vector.Compare(t, typedVectors, "What is typed for a code, in UTF-8, and the code that it stands for.\n", stanzas, *update)
 }

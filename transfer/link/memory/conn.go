@@ -51,12 +51,11 @@ func (c *Conn) SetDeadline(t time.Time) error {
 	return nil
 }
 
-func (c *Conn) LocalAddr() net.Addr  { return Addr{} }
-func (c *Conn) RemoteAddr() net.Addr { return Addr{} }
+func (c *Conn) LocalAddr() net.Addr  { return addr{} }
+func (c *Conn) RemoteAddr() net.Addr { return addr{} }
 
-// Addr is the address of both ends.
-type Addr struct{}
+// addr is the address of both ends.
+type addr struct{}
 
-// Network names the kind of connection.
-func (Addr) Network() string { return "memory" }
-func (Addr) String() string  { return "memory" }
+func (addr) Network() string { return "memory" }
+func (addr) String() string  { return "memory" }

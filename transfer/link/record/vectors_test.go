@@ -1,9 +1,10 @@
-package link
+package record
 
 import (
 	"bytes"
 	"crypto/hkdf"
 	"crypto/sha512"
+	"flag"
 	"fmt"
 	"io"
 	"testing"
@@ -12,11 +13,22 @@ import (
 	"ferry/transfer/link/memory"
 )
 
+var update = flag.Bool("update", false, "write the vectors of testdata again")
+
 // The vectors of sealed records that PROTOCOL.md, section 10, describes.
 const (
-	keyVectors    = "../../testdata/sealed/keys.txt"
-	recordVectors = "../../testdata/sealed/records.txt"
+	keyVectors    = "../../../testdata/sealed/keys.txt"
+	recordVectors = "../../../testdata/sealed/records.txt"
 )
+
+// count returns n bytes that count up from first.
+func count(first byte, n int) []byte {
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = first + byte(i)
+	}
+	return b
+}
 
 // TestKeyVectors pins the keys of one generation after another.
 func TestKeyVectors(t *testing.T) {
@@ -28,7 +40,7 @@ func TestKeyVectors(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			s := &sealer{secret: bytes.Clone(secret), keySize: keySize, limit: sealedKey}
+			s := &sealer{secret: bytes.Clone(secret), keySize: keySize, limit: keyLimit}
 			if err := s.rekey(); err != nil {
 				t.Fatal(err)
 			}
@@ -45,13 +57,13 @@ func TestKeyVectors(t *testing.T) {
 			stanzas = append(stanzas, v)
 		}
 	}
-	compareVectors(t, keyVectors, "What a generation's secret gives.\n", stanzas)
+	vector.Compare(t, keyVectors, "What a generation's secret gives.\n", stanzas, *update)
 }
 
 // at returns a sealer that is in generation, with so many records sealed in it.
 func at(t *testing.T, keySize, generation int, records uint64) *sealer {
 	t.Helper()
-	s := &sealer{secret: count(0, secretSize), keySize: keySize, limit: sealedKey}
+	s := &sealer{secret: count(0, secretSize), keySize: keySize, limit: keyLimit}
 	for range generation + 1 {
 		if err := s.rekey(); err != nil {
 			t.Fatal(err)
@@ -105,7 +117,7 @@ func TestRecordVectors(t *testing.T) {
 	})
 	add("a length below a tag's", 16, 0, 0, nil, func(b []byte) []byte { b[3]--; return b[:len(b)-1] })
 	add("a length above the largest", 16, 0, 0, nil, func(b []byte) []byte { copy(b, []byte{0x00, 0x04, 0x00, 0x11}); return b })
-	compareVectors(t, recordVectors, "Records under the secret 00 01 … 3f of generation 0.\n", stanzas)
+	vector.Compare(t, recordVectors, "Records under the secret 00 01 … 3f of generation 0.\n", stanzas, *update)
 
 	for i := range stanzas {
 		checkRecord(t, &stanzas[i])
@@ -130,8 +142,8 @@ func checkRecord(t *testing.T, v *vector.Stanza) {
 	if err := near.CloseWrite(); err != nil {
 		t.Fatal(err)
 	}
-	conn := &sealedConn{raw: newCoalescer(far), opener: at(t, int(size), int(generation), number)}
-	conn.raw.promote(newPulse())
+	conn := newSealed(NewConn(far), at(t, int(size), int(generation), number), nil)
+	conn.raw.Promote(NewPulse())
 	buf := make([]byte, maxSealed)
 	n, err := conn.Read(buf)
 	expect, _ := v.Text("expect")

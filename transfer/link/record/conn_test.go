@@ -1,4 +1,4 @@
-package link
+package record
 
 import (
 	"bytes"
@@ -26,10 +26,10 @@ func (c *countingConn) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
-func TestCoalescerGathers(t *testing.T) {
+func TestConnGathers(t *testing.T) {
 	a, b := memory.Pair()
 	counting := &countingConn{Conn: a}
-	c := newCoalescer(counting)
+	c := NewConn(counting)
 	record := bytes.Repeat([]byte("r"), 16<<10)
 	for range 16 {
 		if _, err := c.Write(record); err != nil {
@@ -46,8 +46,8 @@ func TestCoalescerGathers(t *testing.T) {
 		t.Errorf("%d writes for 16 records", n)
 	}
 	got := make([]byte, 16*len(record))
-	proven := newCoalescer(b)
-	proven.promote(newPulse())
+	proven := NewConn(b)
+	proven.Promote(NewPulse())
 	if _, err := io.ReadFull(proven, got); err != nil || !bytes.Equal(got[:len(record)], record) {
 		t.Errorf("read back: %v", err)
 	}
@@ -62,13 +62,9 @@ func TestCoalescerGathers(t *testing.T) {
 	}
 }
 
-func TestCoalescerFlushesBeforeHandshakeReads(t *testing.T) {
+func TestConnFlushesBeforeHandshakeReads(t *testing.T) {
 	a, b := memory.Pair()
-	c := newCoalescer(a)
-	c.handshake.Store(true)
-	if _, err := c.Write([]byte("hello")); err != nil {
-		t.Fatal(err)
-	}
+	c := NewConn(a)
 	echoed := make(chan error, 1)
 	go func() {
 		p := make([]byte, 5)
@@ -79,7 +75,14 @@ func TestCoalescerFlushesBeforeHandshakeReads(t *testing.T) {
 		echoed <- err
 	}()
 	p := make([]byte, 5)
-	if _, err := io.ReadFull(c, p); err != nil || string(p) != "hello" {
+	shake := func() error {
+		if _, err := c.Write([]byte("hello")); err != nil {
+			return err
+		}
+		_, err := io.ReadFull(c, p)
+		return err
+	}
+	if err := c.Handshake(shake); err != nil || string(p) != "hello" {
 		t.Errorf("%q, %v", p, err)
 	}
 	if err := <-echoed; err != nil {
@@ -87,11 +90,11 @@ func TestCoalescerFlushesBeforeHandshakeReads(t *testing.T) {
 	}
 }
 
-func TestCoalescerErrorSticks(t *testing.T) {
+func TestConnErrorSticks(t *testing.T) {
 	a, _ := memory.Pair()
 	boom := errors.New("boom")
 	counting := &countingConn{Conn: a, fail: boom}
-	c := newCoalescer(counting)
+	c := NewConn(counting)
 	_, _ = c.Write([]byte("x"))
 	if err := c.Flush(); !errors.Is(err, boom) {
 		t.Fatal(err)
@@ -107,7 +110,7 @@ func TestCoalescerErrorSticks(t *testing.T) {
 
 // What was read ahead before the proof is not lost, and reads of any size see
 // the same bytes.
-func TestCoalescerReads(t *testing.T) {
+func TestConnReads(t *testing.T) {
 	a, b := memory.Pair()
 	sent := make([]byte, 300<<10)
 	for i := range sent {
@@ -117,8 +120,8 @@ func TestCoalescerReads(t *testing.T) {
 		_, _ = a.Write(sent)
 		_ = a.CloseWrite()
 	}()
-	c := newCoalescer(b)
-	if err := c.awaitByte(); err != nil {
+	c := NewConn(b)
+	if err := c.AwaitByte(); err != nil {
 		t.Fatal(err)
 	}
 	var got []byte
@@ -130,9 +133,27 @@ func TestCoalescerReads(t *testing.T) {
 		}
 		got = append(got, p[:n]...)
 	}
-	c.promote(newPulse())
+	c.Promote(NewPulse())
 	rest, err := io.ReadAll(c)
 	if !errors.Is(err, errCut) || !bytes.Equal(append(got, rest...), sent) {
 		t.Errorf("%d bytes, %v; want %d", len(got)+len(rest), err, len(sent))
+	}
+}
+
+// A side that has not proved itself is not listened to for long, neither in the
+// handshake nor after it.
+func TestStrangersAreCutShort(t *testing.T) {
+	for _, c := range []struct {
+		shaking bool
+		limit   int64
+	}{{true, handshakeLimit}, {false, strangerLimit}} {
+		near, far := memory.Pair()
+		raw := NewConn(near)
+		go func() { _, _ = far.Write(make([]byte, 2*strangerLimit)); _ = far.Close() }()
+		raw.left = -1 // as if it were no TLS
+		raw.handshake.Store(c.shaking)
+		if n, err := io.Copy(io.Discard, struct{ io.Reader }{raw}); !errors.Is(err, errLong) || n > c.limit {
+			t.Errorf("%d bytes were taken: %v", n, err)
+		}
 	}
 }
