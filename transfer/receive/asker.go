@@ -197,7 +197,7 @@ func (k *asker) makeRoom(a *attempt) error {
 		return nil
 	}
 	if err := k.reserve(a.of, n); err != nil {
-		return k.settle.fail(a.of, "finding room", err)
+		return k.settle.failAttempt(a, "finding room", err)
 	}
 	return nil
 }

@@ -18,13 +18,15 @@ import (
 // closing ends a delivery: it has all made durable, sends RECEIPT and waits for the
 // goodbye. One goroutine runs it; any may ask whether the receipt was sent.
 type closing struct {
-	link   transfer.Link
-	ledger *ledger
-	settle *settler
-	site   *site
-	track  *progress.Tracker
-	heard  <-chan struct{} // closed when stream 0 is read no more
-	late   *sync.WaitGroup // of goroutines that end with the link
+	control framing.Stream // stream 0
+	ending  transfer.Ending
+	live    transfer.Liveness
+	ledger  *ledger
+	settle  *settler
+	site    *site
+	track   *progress.Tracker
+	heard   <-chan struct{} // closed when stream 0 is read no more
+	late    *sync.WaitGroup // of goroutines that end with the link
 
 	receipt      atomic.Bool // RECEIPT was sent, or is about to be
 	acknowledged atomic.Bool // and the sender said goodbye, or closed
@@ -93,8 +95,8 @@ func (c *closing) sign(ctx context.Context, report storage.Report) error {
 	// that does not get this says that it does not know, and asks again. One that
 	// takes nothing holds up nobody: this ends with the link.
 	c.late.Go(func() {
-		_ = c.link.Frames(0).Send(true, framing.TypeReceipt, receipt.Append(nil))
-		c.link.EndWriting() // so that the sender's last wait is for nothing
+		_ = c.control.Send(true, framing.TypeReceipt, receipt.Append(nil))
+		c.ending.EndWriting() // so that the sender's last wait is for nothing
 	})
 	c.awaitGoodbye(ctx)
 	return nil
@@ -104,7 +106,7 @@ func (c *closing) sign(ctx context.Context, report storage.Report) error {
 // it if the link is lost, which takes a while to be noticed.
 func (c *closing) awaitGoodbye(ctx context.Context) {
 	limit := farewell
-	if c.link.RetryFor() > 0 {
+	if c.live.RetryFor() > 0 {
 		limit = farewellLost
 	}
 	timer := time.NewTimer(limit)
@@ -112,8 +114,8 @@ func (c *closing) awaitGoodbye(ctx context.Context) {
 	select {
 	case <-c.heard:
 	case <-ctx.Done():
-		c.link.Abort(context.Cause(ctx))
+		c.ending.Abort(context.Cause(ctx))
 	case <-timer.C:
-		c.link.Abort(errors.New("no goodbye from the sender"))
+		c.ending.Abort(errors.New("no goodbye from the sender"))
 	}
 }

@@ -174,6 +174,16 @@ func (l *ledger) settle(e *entry) (f final, ok bool) {
 	return l.leaveFlight(e)
 }
 
+// settleAttempt is settle, if a is still the attempt at its entry.
+func (l *ledger) settleAttempt(a *attempt) (f final, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if a.of.attempt != a {
+		return f, false
+	}
+	return l.leaveFlight(a.of)
+}
+
 // giveUp is settle, unless all that was asked for is here: then the sender gives up too
 // late.
 func (l *ledger) giveUp(e *entry) (f final, ok bool) {

@@ -26,7 +26,7 @@ func (r reuseRun) replaced(ctx context.Context) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
-		return r.settle.fail(r.a.of, "reading the file to be replaced", err)
+		return r.settle.failAttempt(r.a, "reading the file to be replaced", err)
 	default:
 		defer f.Close() // read only
 		old.f = f
@@ -83,7 +83,7 @@ func (r reuseRun) takePage(ctx context.Context, p *claimPage, old *oldFile, clai
 		case errors.Is(err, io.ErrUnexpectedEOF): // it shrank, or there is no such chunk
 			continue
 		case err != nil:
-			return false, r.settle.fail(r.a.of, "taking over the file to be replaced", err)
+			return false, r.settle.failAttempt(r.a, "taking over the file to be replaced", err)
 		}
 		p.hold(index, cv)
 		p.good.set(i)
@@ -162,7 +162,7 @@ func unexpected(err error) error {
 func (r reuseRun) fill(ctx context.Context) error {
 	f, err := r.site.Finder.Open(r.a.item)
 	if err != nil {
-		return r.settle.fail(r.a.of, "reading the file to be replaced", err)
+		return r.settle.failAttempt(r.a, "reading the file to be replaced", err)
 	}
 	defer f.Close() // read only
 	for index := range r.ledger.lentChunks(r.a) {
@@ -174,7 +174,7 @@ func (r reuseRun) fill(ctx context.Context) error {
 			return nil
 		}
 		if err != nil {
-			return r.settle.fail(r.a.of, "taking over the file to be replaced", err)
+			return r.settle.failAttempt(r.a, "taking over the file to be replaced", err)
 		}
 	}
 	r.ledger.filled(r.a)

@@ -89,7 +89,7 @@ func (p *publisher) publish(batch []*attempt) error {
 // published settles the entry of a file that has its name, or has not.
 func (p *publisher) published(a *attempt, pub *storage.Publication) error {
 	if pub.Err != nil {
-		return p.settle.fail(a.of, "publishing", pub.Err)
+		return p.settle.failAttempt(a, "publishing", pub.Err)
 	}
 	a.part.published()
 	p.settle.lost(a.of, pub.Lost)

@@ -121,7 +121,7 @@ func newReceiver(l transfer.Link, o *Options) *receiver {
 		requests: r.requests, track: r.track,
 	}
 	r.end = &closing{
-		link: l, ledger: r.ledger, settle: r.settle, site: &r.site, track: r.track, heard: r.heard, late: &r.late,
+		control: control, ending: l, live: l, ledger: r.ledger, settle: r.settle, site: &r.site, track: r.track, heard: r.heard, late: &r.late,
 	}
 	return r
 }

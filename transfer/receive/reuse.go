@@ -152,11 +152,11 @@ func (r reuseRun) read(f storage.File, index uint64, n int) ([]byte, error) {
 // claim states what a Partial claims to hold, all of it before anything is
 // hashed, so that what is missing comes at once.
 func (r reuseRun) claim(ctx context.Context) error {
-	p := r.a.part.peek()
-	if p == nil {
+	partial := r.a.part.peek()
+	if partial == nil {
 		return nil
 	}
-	claims := newClaims(ctx, p)
+	claims := newClaims(ctx, partial)
 	defer claims.stop()
 	total := checksum.Chunks(r.a.item.Size)
 	var unread []*claimPage

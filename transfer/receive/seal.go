@@ -34,13 +34,13 @@ func (w *worker) seal(a *attempt) error {
 		if err := a.part.end(false); err != nil {
 			return failure.Destination("discarding", a.of.path(), err)
 		}
-		return w.settle.fail(a.of, "verifying", &transfer.Error{Code: framing.CodeDigest, Err: errors.New("the digests of the whole file differ; run the same command again")})
+		return w.settle.failAttempt(a, "verifying", &transfer.Error{Code: framing.CodeDigest, Err: errors.New("the digests of the whole file differ; run the same command again")})
 	}
 	s := sum{true, root, int64(a.end.Size)}
 	w.ledger.verified(a, s)
 	if w.untouched(a) {
 		if err := a.part.end(false); err != nil {
-			return w.settle.fail(a.of, "putting aside", err)
+			return w.settle.failAttempt(a, "putting aside", err)
 		}
 		return w.settle.equal(a.of, a.item, a.of.name)
 	}
@@ -52,7 +52,7 @@ func (w *worker) seal(a *attempt) error {
 	ok, err := a.part.seal(func(p storage.Partial) error { return p.Seal(a.item, s.size, s.root) })
 	switch {
 	case err != nil:
-		return w.settle.fail(a.of, "completing", err)
+		return w.settle.failAttempt(a, "completing", err)
 	case !ok:
 		return nil // it was settled meanwhile
 	}

@@ -142,21 +142,42 @@ func (s *settler) tell(e *entry, f final, o outcome) {
 // fail gives the verdict FAULT on an entry, unless the cause ends the delivery: then it
 // returns it.
 func (s *settler) fail(e *entry, op string, cause error) error {
-	err := failure.Destination(op, e.path(), cause)
-	if err.Path == "" {
-		err.Path = e.path()
-	}
-	if err.Op == "" {
-		err.Op = op
-	}
-	// A dry run goes on where the delivery would end, to tell all there is to tell.
-	if !err.Remote && failure.StopsDelivery(err) && !(s.site.dry && err.Code == framing.CodeNoSpace) {
+	err := itemError(e, op, cause)
+	if s.ends(err) {
 		return err
 	}
 	if f, ok := s.ledger.settle(e); ok {
 		return s.failed(e, f, err)
 	}
 	return nil
+}
+
+// failAttempt is fail for what went wrong in an attempt: if that is over, it says nothing
+// of the next one.
+func (s *settler) failAttempt(a *attempt, op string, cause error) error {
+	err := itemError(a.of, op, cause)
+	if s.ends(err) {
+		return err
+	}
+	if f, ok := s.ledger.settleAttempt(a); ok {
+		return s.failed(a.of, f, err)
+	}
+	return nil
+}
+
+// itemError is why an entry fails, at the step op unless the cause names one. The cause
+// stays as it is: other entries may fail for it too.
+func itemError(e *entry, op string, cause error) *transfer.Error {
+	err := *failure.Destination(op, e.path(), cause)
+	err.Path = cmp.Or(err.Path, e.path())
+	err.Op = cmp.Or(err.Op, op)
+	return &err
+}
+
+// ends tells whether a failure ends the delivery. A dry run goes on where the delivery
+// would end, to tell all there is to tell.
+func (s *settler) ends(err *transfer.Error) bool {
+	return !err.Remote && failure.StopsDelivery(err) && !(s.site.dry && err.Code == framing.CodeNoSpace)
 }
 
 // givenUp gives the verdict on an entry that the sender gave up for err.

@@ -141,7 +141,7 @@ func (w *worker) chunk(c *parcel.Chunk) error {
 	stale, err := w.write(a, c, data, node)
 	switch {
 	case err != nil:
-		return w.settle.fail(a.of, "writing", err)
+		return w.settle.failAttempt(a, "writing", err)
 	case stale:
 		return nil
 	case node.CV() != checksum.CV(c.Check):
@@ -265,14 +265,14 @@ func (w *worker) small(a *attempt, data []byte) error {
 	}
 	p, err := w.site.Files.Begin(a.item, a.of.holes > 0)
 	if err != nil {
-		return w.settle.fail(a.of, "beginning", err)
+		return w.settle.failAttempt(a, "beginning", err)
 	}
 	a.part.begin(p)
 	if err := p.WriteChunk(0, data, checksum.CV{}); err != nil {
-		return w.settle.fail(a.of, "writing", err)
+		return w.settle.failAttempt(a, "writing", err)
 	}
 	if err := p.Seal(a.item, a.sum.size, a.sum.root); err != nil {
-		return w.settle.fail(a.of, "completing", err)
+		return w.settle.failAttempt(a, "completing", err)
 	}
 	return w.hand(a)
 }
@@ -301,7 +301,7 @@ func (w *worker) again(a *attempt, index uint64) error {
 	again, spoiled := w.ledger.retry(a, index)
 	switch {
 	case spoiled:
-		return w.settle.fail(a.of, "verifying", &transfer.Error{Code: framing.CodeDigest, Err: errors.New("what came is not what was sent; run the same command again")})
+		return w.settle.failAttempt(a, "verifying", &transfer.Error{Code: framing.CodeDigest, Err: errors.New("what came is not what was sent; run the same command again")})
 	case again:
 		return w.requests.now(a.wantAgain(index))
 	}
