@@ -73,9 +73,13 @@ func ParseHello(b []byte) (Hello, error) {
 		return Hello{}, d.err
 	}
 	if m.MinVersion > Version || m.MaxVersion < Version {
+		older := "here"
+		if m.MaxVersion < Version {
+			older = "there"
+		}
 		return Hello{MinVersion: m.MinVersion, MaxVersion: m.MaxVersion}, &Error{
 			Type: TypeHello, Code: CodeVersion,
-			Err: fmt.Errorf("protocol version %d here, %d to %d there", Version, m.MinVersion, m.MaxVersion),
+			Err: fmt.Errorf("protocol version %d here, %d to %d there: ferry has to be updated %s", Version, m.MinVersion, m.MaxVersion, older),
 		}
 	}
 	m.Role = Role(d.u8("role"))

@@ -313,8 +313,8 @@ func TestVersionsAreNamed(t *testing.T) {
 		if took := time.Since(start); took != time.Minute {
 			t.Errorf("ended after %v: the right one may come yet", took)
 		}
-		if s := err.Error(); !strings.Contains(s, "7 to 9") || !strings.Contains(s, "version 1") {
-			t.Errorf("%q does not name both", s)
+		if s := err.Error(); !strings.Contains(s, "7 to 9") || !strings.Contains(s, "version 1") || !strings.Contains(s, "updated here") {
+			t.Errorf("%q does not name both and the older", s)
 		}
 		_ = inner.Close()
 	})
