@@ -73,3 +73,26 @@ func TestExtentsOfADenseFile(t *testing.T) {
 		t.Errorf("cover %d", got)
 	}
 }
+
+// A file system that stops telling makes all of the file data, whoever asks first.
+func TestExtentsOfManyGoroutines(t *testing.T) {
+	_, d := open(t, 2)
+	f, err := d.Create("f", 0o600)
+	check(t, err)
+	check(t, f.Truncate(1<<20))
+	info, err := Fstat(f)
+	check(t, err)
+	x := NewExtents(f, info)
+	check(t, f.Close())
+	var askers sync.WaitGroup
+	for range 4 {
+		askers.Go(func() {
+			for off := int64(0); off < 1<<20; off += 1 << 16 {
+				if c, next := x.Cover(off, 1<<16), x.NextData(off); c != AllData || next != off {
+					t.Errorf("at %d: cover %v, data at %d", off, c, next)
+				}
+			}
+		})
+	}
+	askers.Wait()
+}
