@@ -17,9 +17,9 @@ import (
 // control handles. It waits for nothing but the network, and writes nothing. One
 // goroutine runs it.
 type reader struct {
-	in      framing.Stream // its reading half
-	number  int            // of the stream
-	control *control       // nil: another stream than stream 0
+	in      frames
+	number  int      // of the stream
+	control *control // nil: another stream than stream 0
 
 	intake   *intake
 	ledger   *ledger
@@ -34,6 +34,13 @@ type reader struct {
 	file    assembly             // of a file's chunk; the pieces of a chunk follow each other on one stream
 	sources map[uint64]*assembly // of chunks of streams of unknown length, by entry; on stream 0 alone
 	header  [52]byte             // scratch for framing.ReadDataHeader
+}
+
+// frames are what is read off a stream: the reading half of a framing.Stream.
+type frames interface {
+	framing.BodyReader
+	Next() (framing.Type, int, error)
+	Body() ([]byte, error)
 }
 
 // run reads until RECEIPT was answered.
