@@ -42,11 +42,14 @@ func (a *account) give(n int64) {
 	a.out -= n
 }
 
-// set has left be what f makes of the bytes that are out.
-func (a *account) set(f func(out int64) (left int64)) {
+// renew has left be what there is beyond the bytes that are out, but no more than most. It
+// returns all that there is beyond them.
+func (a *account) renew(there, most int64) (beyond int64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.left = f(a.out)
+	beyond = max(there-a.out, 0)
+	a.left = min(beyond, most)
+	return beyond
 }
 
 // sums are both sums at one moment.

@@ -34,13 +34,11 @@ func TestAccount(t *testing.T) {
 				a.give(n)
 				out -= n
 			case 3:
-				a.set(func(o int64) int64 {
-					if o != out {
-						t.Fatalf("seed %d: %d are out, want %d", seed, o, out)
-					}
-					return n
-				})
-				left = n
+				there := rng.Int64N(200)
+				if got := a.renew(there, n); got != max(there-out, 0) {
+					t.Fatalf("seed %d: %d are beyond the %d that are out, of %d", seed, got, out, there)
+				}
+				left = min(max(there-out, 0), n)
 			}
 			if l, o := a.sums(); l != left || o != out {
 				t.Fatalf("seed %d: %d left and %d out, want %d and %d", seed, l, o, left, out)

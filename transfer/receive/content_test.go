@@ -89,9 +89,9 @@ func (w *worker) work(t *testing.T) {
 	}
 }
 
-// Content that a sender in this process hands over takes the same way as content that
-// came over a link: in any order, each chunk verified and freed once, and the file
-// sealed when all of it is there and both ends have one digest.
+// Content that a sender in this process hands over goes the way of content that came over
+// a link. Chunks come in any order, each is verified and freed once. The file is sealed
+// when all of it is there and both ends have one digest.
 func TestIntakeOfOwnContent(t *testing.T) {
 	content := bytes.Repeat([]byte("ferry"), checksum.ChunkSize/2)
 	size := int64(len(content))

@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"ferry/transfer/storage"
+	"ferry/transfer/tree"
 )
 
 // part is the Partial of an attempt, from its beginning until it is published or put
@@ -34,15 +35,15 @@ func (t *part) hold() storage.Partial {
 
 func (t *part) let() { t.mu.RUnlock() }
 
-// seal runs f when nobody else uses the Partial; after that nobody writes to it. ok is
-// false if there is none any more.
-func (t *part) seal(f func(storage.Partial) error) (ok bool, err error) {
+// seal seals the Partial, which is then item with the content s, when nobody else uses it.
+// ok is false if there is none any more.
+func (t *part) seal(item *tree.Entry, s sum) (ok bool, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.partial == nil {
 		return false, nil
 	}
-	return true, f(t.partial)
+	return true, t.partial.Seal(item, s.size, s.root)
 }
 
 // peek returns the Partial, nil if there is none, for a call that whoever ends the part

@@ -24,10 +24,7 @@ func (r *room) take(n int64) error {
 	if err != nil {
 		return failure.DestinationEnds("looking for space", r.site.place, err)
 	}
-	r.bytes.set(func(out int64) int64 {
-		free = max(free-out, 0)
-		return min(free, flow.Plus(n, spaceStep))
-	})
+	free = r.bytes.renew(free, flow.Plus(n, spaceStep))
 	if !r.bytes.take(n) {
 		return &transfer.SpaceError{Need: n, Free: free, Place: r.site.place}
 	}

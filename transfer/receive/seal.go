@@ -7,7 +7,6 @@ import (
 	"ferry/framing"
 	"ferry/transfer"
 	"ferry/transfer/internal/failure"
-	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
 
@@ -49,7 +48,7 @@ func (w *worker) seal(a *attempt) error {
 		return nil
 	}
 	// A chunk that came twice may still be written.
-	ok, err := a.part.seal(func(p storage.Partial) error { return p.Seal(a.item, s.size, s.root) })
+	ok, err := a.part.seal(a.item, s)
 	switch {
 	case err != nil:
 		return w.settle.failAttempt(a, "completing", err)
