@@ -8,59 +8,60 @@ import (
 	"time"
 
 	"ferry/framing"
+	"ferry/transfer/link/admission"
 	"ferry/transfer/link/record"
 )
 
 // handle takes one connection from its first byte to its proof, or closes it.
-func (l *Listener) handle(s *slot) {
-	defer l.slots.release(s)
+func (l *Listener) handle(s *admission.Slot) {
+	defer l.slots.Release(s)
 	c, err := l.greet(s)
 	if err != nil {
 		// It never got as far as our TLS, which is no news: ports are scanned.
-		_ = s.conn.Close()
+		_ = s.Conn.Close()
 		return
 	}
 	if err := l.admit(s, c); err != nil {
-		_ = s.conn.Close()
+		_ = s.Conn.Close()
 		l.report(c, err)
 	}
 }
 
 func (l *Listener) report(c *channel, err error) {
 	e := Event{Kind: EventBroken, Addr: addrOf(c.raw), Err: err}
-	var g *wrongGuess
-	if errors.As(err, &g) {
-		e.Kind, e.Attempts, e.Limit = EventRefused, g.count, g.total
+	var w *admission.Wrong
+	if errors.As(err, &w) {
+		e.Kind, e.Attempts, e.Limit = EventRefused, w.Count, w.Total
 	}
 	l.cfg.notify(e)
 }
 
 // greet runs TLS under the absolute limits that count from accept.
-func (l *Listener) greet(s *slot) (*channel, error) {
-	if err := s.conn.SetDeadline(s.born.Add(firstByteLimit)); err != nil {
+func (l *Listener) greet(s *admission.Slot) (*channel, error) {
+	if err := s.Conn.SetDeadline(s.Born.Add(admission.FirstByteLimit)); err != nil {
 		return nil, err
 	}
-	raw := record.NewConn(s.conn)
+	raw := record.NewConn(s.Conn)
 	if err := raw.AwaitByte(); err != nil {
 		return nil, err
 	}
-	if !l.slots.begin(s) {
+	if !l.slots.Begin(s) {
 		return nil, errCrowded
 	}
-	if err := s.conn.SetDeadline(s.born.Add(tlsLimit)); err != nil {
+	if err := s.Conn.SetDeadline(s.Born.Add(admission.TLSLimit)); err != nil {
 		return nil, err
 	}
 	c, err := openChannel(raw, l.conf, listening)
 	if err != nil {
 		return nil, err
 	}
-	l.slots.advance(s, stageTLS)
-	return c, s.conn.SetDeadline(s.born.Add(proofLimit))
+	l.slots.Shook(s)
+	return c, s.Conn.SetDeadline(s.Born.Add(admission.ProofLimit))
 }
 
 // admit reads HELLO and goes on as its purpose says. An error has been told the
 // peer as far as it may be.
-func (l *Listener) admit(s *slot, c *channel) error {
+func (l *Listener) admit(s *admission.Slot, c *channel) error {
 	peer, theirs, err := readHello(c, l.cfg.Role)
 	if err != nil {
 		explain(c, &l.cfg, err)
@@ -84,6 +85,11 @@ func (l *Listener) turnAway(c *channel, code framing.Code, err error) error {
 
 // errCrowded: others were before it, or had the better claim to a place.
 var errCrowded = errors.New("no place for the handshake")
+
+// refused makes what package admission says an error of the handshake.
+func refused(r *admission.Refusal) error {
+	return &Error{Code: r.Code, Op: "handshake", Err: r.Err}
+}
 
 // errOccupied: only one peer at a time is served.
 var errOccupied = errors.New("another peer holds the session")
@@ -120,23 +126,23 @@ func isOver(link *Link) bool {
 // admitPeer takes a peer that offers to prove the code. Whether there is room is
 // asked here, before and after the wait for a turn, to spare the work, and in judge
 // to be sure.
-func (l *Listener) admitPeer(s *slot, c *channel, peer framing.Hello, theirs helloBody) error {
+func (l *Listener) admitPeer(s *admission.Slot, c *channel, peer framing.Hello, theirs helloBody) error {
 	l.mu.Lock()
 	code, why := l.occupied()
 	l.mu.Unlock()
 	if code != framing.CodeNone {
 		return l.turnAway(c, code, why)
 	}
-	if l.guesses.paced() {
+	if l.guesses.Paced() {
 		// It computes nothing while it waits, and is counted there: its place is another's.
-		l.slots.release(s)
+		l.slots.Release(s)
 	}
-	t, none := l.guesses.begin(s.source, s.born, s.born.Add(turnLimit))
+	t, none := l.guesses.Begin(s.Source, s.Born, s.Born.Add(admission.TurnLimit))
 	if none != nil {
 		c.refuse(none.Code)
-		return none
+		return refused(none)
 	}
-	defer l.guesses.end(t)
+	defer l.guesses.End(t)
 	l.mu.Lock()
 	code, why = l.occupied()
 	l.mu.Unlock()
@@ -152,26 +158,26 @@ func (l *Listener) admitPeer(s *slot, c *channel, peer framing.Hello, theirs hel
 		c.refuse(wrap("handshake", err).Code)
 		return err
 	}
-	t.asked = true
+	t.Asked()
 	answered := time.Now()
 	got, err := readProof(c)
 	if err != nil {
 		return c.refuseViolation(err)
 	}
 	c.rtt = time.Since(answered)
-	if late := l.guesses.answered(t, s.born.Add(proofLimit)); late != nil {
+	if late := l.guesses.Answered(t, s.Born.Add(admission.ProofLimit)); late != nil {
 		c.refuse(late.Code)
-		return late
+		return refused(late)
 	}
 	if err := l.judge(t, got, m); err != nil {
 		c.refuse(wrap("handshake", err).Code)
-		var wrong *wrongGuess
-		if errors.As(err, &wrong) {
+		var w *admission.Wrong
+		if errors.As(err, &w) {
 			l.toldWrong()
 		}
 		return err
 	}
-	l.slots.exempt(s)
+	l.slots.Exempt(s)
 	link, err := l.welcome(c, peer, p, m)
 	l.publish(link)
 	return err
@@ -180,14 +186,14 @@ func (l *Listener) admitPeer(s *slot, c *channel, peer framing.Hello, theirs hel
 // judge looks at a confirmation that has its turn and, if it is right, takes the
 // session for this connection. That is one step under the lock, so that a thousand
 // guesses at once are still no more than the code bears.
-func (l *Listener) judge(t *turn, got [macSize]byte, m macs) error {
+func (l *Listener) judge(t *admission.Turn, got [macSize]byte, m macs) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if code, why := l.occupied(); code != framing.CodeNone {
 		return &Error{Code: code, Op: "handshake", Err: why}
 	}
-	if err := l.guesses.settle(t, hmac.Equal(got[:], m.dialler[:])); err != nil {
-		return err
+	if err := l.guesses.Settle(t, hmac.Equal(got[:], m.dialler[:])); err != nil {
+		return refused(err)
 	}
 	l.proving = true
 	return nil
@@ -195,7 +201,7 @@ func (l *Listener) judge(t *turn, got [macSize]byte, m macs) error {
 
 // toldWrong counts a guesser that was told so, and wakes Accept.
 func (l *Listener) toldWrong() {
-	l.guesses.toldWrong()
+	l.guesses.ToldWrong()
 	l.mu.Lock()
 	l.signal()
 	l.mu.Unlock()
@@ -229,7 +235,7 @@ func (l *Listener) publish(link *Link) {
 	l.signal()
 	l.mu.Unlock()
 	if link != nil {
-		l.slots.spare()
+		l.slots.Spare()
 	}
 	if link != nil && old != nil {
 		_ = old.Close() // over, and nobody had it
@@ -239,7 +245,7 @@ func (l *Listener) publish(link *Link) {
 // admitJoin takes a further connection of the proven link, or the first of the
 // one that follows it. A wrong secret is no guess of the code and burns nothing:
 // 64 random bytes are not guessed.
-func (l *Listener) admitJoin(s *slot, c *channel, peer framing.Hello, theirs helloBody) error {
+func (l *Listener) admitJoin(s *admission.Slot, c *channel, peer framing.Hello, theirs helloBody) error {
 	l.mu.Lock()
 	link := l.active
 	l.mu.Unlock()
@@ -257,7 +263,7 @@ func (l *Listener) admitJoin(s *slot, c *channel, peer framing.Hello, theirs hel
 	if !link.allows(int(peer.Stream)) {
 		return l.turnAway(c, framing.CodeDeclined, errNotAllowed)
 	}
-	l.slots.exempt(s)
+	l.slots.Exempt(s)
 	p, err := newSessionProver(rand.Reader, link.secret, c.exporter)
 	if err != nil {
 		return l.turnAway(c, framing.CodeInternal, err)

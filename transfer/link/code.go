@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/sethvargo/go-diceware/diceware"
+
+	"ferry/transfer/link/admission"
 )
 
 const (
@@ -144,15 +146,15 @@ func (c Code) Weak() bool {
 
 // allowance is what the code bears: with 64 guesses, one made up here is guessed
 // with a chance of 3e-8.
-func (c Code) allowance() allowance {
+func (c Code) allowance() admission.Allowance {
 	bits, characters := c.strength()
 	switch {
 	case characters >= longSecret:
-		return allowance{}
+		return admission.Allowance{}
 	case bits >= MinBits:
-		return allowance{total: 64, pace: answerPace}
+		return admission.Bounded(64)
 	}
-	return allowance{total: 3, pace: answerPace}
+	return admission.Bounded(3)
 }
 
 func newCode(s string) Code { return Code{text: &s} }

@@ -18,19 +18,6 @@ const (
 	Receiver = framing.RoleReceiver
 )
 
-// Limits on what has not proved itself yet. All times count from accept, so
-// that no trickle of bytes stretches them.
-const (
-	firstByteLimit = 2 * time.Second
-	tlsLimit       = 5 * time.Second
-	turnLimit      = 15 * time.Second // to wait for a turn, which leaves time for the proof
-	proofLimit     = 20 * time.Second
-	maxPending     = 128 // connections without proof that are shaking hands, in all
-	maxPerSource   = 16  // of them, what one source keeps when others come
-	maxWaiting     = 384 // connections that are silent or wait for their turn, about 10 KiB each
-	maxSpared      = 8   // connections in all, once file descriptors have run out and a link is proven
-)
-
 // Limits on a proven link.
 const (
 	MaxStreams     = framing.MaxStreams // connections of a link

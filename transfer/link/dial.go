@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"ferry/framing"
+	"ferry/transfer/link/admission"
 	"ferry/transfer/link/record"
 )
 
@@ -165,7 +166,7 @@ func (d *dialler) attempt(ctx context.Context, end time.Time, bounded bool) (l *
 // prove runs the ladder on conn and makes the link. conn stays the caller's when
 // there is an error.
 func (d *dialler) prove(conn net.Conn) (l *Link, confirmed bool, err error) {
-	until := time.Now().Add(proofLimit)
+	until := time.Now().Add(admission.ProofLimit)
 	if err := conn.SetDeadline(until); err != nil {
 		return nil, false, err
 	}

@@ -7,8 +7,8 @@
 // It guarantees that a Link ends at somebody who knew the code, that nobody in
 // between reads or alters a byte of it, that an orderly end differs from a cut
 // one, and that before the proof nothing is allocated, waited for or answered
-// beyond the limits in config.go. A code can be guessed once an exchange, and no
-// oftener than guesses.go has it. With Config.RetryFor a stream's bytes arrive once and in
+// beyond the limits of package admission. A code can be guessed once an exchange, and no
+// oftener than admission.Guesses has it. With Config.RetryFor a stream's bytes arrive once and in
 // order whatever becomes of its connections, until the time is over; what the
 // peer has not acknowledged is kept for that, at most replayLimit a stream.
 //

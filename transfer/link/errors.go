@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"ferry/framing"
+	"ferry/transfer/link/admission"
 )
 
 // Error is a failure of a link or of making one. Code says what a caller may
@@ -40,13 +41,15 @@ func (e *Error) Unwrap() error { return e.Err }
 // ErrSameRole says that one side has to send and the other to receive.
 var ErrSameRole = errors.New("both sides want to send, or both to receive")
 
+// ErrBurnt says that a code was guessed at too often, and is worth nothing now.
+var ErrBurnt = admission.ErrBurnt
+
 // Failures of the ladder before proof that have no text of the peer's in them.
 var (
 	errMAC        = errors.New("wrong confirmation: the codes differ, or somebody is in between")
 	errReflected  = errors.New("own message came back")
 	errMismatch   = errors.New("answer does not fit the question")
 	errUnknown    = errors.New("unknown session")
-	errPenalty    = errors.New("the same address gave a wrong answer: it is refused for a while")
 	errBroken     = fmt.Errorf("%d exchanges broke off after this side had confirmed: somebody may be guessing", maxBroken)
 	errNotFerry   = errors.New("the other side speaks TLS but not ferry")
 	errSilence    = errors.New("nothing heard from the other side")

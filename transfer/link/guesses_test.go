@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"runtime"
 	"strings"
 	"sync"
@@ -15,6 +14,7 @@ import (
 	"time"
 
 	"ferry/framing"
+	"ferry/transfer/link/admission"
 	"ferry/transfer/link/cpace"
 	"ferry/transfer/link/memory"
 )
@@ -22,6 +22,8 @@ import (
 const (
 	hardCode = "7-acrobat-violin-lantern" // as made up here: 3 words, 30 bits
 	longCode = "1-0123456789abcdef0123456789abcdef"
+
+	answerPace = time.Second // from one wrong answer to the next that is looked at
 )
 
 // namedConn is a connection that says where it comes from, as a relay's does.
@@ -43,7 +45,7 @@ func dialAs(inner *hall, name string) func(context.Context) (net.Conn, error) {
 // guessOnce runs one exchange with a wrong answer, and returns what came of it.
 func guessOnce(conn net.Conn) error {
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(proofLimit))
+	_ = conn.SetDeadline(time.Now().Add(admission.ProofLimit))
 	c, err := shake(conn)
 	if err != nil {
 		return err
@@ -62,6 +64,17 @@ func guessOnce(conn net.Conn) error {
 	}
 	_, err = readProof(c)
 	return err
+}
+
+// wrongAnswers counts the wrong answers of which a listener with cfg tells.
+func wrongAnswers(cfg *Config) *atomic.Int64 {
+	n := new(atomic.Int64)
+	cfg.Notify = func(e Event) {
+		if e.Kind == EventRefused {
+			n.Add(1)
+		}
+	}
+	return n
 }
 
 // guessOn has sources guess until stop is called, which waits for them. In a
@@ -127,7 +140,7 @@ func TestWhatACodeBears(t *testing.T) {
 					t.Errorf("%d wrong answers in %v, want %v", tries, took, want)
 				}
 				if tc.total == 0 {
-					if err := l.guesses.over(); err != nil {
+					if err := l.guesses.Over(); err != nil {
 						t.Errorf("after %d wrong answers: %v", tries, err)
 					}
 					_ = l.Close()
@@ -170,7 +183,9 @@ func honestAs(t testing.TB, l *Listener, dial func(context.Context) (net.Conn, e
 func TestOneGuesserKeepsNobodyOut(t *testing.T) {
 	for _, text := range []string{hardCode, longCode} {
 		synctest.Test(t, func(t *testing.T) {
-			l, inner := memoryServer(t, Config{Role: Receiver, Code: code(t, text)})
+			cfg := Config{Role: Receiver, Code: code(t, text)}
+			wrong := wrongAnswers(&cfg)
+			l, inner := memoryServer(t, cfg)
 			stop := guessOn(500*time.Millisecond, dialAs(inner, "guesser"))
 			for range 5 {
 				time.Sleep(30 * time.Second)
@@ -181,10 +196,10 @@ func TestOneGuesserKeepsNobodyOut(t *testing.T) {
 			}
 			stop()
 			// At 0, 1, 3, 7, 15, 31, 63 and 123 s, or a little later.
-			if wrong := l.guesses.wrong; wrong != 8 {
-				t.Errorf("%d wrong answers in 150 s", wrong)
-			}
 			_ = l.Close()
+			if n := wrong.Load(); n != 8 {
+				t.Errorf("%d wrong answers in 150 s", n)
+			}
 		})
 	}
 }
@@ -193,7 +208,9 @@ func TestOneGuesserKeepsNobodyOut(t *testing.T) {
 // takes all of its 64 wrong answers to end it, and honest senders get in meanwhile.
 func TestHonestBeside200Guessers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l, inner := memoryServer(t, Config{Role: Receiver, Code: code(t, hardCode)})
+		cfg := Config{Role: Receiver, Code: code(t, hardCode)}
+		wrong := wrongAnswers(&cfg)
+		l, inner := memoryServer(t, cfg)
 		var dials []func(context.Context) (net.Conn, error)
 		for i := range 200 {
 			dials = append(dials, dialAs(inner, fmt.Sprint("guesser ", i)))
@@ -214,14 +231,14 @@ func TestHonestBeside200Guessers(t *testing.T) {
 		}
 		took := time.Since(start)
 		stop()
-		if wrong := l.guesses.wrong; wrong != 64 {
-			t.Errorf("ended by %d wrong answers", wrong)
+		_ = l.Close()
+		if n := wrong.Load(); n != 64 {
+			t.Errorf("ended by %d wrong answers", n)
 		}
 		if honest < 5 || longest > 15*time.Second {
 			t.Errorf("%d honest senders got in, the slowest in %v", honest, longest)
 		}
 		t.Logf("%d honest senders got in before the code was burnt after %v, the slowest in %v", honest, took, longest)
-		_ = l.Close()
 	})
 }
 
@@ -238,12 +255,9 @@ func TestGuessersOverLoopback(t *testing.T) {
 			if runtime.GOOS != "linux" {
 				t.Skip("the loopback interface has one address")
 			}
-			var wrong atomic.Int64
-			l := listen(t, Config{Role: Receiver, Code: code(t, tc.code), Notify: func(e Event) {
-				if e.Kind == EventRefused {
-					wrong.Add(1)
-				}
-			}})
+			cfg := Config{Role: Receiver, Code: code(t, tc.code)}
+			wrong := wrongAnswers(&cfg)
+			l := listen(t, cfg)
 			var dials []func(context.Context) (net.Conn, error)
 			for i := range tc.addresses {
 				d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 2, byte(i+1))}}
@@ -278,7 +292,9 @@ func TestGuessersOverLoopback(t *testing.T) {
 // real connections, and so it takes its minute: -bench HonestBeside -benchtime 1x.
 func BenchmarkHonestBesideGuessers(b *testing.B) {
 	for range b.N {
-		l := listen(b, Config{Role: Receiver, Code: code(b, hardCode)})
+		cfg := Config{Role: Receiver, Code: code(b, hardCode)}
+		wrong := wrongAnswers(&cfg)
+		l := listen(b, cfg)
 		var dials []func(context.Context) (net.Conn, error)
 		for i := range 200 {
 			d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 2, byte(i+1))}}
@@ -293,7 +309,7 @@ func BenchmarkHonestBesideGuessers(b *testing.B) {
 				return honest.DialContext(ctx, "tcp4", l.Addr().String())
 			}, code(b, hardCode))
 			if err != nil {
-				b.Logf("%d honest senders got in, the slowest in %v; then, after %d wrong answers: %v", in, longest, l.guesses.wrong, err)
+				b.Logf("%d honest senders got in, the slowest in %v; then, after %d wrong answers: %v", in, longest, wrong.Load(), err)
 				break
 			}
 			in++
@@ -302,244 +318,5 @@ func BenchmarkHonestBesideGuessers(b *testing.B) {
 		stop()
 		b.ReportMetric(float64(in), "honest")
 		b.ReportMetric(longest.Seconds(), "slowest-s")
-	}
-}
-
-// answerOf is an exchange of a source with that answer. It returns what comes of it.
-func answerOf(g *guesses, from source, right bool) error {
-	t, err := g.begin(from, time.Now(), time.Now().Add(turnLimit))
-	if err != nil {
-		return err
-	}
-	defer g.end(t)
-	t.asked = true
-	if err := g.answered(t, time.Now().Add(proofLimit)); err != nil {
-		return err
-	}
-	return g.settle(t, right)
-}
-
-// A source is refused for 1 s, 2 s, 4 s … 1 min, whatever it answers then, and
-// forgotten after 10 min.
-func TestPenaltiesDouble(t *testing.T) {
-	for _, text := range []string{hardCode, longCode} {
-		synctest.Test(t, func(t *testing.T) {
-			g := newGuesses(code(t, text))
-			from := source{named: "x"}
-			refusedFor := func() time.Duration {
-				start := time.Now()
-				for {
-					err := answerOf(g, from, true)
-					if err == nil {
-						return time.Since(start)
-					}
-					wantCode(t, "a right answer of a source that is refused", err, framing.CodeBusy)
-					time.Sleep(100 * time.Millisecond)
-				}
-			}
-			for round, seconds := range []int{1, 2, 4, 8, 16, 32, 60, 60} {
-				wantCode(t, "a wrong answer", answerOf(g, from, false), framing.CodeCodeRefused)
-				if got := refusedFor(); got != time.Duration(seconds)*time.Second {
-					t.Errorf("after %d wrong answers refused for %v, want %d s", round+1, got, seconds)
-				}
-			}
-			time.Sleep(forgiveAfter)
-			wantCode(t, "a wrong answer", answerOf(g, from, false), framing.CodeCodeRefused)
-			if got := refusedFor(); got != time.Second {
-				t.Errorf("one that was forgotten is refused for %v", got)
-			}
-		})
-	}
-}
-
-// Who goes first of those who wait.
-func TestWhoseTurn(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		g := newGuesses(code(t, hardCode))
-		named := func(s string) source { return source{named: s} }
-		for _, s := range []string{"old", "bad"} {
-			wantCode(t, s, answerOf(g, named(s), false), framing.CodeCodeRefused)
-		}
-		time.Sleep(2 * firstPenalty)
-		var order []string
-		var wg sync.WaitGroup
-		enter := func(s string) {
-			wg.Go(func() {
-				turn, err := g.begin(named(s), time.Now(), time.Now().Add(turnLimit))
-				if err == nil {
-					err = g.answered(turn, time.Now().Add(proofLimit))
-				}
-				if err != nil {
-					t.Errorf("%s: %v", s, err)
-					return
-				}
-				order = append(order, s) // one at a time
-				_ = g.settle(turn, s == "right")
-			})
-			synctest.Wait()
-		}
-		holder, err := g.begin(named("holder"), time.Now(), time.Now().Add(time.Hour))
-		if err != nil {
-			t.Fatal(err)
-		}
-		replaced := make(chan error, 1)
-		go func() { replaced <- answerOf(g, named("b"), true) }()
-		synctest.Wait()
-		for _, s := range []string{"a", "bad", "b", "right", "old", "c"} {
-			enter(s)
-		}
-		wantCode(t, "an older exchange of a source that waits", <-replaced, framing.CodeBusy)
-		start := time.Now()
-		g.end(holder)
-		wg.Wait()
-		if got := strings.Join(order, " "); got != "c right b a old bad" {
-			t.Errorf("the turns were %s", got)
-		}
-		// c at once, right a second later, b at the same time, and so on.
-		if took := time.Since(start); took != 4*answerPace {
-			t.Errorf("they took %v", took)
-		}
-		g.close()
-	})
-}
-
-// Who has a turn and does not answer holds the others up for no longer than
-// turnLease, and is taken for one that was wrong then; its answer still counts when
-// it comes in time, but no sooner than the pace has it. It burns nothing.
-func TestTurnsThatAreNotUsed(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		g := newGuesses(code(t, hardCode))
-		slow, lazy := source{named: "slow"}, source{named: "lazy"}
-		first, err := g.begin(slow, time.Now(), time.Now().Add(time.Hour))
-		if err != nil {
-			t.Fatal(err)
-		}
-		first.asked = true
-		start := time.Now()
-		second, err := g.begin(lazy, time.Now(), time.Now().Add(time.Hour))
-		if err != nil || time.Since(start) != turnLease {
-			t.Fatalf("the next turn came after %v: %v", time.Since(start), err)
-		}
-		second.asked = true
-		start = time.Now()
-		wantCode(t, "a third", answerOf(g, source{named: "third"}, false), framing.CodeCodeRefused)
-		if took := time.Since(start); took != turnLease {
-			t.Errorf("a third had its turn after %v", took)
-		}
-		start = time.Now()
-		if err := g.answered(first, time.Now().Add(time.Hour)); err != nil || time.Since(start) != answerPace {
-			t.Errorf("a late answer was looked at after %v: %v", time.Since(start), err)
-		}
-		if err := g.settle(first, true); err != nil {
-			t.Errorf("a late answer: %v", err)
-		}
-		g.end(first)
-		g.end(second)
-		wantCode(t, "one that did not answer", answerOf(g, lazy, true), framing.CodeBusy)
-		if g.wrong != 1 || g.from != 1 {
-			t.Errorf("%d wrong answers from %d", g.wrong, g.from)
-		}
-		g.close()
-	})
-}
-
-// A room that is full has who is the furthest from a turn leave, one whose time is
-// over leaves, and so do all when it closes, or sheds.
-func TestTheRoomIsBounded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		g := newGuesses(code(t, hardCode))
-		wantCode(t, "a wrong answer", answerOf(g, source{named: "wrong"}, false), framing.CodeCodeRefused)
-		g.next = time.Now().Add(time.Hour) // nobody has a turn
-		left := make(map[int]*Error)
-		var mu sync.Mutex
-		enter := func(i int) {
-			go func() {
-				_, err := g.begin(source{named: fmt.Sprint(i)}, time.Now(), time.Now().Add(time.Minute))
-				mu.Lock()
-				defer mu.Unlock()
-				left[i] = err
-			}()
-			synctest.Wait()
-		}
-		gone := func() int { mu.Lock(); defer mu.Unlock(); return len(left) }
-		for i := range maxTurns + 2 {
-			enter(i)
-		}
-		if gone() != 2 || left[0] == nil || left[1] == nil || left[0].Code != framing.CodeBusy {
-			t.Errorf("out are %v", left)
-		}
-		g.shed()
-		synctest.Wait()
-		if n := gone(); n != 2+maxTurns/2 {
-			t.Errorf("after shedding %d are out", n)
-		}
-		time.Sleep(time.Minute)
-		synctest.Wait()
-		if n := gone(); n != 2+maxTurns {
-			t.Errorf("after their time %d are out", n)
-		}
-		enter(1000)
-		g.close()
-		synctest.Wait()
-		if left[1000] == nil {
-			t.Error("the room is closed, and one waits")
-		}
-	})
-}
-
-// Whoever has a whole IPv6 /48 fills no memory: of its 65536 networks the last
-// maxSources are remembered.
-func TestSourcesAreBounded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		g := newGuesses(code(t, longCode))
-		at := func(i int) source {
-			return source{network: netip.MustParsePrefix(fmt.Sprintf("2001:db8:1:%x::/64", i))}
-		}
-		for i := range 1 << 16 {
-			_ = answerOf(g, at(i), false)
-		}
-		if len(g.blamed.known) != maxSources || g.blamed.order.Len() != maxSources {
-			t.Errorf("%d and %d are remembered", len(g.blamed.known), g.blamed.order.Len())
-		}
-		if err := answerOf(g, at(1<<16-maxSources-1), true); err != nil {
-			t.Errorf("one that was forgotten: %v", err)
-		}
-		wantCode(t, "one that is remembered", answerOf(g, at(1<<16-maxSources), true), framing.CodeBusy)
-	})
-}
-
-// addressed is a connection between two addresses.
-type addressed struct {
-	net.Conn
-	remote, local string
-}
-
-func (c addressed) RemoteAddr() net.Addr {
-	return net.TCPAddrFromAddrPort(netip.MustParseAddrPort(c.remote))
-}
-func (c addressed) LocalAddr() net.Addr {
-	return net.TCPAddrFromAddrPort(netip.MustParseAddrPort(c.local))
-}
-
-func TestSources(t *testing.T) {
-	for _, tc := range []struct{ remote, local, want string }{
-		{"192.0.2.7:1", "192.0.2.1:1", "192.0.2.7/32"},
-		{"[::ffff:192.0.2.7]:1", "[::ffff:192.0.2.1]:1", "192.0.2.7/32"},
-		{"[2001:db8:1:2:3::4]:1", "[2001:db8:9::1]:1", "2001:db8:1:2::/64"},
-		{"[2001:db8:1:2:3::4]:1", "[2001:db8:1:2::1]:1", "2001:db8:1:2:3::4/128"}, // a neighbour
-		{"[fe80::3%lo]:1", "[fe80::1%lo]:1", "fe80::3/128"},
-		{"[::1]:1", "[::1]:1", "::1/128"},
-	} {
-		got := sourceOf(addressed{remote: tc.remote, local: tc.local})
-		if got.network.String() != tc.want || got.named != "" {
-			t.Errorf("%s at %s counts as %v, want %s", tc.remote, tc.local, got, tc.want)
-		}
-	}
-	a, _ := memory.Pair()
-	if got := sourceOf(a); got != (source{}) {
-		t.Errorf("one in memory counts as %v", got)
-	}
-	if got := sourceOf(namedConn{a, "relay 3"}); got != (source{named: "relay 3"}) {
-		t.Errorf("one that names itself counts as %v", got)
 	}
 }

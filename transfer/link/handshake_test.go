@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"ferry/framing"
+	"ferry/transfer/link/admission"
 	"ferry/transfer/link/cpace"
 	"ferry/transfer/link/record"
 )
@@ -114,7 +115,7 @@ func TestEveryByteIsProtected(t *testing.T) {
 				} else {
 					c.r = framing.NewReader(&flipReader{flipper{at: at}, c.tls})
 				}
-				_ = c.raw.Conn.SetDeadline(time.Now().Add(proofLimit))
+				_ = c.raw.Conn.SetDeadline(time.Now().Add(admission.ProofLimit))
 				p, err := newCodeProver(rand.Reader, code(t, "7-right"), Sender, c.exporter)
 				if err != nil {
 					t.Fatal(err)
@@ -139,7 +140,9 @@ func TestEveryByteIsProtected(t *testing.T) {
 // A recorded exchange is worth nothing on another connection.
 func TestReplayIsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l, inner := memoryServer(t, Config{Role: Receiver, Code: code(t, "7-right")})
+		cfg := Config{Role: Receiver, Code: code(t, "7-right")}
+		wrong := wrongAnswers(&cfg)
+		l, inner := memoryServer(t, cfg)
 		var tape bytes.Buffer
 		c := stranger(t, inner.dial)
 		c.w = framing.NewWriter(io.MultiWriter(&tape, c.tls))
@@ -169,10 +172,10 @@ func TestReplayIsRefused(t *testing.T) {
 		}
 		_, err = again.expect(framing.TypeProof)
 		wantCode(t, "replay", err, framing.CodeCodeRefused)
-		if l.guesses.wrong != 1 {
-			t.Errorf("%d wrong confirmations counted", l.guesses.wrong)
-		}
 		_ = l.Close()
+		if n := wrong.Load(); n != 1 {
+			t.Errorf("%d wrong confirmations counted", n)
+		}
 	})
 }
 

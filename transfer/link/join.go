@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"ferry/framing"
+	"ferry/transfer/link/admission"
 	"ferry/transfer/link/record"
 )
 
@@ -117,7 +118,7 @@ func (l *Link) open(ctx context.Context, number int, epoch uint32) error {
 }
 
 func (l *Link) openOnce(ctx context.Context, number int, epoch uint32) error {
-	ctx, cancel := context.WithTimeout(ctx, connectLimit+proofLimit)
+	ctx, cancel := context.WithTimeout(ctx, connectLimit+admission.ProofLimit)
 	defer cancel()
 	// Where stream 0 went, whatever the name says by now.
 	conn, err := l.connect(ctx, l.address())
@@ -148,7 +149,7 @@ func (l *Link) joinHello(purpose framing.Purpose, epoch uint32, number int) fram
 func (l *Link) proveStream(ctx context.Context, conn net.Conn, hello framing.Hello) (*channel, error) {
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
-	until := time.Now().Add(proofLimit)
+	until := time.Now().Add(admission.ProofLimit)
 	if err := conn.SetDeadline(until); err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"ferry/framing"
+	"ferry/transfer/link/admission"
 )
 
 const (
@@ -19,15 +20,15 @@ const (
 
 // Listener waits for the one peer that knows the code, and afterwards for the
 // further streams of its link. It owns an accept loop and one goroutine for each
-// connection without proof, at most maxPending, maxWaiting and maxTurns together.
+// connection without proof. Package admission bounds their number.
 type Listener struct {
 	cfg   Config
 	inner net.Listener
 	conf  *tls.Config
-	slots slots
+	slots admission.Slots
 	wg    sync.WaitGroup
 
-	guesses *guesses // has a lock of its own, that may be taken under mu
+	guesses *admission.Guesses // its lock may be taken under mu
 
 	mu      sync.Mutex    // guards what follows
 	proving bool          // a right confirmation came, its link is being made
@@ -73,7 +74,7 @@ func newListener(inner net.Listener, cfg Config) (*Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Listener{cfg: cfg, inner: inner, conf: conf, guesses: newGuesses(cfg.Code), changed: make(chan struct{})}
+	l := &Listener{cfg: cfg, inner: inner, conf: conf, guesses: admission.NewGuesses(cfg.Code.allowance()), changed: make(chan struct{})}
 	l.wg.Go(l.serve)
 	return l, nil
 }
@@ -88,7 +89,7 @@ func (l *Listener) Addr() net.Addr { return l.inner.Addr() }
 func (l *Listener) Accept(ctx context.Context) (*Link, error) {
 	for {
 		l.mu.Lock()
-		link, closed, burnt, changed := l.ready, l.closed, l.guesses.over(), l.changed
+		link, closed, burnt, changed := l.ready, l.closed, l.guesses.Over(), l.changed
 		if !closed {
 			l.ready = nil
 		}
@@ -126,8 +127,8 @@ func (l *Listener) Close() error {
 	l.mu.Unlock()
 
 	err := l.inner.Close()
-	l.slots.closeAll()
-	l.guesses.close()
+	l.slots.Close()
+	l.guesses.Close()
 	l.wg.Wait()
 	l.mu.Lock()
 	ready := l.ready
@@ -177,16 +178,16 @@ func (l *Listener) serve() {
 				return
 			}
 			l.cfg.notify(Event{Kind: EventBroken, Err: wrap("accept", err)})
-			l.slots.shed()
-			l.guesses.shed()
+			l.slots.Shed()
+			l.guesses.Shed()
 			l.rest(pause)
 			pause = min(2*pause, longestAcceptPause)
 			continue
 		}
 		pause = firstAcceptPause
-		s := l.slots.admit(conn)
+		s := l.slots.Admit(conn)
 		if l.serving() {
-			l.slots.spare()
+			l.slots.Spare()
 		}
 		if l.isClosed() {
 			_ = conn.Close()

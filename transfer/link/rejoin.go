@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"ferry/framing"
+	"ferry/transfer/link/admission"
 )
 
 // ErrBegunAnew says that the other side has lost this session for good, most
@@ -214,7 +215,7 @@ func (l *Link) received() (n uint64) {
 // rejoin is the dialler's one try: stream 0, and then the others.
 func (l *Link) rejoin(o *outage, tries int) error {
 	left := max(shortestTry, l.RetryFor()-time.Since(o.since))
-	ctx, cancel := context.WithTimeout(l.ctx, min(left, connectLimit+proofLimit))
+	ctx, cancel := context.WithTimeout(l.ctx, min(left, connectLimit+admission.ProofLimit))
 	defer cancel()
 	conn, err := l.connect(ctx, l.addrDialled)
 	if err != nil {

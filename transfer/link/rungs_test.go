@@ -22,11 +22,13 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
 	"ferry/framing"
+	"ferry/transfer/link/admission"
 	"ferry/transfer/link/cpace"
 )
 
@@ -42,7 +44,12 @@ func TestRungListener(t *testing.T) {
 	if os.Getenv(rungEnv) == "" {
 		t.Skip("is run by TestStrangersAreCheap")
 	}
-	l, err := Listen(t.Context(), "127.0.0.1:0", Config{Role: Receiver, Code: code(t, longCode)})
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	counted := &open{Listener: inner}
+	l, err := Serve(counted, Config{Role: Receiver, Code: code(t, longCode)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +67,7 @@ func TestRungListener(t *testing.T) {
 	})
 	lines := bufio.NewScanner(os.Stdin)
 	for lines.Scan() {
-		for l.handling() > 0 {
+		for counted.n.Load() > 0 {
 			time.Sleep(time.Millisecond)
 		}
 		var use syscall.Rusage
@@ -73,11 +80,30 @@ func TestRungListener(t *testing.T) {
 	wg.Wait()
 }
 
-// handling is how many connections without proof there are.
-func (l *Listener) handling() int {
-	l.slots.mu.Lock()
-	defer l.slots.mu.Unlock()
-	return len(l.slots.busy) + len(l.slots.waiting)
+// open counts the connections that are open.
+type open struct {
+	net.Listener
+	n atomic.Int64
+}
+
+func (l *open) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	l.n.Add(1)
+	return &openConn{TCPConn: c.(*net.TCPConn), of: l}, nil
+}
+
+type openConn struct {
+	*net.TCPConn
+	of   *open
+	once sync.Once
+}
+
+func (c *openConn) Close() error {
+	c.once.Do(func() { c.of.n.Add(-1) })
+	return c.TCPConn.Close()
 }
 
 // rung is a way in which a stranger spends a listener's time. It plays on a
@@ -339,7 +365,7 @@ func TestStrangersAreCheap(t *testing.T) {
 					if err != nil {
 						continue
 					}
-					_ = conn.SetDeadline(time.Now().Add(proofLimit))
+					_ = conn.SetDeadline(time.Now().Add(admission.ProofLimit))
 					_ = play(conn)
 					_ = conn.Close()
 				}

@@ -8,13 +8,13 @@ import (
 	"net"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"ferry/framing"
+	"ferry/transfer/link/admission"
 	"ferry/transfer/link/memory"
 	"ferry/transfer/link/record"
 )
@@ -26,19 +26,19 @@ func TestStrangersAreTimed(t *testing.T) {
 		speak func(*testing.T, net.Conn)
 		limit time.Duration
 	}{
-		"silent": {func(*testing.T, net.Conn) {}, firstByteLimit},
+		"silent": {func(*testing.T, net.Conn) {}, admission.FirstByteLimit},
 		"one byte": {func(_ *testing.T, c net.Conn) {
 			_, _ = c.Write([]byte{0x16})
-		}, tlsLimit},
+		}, admission.TLSLimit},
 		"one byte a second": {func(_ *testing.T, c net.Conn) {
 			for _, b := range []byte{0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3} {
 				_, _ = c.Write([]byte{b})
 				time.Sleep(time.Second)
 			}
-		}, tlsLimit},
+		}, admission.TLSLimit},
 		"TLS and no HELLO": {func(t *testing.T, c net.Conn) {
 			handshakeOnly(t, c)
-		}, proofLimit},
+		}, admission.ProofLimit},
 		"TLS and a HELLO of one byte in ten seconds": {func(t *testing.T, c net.Conn) {
 			ch := handshakeOnly(t, c)
 			for _, b := range []byte{0, 0, 0, 80, 1} {
@@ -46,7 +46,7 @@ func TestStrangersAreTimed(t *testing.T) {
 				_ = ch.raw.Flush()
 				time.Sleep(10 * time.Second)
 			}
-		}, proofLimit},
+		}, admission.ProofLimit},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -136,14 +136,14 @@ func TestHonestPeerAmongAThousand(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for range 3 * maxPerSource {
+		for range 48 {
 			c, err := net.Dial("tcp", l.Addr().String())
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer func() { _ = c.Close() }()
 			// Those beyond the limit of one source are turned away.
-			_ = c.SetDeadline(time.Now().Add(tlsLimit))
+			_ = c.SetDeadline(time.Now().Add(admission.TLSLimit))
 			if ch, err := openChannel(record.NewConn(c), conf, dialling); err == nil {
 				_ = ch.raw.Flush()
 			}
@@ -212,14 +212,11 @@ func TestAcceptBacksOff(t *testing.T) {
 // However many guess at once, no more than burn the code are looked at, one a second.
 func TestParallelGuesses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var refused atomic.Int64
 		start := time.Now()
-		l, inner := memoryServer(t, Config{Role: Receiver, Code: code(t, "7-right"), Notify: func(e Event) {
-			if e.Kind == EventRefused {
-				refused.Add(1)
-			}
-		}})
-		const crowd = maxPerSource
+		cfg := Config{Role: Receiver, Code: code(t, "7-right")}
+		refused := wrongAnswers(&cfg)
+		l, inner := memoryServer(t, cfg)
+		const crowd = 16
 		ready := make(chan struct{})
 		var wg sync.WaitGroup
 		for i := range crowd {

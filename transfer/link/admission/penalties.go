@@ -1,4 +1,4 @@
-package link
+package admission
 
 import (
 	"container/list"
@@ -22,17 +22,17 @@ const (
 // penalties remembers the sources that were wrong. It has no lock of its own:
 // guesses.mu guards it.
 type penalties struct {
-	known map[source]*list.Element
+	known map[Source]*list.Element
 	order *list.List // of *guesser, by the last wrong answer, the oldest first
 }
 
 func newPenalties() penalties {
-	return penalties{known: make(map[source]*list.Element), order: list.New()}
+	return penalties{known: make(map[Source]*list.Element), order: list.New()}
 }
 
 // guesser is a source that was wrong.
 type guesser struct {
-	source  source
+	source  Source
 	wrong   int
 	last    time.Time
 	guessed bool // it has answered, and not only held others up
@@ -47,7 +47,7 @@ func penalty(n int) time.Duration {
 }
 
 // record returns what is known against a source, nil if nothing is.
-func (p *penalties) record(from source) *guesser {
+func (p *penalties) record(from Source) *guesser {
 	e := p.known[from]
 	if e == nil || time.Since(e.Value.(*guesser).last) >= forgiveAfter {
 		return nil
@@ -56,7 +56,7 @@ func (p *penalties) record(from source) *guesser {
 }
 
 // blame remembers that a source was wrong.
-func (p *penalties) blame(from source) *guesser {
+func (p *penalties) blame(from Source) *guesser {
 	e := p.known[from]
 	if e == nil {
 		if len(p.known) >= maxSources {

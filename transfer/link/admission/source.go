@@ -1,42 +1,42 @@
-package link
+package admission
 
 import (
 	"net"
 	"net/netip"
 )
 
-// source is whom connections without proof and wrong answers are counted for. It
-// is comparable. The zero value stands for all connections that say nothing of
-// where they come from, such as those in memory.
-type source struct {
+// Source is what connections without proof and wrong answers are counted by. It is
+// comparable. The zero value stands for all connections that say nothing of where they
+// come from, such as those in memory.
+type Source struct {
 	network netip.Prefix
 	named   string // by the connection itself
 }
 
-// sourced is a connection that knows better than its address who is behind it: a
-// relay's says so in its own word.
+// sourced is a connection that knows better than its address where it comes from, as
+// that of a relay does.
 type sourced interface{ Source() string }
 
-// sourceOf tells the source of a connection: an IPv4 address or an IPv6 /64. A
+// sourceOf returns the source of a connection: an IPv4 address or an IPv6 /64. A
 // neighbour on an IPv6 link is counted by its whole address, since the /64 would
 // be everybody there. A neighbour is a link-local address, or one in the /64 of
 // the address at which it reached us.
-func sourceOf(conn net.Conn) source {
+func sourceOf(conn net.Conn) Source {
 	if s, ok := conn.(sourced); ok {
-		return source{named: s.Source()}
+		return Source{named: s.Source()}
 	}
 	ip, ok := addressOf(conn.RemoteAddr())
 	if !ok {
-		return source{}
+		return Source{}
 	}
 	if ip.Is4() || ip.IsLinkLocalUnicast() || ip.IsLoopback() {
-		return source{network: netip.PrefixFrom(ip, ip.BitLen())}
+		return Source{network: netip.PrefixFrom(ip, ip.BitLen())}
 	}
 	network := netip.PrefixFrom(ip, 64).Masked()
 	if own, ok := addressOf(conn.LocalAddr()); ok && network.Contains(own) {
 		network = netip.PrefixFrom(ip, ip.BitLen())
 	}
-	return source{network: network}
+	return Source{network: network}
 }
 
 func addressOf(a net.Addr) (netip.Addr, bool) {

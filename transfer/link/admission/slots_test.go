@@ -1,4 +1,4 @@
-package link
+package admission
 
 import (
 	"fmt"
@@ -23,20 +23,20 @@ func (c *fakeConn) Close() error         { c.closed.Store(true); return nil }
 
 // visitor is a connection in a table of slots.
 type visitor struct {
-	*slot
+	*Slot
 	placed chan bool // what begin returned
 }
 
 // visit admits a connection of addr ("ip:port").
-func visit(table *slots, addr string) *visitor {
+func visit(table *Slots, addr string) *visitor {
 	c := &fakeConn{addr: net.TCPAddrFromAddrPort(netip.MustParseAddrPort(addr))}
-	return &visitor{table.admit(c), make(chan bool, 1)}
+	return &visitor{table.Admit(c), make(chan bool, 1)}
 }
 
 // speak is visit by one that speaks at once.
-func speak(table *slots, addr string) *visitor {
+func speak(table *Slots, addr string) *visitor {
 	v := visit(table, addr)
-	go func() { v.placed <- table.begin(v.slot) }()
+	go func() { v.placed <- table.Begin(v.Slot) }()
 	synctest.Wait()
 	return v
 }
@@ -44,7 +44,7 @@ func speak(table *slots, addr string) *visitor {
 // state tells how it stands with a visitor: "waits", "in", "out" for one that
 // was in, "dropped".
 func (v *visitor) state() string {
-	closed := v.conn.(*fakeConn).closed.Load()
+	closed := v.Conn.(*fakeConn).closed.Load()
 	select {
 	case in := <-v.placed:
 		v.placed <- in
@@ -77,15 +77,16 @@ func wantStates(t *testing.T, what, want string, of ...*visitor) {
 // all is the state of n visitors with places.
 func all(n int) string { return fmt.Sprintf("map[in:%d]", n) }
 
-func TestSlots(t *testing.T) {
-	for name, run := range map[string]func(*testing.T, *slots){
-		"the silent take no place": func(t *testing.T, table *slots) {
+// What a source may have of the places.
+func TestSlotsOfSources(t *testing.T) {
+	trySlots(t, map[string]func(*testing.T, *Slots){
+		"the silent take no place": func(t *testing.T, table *Slots) {
 			for range maxPending {
 				visit(table, "192.0.2.1:1")
 			}
 			wantStates(t, "one that speaks", "map[in:1]", speak(table, "192.0.2.1:2"))
 		},
-		"a source has what nobody else wants": func(t *testing.T, table *slots) {
+		"a source has what nobody else wants": func(t *testing.T, table *Slots) {
 			var in []*visitor
 			for range maxPending {
 				in = append(in, speak(table, "192.0.2.1:1"))
@@ -93,7 +94,7 @@ func TestSlots(t *testing.T) {
 			more := speak(table, "[::ffff:192.0.2.1]:1") // the same in other clothes
 			wantStates(t, "all places", all(maxPending), in...)
 			wantStates(t, "one more", "map[waits:1]", more)
-			table.advance(in[0].slot, stageTLS)
+			table.Shook(in[0].Slot)
 			var others []*visitor
 			for range maxPerSource {
 				others = append(others, speak(table, "192.0.2.2:1"))
@@ -108,7 +109,7 @@ func TestSlots(t *testing.T) {
 			wantStates(t, "one more, after the grace of its own", "map[in:1]", more)
 			wantStates(t, "the other source", fmt.Sprintf("map[in:%d out:1]", maxPerSource-1), others...)
 		},
-		"a source keeps its share": func(t *testing.T, table *slots) {
+		"a source keeps its share": func(t *testing.T, table *Slots) {
 			var in []*visitor
 			for i := range maxPending {
 				in = append(in, speak(table, fmt.Sprintf("[2001:db8:0:%d::%d]:1", i/maxPerSource, i)))
@@ -121,7 +122,27 @@ func TestSlots(t *testing.T) {
 			wantStates(t, "another /64, after their grace", "map[in:1]", neighbour)
 			wantStates(t, "the oldest", "map[out:1]", in[0])
 		},
-		"the newest and the oldest take turns": func(t *testing.T, table *slots) {
+		"who joins a session is neither counted nor thrown out": func(t *testing.T, table *Slots) {
+			var in []*visitor
+			for range maxPending {
+				in = append(in, speak(table, "192.0.2.1:1"))
+				table.Exempt(in[len(in)-1].Slot)
+			}
+			last := speak(table, "192.0.2.1:2")
+			time.Sleep(2 * grace)
+			wantStates(t, "those who join", all(maxPending), in...)
+			wantStates(t, "one more", "map[waits:1]", last)
+			table.Release(in[0].Slot)
+			synctest.Wait()
+			wantStates(t, "one more, then", "map[in:1]", last)
+		},
+	})
+}
+
+// Which connection gets a place that another has.
+func TestSlotsChangeHands(t *testing.T) {
+	trySlots(t, map[string]func(*testing.T, *Slots){
+		"the newest and the oldest take turns": func(t *testing.T, table *Slots) {
 			var in, wait []*visitor
 			for range maxPending {
 				in = append(in, speak(table, "192.0.2.1:1"))
@@ -131,7 +152,7 @@ func TestSlots(t *testing.T) {
 			}
 			first := table.oldest
 			for i := range 4 {
-				table.release(in[i].slot)
+				table.Release(in[i].Slot)
 			}
 			synctest.Wait()
 			wantStates(t, "two from each end", "map[in:4]", wait[0], wait[1], wait[3], wait[4])
@@ -140,7 +161,7 @@ func TestSlots(t *testing.T) {
 				t.Error("they did not take turns")
 			}
 		},
-		"few are thrown out at a time": func(t *testing.T, table *slots) {
+		"few are thrown out at a time": func(t *testing.T, table *Slots) {
 			var in, wait []*visitor
 			for range maxPending {
 				in = append(in, speak(table, "192.0.2.1:1"))
@@ -158,11 +179,11 @@ func TestSlots(t *testing.T) {
 			}
 			wantStates(t, "those who waited", all(evictBurst+3), wait...)
 		},
-		"many sources": func(t *testing.T, table *slots) {
+		"many sources": func(t *testing.T, table *Slots) {
 			var in []*visitor
 			for i := range maxPending {
 				in = append(in, speak(table, fmt.Sprintf("198.51.100.%d:1", i)))
-				table.advance(in[i].slot, stageTLS)
+				table.Shook(in[i].Slot)
 			}
 			last := speak(table, "203.0.113.1:1")
 			wantStates(t, "fresh handshakes", all(maxPending), in...)
@@ -175,21 +196,13 @@ func TestSlots(t *testing.T) {
 				t.Errorf("%d places are taken", n)
 			}
 		},
-		"who joins a session is neither counted nor thrown out": func(t *testing.T, table *slots) {
-			var in []*visitor
-			for range maxPending {
-				in = append(in, speak(table, "192.0.2.1:1"))
-				table.exempt(in[len(in)-1].slot)
-			}
-			last := speak(table, "192.0.2.1:2")
-			time.Sleep(2 * grace)
-			wantStates(t, "those who join", all(maxPending), in...)
-			wantStates(t, "one more", "map[waits:1]", last)
-			table.release(in[0].slot)
-			synctest.Wait()
-			wantStates(t, "one more, then", "map[in:1]", last)
-		},
-		"the silent are dropped before those who wait": func(t *testing.T, table *slots) {
+	})
+}
+
+// Which connections are dropped, and when.
+func TestSlotsAreBounded(t *testing.T) {
+	trySlots(t, map[string]func(*testing.T, *Slots){
+		"the silent are dropped before those who wait": func(t *testing.T, table *Slots) {
 			var held []*visitor
 			for range maxPending {
 				held = append(held, speak(table, "192.0.2.1:1"))
@@ -202,61 +215,67 @@ func TestSlots(t *testing.T) {
 			wantStates(t, "who spoke", "map[waits:1]", waits)
 			wantStates(t, "the oldest silent", "map[dropped:1]", silent[0])
 			wantStates(t, "the others", fmt.Sprintf("map[waits:%d]", maxWaiting-1), silent[1:]...)
-			if table.begin(silent[0].slot) {
+			if table.Begin(silent[0].Slot) {
 				t.Error("one that was dropped got a place")
 			}
-			table.shed()
+			table.Shed()
 			wantStates(t, "after shedding", "map[waits:1]", waits)
 			wantStates(t, "the silent after shedding", fmt.Sprintf("map[dropped:%d waits:%d]", maxWaiting/2+1, maxWaiting/2-1), silent...)
 			wantStates(t, "those with places", all(maxPending), held...)
 		},
-		"with nobody waiting, half of the places are shed": func(t *testing.T, table *slots) {
+		"with nobody waiting, half of the places are shed": func(t *testing.T, table *Slots) {
 			var in []*visitor
 			for range 10 {
 				in = append(in, speak(table, "192.0.2.1:1"))
 			}
-			table.advance(in[0].slot, stageTLS)
-			table.exempt(in[1].slot)
-			table.shed()
+			table.Shook(in[0].Slot)
+			table.Exempt(in[1].Slot)
+			table.Shed()
 			wantStates(t, "the more advanced, and one that joins", all(2), in[0], in[1])
 			wantStates(t, "the oldest of the others", "map[out:5]", in[2:7]...)
 			wantStates(t, "the newest", all(3), in[7:]...)
 		},
-		"a delivery keeps its file descriptors where they are few": func(t *testing.T, table *slots) {
+		"a delivery keeps its file descriptors where they are few": func(t *testing.T, table *Slots) {
 			var in []*visitor
 			for range maxSpared + 2 {
 				in = append(in, speak(table, "192.0.2.1:1"))
 			}
 			silent := visit(table, "192.0.2.1:1")
-			table.spare()
+			table.Spare()
 			wantStates(t, "as long as there are enough", all(maxSpared+2), in...)
 			table.scarce = true
-			table.exempt(in[0].slot)
-			table.spare()
+			table.Exempt(in[0].Slot)
+			table.Spare()
 			wantStates(t, "the silent", "map[dropped:1]", silent)
 			wantStates(t, "who joins", all(1), in[0])
 			wantStates(t, "the oldest", "map[out:2]", in[1:3]...)
 			wantStates(t, "the others", all(maxSpared-1), in[3:]...)
 		},
-		"nobody waits longer than the limit for TLS": func(t *testing.T, table *slots) {
+		"nobody waits longer than the limit for TLS": func(t *testing.T, table *Slots) {
 			for range maxPending {
-				table.exempt(speak(table, "192.0.2.1:1").slot)
+				table.Exempt(speak(table, "192.0.2.1:1").Slot)
 			}
 			last := speak(table, "192.0.2.1:1")
-			time.Sleep(tlsLimit)
+			time.Sleep(TLSLimit)
 			synctest.Wait()
 			wantStates(t, "after that", "map[dropped:1]", last)
 		},
-	} {
+	})
+}
+
+// trySlots runs each with slots of its own, and closes them.
+func trySlots(t *testing.T, tries map[string]func(*testing.T, *Slots)) {
+	t.Helper()
+	for name, run := range tries {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				table := new(slots)
+				table := new(Slots)
 				run(t, table)
-				table.closeAll()
+				table.Close()
 				synctest.Wait()
 				for _, s := range append(table.busy, table.waiting...) {
-					if !s.conn.(*fakeConn).closed.Load() {
-						t.Error("closeAll left a connection open")
+					if !s.Conn.(*fakeConn).closed.Load() {
+						t.Error("Close left a connection open")
 					}
 				}
 			})

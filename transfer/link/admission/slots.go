@@ -1,4 +1,4 @@
-package link
+package admission
 
 import (
 	"net"
@@ -16,8 +16,8 @@ const (
 	stageTLS                 // and is done; HELLO and PROOF are due
 )
 
-// grace is for how long a place is safe from those who wait for one, after each
-// step. An honest peer needs one round trip for a step.
+// grace is for how long a place is safe after each step. An honest peer needs one round
+// trip for a step.
 const grace = 250 * time.Millisecond
 
 // evictStep and evictBurst pace the throwing out: each brings another handshake
@@ -27,42 +27,44 @@ const (
 	evictBurst = 8
 )
 
-// slot is one connection without proof.
-type slot struct {
-	conn   net.Conn
-	source source
-	born   time.Time // accept: all limits count from here
+// Slot is one connection without proof. What is exported does not change; all else
+// belongs to the lock of its Slots.
+type Slot struct {
+	Conn   net.Conn
+	Source Source
+	Born   time.Time // it was accepted: all limits count from here
+
 	since  time.Time // it got its place, or came on from there; zero while it waits
 	stage  stage
 	exempt bool          // proven, or names a live session: neither counted for its source nor evicted
 	turn   chan struct{} // closed when it gets its place, or is dropped
 }
 
-// slots bounds the connections without proof, and shares out maxPending places
+// Slots bounds the connections without proof, and shares out maxPending places
 // to handshake. A silent connection needs none. A source may have more than
 // maxPerSource while nobody else wants them.
 //
-// When all places are taken, one after another goes to somebody who waits: the
+// When all places are taken, one after another goes to a connection that waits. The
 // least advanced whose grace is over, of those the oldest, is thrown out for it.
 // The newest and the oldest take turns. Before a large crowd that waits, one
 // that just came is among the newest; in a small one that comes back as soon as
 // it is thrown out, the oldest is soon reached. All others are kept waiting: to
 // close them would only have them back the sooner.
-type slots struct {
-	mu      sync.Mutex
-	busy    []*slot   // with a place, by the age of that
-	waiting []*slot   // without, by age
-	scarce  bool      // file descriptors have run out before
-	oldest  bool      // the oldest of those who wait is next, not the newest
-	pace    time.Time // nobody is thrown out before
+type Slots struct {
+	mu      sync.Mutex // guards what follows
+	busy    []*Slot    // with a place, by the age of that
+	waiting []*Slot    // without, by age
+	scarce  bool       // file descriptors have run out before
+	oldest  bool       // the oldest that waits is next, not the newest
+	pace    time.Time  // nobody is thrown out before
 	timer   *time.Timer
 	closed  bool
 }
 
-// admit takes a connection in, and drops the one that has waited longest if
+// Admit takes a connection in, and drops the one that has waited longest if
 // there are too many.
-func (t *slots) admit(conn net.Conn) *slot {
-	s := &slot{conn: conn, source: sourceOf(conn), born: time.Now(), turn: make(chan struct{})}
+func (t *Slots) Admit(conn net.Conn) *Slot {
+	s := &Slot{Conn: conn, Source: sourceOf(conn), Born: time.Now(), turn: make(chan struct{})}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.waiting = append(t.waiting, s)
@@ -72,14 +74,14 @@ func (t *slots) admit(conn net.Conn) *slot {
 	return s
 }
 
-// begin waits for a place, for a connection that has spoken. It returns false
+// Begin waits for a place, for a connection that has spoken. It returns false
 // when there is none within its time for TLS, or the connection was dropped.
-func (t *slots) begin(s *slot) bool {
+func (t *Slots) Begin(s *Slot) bool {
 	t.mu.Lock()
 	s.stage = stageSpoke
 	t.share()
 	t.mu.Unlock()
-	late := time.NewTimer(time.Until(s.born.Add(tlsLimit)))
+	late := time.NewTimer(time.Until(s.Born.Add(TLSLimit)))
 	defer late.Stop()
 	select {
 	case <-s.turn:
@@ -90,12 +92,12 @@ func (t *slots) begin(s *slot) bool {
 	return !s.since.IsZero()
 }
 
-// share gives places to those who wait and have spoken. It needs t.mu.
-func (t *slots) share() {
-	count := make(map[source]int) // of places, by source
+// share gives places to connections that wait and have spoken. It needs t.mu.
+func (t *Slots) share() {
+	count := make(map[Source]int) // of places, by source
 	for _, o := range t.busy {
 		if !o.exempt {
-			count[o.source]++
+			count[o.Source]++
 		}
 	}
 	for {
@@ -111,14 +113,14 @@ func (t *slots) share() {
 		t.oldest = !t.oldest
 		s.since = time.Now()
 		t.busy = append(t.busy, s)
-		count[s.source]++
+		count[s.Source]++
 		close(s.turn)
 	}
 }
 
-// next finds who gets a place now, and makes room for it. It returns -1 when
-// nobody can; wanted tells whether somebody waits. It needs t.mu.
-func (t *slots) next(count map[source]int) (at int, wanted bool) {
+// next finds the connection that gets a place now, and makes room for it. It returns -1
+// when none can; wanted tells whether one waits. It needs t.mu.
+func (t *Slots) next(count map[Source]int) (at int, wanted bool) {
 	for n := range t.waiting {
 		i := len(t.waiting) - 1 - n
 		if t.oldest {
@@ -135,17 +137,17 @@ func (t *slots) next(count map[source]int) (at int, wanted bool) {
 	return -1, wanted
 }
 
-// makeRoom takes a place from somebody, if s has the better claim. A source
+// makeRoom takes a place from another connection, if s has the better claim. A source
 // that has its share can only take from itself; one that has not, from sources
 // that have more, at once. It needs t.mu.
-func (t *slots) makeRoom(s *slot, count map[source]int) bool {
-	own := count[s.source] >= maxPerSource
-	if !own && t.evict(func(o *slot) bool { return count[o.source] > maxPerSource }, count) {
+func (t *Slots) makeRoom(s *Slot, count map[Source]int) bool {
+	own := count[s.Source] >= maxPerSource
+	if !own && t.evict(func(o *Slot) bool { return count[o.Source] > maxPerSource }, count) {
 		return true
 	}
 	now := time.Now()
-	if t.pace.After(now) || !t.evict(func(o *slot) bool {
-		return (!own || o.source == s.source) && time.Since(o.since) >= grace
+	if t.pace.After(now) || !t.evict(func(o *Slot) bool {
+		return (!own || o.Source == s.Source) && time.Since(o.since) >= grace
 	}, count) {
 		return false
 	}
@@ -157,7 +159,7 @@ func (t *slots) makeRoom(s *slot, count map[source]int) bool {
 }
 
 // comeBack has share run again when somebody may be thrown out. It needs t.mu.
-func (t *slots) comeBack() {
+func (t *Slots) comeBack() {
 	if t.timer != nil {
 		t.timer.Stop()
 	}
@@ -178,7 +180,7 @@ func (t *slots) comeBack() {
 
 // evict closes the least advanced of those among, of those the oldest, and
 // takes it off count. It needs t.mu.
-func (t *slots) evict(among func(*slot) bool, count map[source]int) bool {
+func (t *Slots) evict(among func(*Slot) bool, count map[Source]int) bool {
 	victim := -1
 	for i, o := range t.busy {
 		if !o.exempt && among(o) && (victim < 0 || o.stage < t.busy[victim].stage) {
@@ -188,31 +190,31 @@ func (t *slots) evict(among func(*slot) bool, count map[source]int) bool {
 	if victim < 0 {
 		return false
 	}
-	count[t.busy[victim].source]--
-	_ = t.busy[victim].conn.Close() // its goroutine sees the error
+	count[t.busy[victim].Source]--
+	_ = t.busy[victim].Conn.Close() // its goroutine sees the error
 	t.busy = slices.Delete(t.busy, victim, victim+1)
 	return true
 }
 
 // dropOldest closes the one that has waited longest, of the silent if there are
 // any. It needs t.mu.
-func (t *slots) dropOldest() {
-	i := slices.IndexFunc(t.waiting, func(s *slot) bool { return s.stage == stageSilent })
+func (t *Slots) dropOldest() {
+	i := slices.IndexFunc(t.waiting, func(s *Slot) bool { return s.stage == stageSilent })
 	i = max(i, 0)
 	t.drop(t.waiting[i])
 	t.waiting = slices.Delete(t.waiting, i, i+1)
 }
 
 // drop closes one that waits. It needs t.mu.
-func (t *slots) drop(s *slot) {
-	_ = s.conn.Close()
+func (t *Slots) drop(s *Slot) {
+	_ = s.Conn.Close()
 	close(s.turn)
 }
 
-// shed closes half of those that wait, or else of those with a place, to give
+// Shed closes half of those that wait, or else of those with a place, to give
 // back file descriptors: one at a time would let in a crowd that stands before an
 // honest peer one by one.
-func (t *slots) shed() {
+func (t *Slots) Shed() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.scarce = true
@@ -222,15 +224,15 @@ func (t *slots) shed() {
 		}
 		return
 	}
-	count := make(map[source]int) // nobody is counted here
+	count := make(map[Source]int) // nobody is counted here
 	for range (len(t.busy) + 1) / 2 {
-		t.evict(func(*slot) bool { return true }, count)
+		t.evict(func(*Slot) bool { return true }, count)
 	}
 }
 
-// spare leaves a delivery that is under way its file descriptors, where they
+// Spare leaves a delivery that is under way its file descriptors, where they
 // are known to be few.
-func (t *slots) spare() {
+func (t *Slots) Spare() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !t.scarce {
@@ -239,28 +241,29 @@ func (t *slots) spare() {
 	for len(t.waiting) > 0 && len(t.waiting)+len(t.busy) > maxSpared {
 		t.dropOldest()
 	}
-	count := make(map[source]int) // nobody is counted here
-	for len(t.busy) > maxSpared && t.evict(func(*slot) bool { return true }, count) {
+	count := make(map[Source]int) // nobody is counted here
+	for len(t.busy) > maxSpared && t.evict(func(*Slot) bool { return true }, count) {
 	}
 }
 
-func (t *slots) advance(s *slot, to stage) {
+// Shook says that a connection has done its TLS handshake. It is safe again for a grace.
+func (t *Slots) Shook(s *Slot) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	s.stage, s.since = to, time.Now()
+	s.stage, s.since = stageTLS, time.Now()
 }
 
-// exempt keeps the place of a connection that is proven, or that names a live
+// Exempt keeps the place of a connection that is proven, or that names a live
 // session: that is no proof yet, but none but the two ends know the name.
-func (t *slots) exempt(s *slot) {
+func (t *Slots) Exempt(s *Slot) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	s.exempt = true
 	t.share() // its source has one more place
 }
 
-// release gives the place back; conn stays as it is.
-func (t *slots) release(s *slot) {
+// Release gives the place back; the connection stays as it is.
+func (t *Slots) Release(s *Slot) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if i := slices.Index(t.waiting, s); i >= 0 {
@@ -272,8 +275,8 @@ func (t *slots) release(s *slot) {
 	}
 }
 
-// closeAll closes every connection without proof.
-func (t *slots) closeAll() {
+// Close closes every connection without proof.
+func (t *Slots) Close() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.closed = true
@@ -285,6 +288,6 @@ func (t *slots) closeAll() {
 	}
 	t.waiting = nil
 	for _, s := range t.busy {
-		_ = s.conn.Close()
+		_ = s.Conn.Close()
 	}
 }
