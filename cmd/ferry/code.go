@@ -51,11 +51,11 @@ func (s *codeSource) find(ctx context.Context) (code link.Code, made bool, err e
 
 // again asks for another code in the place of one that the other side refused. It
 // returns refused where nobody typed that one, or was asked often enough.
-func (s *codeSource) again(ctx context.Context, c *console, refused error) (link.Code, error) {
+func (s *codeSource) again(ctx context.Context, on *screen, refused error) (link.Code, error) {
 	if !s.typed || s.left == 0 {
 		return link.Code{}, refused
 	}
-	code, err := s.ask(ctx, c, "the other side refused that code")
+	code, err := s.ask(ctx, on, "the other side refused that code")
 	if err != nil && context.Cause(ctx) == nil {
 		err = refused
 	}
@@ -119,7 +119,7 @@ func (s *codeSource) parseFrom(from, text string) (link.Code, error) {
 
 // ask asks on the terminal, again if what is typed is no code. c is the console if
 // there is one already, whose own lines may be on their way; why may be empty.
-func (s *codeSource) ask(ctx context.Context, c *console, why string) (link.Code, error) {
+func (s *codeSource) ask(ctx context.Context, on *screen, why string) (link.Code, error) {
 	in, out := s.env.Stdin, s.env.Stderr
 	if !s.env.interactive() {
 		// While standard input carries the data a person may still be there.
@@ -131,18 +131,18 @@ func (s *codeSource) ask(ctx context.Context, c *console, why string) (link.Code
 			return link.Code{}, s.pairing.noCode()
 		}
 		defer tty.Close()
-		in, out, c = tty, tty, nil
+		in, out, on = tty, tty, nil
 	}
 	for s.left > 0 {
 		s.left--
 		switch {
 		case why == "":
-		case c != nil:
-			c.say(why)
+		case on != nil:
+			on.say(why)
 		default:
 			fmt.Fprintln(out, why)
 		}
-		line, err := s.askLine(ctx, in, out, c)
+		line, err := s.askLine(ctx, in, out, on)
 		if err != nil {
 			return link.Code{}, s.pairing.stopped(ctx, s.pairing.noCode())
 		}
@@ -153,17 +153,17 @@ func (s *codeSource) ask(ctx context.Context, c *console, why string) (link.Code
 		}
 		why = err.Error()
 	}
-	if c == nil {
+	if on == nil {
 		fmt.Fprintln(out, why)
 	}
 	return link.Code{}, s.pairing.noCode()
 }
 
 // askLine puts the question and reads the line that is typed.
-func (s *codeSource) askLine(ctx context.Context, in io.Reader, out io.Writer, c *console) (string, error) {
+func (s *codeSource) askLine(ctx context.Context, in io.Reader, out io.Writer, on *screen) (string, error) {
 	const question = "code: "
-	if c != nil {
-		return c.question(ctx, s.env, question)
+	if on != nil {
+		return on.question(ctx, s.env, question)
 	}
 	t := &typed{from: in}
 	t.discard()

@@ -120,10 +120,13 @@ func (s *codeSource) connect(ctx context.Context, code link.Code, made bool, r r
 	c := &connection{pairing: p}
 	c.config = link.Config{Role: p.role, Code: code, Timeout: p.timeout, RetryFor: p.retry, Capabilities: p.offers, Notify: r.linkEvent}
 	if p.dial != "" {
-		screen, _ := r.(*console)
+		var on *screen
+		if people, ok := r.(*console); ok {
+			on = people.screen
+		}
 		err := c.meet(ctx, p.wait)
 		for err != nil && refused(err) {
-			if c.config.Code, err = s.again(ctx, screen, err); err != nil {
+			if c.config.Code, err = s.again(ctx, on, err); err != nil {
 				return c, err
 			}
 			err = c.meet(ctx, p.wait)

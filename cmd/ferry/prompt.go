@@ -14,34 +14,34 @@ import (
 // question shows a question and returns the line that is typed, without spaces
 // around it. Nothing is drawn in between, and what was typed before the question
 // stands there is thrown away. One that nobody waits for any more is withdrawn.
-func (c *console) question(ctx context.Context, env *Env, text string) (string, error) {
-	if c.typed == nil {
-		c.typed = &typed{from: env.Stdin}
+func (s *screen) question(ctx context.Context, env *Env, text string) (string, error) {
+	if s.typed == nil {
+		s.typed = &typed{from: env.Stdin}
 	}
-	c.askAfter(c.typed.discard, text)
-	line, err := c.typed.line(ctx)
+	s.ask(s.typed.discard, text)
+	line, err := s.typed.line(ctx)
 	if err == nil {
-		c.answered()
+		s.answered()
 	} else {
-		c.withdraw()
+		s.withdraw()
 	}
 	return strings.TrimSpace(line), err
 }
 
 // accept returns the question whether an offer is wanted, for a person at the
 // terminal.
-func accept(env *Env, c *console, place string) func(context.Context, transfer.Offer) error {
+func accept(env *Env, s *screen, place string) func(context.Context, transfer.Offer) error {
 	return func(ctx context.Context, o transfer.Offer) error {
-		room := c.row()
+		room := s.row()
 		for _, row := range offerLines(o, room) {
-			c.say(row)
+			s.say(row)
 		}
 		start, end := "take it into ", "? [y/N] "
 		if o.DryRun {
 			start, end = "a dry run, which changes nothing: look at ", "? [y/N] "
 		}
 		text := start + fit(place, max(room-len(start)-len(end)-len("yes"), 1)) + end
-		answer, err := c.question(ctx, env, text)
+		answer, err := s.question(ctx, env, text)
 		if err == io.EOF {
 			return errDeclined
 		}
@@ -102,7 +102,7 @@ func offerRow(it transfer.OfferItem, room int) string {
 
 // resolve returns the question what to do about a conflict. A capital letter
 // answers the conflicts after it too.
-func resolve(env *Env, c *console) func(context.Context, transfer.Conflict) (transfer.ConflictPolicy, error) {
+func resolve(env *Env, s *screen) func(context.Context, transfer.Conflict) (transfer.ConflictPolicy, error) {
 	policies := map[string]transfer.ConflictPolicy{
 		"s": transfer.ConflictSkip, "o": transfer.ConflictOverwrite, "r": transfer.ConflictRename, "f": transfer.ConflictFail,
 	}
@@ -112,11 +112,11 @@ func resolve(env *Env, c *console) func(context.Context, transfer.Conflict) (tra
 			return *always, nil
 		}
 		const exists = " exists:"
-		c.say(fit(k.Path, max(c.row()-len(exists), 1)) + exists)
-		c.say("    here     " + itemText(k.Existing.Kind, k.Existing.Size, k.Existing.MTime))
-		c.say("    offered  " + itemText(k.Offered.Kind, k.Offered.Size, k.Offered.MTime))
+		s.say(fit(k.Path, max(s.row()-len(exists), 1)) + exists)
+		s.say("    here     " + itemText(k.Existing.Kind, k.Existing.Size, k.Existing.MTime))
+		s.say("    offered  " + itemText(k.Offered.Kind, k.Offered.Size, k.Offered.MTime))
 		for {
-			answer, err := c.question(ctx, env, "[s]kip, [o]verwrite, [r]ename, [f]ail; a capital for all: ")
+			answer, err := s.question(ctx, env, "[s]kip, [o]verwrite, [r]ename, [f]ail; a capital for all: ")
 			if err == io.EOF { // nobody will answer
 				always = new(transfer.ConflictFail)
 				return *always, nil

@@ -130,7 +130,7 @@ func TestAccept(t *testing.T) {
 	for typed, want := range map[string]error{"y\n": nil, "YES \n": nil, "n\n": errDeclined, "\n": errDeclined, "": errDeclined, "yy\n": errDeclined} {
 		env, screen := ttyEnv(typed)
 		c := newConsole(screen, outputFlags{}, nil, nil)
-		err := accept(env, c, "downloads")(t.Context(), offer)
+		err := accept(env, c.screen, "downloads")(t.Context(), offer)
 		_ = c.finish(outcome{})
 		if err != want {
 			t.Errorf("%q gives %v, want %v", typed, err, want)
@@ -149,7 +149,7 @@ take it into downloads? [y/N] `
 func TestResolve(t *testing.T) {
 	env, screen := ttyEnv("x\no\ns\nR\n")
 	c := newConsole(screen, outputFlags{}, nil, nil)
-	ask := resolve(env, c)
+	ask := resolve(env, c.screen)
 	conflict := transfer.Conflict{Path: "f\x1b", Offered: tree.Entry{Kind: tree.File, Size: 1}, Existing: tree.Info{Kind: tree.Folder}}
 	for i, want := range []transfer.ConflictPolicy{
 		transfer.ConflictOverwrite, transfer.ConflictSkip, transfer.ConflictRename, transfer.ConflictRename, transfer.ConflictRename,
@@ -164,7 +164,7 @@ func TestResolve(t *testing.T) {
 	}
 	env, screen = ttyEnv("")
 	c = newConsole(screen, outputFlags{}, nil, nil)
-	if got, err := resolve(env, c)(t.Context(), conflict); err != nil || got != transfer.ConflictFail {
+	if got, err := resolve(env, c.screen)(t.Context(), conflict); err != nil || got != transfer.ConflictFail {
 		t.Errorf("nobody answers: %v, %v", got, err)
 	}
 	_ = c.finish(outcome{})

@@ -78,11 +78,11 @@ func receiveItems(c *cli.Context, env *Env) error {
 	d.checksums = "the sender's "
 	begin := func() {} // of each offer that comes
 	if console, people := d.render.(*console); people && !c.Bool("yes") {
-		opt.Accept = accept(env, console, place.name())
+		opt.Accept = accept(env, console.screen, place.name())
 		if !c.IsSet("on-conflict") {
 			opt.OnConflict = transfer.ConflictAsk
 			// An answer for all conflicts is about those of one offer.
-			begin = func() { opt.Resolve = resolve(env, console) }
+			begin = func() { opt.Resolve = resolve(env, console.screen) }
 		}
 	}
 	defer throttle.follow(ctx, d.render)()

@@ -96,7 +96,7 @@ func newTextRenderer(env *Env, o outputFlags) *console {
 	}
 	c := newConsole(env.Stderr, o, width, ticker)
 	if env.StderrTTY {
-		c.columns = env.Width
+		c.screen.columns = env.Width
 	}
 	return c
 }

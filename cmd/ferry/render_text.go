@@ -14,119 +14,41 @@ import (
 	"ferry/transfer/tree"
 )
 
-// queuedLines is how many lines may wait for standard error. Observe waits for
-// room only when it has stood still for as many.
-const queuedLines = 1024
-
-// console is people's output on standard error. Its loop alone writes until
-// finish has ended it. A failing standard error is not reported: there is no
-// place left to report it to, and the exit code still tells how things ended.
+// console is people's output.
 type console struct {
-	out   io.Writer
-	flags outputFlags
-	width func() int // nil: lines only, nothing is redrawn
-	// columns is the width of the terminal that out is, nil if it is none.
-	columns func() int
+	flags  outputFlags
+	screen *screen
 
-	ticker *time.Ticker     // nil: no progress
-	ticks  <-chan time.Time // of ticker
-	queue  chan entry       // written by anyone, read by loop; never closed
-	stop   chan struct{}    // closed by finish
-	ended  chan struct{}    // closed by loop
-
-	mu     sync.Mutex
-	state  view   // rate and left are loop's
-	dry    bool   // it is a dry run
-	known  bool   // a delivery began, so there is something to show
-	last   string // link text said last, not to be repeated
+	mu     sync.Mutex // guards what follows up to exposed
+	state  view       // but for rate, left and trouble, which picture fills in
+	dry    bool       // it is a dry run
+	known  bool       // a delivery began, so there is something to show
+	last   string     // link text said last, not to be repeated
 	lost   *outage
 	link   *link.Link
-	typed  *typed // of whoever asks, one at a time
 	unmade unmade
 	// exposed counts the folders that were there and are not this user's alone.
 	exposed int
 
-	// Of loop alone.
-	meter  meter
-	stall  stall
-	drawn  bool   // a line that changes stands on the terminal
-	asking string // a question stands on the terminal
-}
-
-// entry is one line to show, or a question (no newline follows, nothing is
-// drawn until it is answered), or the news that the question was answered or,
-// with a newline as text, withdrawn.
-type entry struct {
-	text     string
-	question bool
-	before   func()        // of a question: called before it is written
-	shown    chan struct{} // of a question: closed once it is written
-	answered bool
+	// Of picture, which the loop of screen calls.
+	meter meter
+	stall stall
 }
 
 func newConsole(out io.Writer, o outputFlags, width func() int, ticker *time.Ticker) *console {
-	c := &console{
-		out: out, flags: o, width: width, ticker: ticker,
-		queue: make(chan entry, queuedLines), stop: make(chan struct{}), ended: make(chan struct{}),
-	}
-	if ticker != nil {
-		c.ticks = ticker.C
-	}
-	go c.loop()
+	c := &console{flags: o}
+	c.screen = newScreen(out, width, ticker, c.picture)
 	return c
 }
 
-// loop is the one goroutine that writes: lines from several would be torn, and
-// would leave pieces of the line that changes between them.
-func (c *console) loop() {
-	defer close(c.ended)
-	for {
-		select {
-		case e := <-c.queue:
-			c.put(e)
-		case now := <-c.ticks:
-			c.draw(now)
-		case <-c.stop:
-			for {
-				select {
-				case e := <-c.queue:
-					c.put(e)
-				default:
-					c.erase()
-					return
-				}
-			}
-		}
-	}
-}
-
-// put shows one entry above the line that changes.
-func (c *console) put(e entry) {
-	c.erase()
-	switch {
-	case e.answered:
-		c.asking = ""
-		c.write(e.text)
-	case e.question:
-		e.before()
-		c.asking = e.text
-		c.write(e.text)
-		close(e.shown)
-	case c.asking != "":
-		c.write("\n" + e.text + "\n" + c.asking)
-	default:
-		c.write(e.text + "\n")
-	}
-}
-
-// draw shows progress, on the line that changes or as a line of its own. Nothing
-// is drawn before a delivery began: until then lines say what is waited for.
-func (c *console) draw(now time.Time) {
+// picture is the progress now. There is none before a delivery began: until then
+// lines say what is waited for.
+func (c *console) picture(now time.Time) (view, bool) {
 	c.mu.Lock()
 	v, known, lost, l := c.state, c.known, c.lost, c.link
 	c.mu.Unlock()
-	if !known || c.asking != "" {
-		return
+	if !known {
+		return v, false
 	}
 	c.meter.add(now, v.progress.Moved)
 	v.rate = c.meter.rate()
@@ -138,69 +60,18 @@ func (c *console) draw(now time.Time) {
 	case stalled > 0:
 		v.trouble = stallText(stalled, peerDoes(l))
 	}
-	if c.width == nil {
-		c.write(plainLine(v) + "\n")
-		return
-	}
-	c.write("\r" + barLine(v, c.width()) + eraseRest)
-	c.drawn = true
+	return v, true
 }
 
-func (c *console) erase() {
-	if c.drawn {
-		c.write("\r" + eraseRest)
-		c.drawn = false
-	}
-}
-
-// write leaves the error: see console.
-func (c *console) write(s string) { _, _ = io.WriteString(c.out, s) }
-
-// say shows a line, made safe as a whole; it has no more to say once finished.
-func (c *console) say(text string) { c.send(entry{text: fold(text, c.screen())}) }
-
-// screen is the width of the terminal, 0 where there is none.
-func (c *console) screen() int {
-	if c.columns == nil {
-		return 0
-	}
-	return orDefault(c.columns())
-}
-
-// row is how many columns a row may have that must not become two.
-func (c *console) row() int { return orDefault(c.screen()) - 1 }
-
-func (c *console) send(e entry) {
-	select {
-	case c.queue <- e:
-	case <-c.ended:
-	}
-}
-
-// ask shows a question; the answer is read by the caller, who then calls
-// answered.
-func (c *console) ask(question string) { c.askAfter(func() {}, question) }
-
-// askAfter is ask, and calls before right before the question is written. It returns
-// once the question stands there, or the loop has ended.
-func (c *console) askAfter(before func(), question string) {
-	shown := make(chan struct{})
-	c.send(entry{text: escape(question), question: true, before: before, shown: shown})
-	select {
-	case <-shown:
-	case <-c.ended:
-	}
-}
-func (c *console) answered() { c.send(entry{answered: true}) }
-func (c *console) withdraw() { c.send(entry{answered: true, text: "\n"}) }
+func (c *console) say(text string) { c.screen.say(text) }
 
 func (c *console) listening(addresses []string, other, code string) {
 	// Without the code nobody can connect, so even --quiet shows one made up.
 	if c.flags.quiet && code == "" {
 		return
 	}
-	for _, line := range pairingLines(addresses, other, code) {
-		c.send(entry{text: plain(line)})
+	for _, text := range pairingLines(addresses, other, code) {
+		c.screen.add(line(plain(text)))
 	}
 }
 
@@ -381,23 +252,16 @@ func bare(err error) string {
 
 // finish ends the loop, erases what changes and shows how it ended.
 func (c *console) finish(o outcome) error {
-	if c.ticker != nil {
-		c.ticker.Stop()
-	}
-	close(c.stop)
-	<-c.ended
-	if c.asking != "" { // a question that was not answered
-		c.write("\n")
-	}
+	c.screen.close()
 	what := "not delivered: "
 	if c.dry {
 		what = "would fail: "
 	}
-	for _, line := range c.unmade.lines() {
-		c.write(fold(what+line, c.screen()) + "\n")
+	for _, text := range c.unmade.lines() {
+		c.screen.write(fold(what+text, c.screen.terminal()) + "\n")
 	}
-	for _, row := range o.rows(c.flags.quiet, c.screen()) {
-		c.write(row + "\n")
+	for _, row := range o.rows(c.flags.quiet, c.screen.terminal()) {
+		c.screen.write(row + "\n")
 	}
 	return nil
 }

@@ -138,7 +138,7 @@ func TestTypedBeforeTheQuestion(t *testing.T) {
 		c := newConsole(env.Stderr, outputFlags{}, nil, nil)
 		person.typedAhead(t, early)
 		got := make(chan error, 1)
-		go func() { got <- accept(env, c, "downloads")(t.Context(), offer) }()
+		go func() { got <- accept(env, c.screen, "downloads")(t.Context(), offer) }()
 		select {
 		case err := <-got:
 			t.Fatalf("%q, typed before, answers with %v\n%s", early, err, person.seen)
@@ -159,7 +159,7 @@ func TestTypedForAnEarlierQuestion(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	first := make(chan error, 1)
 	go func() {
-		_, err := c.question(ctx, env, "first? [y/N] ")
+		_, err := c.screen.question(ctx, env, "first? [y/N] ")
 		first <- err
 	}()
 	<-person.seen.found
@@ -169,9 +169,9 @@ func TestTypedForAnEarlierQuestion(t *testing.T) {
 	}
 	// The read that was left behind takes this. It has all of it once the next line,
 	// which nobody reads, stays where it is.
-	c.typed.mu.Lock()
-	pending := c.typed.pending
-	c.typed.mu.Unlock()
+	c.screen.typed.mu.Lock()
+	pending := c.screen.typed.pending
+	c.screen.typed.mu.Unlock()
 	if _, err := io.WriteString(person.person, "y\n"); err != nil {
 		t.Fatal(err)
 	}
@@ -180,7 +180,7 @@ func TestTypedForAnEarlierQuestion(t *testing.T) {
 	person.seen.expect("second? [y/N] ")
 	second := make(chan string, 1)
 	go func() {
-		answer, err := c.question(t.Context(), env, "second? [y/N] ")
+		answer, err := c.screen.question(t.Context(), env, "second? [y/N] ")
 		second <- answer
 		if err != nil {
 			t.Error(err)
