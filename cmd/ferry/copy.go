@@ -12,7 +12,6 @@ import (
 	"ferry/transfer/filter"
 	"ferry/transfer/local"
 	"ferry/transfer/receive"
-	"ferry/transfer/send"
 	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
@@ -59,17 +58,7 @@ func copyLocal(c *cli.Context, env *Env, chosen *selectionArgs) error {
 	if opt.Metadata, err = metadataOf(c); err != nil {
 		return err
 	}
-	sending := send.Options{
-		Sources:      list.sources,
-		Checksum:     c.Bool("checksum"),
-		AllowChanged: c.Bool("allow-changed"),
-		Follow:       c.Bool("follow"),
-		Select:       selection,
-		DryRun:       c.Bool("dry-run"),
-		Metadata:     opt.Metadata,
-		Compress:     throttle.compress,
-		Limit:        throttle.limit,
-	}
+	sending := sendOptions(c, list, selection, opt.Metadata, throttle)
 	absent, err := list.selects(c.Context, "copy", sending)
 	if err != nil {
 		return err

@@ -29,95 +29,120 @@ func receiveCommand(env *Env) *cli.Command {
 	}
 }
 
+// receiving is what the command line of receive says.
+type receiving struct {
+	out      outputFlags
+	pair     pairing
+	throttle *throttle
+	place    *landing
+	options  receive.Options
+}
+
+// receivingOf reads the flags, and opens the folder if it is there.
+func receivingOf(c *cli.Context, env *Env) (r *receiving, err error) {
+	r = &receiving{}
+	if r.out, err = outputOf(c); err != nil {
+		return nil, err
+	}
+	if r.pair, err = pairingOf(c, link.Receiver, "from"); err != nil {
+		return nil, err
+	}
+	if r.options, err = placeOf(c); err != nil {
+		return nil, err
+	}
+	if r.options.Metadata, err = permittedOf(c, env); err != nil {
+		return nil, err
+	}
+	if r.options.MaxItems, r.options.MaxBytes, err = limitsOf(c); err != nil {
+		return nil, err
+	}
+	r.options.OnlyNamed = true
+	if r.throttle, err = throttleOf(c); err != nil {
+		return nil, err
+	}
+	r.pair.offers, r.options.Limit, r.options.Streams = r.throttle.compress.Capabilities(), r.throttle.limit, r.pair.streams
+	if err := checkReceive(c, env, r.out); err != nil {
+		return nil, err
+	}
+	r.place = landingOf(c)
+	return r, r.place.early()
+}
+
 // receiveItems takes one delivery. Its order is part of what it promises: all that is
 // wrong with the command line or the folder is said before it waits, and nothing
 // is made on disk before the sender has proved the code.
 func receiveItems(c *cli.Context, env *Env) error {
 	ctx := c.Context
-	out, err := outputOf(c)
+	r, err := receivingOf(c, env)
 	if err != nil {
 		return err
 	}
-	pair, err := pairingOf(c, link.Receiver, "from")
-	if err != nil {
-		return err
-	}
-	opt, err := placeOf(c)
-	if err != nil {
-		return err
-	}
-	if opt.Metadata, err = permittedOf(c, env); err != nil {
-		return err
-	}
-	if opt.MaxItems, opt.MaxBytes, err = limitsOf(c); err != nil {
-		return err
-	}
-	opt.OnlyNamed = true
-	throttle, err := throttleOf(c)
-	if err != nil {
-		return err
-	}
-	pair.offers, opt.Limit, opt.Streams = throttle.compress.Capabilities(), throttle.limit, pair.streams
-	if err := checkReceive(c, env, out); err != nil {
-		return err
-	}
-	place := landingOf(c)
-	if err := place.early(); err != nil {
-		return err
-	}
-	codes := newCodeSource(pair, env)
+	codes := newCodeSource(r.pair, env)
 	code, made, err := codes.find(ctx)
+	if err == nil {
+		err = r.place.startList(false)
+	}
 	if err != nil {
-		return errors.Join(err, place.close())
+		return errors.Join(err, r.place.close())
 	}
-	if err := place.startList(false); err != nil {
-		return errors.Join(err, place.close())
+	d := &delivery{
+		ctx: ctx, env: env, render: newRenderer(env, r.out, r.place.stream), stream: r.place.stream,
+		madeCode: made, strict: c.Bool("strict"), unsynced: c.Bool("no-sync"), checksums: "the sender's ",
 	}
-	d := &delivery{ctx: ctx, env: env, render: newRenderer(env, out, place.stream), stream: place.stream, madeCode: made, strict: c.Bool("strict"), unsynced: c.Bool("no-sync")}
-	d.manifest.Store(place.list)
-	d.checksums = "the sender's "
-	begin := func() {} // of each offer that comes
-	if console, people := d.render.(*console); people && !c.Bool("yes") {
-		opt.Accept = accept(env, console.screen, place.name())
-		if !c.IsSet("on-conflict") {
-			opt.OnConflict = transfer.ConflictAsk
-			// An answer for all conflicts is about those of one offer.
-			begin = func() { opt.Resolve = resolve(env, console.screen) }
-		}
-	}
-	defer throttle.follow(ctx, d.render)()
+	d.manifest.Store(r.place.list)
+	defer r.throttle.follow(ctx, d.render)()
 	conn, err := codes.connect(ctx, code, made, d.render)
 	if err != nil {
-		return d.abandon(errors.Join(err, place.close()))
+		return d.abandon(errors.Join(err, r.place.close()))
 	}
-	opt.Observer = d
-	limits := &confinement{landing: place, pairing: pair, throttle: throttle, metadata: opt.Metadata}
-	opt.Begin = func() error {
-		limits.apply(env, d.render)
-		return nil
-	}
-	opt.Open = func() (storage.Destination, error) {
-		err := place.open()
-		d.manifest.Store(place.list)
-		return place.folder, err
-	}
-	if place.stream {
-		opt.Output = env.Stdout
-	} else {
-		opt.Rehearse = place.rehearse
-	}
+	r.prepare(env, d)
 	result, err := d.run(conn,
 		func(l *link.Link) (transfer.Result, error) {
-			begin()
-			return receive.Receive(ctx, l, opt)
+			return receive.Receive(ctx, l, r.asking(c, env, d.render))
 		},
-		place.close)
-	if cerr := place.end(err); err == nil {
+		r.place.close)
+	if cerr := r.place.end(err); err == nil {
 		err = cerr
 	}
 	// The receipt is out, or an error is in hand: the listener's end changes nothing.
 	_ = conn.close()
 	return d.finish(result, err, 0)
+}
+
+// prepare completes the options for a delivery d.
+func (r *receiving) prepare(env *Env, d *delivery) {
+	r.options.Observer = d
+	limits := &confinement{landing: r.place, pairing: r.pair, throttle: r.throttle, metadata: r.options.Metadata}
+	r.options.Begin = func() error {
+		limits.apply(env, d.render)
+		return nil
+	}
+	r.options.Open = func() (storage.Destination, error) {
+		err := r.place.open()
+		d.manifest.Store(r.place.list)
+		return r.place.folder, err
+	}
+	if r.place.stream {
+		r.options.Output = env.Stdout
+	} else {
+		r.options.Rehearse = r.place.rehearse
+	}
+}
+
+// asking returns the options for one offer, with the questions for a person, if one
+// is asked. An answer for all conflicts is about those of one offer.
+func (r *receiving) asking(c *cli.Context, env *Env, to renderer) receive.Options {
+	o := r.options
+	people, ok := to.(*console)
+	if !ok || c.Bool("yes") {
+		return o
+	}
+	o.Accept = accept(env, people.screen, r.place.name())
+	if !c.IsSet("on-conflict") {
+		o.OnConflict = transfer.ConflictAsk
+		o.Resolve = resolve(env, people.screen)
+	}
+	return o
 }
 
 // checkReceive refuses flags that do not go together, before anybody is waited

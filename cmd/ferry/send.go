@@ -30,38 +30,55 @@ func sendCommand(env *Env) *cli.Command {
 	}
 }
 
-// sendPaths offers what the arguments name. Sources are looked at before the other
-// side is waited for, so that a typing error is not found out an hour later.
-func sendPaths(c *cli.Context, env *Env, chosen *selectionArgs) error {
-	ctx := c.Context
-	out, err := outputOf(c)
-	if err != nil {
-		return err
+// sending is what the command line of send says.
+type sending struct {
+	out      outputFlags
+	pair     pairing
+	throttle *throttle
+	rules    *filter.List // nil without any
+	list     *sourceList
+	stream   bool // what is sent is standard input
+	options  send.Options
+}
+
+// sendingOf reads the flags and looks at the sources.
+func sendingOf(c *cli.Context, env *Env, chosen *selectionArgs) (s *sending, err error) {
+	s = &sending{}
+	if s.out, err = outputOf(c); err != nil {
+		return nil, err
 	}
-	pair, err := pairingOf(c, link.Sender, "to")
-	if err != nil {
-		return err
+	if s.pair, err = pairingOf(c, link.Sender, "to"); err != nil {
+		return nil, err
 	}
-	throttle, err := throttleOf(c)
-	if err != nil {
-		return err
+	if s.throttle, err = throttleOf(c); err != nil {
+		return nil, err
 	}
-	pair.offers = throttle.compress.Capabilities()
+	s.pair.offers = s.throttle.compress.Capabilities()
 	selection, rules, err := chosen.selection(c, env)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	list, err := sendSources(c, env, &selection, rules)
-	if err != nil {
-		return err
+	s.rules = rules
+	if s.list, err = sendSources(c, env, &selection, rules); err != nil {
+		return nil, err
 	}
-	stream := list.sources[0].Reader != nil
-	pair.stdinIsData = stream || isStdin(c.String("files-from"))
+	s.stream = s.list.sources[0].Reader != nil
+	s.pair.stdinIsData = s.stream || isStdin(c.String("files-from"))
 	metadata, err := metadataOf(c)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	options := send.Options{
+	s.options = sendOptions(c, s.list, selection, metadata, s.throttle)
+	s.options.Streams = s.pair.streams
+	if s.options.DryRun {
+		return s, dryRunWithout("send", c.IsSet("manifest"))
+	}
+	return s, nil
+}
+
+// sendOptions are the options of the sender that send and copy share.
+func sendOptions(c *cli.Context, list *sourceList, selection tree.Selection, metadata tree.Metadata, t *throttle) send.Options {
+	return send.Options{
 		Sources:      list.sources,
 		Checksum:     c.Bool("checksum"),
 		AllowChanged: c.Bool("allow-changed"),
@@ -69,49 +86,56 @@ func sendPaths(c *cli.Context, env *Env, chosen *selectionArgs) error {
 		Select:       selection,
 		DryRun:       c.Bool("dry-run"),
 		Metadata:     metadata,
-		Compress:     throttle.compress,
-		Limit:        throttle.limit,
-		Streams:      pair.streams,
+		Compress:     t.compress,
+		Limit:        t.limit,
 	}
-	if options.DryRun {
-		if err := dryRunWithout("send", c.IsSet("manifest")); err != nil {
-			return err
-		}
+}
+
+// sendPaths offers what the arguments name. Sources are looked at before the other
+// side is waited for, so that a typing error is not found out an hour later.
+func sendPaths(c *cli.Context, env *Env, chosen *selectionArgs) error {
+	ctx := c.Context
+	s, err := sendingOf(c, env, chosen)
+	if err != nil {
+		return err
 	}
-	absent, err := list.selects(ctx, "send", options)
+	absent, err := s.list.selects(ctx, "send", s.options)
 	if err != nil {
 		return err
 	}
 	if absent {
-		d := &delivery{ctx: ctx, env: env, render: newRenderer(env, out, false)}
-		return d.absent(options)
+		d := &delivery{ctx: ctx, env: env, render: newRenderer(env, s.out, false)}
+		return d.absent(s.options)
 	}
-	codes := newCodeSource(pair, env)
+	codes := newCodeSource(s.pair, env)
 	code, made, err := codes.find(ctx)
 	if err != nil {
 		return err
 	}
-	sums, err := openManifest("send", c.String("manifest"), "", list)
+	sums, err := openManifest("send", c.String("manifest"), "", s.list)
 	if err != nil {
 		return err
 	}
-	d := &delivery{ctx: ctx, env: env, render: newRenderer(env, out, false), madeCode: made, fed: stream, strict: c.Bool("strict"), rules: rules}
+	d := &delivery{
+		ctx: ctx, env: env, render: newRenderer(env, s.out, false),
+		madeCode: made, fed: s.stream, strict: c.Bool("strict"), rules: s.rules,
+	}
 	d.manifest.Store(sums)
-	d.missing(list.missing)
-	defer throttle.follow(ctx, d.render)()
+	d.missing(s.list.missing)
+	defer s.throttle.follow(ctx, d.render)()
 	conn, err := codes.connect(ctx, code, made, d.render)
 	if err != nil {
 		return d.abandon(err)
 	}
-	options.Observer = d
+	s.options.Observer = d
 	result, err := d.run(conn,
-		func(l *link.Link) (transfer.Result, error) { return send.Send(ctx, l, options) },
+		func(l *link.Link) (transfer.Result, error) { return send.Send(ctx, l, s.options) },
 		func() error { return nil })
 	// With the receipt in hand the end of the listener changes nothing.
 	if cerr := conn.close(); err == nil && cerr != nil && !result.Acknowledged {
 		err = cerr
 	}
-	return d.finish(result, err, len(list.missing))
+	return d.finish(result, err, len(s.list.missing))
 }
 
 // sendSources looks at what the arguments of send name.
