@@ -36,7 +36,10 @@ var allowed = map[string][]string{
 	"transfer/link/admission": {"framing"},
 	"transfer/link/record":    {},
 	"transfer/storage":        {"transfer/tree", "checksum"},
-	"transfer/dest":           {"transfer/storage", "transfer/tree", "checksum"},
+	// Tests import these two.
+	"transfer/storage/memory":      {"transfer/storage", "transfer/tree", "checksum"},
+	"transfer/storage/storagetest": {"transfer/storage", "transfer/tree", "checksum"},
+	"transfer/dest":                {"transfer/storage", "transfer/tree", "checksum"},
 	// What both ends share has types only; the mechanisms of both are internal.
 	"transfer":                   {"transfer/tree", "framing", "checksum"},
 	"transfer/internal/flow":     {"transfer", "transfer/tree", "checksum"},

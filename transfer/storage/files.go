@@ -57,7 +57,7 @@ type Partial interface {
 	// space.
 	Shares() bool
 	// Seal ends the writing: the content is exactly size bytes with the digest root, and
-	// has the metadata of e. No writes follow.
+	// has the metadata of e. A write that follows fails, and may spoil the Partial.
 	Seal(e *tree.Entry, size int64, root checksum.Digest) error
 	// Discard ends a Partial that is not published. With keep, a file of more than one
 	// chunk stays for the next delivery, unless a write or a sync failed for another

@@ -5,7 +5,8 @@ import "ferry/transfer/tree"
 // Finder tells what stands at the destination.
 type Finder interface {
 	// Stat tells what stands under e's name, links not followed; an error that is
-	// fs.ErrNotExist if nothing does.
+	// fs.ErrNotExist if nothing does. What this delivery put into a folder that it made may
+	// count as nothing.
 	Stat(e *tree.Entry) (tree.Info, error)
 	// Open opens the regular file under e's name, to compare with it or to copy from
 	// it. The caller closes it. An error that is fs.ErrNotExist: nothing stands there.
