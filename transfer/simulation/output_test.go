@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"ferry/checksum"
+	"ferry/transfer/storage/memory"
 	"ferry/transfer/tree"
 )
 
@@ -15,16 +16,14 @@ func (w *simWorld) missing() (n int64) {
 	if w.folder != "" {
 		return 1 << 40 // what package dest keeps is looked at by its own tests
 	}
-	got := w.disk.list(false)
-	w.disk.mu.Lock()
-	defer w.disk.mu.Unlock()
+	got, parts := w.disk.list(false), w.disk.Parts()
 	for at, want := range w.tree.want {
 		g := got[at]
 		there := g.kind == tree.File && g.mtime == want.mtime && bytes.Equal(g.data, want.data)
 		if _, end := w.tree.ends[at]; want.kind != tree.File || there && !end {
 			continue
 		}
-		n += int64(len(want.data)) - w.kept(want)
+		n += int64(len(want.data)) - kept(parts, want)
 	}
 	return n
 }
@@ -32,19 +31,19 @@ func (w *simWorld) missing() (n int64) {
 // kept is how much of a file an interrupted delivery left, as claimed and true,
 // less what may come twice: a claim that is neither what the bytes are nor what
 // the sender has is refuted by both.
-func (w *simWorld) kept(want leaf) (n int64) {
+func kept(parts []memory.Part, want leaf) (n int64) {
 	size := int64(len(want.data))
-	for _, part := range w.disk.parts {
-		if int64(len(part.node.data)) != size {
+	for _, part := range parts {
+		if int64(len(part.Data)) != size {
 			continue
 		}
-		for i, cv := range part.claims {
+		for i, cv := range part.Claims {
 			at := int64(i) * checksum.ChunkSize
 			end := at + int64(checksum.ChunkLen(size, i))
 			switch {
-			case bytes.Equal(part.node.data[at:end], want.data[at:end]):
+			case bytes.Equal(part.Data[at:end], want.data[at:end]):
 				n += end - at
-			case checksum.Check(part.node.data[at:end], i, false) != cv && checksum.Check(want.data[at:end], i, false) != cv:
+			case checksum.Check(part.Data[at:end], i, false) != cv && checksum.Check(want.data[at:end], i, false) != cv:
 				n -= end - at
 			}
 		}

@@ -10,6 +10,7 @@ import (
 
 	"ferry/transfer"
 	"ferry/transfer/internal/deliverytest"
+	"ferry/transfer/storage/memory"
 )
 
 // faultKind is what goes wrong.
@@ -46,7 +47,7 @@ type simFault struct {
 	dir        host
 	afterBytes int64 // -1: not by bytes
 	at         time.Duration
-	op         diskOp
+	op         memory.Op
 	nth        int // 0: not by disk operation
 	half       bool
 	one        bool          // of the connections, only one
@@ -208,12 +209,12 @@ func (p *simPlan) newFault(rng *rand.Rand, what faultKind) *simFault {
 	}
 	switch {
 	case disk || (what == faultKill || what == faultPower) && rng.IntN(2) == 0:
-		f.op, f.nth, f.host = diskOp(rng.IntN(int(diskOps))), 1+rng.IntN(4), receiverHost
-		if disk && f.op == opRead && p.policy != transfer.ConflictOverwrite {
-			f.op = opFinish // a file that cannot be compared counts as another: the policy has it
+		f.op, f.nth, f.host = memory.Op(rng.IntN(int(memory.Ops))), 1+rng.IntN(4), receiverHost
+		if disk && f.op == memory.Read && p.policy != transfer.ConflictOverwrite {
+			f.op = memory.Finish // a file that cannot be compared counts as another: the policy has it
 		}
 		if f.what == faultForeign {
-			f.op = opSync
+			f.op = memory.Sync
 		}
 		if p.shape.more > 0 {
 			f.nth = 1 + rng.IntN(p.shape.more)

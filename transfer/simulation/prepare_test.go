@@ -7,9 +7,9 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"strings"
 	"time"
 
+	"ferry/transfer/storage/memory"
 	"ferry/transfer/tree"
 )
 
@@ -25,15 +25,13 @@ func (w *simWorld) prepare() {
 	}
 	for _, at := range sortedKeys(w.tree.want) {
 		l := w.tree.want[at]
-		dir, ok := w.parentOf(at)
-		if !ok {
+		if above := path.Dir(at); above != "." && w.disk.list(false)[above].kind != tree.Folder {
 			continue
 		}
 		if l.kind != tree.Folder && w.rng.IntN(3) == 0 {
 			continue
 		}
-		n := w.disk.node(l.kind)
-		n.mode, n.mtime, n.data, n.target = l.mode, l.mtime, l.data, l.target
+		n := l
 		older := tree.Time{Sec: l.mtime.Sec - 1000}
 		switch v := w.rng.IntN(8); {
 		case l.kind == tree.Symlink && v < 3:
@@ -48,29 +46,16 @@ func (w *simWorld) prepare() {
 		case v == 3:
 			n.data, n.mtime = bytes.Clone(l.data[:len(l.data)/2]), older
 		case v == 4:
-			n = w.disk.node(tree.Symlink)
-			n.target = "a link"
+			n = leaf{kind: tree.Symlink, target: "a link"}
 		default:
 			n.data, n.mtime = bytes.Clone(l.data), older
 			if len(n.data) > 0 {
 				n.data[w.rng.IntN(len(n.data))] ^= 1
 			}
 		}
-		dir.entries[path.Base(at)] = n
+		w.disk.Put(at, memory.Item{Kind: n.kind, Mode: n.mode, MTime: n.mtime, Data: n.data, Target: n.target})
 	}
-	w.disk.root.settle()
 	w.initial = w.disk.list(false)
-}
-
-// parentOf finds the folder of a path in the destination, if it was prepared.
-func (w *simWorld) parentOf(at string) (*simNode, bool) {
-	n := w.disk.root
-	for _, name := range strings.Split(at, "/")[:strings.Count(at, "/")] {
-		if n = n.entries[name]; n == nil {
-			return nil, false
-		}
-	}
-	return n, true
 }
 
 // changeSource does something to one of the files that are sent.

@@ -50,8 +50,9 @@ type simProcess struct {
 	owner
 	ctx    context.Context
 	cancel context.CancelFunc
-	quiet  int   // faults that had happened when it was accepted
-	missed int64 // what the receiver lacked then, in bytes
+	folder *simFolder // nil until it has one in memory
+	quiet  int        // faults that had happened when it was accepted
+	missed int64      // what the receiver lacked then, in bytes
 }
 
 const (
@@ -68,7 +69,7 @@ func simulate(t *testing.T, plan *simPlan, tree *simTree, temp string) {
 	deliverytest.Must(t, err)
 	w := &simWorld{t: t, plan: plan, tree: tree, temp: temp, code: code, rng: rand.New(rand.NewPCG(plan.seed, 2))}
 	w.net = newSimNet(rand.New(rand.NewPCG(plan.seed, 3)), &plan.line, w.happen)
-	w.disk = newSimDisk(rand.New(rand.NewPCG(plan.seed, 4)), w.happen)
+	w.disk = newSimDisk(rand.New(rand.NewPCG(plan.seed, 4)), w.happen, &w.foreign)
 	w.disk.pace = plan.pace
 	w.prepare()
 	var timers []*time.Timer
@@ -251,7 +252,11 @@ func (w *simWorld) receive(p *simProcess, l *link.Link) (transfer.Result, error)
 		}
 		o.Destination = d
 	default:
-		o.Destination = w.disk.open(w.t, &p.owner, w.plan.changes(), &w.foreign)
+		f := w.disk.open(w.t, p, w.plan.changes())
+		w.mu.Lock()
+		p.folder = f
+		w.mu.Unlock()
+		o.Destination = f
 	}
 	res, err := receive.Receive(p.ctx, l, o)
 	return res, errors.Join(err, o.Destination.Close())
@@ -261,6 +266,10 @@ func (w *simWorld) receive(p *simProcess, l *link.Link) (transfer.Result, error)
 func (w *simWorld) happen(f *simFault) {
 	w.mu.Lock()
 	p := w.procs[f.host]
+	var folder *simFolder
+	if p != nil {
+		folder = p.folder
+	}
 	w.mu.Unlock()
 	switch {
 	case f.what == faultSource:
@@ -271,6 +280,9 @@ func (w *simWorld) happen(f *simFault) {
 	default:
 		power := f.what == faultPower
 		w.net.kill(&p.owner, power)
+		if folder != nil {
+			folder.Kill()
+		}
 		if power && f.host == receiverHost {
 			w.disk.powerCut()
 		}
