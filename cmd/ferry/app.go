@@ -23,10 +23,10 @@ Exit codes: 1 some items were not delivered, 2 usage, 3 no connection or lost,
 4 code refused or offer declined, 5 a digest differed, 6 the destination cannot
 take it, 7 protocol, 130 and 143 interrupted.`
 
-// run is the whole program but for signals, and returns the exit code. It takes
-// env.Stdout over.
+// run is the whole program except for signals. It returns the exit code. Nobody else
+// may write to env.Stdout meanwhile.
 func run(ctx context.Context, env *Env) int {
-	// Help and lists are written by code that looks at no error.
+	// The code that writes help and lists ignores write errors; out remembers them.
 	out := &stickyWriter{w: env.Stdout}
 	env.Stdout = out
 	app := newApp(env)
@@ -41,8 +41,8 @@ func run(ctx context.Context, env *Env) int {
 	return report(ctx, env, err)
 }
 
-// newApp is the library's picture of the command line. It parses and helps; what
-// is wrong with an argument is said by arrange and by the verbs, in one form.
+// newApp describes the command line to the library, which parses it and prints help.
+// Errors in arguments are reported by arrange and by the verbs, all in one form.
 func newApp(env *Env) *cli.App {
 	app := &cli.App{
 		Name:        "ferry",
@@ -53,16 +53,16 @@ func newApp(env *Env) *cli.App {
 		Writer:      env.Stdout,
 		ErrWriter:   env.Stderr,
 		HideVersion: true,
-		// A comma in a value is a comma.
+		// A comma belongs to the value and separates nothing.
 		DisableSliceFlagSeparator: true,
-		// The exit code is report's business.
+		// report decides about the exit code, and not the library.
 		ExitErrHandler: func(*cli.Context, error) {},
 		Commands: []*cli.Command{
 			sendCommand(env), receiveCommand(env), copyCommand(env), checksumCommand(env), verifyCommand(env), versionCommand(env), helpCommand(), manCommand(env),
 		},
 	}
 	for _, c := range app.Commands {
-		// Else a path named "help" would be taken for a command.
+		// Otherwise a path named "help" would be taken for a command.
 		c.HideHelpCommand = true
 		c.Before = func(ctx *cli.Context) error { return checkStreams(ctx, env) }
 		c.OnUsageError = func(ctx *cli.Context, err error, _ bool) error {
@@ -96,9 +96,9 @@ func sourceFlags() []cli.Flag {
 	}
 }
 
-// placeFlags say what may happen at the destination. links is the default, and
-// onConflict the words for it: what happens without the flag depends on whether
-// somebody can be asked.
+// placeFlags say what may happen at the destination. links is the default of --links.
+// onConflict describes the default of --on-conflict, which depends on whether a person
+// can be asked.
 func placeFlags(links, onConflict string) []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "on-conflict", Usage: "`WHAT` to do about an existing different item: fail, skip, overwrite or rename (default: " + onConflict + ")"},
@@ -130,7 +130,7 @@ func outputFlagList() []cli.Flag {
 	}
 }
 
-// boolFlag is a flag that is off unless given, which help need not say each time.
+// boolFlag is a flag that is off by default. Help does not repeat that.
 func boolFlag(name, usage string, aliases ...string) cli.Flag {
 	return &cli.BoolFlag{Name: name, Aliases: aliases, Usage: usage, DisableDefaultText: true}
 }
@@ -143,14 +143,14 @@ func join(lists ...[]cli.Flag) []cli.Flag {
 	return all
 }
 
-// jsonOutput is where a command line asks for JSON to go, nil if it does not. It
-// is for errors found before the flags are parsed.
+// jsonOutput is where a command line asks for JSON to go, nil if it does not ask for
+// any. It is for errors found before the flags are parsed.
 func jsonOutput(env *Env) io.Writer {
 	flags := env.Args
 	if end := slices.Index(flags, "--"); end >= 0 {
 		flags = flags[:end]
 	}
-	// What is written to a closed one vanishes, and looks written.
+	// What is written to a closed standard output vanishes without an error.
 	if !slices.Contains(flags, "--json") || env.StdoutErr != nil {
 		return nil
 	}

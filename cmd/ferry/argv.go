@@ -81,7 +81,7 @@ func arrange(app *cli.App, argv []string) ([]string, error) {
 			value = rest[i]
 			flags = append(flags, value)
 		}
-		// What a script's variable was to hold, and did not, is not the default.
+		// An empty value is probably an unset variable of a script, and must not mean the default.
 		if value == "" {
 			return nil, usagef(cmd.Name, "--%s needs a value, and not an empty one", flag.Names()[0])
 		}
@@ -90,11 +90,12 @@ func arrange(app *cli.App, argv []string) ([]string, error) {
 	return append(append(out, "--"), paths...), nil
 }
 
-// oneForm has the first form in which each switch was given, by its first name. The
-// library refuses a switch under two names, which says no more than one given twice.
+// oneForm keeps, by the first name of each switch, the form in which it was first
+// given. The library refuses a switch that is given under two of its names, which means
+// the same as giving it twice.
 type oneForm map[string]string
 
-// of is the form in which a switch, given as key, is handed on.
+// of returns the form in which a switch that was given as key is passed to the library.
 func (o oneForm) of(flag cli.DocGenerationFlag, key string) string {
 	name := flag.Names()[0]
 	if o[name] == "" {
@@ -103,13 +104,12 @@ func (o oneForm) of(flag cli.DocGenerationFlag, key string) string {
 	return o[name]
 }
 
-// given has the flags that were met so far, by their first names, whether with a
-// value or without one.
+// given holds the flags met so far, by their first names. The value is true for a flag
+// that was given with a value.
 type given map[string]bool
 
-// add refuses a second value for a flag that has room for one: the library would
-// keep the last and forget the first in silence. A switch that is only repeated
-// says the same twice, which is no mistake.
+// add refuses a second value for a flag that takes one value: the library would keep
+// the last and silently forget the first. Repeating a switch is no mistake.
 func (g given) add(cmd *cli.Command, flag cli.DocGenerationFlag, hasValue bool) error {
 	name := flag.Names()[0]
 	hasValue = hasValue || flag.TakesValue()
@@ -167,14 +167,14 @@ func shortFlags(cmd *cli.Command, arg string, forms oneForm) []string {
 func unknownFlag(cmd *cli.Command, arg, key string) error {
 	arg, _, _ = strings.Cut(arg, "=")
 	text := "unknown flag " + arg
-	// The library names the least unlike flag, however unlike it is.
+	// The library suggests the most similar flag, however different that one is.
 	if like := cli.SuggestFlag(cmd.Flags, key, false); len(key) > 1 && strings.HasPrefix(like, "--"+key[:1]) {
 		text += "; did you mean " + like + "?"
 	}
 	return &usageError{verb: cmd.Name, text: text}
 }
 
-// unknownCommand suggests a command that begins alike, if one does.
+// unknownCommand suggests a command that begins with the same letters, if there is one.
 func unknownCommand(app *cli.App, name string) error {
 	text := "unknown command " + name
 	for _, c := range app.Commands {

@@ -95,8 +95,8 @@ type jsonSumResult struct {
 	Error   *jsonError `json:"error,omitempty"`
 }
 
-// checksumPaths prints or checks a list. It needs no other side, so it has no
-// renderer: what it prints is its result.
+// checksumPaths prints or checks a list. There is no other side and no delivery, so it
+// uses no renderer: what it prints is its result.
 func checksumPaths(c *cli.Context, env *Env) error {
 	paths := c.Args().Slice()
 	switch {
@@ -131,7 +131,7 @@ type sums struct {
 	verb     string
 	flags    sumFlags
 	started  time.Time
-	checking bool          // a list is held against the files
+	checking bool          // files are compared with a list
 	extra    *extras       // nil without --extra
 	out      *bufio.Writer // over a sticky writer
 	manifest *manifest
@@ -139,8 +139,8 @@ type sums struct {
 	count    jsonSumResult
 }
 
-// hashers is how many files are hashed at a time: one a processor, if so many may
-// be open.
+// hashers is how many files are hashed at a time: one for each processor, or fewer if
+// the process may not open as many files.
 func hashers() int { return min(runtime.GOMAXPROCS(0), max(tree.MayOpen()/2, 1)) }
 
 // list prints the digest of each file.
@@ -165,7 +165,7 @@ func (s *sums) list(paths []string) error {
 		}
 		s.line = checksum.AppendLine(s.line[:0], f.Digest, []byte(f.Path))
 		if s.env.StdoutTTY {
-			// For eyes: what is to be checked again goes to a file or a pipe.
+			// A terminal is read by a person; a list that is checked later goes to a file or pipe.
 			s.text(escape(string(s.line[:len(s.line)-1])) + "\n")
 		} else {
 			s.text(string(s.line))
@@ -174,7 +174,7 @@ func (s *sums) list(paths []string) error {
 	})
 }
 
-// output are the files that this run writes, which may lie in what is hashed.
+// output lists the files that this run writes. They may lie in a folder that is hashed.
 func (s *sums) output() []os.FileInfo {
 	var files []os.FileInfo
 	if s.env.StdoutFile != nil {
@@ -208,7 +208,7 @@ func (s *sums) leftOut(path string, err error) {
 	}
 }
 
-// complain says something to people, after what was printed so far.
+// complain prints a message for people, after flushing what was printed before.
 func (s *sums) complain(text string) {
 	if s.flags.json {
 		s.object(jsonWarning{"warning", tell(text)})
@@ -223,7 +223,7 @@ func (s *sums) text(line string) { _, _ = s.out.WriteString(line) }
 func (s *sums) object(v any)     { _, _ = s.out.Write(jsonLine(v)) }
 func (s *sums) flush()           { _ = s.out.Flush() }
 
-// outputError ends the work once nobody takes its results.
+// outputError stops the work once the results can no longer be written.
 func (s *sums) outputError() error {
 	if w, ok := s.env.Stdout.(*stickyWriter); ok && w.err != nil {
 		return outputError(w.err)

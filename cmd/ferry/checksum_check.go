@@ -11,8 +11,8 @@ import (
 	"ferry/checksum"
 )
 
-// checkList holds the files that a list names against it. paths are the folders that
-// --extra looks through, none for those that the list speaks of.
+// checkList compares the files that a list names with it. paths are the folders that
+// --extra searches; with none it searches the folders that the list mentions.
 func checkList(c *cli.Context, env *Env, list string, paths []string) error {
 	s := newSums(c, env)
 	s.checking = true
@@ -31,9 +31,9 @@ func checkList(c *cli.Context, env *Env, list string, paths []string) error {
 // checkBatch bounds the lines of a list that are in memory.
 const checkBatch = 1024
 
-// check compares the files of a list with it, a batch at a time so that a list of
-// any length takes the same memory. Names are relative to the current folder, as
-// b3sum takes them. A line that is none spoils the result but not the rest.
+// check compares the files of a list with it. It takes one batch of lines at a time,
+// so that memory does not grow with the list. Names are relative to the current folder,
+// as with b3sum. An invalid line makes the check fail; the other lines are still checked.
 func (s *sums) check(name string) error {
 	var in io.Reader = s.env.Stdin
 	if name != "-" {
@@ -69,7 +69,7 @@ func (s *sums) check(name string) error {
 		}
 		path := string(l.Name)
 		if path == "-" {
-			path = "./-" // a list speaks of files
+			path = "./-" // in a list, - is a file and not standard input
 		}
 		if s.extra != nil {
 			s.extra.add(path)
@@ -96,8 +96,8 @@ func (s *sums) check(name string) error {
 	return nil
 }
 
-// tellExtra tells the files that the list does not name. They are no failure: what
-// the list promises is there.
+// tellExtra reports files that the list does not name. They do not make the check fail:
+// everything that the list names is there.
 func (s *sums) tellExtra() error {
 	return s.extra.each(s.ctx, func(path string, err error) error {
 		switch {
@@ -134,8 +134,8 @@ func filesText(n int64) string {
 	return fmt.Sprintf("%d files", n)
 }
 
-// compare holds one file against its line of the list. What matches is data like
-// the rest, so that b3sum's readers find it on standard output too.
+// compare compares one file with its line of the list. Matches go to standard output
+// too, as b3sum prints them.
 func (s *sums) compare(f checksum.File, want checksum.Digest) {
 	same := f.Err == nil && f.Digest == want
 	switch {

@@ -13,16 +13,16 @@ import (
 	"ferry/checksum"
 )
 
-// maxRoots bounds the folders that a list names at its top; with more of them the
-// current folder is looked through.
+// maxRoots is the most top folders of a list that are searched one by one. With more
+// of them the whole current folder is searched.
 const maxRoots = 1024
 
-// extras finds the files that a list does not name. It keeps 16 bytes for each name
-// of the list, a hash with a key that is new in each run, so that nobody can make a
-// name that passes for another one. It belongs to one goroutine.
+// extras finds files that a list does not name. For each name of the list it keeps a
+// hash of 16 bytes. The key of the hash is new in each run, so nobody can craft a name
+// that collides with another. It belongs to one goroutine.
 type extras struct {
-	list  os.FileInfo // the list itself, which need not name itself; nil if unknown
-	given []string    // folders to look through; none: those of the list
+	list  os.FileInfo // the list itself, which is never extra; nil if unknown
+	given []string    // folders to search; empty: those that the list mentions
 	roots map[string]bool
 	seeds [2]maphash.Seed
 	names []nameHash
@@ -50,9 +50,9 @@ func (x *extras) add(name string) {
 	}
 }
 
-// rootOf is the folder to look through for the neighbours of a name: the first part
-// of a relative path, the current folder for a name alone. Of a name elsewhere it is
-// the folder that it lies in.
+// rootOf is the folder that is searched for files beside name. For a relative path it
+// is the first folder of the path, for a bare name the current folder, and for any other
+// path the folder that the file lies in.
 func rootOf(clean string) string {
 	first, _, below := strings.Cut(clean, "/")
 	switch {
@@ -64,8 +64,8 @@ func rootOf(clean string) string {
 	return first
 }
 
-// each calls tell for each file that was not added, and with err for what cannot be
-// looked at.
+// each calls tell for each file that was not added, and with an error for each item
+// that cannot be read.
 func (x *extras) each(ctx context.Context, tell func(path string, err error) error) error {
 	slices.SortFunc(x.names, compareHashes)
 	for _, root := range x.folders() {

@@ -30,8 +30,8 @@ func newCodeSource(p pairing, env *Env) *codeSource {
 	return &codeSource{pairing: p, env: env, left: maxQuestions}
 }
 
-// find returns the code. A side that listens makes one up instead of asking; made
-// says so.
+// find returns the code. A side that listens generates one instead of asking; made is
+// true then.
 func (s *codeSource) find(ctx context.Context) (code link.Code, made bool, err error) {
 	if s.pairing.codeFile != "" {
 		code, err = s.fromFile(ctx)
@@ -49,8 +49,8 @@ func (s *codeSource) find(ctx context.Context) (code link.Code, made bool, err e
 	return code, false, err
 }
 
-// again asks for another code in the place of one that the other side refused. It
-// returns refused where nobody typed that one, or was asked often enough.
+// again asks for another code after the other side refused one. It returns refused if
+// the code was not typed, or after maxQuestions questions.
 func (s *codeSource) again(ctx context.Context, on *screen, refused error) (link.Code, error) {
 	if !s.typed || s.left == 0 {
 		return link.Code{}, refused
@@ -62,8 +62,8 @@ func (s *codeSource) again(ctx context.Context, on *screen, refused error) (link
 	return code, err
 }
 
-// fromFile reads the first line of --code-file. Nothing behind it is read, as
-// standard input may go on with answers.
+// fromFile reads the first line of --code-file and no byte more: on standard input,
+// answers to questions may follow.
 func (s *codeSource) fromFile(ctx context.Context) (link.Code, error) {
 	p := s.pairing
 	if p.codeFile == "-" {
@@ -92,8 +92,8 @@ func (s *codeSource) fromFile(ctx context.Context) (link.Code, error) {
 	return s.parseFrom(p.codeFile, line)
 }
 
-// othersRead tells whether users beside the owner can open a file, as far as its mode
-// says. Windows has no such mode, and what is no file is nobody's for long.
+// othersRead reports whether the mode of a regular file lets users other than its owner
+// open it. Windows has no such mode. Pipes and devices are not checked.
 func othersRead(info fs.FileInfo) bool {
 	return runtime.GOOS != "windows" && info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0
 }
@@ -108,7 +108,8 @@ func (s *codeSource) parse(text string) (link.Code, error) {
 	return code, err
 }
 
-// parseFrom names where a text came from when it is no code, and never the text.
+// parseFrom parses a code. Its error names where the text came from, and never the text
+// itself.
 func (s *codeSource) parseFrom(from, text string) (link.Code, error) {
 	code, err := s.parse(text)
 	if err != nil {
@@ -117,12 +118,13 @@ func (s *codeSource) parseFrom(from, text string) (link.Code, error) {
 	return code, nil
 }
 
-// ask asks on the terminal, again if what is typed is no code. c is the console if
-// there is one already, whose own lines may be on their way; why may be empty.
+// ask asks on the terminal, and again if what is typed is no code. on is the screen if
+// there is one already: its own lines may still be queued. why, if not empty, is shown
+// before the first question.
 func (s *codeSource) ask(ctx context.Context, on *screen, why string) (link.Code, error) {
 	in, out := s.env.Stdin, s.env.Stderr
 	if !s.env.interactive() {
-		// While standard input carries the data a person may still be there.
+		// Standard input carries the data, but a person may sit at the terminal.
 		if !s.pairing.stdinIsData {
 			return link.Code{}, s.pairing.noCode()
 		}
@@ -181,7 +183,7 @@ func (p pairing) noCode() error {
 	return usagef(p.verb, "no code: set %s, or give --code-file FILE", codeVariable)
 }
 
-// stopped is err as a usage error, unless a signal is what ended the reading.
+// stopped is err as a usage error, or the signal if one ended the reading.
 func (p pairing) stopped(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); cause != nil {
 		return cause

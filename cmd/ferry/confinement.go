@@ -9,9 +9,8 @@ import (
 	"ferry/transfer/tree"
 )
 
-// confinement is what receive still needs once an offer is accepted. What it is
-// made of adds its own needs: a way to the other side that opens other connections
-// has a place for them here.
+// confinement collects what receive still needs from the system once an offer is
+// accepted. Each of its parts adds its own needs in a method named needs.
 type confinement struct {
 	landing  *landing
 	pairing  pairing
@@ -20,7 +19,7 @@ type confinement struct {
 	applied  bool
 }
 
-// needs gathers them. The landing is open by now.
+// needs returns all that is needed. It is called after the landing is open.
 func (c *confinement) needs() confine.Set {
 	var s confine.Set
 	c.landing.needs(&s)
@@ -32,8 +31,8 @@ func (c *confinement) needs() confine.Set {
 	return s
 }
 
-// apply confines the process, once, and tells how far. That the system has nothing
-// to do it with changes nothing about the delivery.
+// apply confines the process, once, and shows what that covers. A system without such
+// means delivers all the same.
 func (c *confinement) apply(env *Env, r renderer) {
 	if c.applied || env.Confine == nil {
 		return
@@ -78,8 +77,8 @@ func (l *landing) needs(s *confine.Set) {
 	}
 }
 
-// needs adds the port that a lost link is dialled at again, and that of further
-// streams. A listener has its socket already, and opens no connection.
+// needs adds the port that is dialled again after a lost link and for more streams. A
+// listener has its socket already and opens no connections.
 func (p pairing) needs(s *confine.Set) {
 	s.Reads = append(s.Reads, "/proc/sys/net/ipv4", "/proc/sys/net/core") // what connections may ask for
 	if p.dial == "" {
@@ -90,7 +89,7 @@ func (p pairing) needs(s *confine.Set) {
 	if err == nil {
 		number, err = net.LookupPort("tcp", port)
 	}
-	if err != nil { // it has been dialled
+	if err != nil { // odd, since it has been dialled: allow all ports
 		s.AnyPort = true
 		return
 	}
@@ -100,8 +99,8 @@ func (p pairing) needs(s *confine.Set) {
 	}
 }
 
-// needs adds the file that the rate is read from. Another file that takes its place
-// is not the same to the system: the folder is not opened up for that.
+// needs adds the file that the rate is read from. If another file replaces it, that one
+// cannot be read: allowing the whole folder would be too much.
 func (t *throttle) needs(s *confine.Set) {
 	if t.file != "" {
 		s.Reads = append(s.Reads, t.file)

@@ -29,8 +29,8 @@ func copyCommand(env *Env) *cli.Command {
 	}
 }
 
-// copyLocal runs both sides in this process. Nobody has to accept: who gives the
-// command owns both ends.
+// copyLocal runs both sides in this process. No offer has to be accepted: one person
+// controls both ends.
 func copyLocal(c *cli.Context, env *Env, chosen *selectionArgs) error {
 	out, err := outputOf(c)
 	if err != nil {
@@ -121,8 +121,8 @@ func destinationOf(c *cli.Context, folder string, opt *receive.Options) (dst sto
 	return dst, nil
 }
 
-// oneSided passes on the events of a delivery that has both its sides here, so
-// that no failure is that of an other side.
+// oneSided passes on the events of a copy, where both sides are here: it removes the
+// mark that a failure happened at the other side.
 type oneSided struct{ to transfer.Observer }
 
 func (o oneSided) Observe(e transfer.Event) {
@@ -202,8 +202,8 @@ func planCopy(args []string, follow bool, rules *filter.List) (*sourceList, stri
 	return list, dest, nil
 }
 
-// meansContents reports whether a folder named so stands for what is in it: it
-// ends in a slash, or in "." or "..", which are no names.
+// meansContents reports whether a path stands for the content of its folder: it ends
+// in a slash, or in "." or "..", which are no names.
 func meansContents(path string) bool {
 	if endsInSlash(path) {
 		return true

@@ -64,14 +64,14 @@ func (l *sourceList) hasFolder(follow bool) bool {
 	return false
 }
 
-// keeps reports whether path, relative to the destination, is the manifest's own,
-// which no source has.
+// keeps reports whether path, relative to the destination, belongs to the manifest. No
+// source has that file, and --delete must not remove it.
 func (m *manifest) keeps(path string) bool {
 	return m != nil && m.isOwn(path)
 }
 
-// refusedDeletion gives the refusal to delete its next step. dry says that it was a dry
-// run, which lists what would go.
+// refusedDeletion adds the next step to a refusal to delete. dry is true for a dry run,
+// which lists what would be deleted.
 func refusedDeletion(err error, dry bool) error {
 	if errors.Is(err, local.ErrEmptySource) {
 		return &exitError{exit: exitIncomplete, err: err, hint: "is its disk mounted? if it is to be empty, --delete-all deletes"}
@@ -86,5 +86,5 @@ func refusedDeletion(err error, dry bool) error {
 	return &exitError{exit: exitIncomplete, err: err, hint: hint}
 }
 
-// errNothingDeleted: a source is missing, so that its copy would look like extra.
+// errNothingDeleted: with a source missing, its earlier copy would look superfluous.
 var errNothingDeleted = errors.New("nothing is deleted in it, since not everything is there to be copied")

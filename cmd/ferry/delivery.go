@@ -11,8 +11,8 @@ import (
 	"ferry/transfer/link"
 )
 
-// delivery is what send, receive and copy share around a transfer: who watches
-// it, and how its end is told.
+// delivery is what send, receive and copy share around a transfer: it passes the events
+// on, and shows how the transfer ended.
 type delivery struct {
 	ctx      context.Context
 	env      *Env
@@ -23,28 +23,27 @@ type delivery struct {
 	alone    bool                     // both sides are here
 	madeCode bool                     // this side made the code up
 	fed      bool                     // what is sent is standard input
-	strict   bool                     // what is told as lost is a failure
+	strict   bool                     // metadata that could not be applied is a failure
 	unsynced bool                     // this side gave up durability: --no-sync, or standard output
 	rules    *filter.List             // the rules of what is sent; nil without any
-	// checksums says, before --checksum, whose flag that is; empty for one's own.
+	// checksums is put before "--checksum" where that is the other side's flag.
 	checksums string
 }
 
-// Observe passes events to all who keep something of them. tally comes first: it
-// never waits.
+// Observe passes an event to the tally, the renderer and the manifest. The tally comes
+// first, since it never waits.
 func (d *delivery) Observe(e transfer.Event) {
 	d.tally.Observe(e)
 	d.render.Observe(e)
-	// Of a copy the receiver tells the list where each item landed.
+	// In a copy the receiver calls the manifest itself, since it knows where items landed.
 	if m := d.manifest.Load(); m != nil && !d.alone {
 		m.Observe(e)
 	}
 }
 
-// run runs a delivery over conn, and once more over another link as often as the
-// other side has begun anew: its process was started again with the same code.
-// What is delivered stays so, and is found there. A stream cannot begin again;
-// between comes before each that does.
+// run runs a delivery over conn. Whenever the process at the other side was started
+// again with the same code, it calls between, makes another link and runs the delivery
+// again, which finds what was delivered before. A stream cannot be run again.
 func (d *delivery) run(conn *connection, once func(*link.Link) (transfer.Result, error), between func() error) (transfer.Result, error) {
 	before := d.tally.counts()
 	for {
@@ -71,9 +70,9 @@ func (d *delivery) missing(list []missingSource) {
 	}
 }
 
-// finish tells how a delivery ended that began, and returns the error that
-// carries its exit code; nil after success. lost is the number of named sources
-// that were not there to be sent.
+// finish shows how a delivery ended, and returns the error that carries its exit code;
+// nil after success. lost is the number of sources on the command line that do not
+// exist.
 func (d *delivery) finish(r transfer.Result, err error, lost int) error {
 	r.Failed += int64(lost)
 	if err == nil && r.Failed > 0 {
@@ -82,16 +81,16 @@ func (d *delivery) finish(r transfer.Result, err error, lost int) error {
 	err = rehearsedError(r, err)
 	o := outcome{began: true, result: r, toStream: d.stream, local: d.alone, unsynced: d.unsynced || d.stream}
 	if err == nil || errors.Is(err, transfer.ErrIncomplete) {
-		o.unmet = d.rules.Unmet() // the walk was at the end
+		o.unmet = d.rules.Unmet() // the walk saw everything
 	}
 	return d.end(o, err)
 }
 
-// abandon tells that a delivery did not begin.
+// abandon shows why a delivery did not begin.
 func (d *delivery) abandon(err error) error { return d.end(outcome{}, err) }
 
-// end completes the outcome and has it shown. The list comes first, since it can
-// turn a success into a failure.
+// end completes the outcome and shows it. The manifest is finished first, since that
+// can turn a success into a failure.
 func (d *delivery) end(o outcome, err error) error {
 	if m := d.manifest.Load(); m != nil {
 		kept, merr := m.finish(!o.result.DryRun && (err == nil || errors.Is(err, transfer.ErrIncomplete)))
@@ -110,7 +109,7 @@ func (d *delivery) end(o outcome, err error) error {
 	o.err, o.exit = err, exitOf(d.ctx, err, o.result, &d.tally)
 	var sig signalError
 	if errors.As(context.Cause(d.ctx), &sig) {
-		o.err = sig // and not how it looked from inside
+		o.err = sig // and not the errors that the cancelled context caused
 	}
 	if o.err != nil {
 		o.hint = hintOf(o.exit, err, command(d.env.Args...), d.alone)
@@ -121,7 +120,7 @@ func (d *delivery) end(o outcome, err error) error {
 			o.hint = ""
 		}
 		again := o.exit == exitConnection || o.exit == exitInterrupted || o.exit == exitTerminated
-		// Where it could not even listen, the code was never shown.
+		// With an exitError it could not even listen, and the code was never shown.
 		if again && d.madeCode && !errors.As(err, new(*exitError)) {
 			o.hint += " (" + codeVariable + " takes the code above)"
 		}

@@ -9,7 +9,7 @@ import (
 // discardInput throws away what was typed at a terminal and not read yet.
 func discardInput(r io.Reader) {
 	onDescriptor(r, func(fd uintptr) {
-		// What is no terminal has nothing typed, and refuses.
+		// This fails for anything but a terminal, where nothing was typed.
 		_ = unix.IoctlSetInt(int(fd), unix.TCFLSH, unix.TCIFLUSH)
 	})
 }

@@ -12,7 +12,7 @@ import (
 func discardInput(r io.Reader) {
 	const input = 1 // FREAD of sys/file.h: what was typed, and not what is to be shown
 	onDescriptor(r, func(fd uintptr) {
-		// What is no terminal has nothing typed, and refuses.
+		// This fails for anything but a terminal, where nothing was typed.
 		_ = unix.IoctlSetPointerInt(int(fd), unix.TIOCFLUSH, input)
 	})
 }

@@ -9,7 +9,7 @@ import (
 // discardInput throws away what was typed at a console and not read yet.
 func discardInput(r io.Reader) {
 	onDescriptor(r, func(fd uintptr) {
-		// What is no console has nothing typed, and refuses.
+		// This fails for anything but a console, where nothing was typed.
 		_ = windows.FlushConsoleInputBuffer(windows.Handle(fd))
 	})
 }

@@ -2,24 +2,27 @@
 // is true.
 //
 // This package is the only place that knows flags, terminals, signals and exit
-// codes, and the only one that prints or exits. Each verb has a file: it turns
-// arguments into a link and the options of package transfer, and hands the
-// ending to exit.go, where an error becomes text, JSON and an exit code.
+// codes, and the only one that prints or exits. Each verb has a file. It turns its
+// arguments into a link and into options of packages send, receive and local. At the end
+// exit.go turns an error into text, JSON and an exit code.
 //
-// Guaranteed: data and JSON go to standard output, all else to standard error
-// (JSON too with --out -); nothing that came from a peer or a file system
-// reaches either unescaped, but for the data itself and the b3sum lines of
-// checksum, which escape as b3sum does; a code is never taken from the argument
-// list. A standard output that cannot be written makes the exit code non-zero
-// and does not stop a delivery.
+// Guaranteed: data and JSON go to standard output, everything else to standard error.
+// With --out - JSON goes to standard error too. Text that came from a peer or a file
+// system is escaped before it is written to either. The data itself is not, and the lines
+// of checksum are escaped as b3sum does. A code is never taken from the argument list. If
+// standard output cannot be written, the exit code is not 0, and the delivery goes on.
 //
 // Once an offer is accepted, receive gives up all rights that the delivery does not
-// need, see confinement.go and package confine.
+// need: see confinement.go and package confine.
 //
-// Not guaranteed: that a terminal which is stopped (^S) shows everything before
-// an interrupted ferry ends.
+// Not guaranteed: if a terminal is stopped (^S), an interrupted ferry may end before the
+// terminal has shown everything.
 //
-// Goroutines: main owns the one that waits for signals, which lives as long as
-// the process. A renderer has one, which its finish waits for. A prompt has one,
-// which ends with the read of standard input: that read cannot be interrupted.
+// Goroutines: main starts one that waits for signals and lives as long as the process. A
+// renderer starts one, and finish waits for it. With --bwlimit @FILE one watches the file
+// until the delivery ends. A question starts one that reads standard input. That read
+// cannot be interrupted: the goroutine may be left behind and end with the process.
+//
+// Locks: each guards its own object (tally, console, manifest, jsonRenderer, typed), and
+// none of them is held while another is taken.
 package main

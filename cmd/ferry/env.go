@@ -17,19 +17,18 @@ type Env struct {
 	Stdout io.Writer
 	Stderr io.Writer
 	Getenv func(string) string
-	// Confine takes from the process what it does not need any more; nil leaves it
-	// as it is.
+	// Confine takes away the rights that the process no longer needs; nil takes none.
 	Confine func(confine.Set) (confine.Kept, error)
-	// Umask is the process's, of the bits 0777.
+	// Umask is the umask of the process, in the bits 0777.
 	Umask uint32
 
-	// Why a stream cannot serve, as it was closed; nil if it can.
+	// Why a stream is unusable, as when it was closed; nil if it is usable.
 	StdinErr, StdoutErr, StderrErr error
 
 	// StdoutFile is the file that Stdout is, nil if it is something else.
 	StdoutFile os.FileInfo
 
-	// Terminals: which of the three streams are one.
+	// Which of the three streams are terminals.
 	StdinTTY, StdoutTTY, StderrTTY bool
 	// Width is the number of columns of the terminal at Stderr, asked anew for
 	// each line since windows are resized; 0 when unknown.
@@ -39,8 +38,8 @@ type Env struct {
 	OpenTTY func() (io.ReadWriteCloser, error)
 }
 
-// osEnv is the Env of a real process. It comes before anything makes a file: to
-// ask for the umask can mean to change it for a moment.
+// osEnv is the Env of a real process. It has to be called before any file is made:
+// reading the umask can mean changing it for a moment.
 func osEnv() *Env {
 	isTTY := func(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
 	file, err := os.Stdout.Stat()
@@ -70,9 +69,8 @@ func (e *Env) interactive() bool { return e.StdinTTY && e.StderrTTY }
 // redraws reports whether standard error can show a line that changes.
 func (e *Env) redraws() bool { return e.StderrTTY && e.Getenv("TERM") != "dumb" }
 
-// stickyWriter keeps the first write error, so that output whose writer looks
-// at no errors (help, lists) still makes the exit code tell the truth. It
-// belongs to one goroutine at a time.
+// stickyWriter remembers the first write error. Code that prints help and lists ignores
+// errors; the exit code is still right. One goroutine at a time may use it.
 type stickyWriter struct {
 	w   io.Writer
 	err error

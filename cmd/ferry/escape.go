@@ -19,9 +19,9 @@ const (
 	ellipsis = "..."
 )
 
-// hidden reports whether a terminal or a reader could be misled by r: whatever is not
-// seen as a sign of its own (controls, spaces but the plain one, what reorders text,
-// unassigned and private runes) or looks like nothing at all.
+// hidden reports whether r could mislead a terminal or a reader. Such are controls,
+// spaces other than the plain one, runes that reorder text, unassigned and private runes,
+// and runes that look like nothing at all.
 func hidden(r rune) bool {
 	if r < 0x7f {
 		return r < ' '
@@ -49,9 +49,9 @@ func mark(r rune) bool {
 
 func skinTone(r rune) bool { return r >= 0x1f3fb && r <= 0x1f3ff }
 
-// rightToLeft reports whether r makes what is around it run from right to left. These
-// are the blocks of which Unicode says so, unassigned runes included. A mark runs as
-// what it stands on.
+// rightToLeft reports whether r makes the text around it run from right to left. It
+// knows the blocks for which Unicode says so, unassigned runes included. A mark has the
+// direction of the rune that it stands on.
 func rightToLeft(r rune) bool {
 	switch {
 	case r < 0x590, mark(r):
@@ -62,9 +62,9 @@ func rightToLeft(r rune) bool {
 	return false
 }
 
-// What runs from right to left is shown between these two (UAX 9), so that it moves
-// nothing that stands beside it, and its own parts keep their order: the end of a
-// name stays at its right.
+// Text that runs from right to left is shown between these two (UAX 9). So it cannot
+// move the text beside it, and its own parts keep their order: the end of a name stays
+// at its right.
 const (
 	isolateStart = "\u2066" // LEFT-TO-RIGHT ISOLATE
 	isolateEnd   = "\u2069" // POP DIRECTIONAL ISOLATE
@@ -122,7 +122,7 @@ func isolate(s string) string {
 	return s[:first] + isolateStart + s[first:last] + isolateEnd + s[last:]
 }
 
-// plain is escape without isolation: what can be measured and cut.
+// plain is escape without isolation. Its result can be measured and cut.
 func plain(s string) string { return escapeWith(s, "") }
 
 // escapeWith is plain that also puts a backslash before each of the ASCII in special.
@@ -131,7 +131,7 @@ func escapeWith(s, special string) string {
 		return s
 	}
 	var b strings.Builder
-	marks := maxMarks // on the rune before; with none there they would land on ours
+	marks := maxMarks // on the rune before; at the start, marks would land on our own text
 	for i := 0; i < len(s); {
 		r, n := utf8.DecodeRuneInString(s[i:])
 		switch {
@@ -166,9 +166,10 @@ func needsEscape(s string) bool {
 	return strings.ContainsFunc(s, hidden)
 }
 
-// nameText is a name or path as it is shown, before it is cut. Where spaces stand oddly it
-// is in double quotes, with a backslash before quotes and backslashes in it: else it
-// could look like two columns, or like another name. So is what begins like that.
+// nameText is a name or path as it is shown, before it is cut. A name with odd spaces is
+// put in double quotes, with a backslash before each quote and backslash. Otherwise it
+// could look like two columns, or like another name. A name that begins with a quote is
+// quoted too.
 func nameText(s string) string {
 	odd := strings.HasPrefix(s, " ") || strings.HasSuffix(s, " ") || strings.HasPrefix(s, `"`) ||
 		strings.Contains(s, "  ") || strings.Contains(s, "/ ") || strings.Contains(s, " /")
@@ -178,8 +179,8 @@ func nameText(s string) string {
 	return `"` + escapeWith(s, `"\`) + `"`
 }
 
-// shorten keeps both ends of what is far longer than can be shown: it is not worth
-// escaping in full.
+// shorten keeps both ends of a text that is far longer than can be shown, so that not
+// all of it has to be escaped.
 func shorten(s string) string {
 	if len(s) > 16*maxShown {
 		return s[:8*maxShown] + ellipsis + s[len(s)-8*maxShown:]
@@ -190,7 +191,7 @@ func shorten(s string) string {
 // show is a name, cut to maxShown columns.
 func show(s string) string { return fit(s, maxShown) }
 
-// fit is a name, cut to so many columns.
+// fit is a name, cut to width columns.
 func fit(s string, width int) string {
 	s = cutMiddle(nameText(shorten(s)), width)
 	if strings.ContainsFunc(s, rightToLeft) {
@@ -205,9 +206,9 @@ func tell(s string) string { return isolate(cutMiddle(plain(shorten(s)), maxShow
 // leastFold is the narrowest screen that lines are broken for, in columns.
 const leastFold = 20
 
-// fold escapes a line and breaks it into rows of less than width columns, those after
-// the first indented: whatever name a line has, it cannot begin a row of its own. A
-// full last column makes some terminals go to the next line.
+// fold escapes a line and breaks it into rows of less than width columns. Rows after the
+// first are indented, so that a name in the line cannot look like a row of its own. The
+// last column stays free: if it is full, some terminals go to the next line.
 func fold(line string, width int) string {
 	const indent = "    "
 	whole := escape(line)
@@ -295,9 +296,9 @@ func tail(s string, width int) string {
 // columns is the room that s takes on a terminal, or more.
 func columns(s string) int { return uniseg.StringWidth(s) + beside(s) }
 
-// beside are the columns of runes that uniseg takes for a part of the one before, and
-// that terminals draw beside it: modifiers of emoji, the first part of a Korean
-// syllable behind another first part, and the marks of narrow katakana.
+// beside is how many columns r takes if uniseg counts it as a part of the rune before,
+// but terminals draw it beside that one. Such are modifiers of emoji, the first part of a
+// Korean syllable after another first part, and the marks of narrow katakana.
 func beside(s string) (columns int) {
 	var before rune
 	for _, r := range s {
@@ -387,5 +388,5 @@ func base64Of(name string) string {
 	return base64.StdEncoding.EncodeToString([]byte(name))
 }
 
-// sizeText is as transfer says sizes in its errors.
+// sizeText shows a size in the same form as the errors of package transfer.
 func sizeText(n int64) string { return transfer.SizeText(n) }

@@ -70,8 +70,8 @@ func exitOfCode(c framing.Code) int {
 	return exitIncomplete
 }
 
-// exitOf is the one place where an error gets its exit code. A signal comes
-// before all else, and an error that names its code before what it wraps.
+// exitOf is the only place where an error gets its exit code. A signal outweighs
+// everything, and an exitError outweighs the errors that it wraps.
 func exitOf(ctx context.Context, err error, r transfer.Result, t *tally) int {
 	var (
 		sig     signalError
@@ -103,9 +103,9 @@ func exitOf(ctx context.Context, err error, r transfer.Result, t *tally) int {
 	return exitIncomplete
 }
 
-// exitOfEnd is exitOfCode for what ended a delivery before its time. With a cause of
-// single items, or one that this version does not know, the other side gave up; at
-// this side it is what could not be done.
+// exitOfEnd is exitOfCode for an error that ended the whole delivery early. A code that
+// is about single items, or unknown to this version, means that the delivery failed
+// here, or if it came from the other side, that the other side gave up.
 func exitOfEnd(c framing.Code, remote bool) int {
 	if exit := exitOfCode(c); exit != exitIncomplete || !remote {
 		return exit
@@ -113,8 +113,8 @@ func exitOfEnd(c framing.Code, remote bool) int {
 	return exitConnection
 }
 
-// hintOf is the next step after an exit code; again is the command as it was
-// given, and alone says that no other side has to run again too.
+// hintOf is the next step after an exit code. again is the command as it was given.
+// alone is true if no other side has to run its command again.
 func hintOf(exit int, err error, again string, alone bool) string {
 	var settled *exitError
 	if errors.As(err, &settled) && settled.hint != "" {
@@ -156,8 +156,8 @@ func hintOf(exit int, err error, again string, alone bool) string {
 	return ""
 }
 
-// errorText is an error for people, made safe. It has words for what a person at
-// one of the sides did.
+// errorText is the text of an error for people, made safe. It has special words for
+// what a person at either side did.
 func errorText(err error) string {
 	var failed *transfer.Error
 	remote := errors.As(err, &failed) && failed.Remote
@@ -174,7 +174,7 @@ func errorText(err error) string {
 	if why := lostLink(err); why != "" {
 		return why
 	}
-	// Joined errors come one a line.
+	// Joined errors are separated by newlines.
 	text := strings.ReplaceAll(err.Error(), "\n", "; ")
 	if crowded(err) {
 		text += crowdHint()
@@ -182,8 +182,8 @@ func errorText(err error) string {
 	return isolate(cutMiddle(plain(text), 4*maxShown))
 }
 
-// crowded reports that this process, or this machine, may open no more files. No link
-// was lost then, whatever could not be opened.
+// crowded reports that this process, or this machine, may open no more files. Such an
+// error is not a lost link, even where it hit a connection.
 func crowded(err error) bool {
 	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)
 }
@@ -236,9 +236,8 @@ func codeOf(err error) framing.Code {
 	return framing.CodeNone
 }
 
-// report shows an error that no renderer was there for, and returns the exit
-// code. JSON that cannot be written is said in words: the error must not vanish
-// with its output.
+// report shows an error that no renderer has shown, and returns the exit code. If it
+// cannot be written as JSON it is written as text, so that it does not vanish.
 func report(ctx context.Context, env *Env, err error) int {
 	exit := exitOf(ctx, err, transfer.Result{}, &tally{})
 	var settled *exitError

@@ -13,9 +13,8 @@ import (
 )
 
 // landing is where receive puts a delivery: a folder or standard output, and the
-// list of what came. What is there already is opened early, so that what is
-// wrong with it is said before anybody waits. The rest is made late, for a
-// sender that proved the code.
+// manifest. A folder that exists is opened early, so that its errors are shown before
+// anybody waits. Everything else is made late, after the sender has proved the code.
 type landing struct {
 	path    string // of the folder
 	stream  bool   // standard output in its place
@@ -34,7 +33,7 @@ func landingOf(c *cli.Context) *landing {
 	return &landing{path: path, stream: path == "-", options: folderOptions(c), file: c.String("manifest")}
 }
 
-// name is the landing as a person is asked about it.
+// name is what a person is asked to accept an offer into.
 func (l *landing) name() string {
 	if l.stream {
 		return "standard output"
@@ -59,8 +58,8 @@ func (l *landing) early() error {
 	return l.openFolder()
 }
 
-// startList starts the list, but not in a folder that is not there yet unless
-// it must be now.
+// startList starts the manifest. If must is false and its folder does not exist yet, it
+// does nothing.
 func (l *landing) startList(must bool) error {
 	if l.file == "" || l.list != nil {
 		return nil
@@ -76,7 +75,7 @@ func (l *landing) startList(must bool) error {
 	return err
 }
 
-// open makes and opens what is not open yet.
+// open opens the folder and starts the manifest, unless that was done early.
 func (l *landing) open() error {
 	if !l.stream && l.folder == nil {
 		if err := l.makeFolder(); err != nil {
@@ -86,7 +85,7 @@ func (l *landing) open() error {
 	return l.startList(true)
 }
 
-// makeFolder opens a folder that is not there, and remembers what that makes.
+// makeFolder makes and opens the folder, and remembers which folders it made.
 func (l *landing) makeFolder() error {
 	for p := filepath.Clean(l.path); ; p = filepath.Dir(p) {
 		if _, err := os.Lstat(p); !errors.Is(err, fs.ErrNotExist) {
@@ -116,8 +115,8 @@ func (l *landing) openFolder() error {
 	return nil
 }
 
-// end closes the folder after a delivery that ended with err. What was made for
-// a delivery of which nothing came, as it was declined, goes again.
+// end closes the folder after a delivery that ended with err. If it failed, as when the
+// offer was declined, folders that open made are removed again where they are empty.
 func (l *landing) end(err error) error {
 	cerr := l.close()
 	if err == nil {
@@ -145,8 +144,8 @@ func (l *landing) close() error {
 	return err
 }
 
-// closeFolder closes a destination. What a close tells is the disk's, though the
-// delivery may have ended well at the other side.
+// closeFolder closes a destination. An error is one of the disk, even if the delivery
+// ended well at the other side.
 func closeFolder(folder storage.Destination) error {
 	if err := folder.Close(); err != nil {
 		return &exitError{exit: exitDestination, err: err}

@@ -24,16 +24,16 @@ const partialSuffix = ".partial"
 // `cd OUT && b3sum --check FILE` passes. Items found unchanged by size and time
 // were not verified and are not listed, which is told; with --checksum they are.
 //
-// The list grows in FILE.partial. It becomes FILE, in one step, when the
-// delivery ended (exit 0 or 1); else it stays there, and an older FILE as it
-// was. So does that if nothing was verified: an empty list says less. Each run
-// starts a new list.
+// The list grows in FILE.partial, and replaces FILE in one step when the delivery has
+// ended with exit code 0 or 1. Otherwise FILE.partial stays, and an older FILE is not
+// touched. An older FILE is also kept if nothing was verified, rather than replaced by an
+// empty one. Each run starts a new list.
 type manifest struct {
 	path   string
 	folder string // the destination if FILE is in it, else ""
 
-	// reserved are FILE and FILE.partial as seen from the destination, where
-	// they may stand: an item of that name is not to be overwritten with the list.
+	// reserved are FILE and FILE.partial relative to the destination, if they are in it.
+	// The manifest must not overwrite a delivered item of that name.
 	reserved [2]string
 
 	mu    sync.Mutex
@@ -54,7 +54,7 @@ func newManifest(path, folder string) (*manifest, error) {
 			m.folder, m.reserved = folder, [2]string{rel, rel + partialSuffix}
 		}
 	}
-	// A new file, whoever else has the old one open or linked.
+	// The file is new, so that others who have the old one open or linked keep theirs.
 	if err := os.Remove(path + partialSuffix); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("replacing the unfinished manifest: %w", err)
 	}
@@ -89,13 +89,13 @@ func (m *manifest) Observe(e transfer.Event) {
 		return
 	}
 	if name == "-" {
-		name = "./-" // alone it is standard input to b3sum
+		name = "./-" // to b3sum, - alone is standard input
 	}
 	m.add(done.Digest, name)
 }
 
-// isOwn reports whether path, relative to the destination, leads to the list, by
-// another spelling too where the file system takes one for the other.
+// isOwn reports whether path, relative to the destination, is the manifest, also by
+// another spelling that the file system takes for the same name.
 func (m *manifest) isOwn(path string) bool {
 	if m.reserved[0] == "" {
 		return false
@@ -119,7 +119,7 @@ func (m *manifest) isOwn(path string) bool {
 	return false
 }
 
-// kept reports whether the list is empty and an older one not, which then stays.
+// kept reports whether the list is empty and an older one is not. The older one stays.
 func (m *manifest) kept() bool {
 	if m.lines > 0 {
 		return false
@@ -128,8 +128,8 @@ func (m *manifest) kept() bool {
 	return err == nil && older.Size() > 0
 }
 
-// unlisted is what people are told of what the list leaves out, "" if that is
-// nothing. Kept is where the list is; who is the side whose --checksum has all read.
+// unlisted says for people what the list leaves out; "" if nothing. kept is where the
+// list is. who is put before --checksum, the flag that lists everything.
 func (m *manifest) unlisted(kept, who string) string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -157,7 +157,7 @@ func (m *manifest) add(d checksum.Digest, name string) {
 	m.lines++
 }
 
-// files are the list under its two names, as far as they are there.
+// files are FILE.partial and FILE, as far as they exist.
 func (m *manifest) files() []os.FileInfo {
 	var files []os.FileInfo
 	for _, path := range []string{m.path, m.path + partialSuffix} {
@@ -168,8 +168,8 @@ func (m *manifest) files() []os.FileInfo {
 	return files
 }
 
-// finish ends the list; ended says that the delivery did. It returns where the
-// list is, "" if there is none.
+// finish ends the list. ended is true if the delivery came to its end. It returns the
+// path of the list, "" if there is none.
 func (m *manifest) finish(ended bool) (string, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -198,8 +198,8 @@ func (m *manifest) finish(ended bool) (string, error) {
 	return m.path, nil
 }
 
-// place renames a synced file and makes the name durable. The folder keeps its
-// time: it may be the destination, which has that of the source by now.
+// place renames a synced file and syncs the new name. It restores the time of the
+// folder: that may be the destination, which already has the time of the source.
 func place(from, to string) error {
 	dir := filepath.Dir(to)
 	before, err := os.Stat(dir)
@@ -258,10 +258,9 @@ func resolved(path string) (string, error) {
 	}
 }
 
-// openManifest starts the list that --manifest asks for; nil without the flag.
-// folder is the destination if it is on this machine, sources what is sent from
-// it. The list must not stand among those, where it would change while it is
-// read.
+// openManifest starts the list that --manifest asks for; nil without the flag. folder
+// is the destination if it is on this machine, sources what is sent from this machine.
+// The list must not lie in a source, where it would change while it is sent.
 func openManifest(verb, file, folder string, sources *sourceList) (*manifest, error) {
 	switch {
 	case file == "":
@@ -279,7 +278,7 @@ func openManifest(verb, file, folder string, sources *sourceList) (*manifest, er
 			}
 		}
 	}
-	// Whatever else has the name is not to be replaced by a list, /dev/stdout least.
+	// The list replaces regular files only, and never /dev/stdout, say.
 	if real, err := filepath.EvalSymlinks(file); err == nil {
 		file = real
 	}

@@ -10,19 +10,19 @@ import (
 	"strings"
 )
 
-// limitMemory has the collector of garbage keep to what the process may have, as its
-// cgroups say: it would only run when twice as much is in use as after the last time,
-// and the kernel kills before. GOMEMLIMIT may say less. root is the root of the file
-// system.
+// limitMemory sets the soft memory limit of the Go runtime from the limits of the
+// cgroups of this process. Without it the garbage collector would wait until memory in
+// use has doubled, and the kernel may kill the process before. A lower GOMEMLIMIT holds.
+// root is the root of the file system.
 func limitMemory(root fs.FS) {
 	if may := mayUse(allowedMemory(root)); may < debug.SetMemoryLimit(-1) {
 		debug.SetMemoryLimit(may)
 	}
 }
 
-// mayUse is what of the memory that a cgroup has is for the heap and stacks. The
-// program itself, the kernel's tables for its files and folders, and pages that
-// are yet to be written count against it too.
+// mayUse is the part of a cgroup's memory that heap and stacks may take. The program
+// itself, the kernel's tables for its files, and pages not yet written count against
+// the limit too.
 func mayUse(allowed int64) int64 {
 	if allowed == math.MaxInt64 {
 		return allowed
@@ -47,14 +47,14 @@ func allowedMemory(root fs.FS) int64 {
 	return least
 }
 
-// cgroupMount is where a hierarchy of cgroups is seen that may limit memory.
+// cgroupMount is a mounted hierarchy of cgroups that may limit memory.
 type cgroupMount struct {
 	at     string   // without the first slash
-	group  string   // this process's, as seen below it
+	group  string   // the path of this process's cgroup below it
 	limits []string // names of files
 }
 
-// cgroupMounts finds them: the one of version 2, and that of version 1 for memory.
+// cgroupMounts finds the hierarchy of version 2 and that of version 1 for memory.
 func cgroupMounts(root fs.FS) (mounts []cgroupMount) {
 	groups := make(map[string]string) // by controller, "" being version 2
 	eachLine(root, "proc/self/cgroup", func(line string) {

@@ -12,8 +12,8 @@ import (
 	"ferry/transfer/tree"
 )
 
-// metadataFlags say what of an item is kept beyond mode and time. On receive they
-// permit what the sender wishes for.
+// metadataFlags say which metadata is kept beside mode and time. On receive they permit
+// what the sender asks for.
 func metadataFlags(receive bool) []cli.Flag {
 	verb, xattrs, all := "keep ", "", "all of these: --owner --xattrs --hard-links --devices"
 	if receive {
@@ -35,7 +35,7 @@ func metadataFlags(receive bool) []cli.Flag {
 	return append(flags, boolFlag("numeric-ids", "with --owner or --xattrs: keep the numbers, whatever their names"))
 }
 
-// metadataOf reads them.
+// metadataOf reads those flags.
 func metadataOf(c *cli.Context) (tree.Metadata, error) {
 	all := c.Bool("archive")
 	m := tree.Metadata{
@@ -52,8 +52,8 @@ func metadataOf(c *cli.Context) (tree.Metadata, error) {
 	return m, nil
 }
 
-// permittedOf reads them for receive, which keeps to the umask and takes no
-// attributes of the system unless told.
+// permittedOf reads those flags for receive, which obeys the umask and takes no
+// attributes of the system unless it is told to.
 func permittedOf(c *cli.Context, env *Env) (tree.Metadata, error) {
 	m, err := metadataOf(c)
 	m.System = c.Bool("xattrs-all")
@@ -64,7 +64,7 @@ func permittedOf(c *cli.Context, env *Env) (tree.Metadata, error) {
 	return m, err
 }
 
-// Why --strict is not content.
+// Why a delivery fails with --strict.
 var (
 	errLost       = errors.New("delivered, but not with all the metadata that was asked for")
 	errUnsure     = errors.New("delivered, but what was there in place of a hard link may be a copy")
@@ -72,9 +72,9 @@ var (
 	errNotDurable = errors.New("delivered, but not synced to stable storage")
 )
 
-// lossesAfter counts what a delivery that ended with err told that it could not keep, one
-// a kind, and says why --strict is not content with it. What this side gave up at its
-// own word is none.
+// lossesAfter counts the kinds of metadata that a delivery, which ended with err, could
+// not keep. why is the failure that --strict makes of it. What this side gave up by its
+// own flags is not counted.
 func (o outcome) lossesAfter(err error) (n int, why error) {
 	r := o.result
 	if n = len(r.Lost); n > 0 {
@@ -143,7 +143,7 @@ func permission(what tree.Attr) string {
 	return "--owner"
 }
 
-// warnedText is what is said of one item with --verbose; the end sums them up.
+// warnedText is what --verbose says about one item; the summary counts them.
 func warnedText(e transfer.ItemWarned) string {
 	if e.Err != nil && (transfer.Loss{What: e.What}).Stood() {
 		where := show(e.Path)
@@ -159,7 +159,8 @@ func warnedText(e transfer.ItemWarned) string {
 	return text
 }
 
-// exposes tells whether e is of a folder that stood there and is not this user's alone.
+// exposes reports whether e is about a folder that was there before, and that is not
+// private to this user.
 func exposes(e transfer.ItemWarned) bool {
 	return e.Err != nil && transfer.Loss{What: e.What}.Exposes()
 }

@@ -6,7 +6,8 @@ import (
 	"ferry/transfer"
 )
 
-// A longer window hides a standstill, a shorter one shows the bursts of buffers.
+// With a longer window the rate hides a standstill; with a shorter one it shows how
+// buffers fill in bursts.
 const (
 	// rateWindow is what the shown rate is averaged over.
 	rateWindow = 5 * time.Second
@@ -14,8 +15,8 @@ const (
 	rateStep = 250 * time.Millisecond
 )
 
-// meter computes rate and time left from what crossed the network in this
-// delivery: what an earlier attempt left behind is progress, and not speed.
+// meter computes the rate and the time left from the bytes that crossed the network in
+// this delivery. Bytes that an earlier attempt left behind are progress, but not speed.
 type meter struct {
 	samples []sample // oldest first, spread over rateWindow
 }
@@ -25,8 +26,8 @@ type sample struct {
 	moved int64
 }
 
-// add takes what has moved by now. At most rateWindow/rateStep samples and one
-// are kept.
+// add notes how many bytes have moved by now. It keeps at most rateWindow/rateStep + 1
+// samples.
 func (m *meter) add(now time.Time, moved int64) {
 	if n := len(m.samples); n > 0 && now.Sub(m.samples[n-1].at) < rateStep {
 		return

@@ -24,7 +24,7 @@ const defaultWait = time.Minute
 const (
 	// defaultRetry outlasts a reboot of a router.
 	defaultRetry = 10 * time.Minute
-	// longestRetry is what the protocol can say, in seconds, and more than a life.
+	// longestRetry is the longest that the protocol can express: 136 years.
 	longestRetry = math.MaxUint32 * time.Second
 )
 
@@ -78,8 +78,8 @@ func pairingOf(c *cli.Context, role link.Role, dial string) (pairing, error) {
 	return p, nil
 }
 
-// isPort reports whether a port can be one: a number that fits, or the name of a
-// service, which the system knows or not.
+// isPort reports whether text may be a port: a number that fits, or the name of a
+// service, which need not be known here.
 func isPort(port string) bool {
 	n, err := strconv.Atoi(port)
 	return err != nil || 0 <= n && n <= math.MaxUint16
@@ -97,7 +97,7 @@ func parseStreams(text string) (int, error) {
 	return n, nil
 }
 
-// connection is a link, and what it takes to make another.
+// connection is a link, and what is needed to make another one like it.
 type connection struct {
 	*link.Link
 	pairing  pairing
@@ -168,8 +168,8 @@ func listenHint(err error) string {
 	return free
 }
 
-// meet makes the link: a listener waits until ctx ends, a dialler as long as
-// wait.
+// meet makes the link. A listener waits until ctx ends, a dialler waits as long as wait
+// says.
 func (c *connection) meet(ctx context.Context, wait time.Duration) error {
 	var err error
 	if c.listener != nil {
@@ -180,14 +180,14 @@ func (c *connection) meet(ctx context.Context, wait time.Duration) error {
 	return c.pairing.explain(err)
 }
 
-// refused tells whether the other side said that the code is not the right one.
+// refused reports whether the other side refused the code.
 func refused(err error) bool {
 	var le *link.Error
 	return errors.As(err, &le) && le.Remote && le.Code == framing.CodeCodeRefused
 }
 
-// meetAgain makes another link to a side that has begun anew, in the time that a
-// lost link is waited for.
+// meetAgain makes another link to a side whose process was started again. It waits as
+// long as for a lost link.
 func (c *connection) meetAgain(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, c.pairing.retry)
 	defer cancel()

@@ -2,8 +2,8 @@ package main
 
 import "golang.org/x/sys/unix"
 
-// keepPrivate has the system dump no memory of this process, and let no other
-// process of the same user read it: the code and the keys are there. Root still can.
-// Its own folder in /proc is root's then, but open to itself. Where it cannot be had
-// nothing is lost but that.
+// keepPrivate forbids core dumps of this process, and forbids other processes of the
+// same user to read its memory, which holds the code and the keys. Root still can. Its
+// folder in /proc belongs to root then, but the process itself can read it. Where the
+// call fails the process goes on without that protection.
 func keepPrivate() { _ = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0) }

@@ -11,9 +11,9 @@ import (
 	"ferry/transfer/tree"
 )
 
-// question shows a question and returns the line that is typed, without spaces
-// around it. Nothing is drawn in between, and what was typed before the question
-// stands there is thrown away. One that nobody waits for any more is withdrawn.
+// question shows a question and returns the line that is typed, without spaces around
+// it. No progress is drawn meanwhile. What was typed before the question was shown is
+// thrown away. If ctx ends, the question is withdrawn.
 func (s *screen) question(ctx context.Context, env *Env, text string) (string, error) {
 	if s.typed == nil {
 		s.typed = &typed{from: env.Stdin}
@@ -28,8 +28,7 @@ func (s *screen) question(ctx context.Context, env *Env, text string) (string, e
 	return strings.TrimSpace(line), err
 }
 
-// accept returns the question whether an offer is wanted, for a person at the
-// terminal.
+// accept returns a function that asks a person at the terminal whether to take an offer.
 func accept(env *Env, s *screen, place string) func(context.Context, transfer.Offer) error {
 	return func(ctx context.Context, o transfer.Offer) error {
 		room := s.row()
@@ -100,8 +99,8 @@ func offerRow(it transfer.OfferItem, room int) string {
 	return row + fit(it.Name, max(room-columns(row), 1))
 }
 
-// resolve returns the question what to do about a conflict. A capital letter
-// answers the conflicts after it too.
+// resolve returns a function that asks what to do about a conflict. A capital letter
+// also answers all later conflicts.
 func resolve(env *Env, s *screen) func(context.Context, transfer.Conflict) (transfer.ConflictPolicy, error) {
 	policies := map[string]transfer.ConflictPolicy{
 		"s": transfer.ConflictSkip, "o": transfer.ConflictOverwrite, "r": transfer.ConflictRename, "f": transfer.ConflictFail,
@@ -136,7 +135,7 @@ func resolve(env *Env, s *screen) func(context.Context, transfer.Conflict) (tran
 	}
 }
 
-// itemText is what tells one version of an item from another at a glance.
+// itemText shows a version of an item by its kind or size and its time.
 func itemText(kind tree.Kind, size int64, mtime tree.Time) string {
 	when := time.Unix(mtime.Sec, 0).Format(time.DateTime)
 	if kind == tree.File {

@@ -68,9 +68,9 @@ func receivingOf(c *cli.Context, env *Env) (r *receiving, err error) {
 	return r, r.place.early()
 }
 
-// receiveItems takes one delivery. Its order is part of what it promises: all that is
-// wrong with the command line or the folder is said before it waits, and nothing
-// is made on disk before the sender has proved the code.
+// receiveItems takes one delivery. The order of its steps matters: errors of the command
+// line and of the folder are shown before it waits, and nothing is made on disk before
+// the sender has proved the code.
 func receiveItems(c *cli.Context, env *Env) error {
 	ctx := c.Context
 	r, err := receivingOf(c, env)
@@ -178,11 +178,11 @@ func checkReceive(c *cli.Context, env *Env, out outputFlags) error {
 	return nil
 }
 
-// isCodeAlone reports whether a text can be a code and nothing else: it has none of
-// the marks of an address or a path.
+// isCodeAlone reports whether text can only be a code: it has none of the characters
+// that mark an address or a path.
 func isCodeAlone(text string) bool { return !strings.ContainsAny(text, `./:\`) }
 
-// limitsOf reads the flags about how much is taken; 0 without them.
+// limitsOf reads the flags that limit how much is taken; 0 is no limit.
 func limitsOf(c *cli.Context) (items, bytes int64, err error) {
 	if items = c.Int64("max-items"); c.IsSet("max-items") && items < 1 {
 		return 0, 0, usagef("receive", "--max-items is a number of items from 1 on, and not %d", items)

@@ -11,8 +11,8 @@ import (
 	"ferry/transfer/tree"
 )
 
-// wouldText is what is said of an item that a dry run has found out about; ""
-// for what would stay as it is, unless all are asked for.
+// wouldText says what would happen to an item in a delivery; "" for an item that would
+// stay as it is, unless verbose is set.
 func wouldText(e transfer.ItemDone, verbose bool) string {
 	path := show(e.Path)
 	size := ""
@@ -71,7 +71,7 @@ func wouldCounts(r transfer.Result) string {
 	return strings.Join(parts, ", ") + "; needs " + sizeText(r.Bytes) + " of space there"
 }
 
-// wouldFail is ErrIncomplete in the words for a dry run.
+// wouldFail is ErrIncomplete in words that fit a dry run.
 type wouldFail struct {
 	err   error
 	items int64
@@ -82,7 +82,7 @@ func (e wouldFail) Unwrap() error { return e.err }
 
 // rehearsedError gives the error of a dry run its own words.
 func rehearsedError(r transfer.Result, err error) error {
-	// What could not be deleted says itself that nothing was tried.
+	// A NotDeletedError says by itself that nothing was tried.
 	if r.DryRun && errors.Is(err, transfer.ErrIncomplete) && !errors.As(err, new(*local.NotDeletedError)) {
 		return wouldFail{err, r.Failed}
 	}

@@ -26,9 +26,9 @@ func looksRemote(path string) bool {
 
 func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
 
-// refuseRemote is the error for a path that looksRemote: it would be made here, or
-// looked for here, and the other machine would never hear of it. what is the
-// argument that it stands for.
+// refuseRemote is the error for a path that looksRemote. Otherwise ferry would make it or
+// look for it on this machine, and never talk to the other. what is the argument that
+// the path was given as.
 func refuseRemote(verb, what, path string) error {
 	if !looksRemote(path) {
 		return nil

@@ -40,8 +40,8 @@ type outputFlags struct {
 	progress             string // auto, always or never
 }
 
-// outputOf reads the flags about output. The library knows no flag with a set of
-// values, nor flags that exclude each other.
+// outputOf reads the flags about output, and checks what the library cannot: values out
+// of a set, and flags that exclude each other.
 func outputOf(c *cli.Context) (outputFlags, error) {
 	o := outputFlags{json: c.Bool("json"), quiet: c.Bool("quiet"), verbose: c.Bool("verbose"), progress: c.String("progress")}
 	switch o.progress {
@@ -58,13 +58,13 @@ func outputOf(c *cli.Context) (outputFlags, error) {
 	return o, nil
 }
 
-// How often progress is shown. People see no more than ten changes a second, and
-// a log is not to be filled.
+// How often progress is shown. People cannot follow more than ten changes a second, and
+// progress should not fill a log.
 const (
 	barTick    = 100 * time.Millisecond // a line that changes
-	lineTick   = 5 * time.Second        // a line each, where nothing can be redrawn
-	alwaysTick = time.Second            // likewise, with --progress always
-	jsonTick   = 250 * time.Millisecond // at most one progress object in that time
+	lineTick   = 5 * time.Second        // one line each time, where a line cannot be redrawn
+	alwaysTick = time.Second            // the same with --progress always
+	jsonTick   = 250 * time.Millisecond // at most one progress object in this time
 )
 
 // newRenderer chooses how a delivery is shown. dataOut says that standard
@@ -80,8 +80,8 @@ func newRenderer(env *Env, o outputFlags, dataOut bool) renderer {
 	return newTextRenderer(env, o)
 }
 
-// newTextRenderer starts people's output. A terminal that cannot redraw a line
-// (TERM=dumb) is served like a file.
+// newTextRenderer starts the output for people. A terminal that cannot redraw a line
+// (TERM=dumb) is treated like a file.
 func newTextRenderer(env *Env, o outputFlags) *console {
 	tick, width := lineTick, (func() int)(nil)
 	switch {
@@ -124,9 +124,9 @@ func dialCause(err error) string {
 	return err.Error()
 }
 
-// wrongCodeText counts the wrong answers to a code that they can burn. A long one may be
-// guessed at for ever, so that of those no more than the first, the second, the fourth
-// and so on is told.
+// wrongCodeText tells of a wrong code, and how many burn the right one. A long code is
+// never burnt, so somebody may guess for ever: of those guesses only the first, the
+// second, the fourth and so on are told.
 func wrongCodeText(e link.Event) string {
 	switch {
 	case e.Limit > 0:

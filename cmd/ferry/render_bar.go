@@ -17,8 +17,8 @@ const (
 	defaultWidth = 80
 	minBar       = 10 // columns inside of the brackets
 	maxBar       = 30
-	minName      = 16 // columns; less tells no names apart
-	narrow       = 60 // columns; in less, what can be told from the rest is left out
+	minName      = 16 // columns; with less, names cannot be told apart
+	narrow       = 60 // columns; with less, redundant fields are left out
 )
 
 // orDefault is a width, or the one assumed where it is not known.
@@ -29,18 +29,18 @@ func orDefault(width int) int {
 	return width
 }
 
-// view is what is known of a delivery at one instant.
+// view is what is shown of a delivery at one instant.
 type view struct {
 	phase    transfer.Phase
 	progress transfer.Progress
 	rate     float64 // bytes a second
 	left     time.Duration
 	hasLeft  bool
-	trouble  string // a lost link, or that nothing moves: takes the place of the rest
+	trouble  string // a lost link, or a standstill; shown instead of the rest
 }
 
-// fields are the parts of a progress line, the most telling first. short leaves
-// out the total, which the percentage implies, and the word behind the time.
+// fields are the parts of a progress line, the most useful first. short leaves out the
+// total, which the percentage implies, and the word "left".
 func (v view) fields(short bool) []string {
 	p := v.progress
 	f := []string{sizeText(p.Bytes)}
@@ -90,9 +90,9 @@ func plainLine(v view) string {
 	return strings.Join(parts, ", ")
 }
 
-// barLine is progress in less than width columns: the phase and percent always,
-// then as many fields as fit, then a bar and the name of the item if there is
-// room for something worth seeing.
+// barLine is progress in less than width columns. It always has the phase and the
+// percentage, then as many fields as fit, then a bar and the name of the item if there
+// is enough room.
 func barLine(v view, width int) string {
 	room := orDefault(width) - 1 // a full last column makes some terminals go to the next line
 	start, percent := v.phase.String(), v.percent()
@@ -131,9 +131,9 @@ func barLine(v view, width int) string {
 	return escape(head(start+end, room))
 }
 
-// drawBar is "PHASE  45% [====>    ]" with a bar of that many columns. The
-// library draws; rate, time and room are ours, since it counts what was there
-// before as speed and cannot know what else is on the line.
+// drawBar is "PHASE  45% [====>    ]" with a bar of size columns. The library draws the
+// bar only: its rate would count bytes that were there before, and it does not know what
+// else is on the line.
 func drawBar(phase string, p transfer.Progress, size int) string {
 	var sink strings.Builder
 	bar := progressbar.NewOptions64(p.Total,
@@ -145,8 +145,8 @@ func drawBar(phase string, p transfer.Progress, size int) string {
 		progressbar.OptionSetPredictTime(false),
 		progressbar.OptionThrottle(0),
 	)
-	// The sink takes everything; the one error left would be a count beyond the
-	// total, which the line shows as full.
+	// The sink never fails. The only other error is a count beyond the total, which is
+	// shown as full.
 	_ = bar.Set64(min(p.Bytes, p.Total))
 	_ = bar.RenderBlank()
 	return strings.TrimRight(strings.TrimPrefix(bar.String(), "\r"), " ")

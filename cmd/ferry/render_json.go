@@ -10,9 +10,9 @@ import (
 	"ferry/transfer/link"
 )
 
-// jsonRenderer writes objects in the order in which they happen; progress is
-// thinned out. Observe waits when standard output stands still for queuedLines
-// objects. A failing output is reported by finish.
+// jsonRenderer writes objects in the order of their events, but not every progress.
+// Observe waits while queuedLines objects wait for standard output. finish reports an
+// output that failed.
 type jsonRenderer struct {
 	out    *stickyWriter
 	buf    *bufio.Writer
@@ -42,9 +42,8 @@ func newJSONRenderer(out io.Writer, ticker *time.Ticker) *jsonRenderer {
 	return r
 }
 
-// loop is the one goroutine that writes. What is buffered leaves when nothing
-// more waits, so that a reader sees things as they happen and 50 000 items do
-// not cost as many writes.
+// loop runs in the only goroutine that writes. It flushes whenever the queue is empty:
+// readers see events as they happen, and 50 000 items do not cost as many writes.
 func (r *jsonRenderer) loop() {
 	defer close(r.ended)
 	for {
@@ -87,7 +86,7 @@ func (r *jsonRenderer) progress() {
 	}
 }
 
-// standstill tells once that nothing moves, until something does.
+// standstill reports once that nothing moves, and again only after something moved.
 func (r *jsonRenderer) standstill(now time.Time) {
 	r.mu.Lock()
 	phase, p, l := r.phase, r.latest, r.link
@@ -115,7 +114,7 @@ func (r *jsonRenderer) linked(l *link.Link) {
 	r.link = l
 }
 
-// send queues one object. After finish there is nobody to take it.
+// send queues one object. After finish it drops the object.
 func (r *jsonRenderer) send(v any) {
 	select {
 	case r.queue <- v:
@@ -171,8 +170,7 @@ func (r *jsonRenderer) linkEvent(e link.Event) {
 	r.send(v)
 }
 
-// finish writes what is queued and then the result, so that this is the last
-// line whatever happened.
+// finish writes what is queued, and then the result as the last line.
 func (r *jsonRenderer) finish(o outcome) error {
 	r.ticker.Stop()
 	close(r.stop)

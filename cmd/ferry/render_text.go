@@ -75,8 +75,8 @@ func (c *console) listening(addresses []string, other, code string) {
 	}
 }
 
-// linkEvent says each thing once: a dialler tries again every few seconds for
-// the same reason.
+// linkEvent does not repeat itself: a dialler tries again every few seconds, and fails
+// for the same reason.
 func (c *console) linkEvent(e link.Event) {
 	c.mu.Lock()
 	c.lost = outageOf(c.lost, e)
@@ -112,7 +112,7 @@ func (c *console) linked(l *link.Link) {
 	c.link = l
 }
 
-// Observe is on the path of every item: what is not shown costs a lock or less.
+// Observe is called for every item. An event that is not shown costs a lock at most.
 func (c *console) Observe(e transfer.Event) {
 	switch e := e.(type) {
 	case transfer.PhaseChanged:
@@ -175,8 +175,8 @@ func (c *console) Observe(e transfer.Event) {
 // maxExposed is how many exposed folders are told at once; the end counts them.
 const maxExposed = 10
 
-// warns tells whether e is shown when it happens: with --verbose, or while it can be
-// thought about whether to go on.
+// warns reports whether e is shown at once: with --verbose, or if a person may want to
+// stop because of it.
 func (c *console) warns(e transfer.ItemWarned) bool {
 	if exposes(e) && !c.flags.quiet {
 		c.mu.Lock()
@@ -187,8 +187,8 @@ func (c *console) warns(e transfer.ItemWarned) bool {
 	return c.flags.verbose && e.Path != ""
 }
 
-// doneText is what is said of an item that ended well: only that it got another
-// name, or is not there since it was skipped, unless all are asked for.
+// doneText is what is shown of an item that did not fail. Without verbose that is only
+// that it was renamed or skipped.
 func doneText(e transfer.ItemDone, verbose bool) string {
 	switch {
 	case e.DryRun:
@@ -210,8 +210,8 @@ func doneText(e transfer.ItemDone, verbose bool) string {
 	return fmt.Sprintf("%s: %s", status, show(e.Path))
 }
 
-// excludedText is what is said of an item that the selection left out. A mount
-// point is told always: rules name what they leave out, and that flag does not.
+// excludedText is what is shown of an item that the selection left out. A mount point
+// is always shown: unlike rules, --one-file-system does not name what it leaves out.
 func excludedText(e transfer.ItemExcluded, verbose bool) string {
 	switch {
 	case e.By == tree.FlagOneFileSystem:
@@ -222,8 +222,7 @@ func excludedText(e transfer.ItemExcluded, verbose bool) string {
 	return ""
 }
 
-// causeText is the cause of a failed item, without the path, which stands
-// before it.
+// causeText is the cause of a failed item, without its path, which the line begins with.
 func causeText(e *transfer.Error) string {
 	text := e.Code.String()
 	if e.Err != nil {

@@ -14,8 +14,8 @@ import (
 	"ferry/transfer/tree"
 )
 
-// selectionArgs are the flags about what is sent. Those with rules share one list,
-// since their order on the command line decides across them.
+// selectionArgs are the flags about what is sent. The flags with rules share one list,
+// since the order of all of them on the command line matters.
 type selectionArgs struct {
 	rules []ruleArg
 }
@@ -66,8 +66,8 @@ func (a *selectionArgs) flags() []cli.Flag {
 	}
 }
 
-// selection reads the flags and the files that they name. It returns the rules of the
-// flags by themselves too, nil if there are none.
+// selection reads the flags and the files that they name. It also returns the rules of
+// the flags alone, nil if there are none.
 func (a *selectionArgs) selection(c *cli.Context, env *Env) (s tree.Selection, rules *filter.List, err error) {
 	verb := c.Command.Name
 	if rules, err = a.list(c.Context, verb); err != nil {
@@ -108,7 +108,7 @@ func (a *selectionArgs) list(ctx context.Context, verb string) (*filter.List, er
 		return nil, nil
 	}
 	for i := range rules {
-		// To git such a line is no error; here what it was to keep back would be sent.
+		// To git such a line is no error. Here ferry would send what it should leave out.
 		if err := rules[i].Mistake(); err != nil {
 			return nil, usagef(verb, "%v", err)
 		}
@@ -154,8 +154,8 @@ func sizesOf(c *cli.Context) (tree.SizeRange, error) {
 	return r, nil
 }
 
-// listOf reads --files-from, all of it before the other side is waited for: a
-// path that could never be sent is a mistake in the command.
+// listOf reads --files-from. It reads all of it before anybody waits for the other side:
+// a path that can never be sent is an error of the command line.
 func listOf(c *cli.Context, env *Env) (*tree.List, error) {
 	verb, path, from0 := c.Command.Name, c.String("files-from"), c.Bool("from0")
 	var list *tree.List
@@ -185,8 +185,8 @@ func readFile[T any](ctx context.Context, path string, read func(io.Reader) (T, 
 	})
 }
 
-// readWhile gives up waiting for read when ctx ends, since it may stand still on a
-// pipe. It is left behind then, and ends with the process.
+// readWhile calls read in a goroutine of its own, and stops waiting for it when ctx
+// ends, since it may block on a pipe. The goroutine is left behind then.
 func readWhile[T any](ctx context.Context, read func() (T, error)) (T, error) {
 	type result struct {
 		value T
@@ -206,10 +206,9 @@ func readWhile[T any](ctx context.Context, read func() (T, error)) (T, error) {
 	}
 }
 
-// selects refuses a selection that cannot be meant: a list for something else than
-// one folder, and one that leaves out everything. absent says that nothing at all is
-// to be delivered since what is listed is not there, which is no mistake of the
-// command line: see delivery.absent.
+// selects refuses a selection that nobody can want: a list for something else than one
+// folder, and a selection that leaves out everything. absent is true if all that the list
+// names is missing. That is no error of the command line: see delivery.absent.
 func (l *sourceList) selects(ctx context.Context, verb string, o send.Options) (absent bool, err error) {
 	if o.Select.List != nil && (len(l.sources)+len(l.missing) != 1 || !l.folder) {
 		return false, usagef(verb, "--files-from goes with one PATH, the folder that the list is relative to")
@@ -227,8 +226,8 @@ func (l *sourceList) selects(ctx context.Context, verb string, o send.Options) (
 	return absent, err
 }
 
-// absent ends a delivery of which no item is there: each is named, and the other side
-// is not asked for.
+// absent ends a delivery whose items are all missing. It names each of them, and does
+// not wait for the other side.
 func (d *delivery) absent(o send.Options) error {
 	r := transfer.Result{DryRun: o.DryRun}
 	err := send.Unlisted(d.ctx, o, func(f transfer.ItemFailed) {

@@ -91,8 +91,8 @@ func sendOptions(c *cli.Context, list *sourceList, selection tree.Selection, met
 	}
 }
 
-// sendPaths offers what the arguments name. Sources are looked at before the other
-// side is waited for, so that a typing error is not found out an hour later.
+// sendPaths offers what the arguments name. It looks at the sources before it waits for
+// the other side, so that a typing error shows at once.
 func sendPaths(c *cli.Context, env *Env, chosen *selectionArgs) error {
 	ctx := c.Context
 	s, err := sendingOf(c, env, chosen)
@@ -167,7 +167,7 @@ func sendSources(c *cli.Context, env *Env, selection *tree.Selection, rules *fil
 			return nil, err
 		}
 	}
-	// What is here is meant, whatever its name.
+	// A path that exists here is meant, even if it looks like one on another machine.
 	for _, m := range list.missing {
 		if err := refuseRemote("send", "PATH", m.path); err != nil {
 			return nil, err

@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// graceTime is how long an interrupted ferry may take to say goodbye and to
-// leave its state in order. What is on disk is fit to be continued at any
-// instant, so that ending without it costs time, not data.
+// graceTime is how long an interrupted ferry may take to say goodbye and to save its
+// state. What is on disk can be continued at any instant, so that ending without it costs
+// time and no data.
 const graceTime = 1500 * time.Millisecond
 
 // signalError is the cause of a context that a signal cancelled.
@@ -24,7 +24,7 @@ func (e signalError) Error() string {
 	return "ended by signal: " + e.sig.String()
 }
 
-// Unwrap makes it a cancellation for all who need not know more.
+// Unwrap makes it a cancellation for callers that do not look for signals.
 func (e signalError) Unwrap() error { return context.Canceled }
 
 // exit is 130 for an interrupt, 143 for a request to end.
@@ -41,12 +41,11 @@ type signalWatch struct {
 	first *signalError
 }
 
-// watchSignals returns a context that the first SIGINT, SIGTERM or SIGHUP
-// cancels. The second ends the process at once, as does the end of graceTime,
-// whatever the process then waits for. A SIGHUP that was ignored when ferry
-// started (nohup) stays ignored; a SIGINT does not, though shells start jobs in
-// the background so, since whoever sends one to such a job means it. Writing to
-// a closed pipe is an error and no death.
+// watchSignals returns a context that the first SIGINT, SIGTERM or SIGHUP cancels. The
+// second signal ends the process at once, and so does the end of graceTime. A SIGHUP that
+// was ignored when ferry started (nohup) stays ignored. A SIGINT does not: shells start
+// background jobs with SIGINT ignored, but a person who sends one to such a job means it.
+// Writing to a closed pipe is an error, and does not kill the process.
 //
 // The goroutine lives as long as the process.
 func watchSignals(exit func(int)) (context.Context, *signalWatch) {
@@ -75,8 +74,8 @@ func watchSignals(exit func(int)) (context.Context, *signalWatch) {
 	return ctx, w
 }
 
-// exit is the code to end with: cancelled is never success, nor any other
-// failure.
+// exit is the exit code of the process. After a signal it is that of the signal, and
+// neither success nor another failure.
 func (w *signalWatch) exit(code int) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()

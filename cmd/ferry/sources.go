@@ -27,10 +27,9 @@ type sourceList struct {
 	folder  bool // the last source looked at is a folder
 }
 
-// add looks at one path. contents says that a folder stands for what is in it. A
-// path that is not there is noted and no error: the others are sent. A link is
-// looked at itself, as it is sent, unless links are followed or its name ends in
-// a slash.
+// add looks at one path. With contents a folder stands for its content. A path that does
+// not exist is noted and is no error: the others are sent. A symbolic link is sent as a
+// link, unless links are followed or the path ends in a slash.
 func (l *sourceList) add(verb, path string, follow, contents bool) error {
 	if path == "" {
 		return usagef(verb, "an empty path names nothing")
@@ -61,10 +60,9 @@ func (l *sourceList) add(verb, path string, follow, contents bool) error {
 	return nil
 }
 
-// check refuses a command line of which nothing is there, or of which two items
-// would land on one name: one of them would be lost, and which one would depend
-// on chance. Names below the top collide only if those above them do, and what
-// the rules leave out does not.
+// check refuses a command line if none of its sources exists, or if two items would land
+// on one name: one of them would be lost, and chance would decide which. Items that the
+// rules leave out do not count. Names below the top can only collide if their folders do.
 func (l *sourceList) check(verb string, rules *filter.List) error {
 	if len(l.sources) == 0 {
 		var list []string
@@ -107,9 +105,8 @@ func (l *sourceList) check(verb string, rules *filter.List) error {
 	return nil
 }
 
-// checkInside refuses a destination that lies in a folder which is copied: the
-// walk would come to what the copy makes, and that has no end. It does not if the
-// rules leave that out.
+// checkInside refuses a destination that lies in a folder which is copied, unless the
+// rules leave it out: the walk would find what the copy makes, without an end.
 func (l *sourceList) checkInside(dest string, follow bool, rules *filter.List) error {
 	for _, s := range l.sources {
 		look := os.Lstat

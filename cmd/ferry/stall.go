@@ -9,10 +9,10 @@ import (
 	"ferry/transfer/link"
 )
 
-// stallAfter is how long nothing may move before that is said.
+// stallAfter is how long nothing may move before ferry says so.
 const stallAfter = 10 * time.Second
 
-// outage is a link that is lost, as its event told.
+// outage is a lost link.
 type outage struct {
 	since  time.Time
 	window time.Duration
@@ -34,7 +34,7 @@ func outageOf(old *outage, e link.Event) *outage {
 	return old
 }
 
-// line is the one calm line about it: since when, for how long yet, and why.
+// line describes it: how long ago the link was lost, how long it is waited for, and why.
 func (o outage) line(now time.Time) string {
 	gone := now.Sub(o.since)
 	s := fmt.Sprintf("link lost for %s, waiting up to %s more", clock(gone), clock(max(0, o.window-gone)))
@@ -51,8 +51,8 @@ type stall struct {
 	since time.Time // of what is seen
 }
 
-// check takes what is known now, and returns for how long it has not changed if
-// that is long, else 0.
+// check compares the progress with that of the last call. It returns how long nothing
+// has changed if that is at least stallAfter, else 0.
 func (s *stall) check(now time.Time, phase transfer.Phase, p transfer.Progress) time.Duration {
 	p.Active = ""
 	if s.since.IsZero() || p != s.seen || phase != s.phase {

@@ -12,8 +12,8 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// errClosed: what stands at a standard descriptor is not the caller's. The Go
-// runtime opens /dev/null there, so reads end at once and writes vanish.
+// errClosed: the caller closed a standard descriptor. The Go runtime opens /dev/null in
+// its place, so reads end at once and writes vanish.
 var errClosed = errors.New("is closed, or is /dev/null opened for both reading and writing (open it for one)")
 
 // streamUse is one thing that standard input is read for.
@@ -22,10 +22,9 @@ type streamUse struct {
 	way      string // what to do about two of them
 }
 
-// checkStreams refuses a command line whose standard descriptors cannot serve,
-// before anything is opened, dialled or written: one that is needed and closed, and
-// standard input needed for two things. It looks at flags and arguments alone, so
-// that no command is forgotten.
+// checkStreams refuses a command line that needs a standard descriptor which is closed,
+// or standard input for two things. It runs before anything is opened, dialled or written.
+// It looks at flags and arguments only, so that it covers every command.
 func checkStreams(c *cli.Context, env *Env) error {
 	verb := c.Command.Name
 	uses := stdinUses(c, env)
@@ -77,8 +76,8 @@ func stdinUses(c *cli.Context, env *Env) []streamUse {
 	return uses
 }
 
-// isStdin reports whether a path names standard input. A file that has another name
-// too is not looked for.
+// isStdin reports whether a path names standard input. It knows the usual names, and
+// does not look for a file that is the same as standard input.
 func isStdin(path string) bool {
 	switch path {
 	case "":
@@ -106,10 +105,10 @@ func ruleFiles(c *cli.Context) []string {
 	return files
 }
 
-// stdoutUse says what a command writes to standard output that nothing else tells, ""
-// if that is nothing. A check has its exit code, and the version and the help are
-// asked for again: libraries that run programs open /dev/null both ways for output
-// that nobody wants, which looks like a closed descriptor.
+// stdoutUse says what a command writes to standard output that would be lost if that is
+// closed; "" if nothing would. A check still has its exit code, and help and version can
+// be asked for again. They must not fail: libraries that run programs open /dev/null for
+// reading and writing as an output that nobody wants, which looks like a closed one.
 func stdoutUse(c *cli.Context, env *Env) string {
 	toStream := c.String("out") == "-"
 	verb := c.Command.Name
@@ -119,7 +118,7 @@ func stdoutUse(c *cli.Context, env *Env) string {
 	case toStream:
 		return "what is received"
 	case !sums && c.Bool("json") && env.StderrErr != nil:
-		return "" // who closed both wants no output, and a delivery has its exit code
+		return "" // a caller that closed both wants no output, and the exit code remains
 	case c.Bool("json"):
 		return "the JSON"
 	case checks:
@@ -132,8 +131,8 @@ func stdoutUse(c *cli.Context, env *Env) string {
 	return ""
 }
 
-// stderrUse says what a command writes to standard error that nothing else tells, ""
-// if that is nothing: the exit code is enough for a job that nobody watches.
+// stderrUse says what a command writes to standard error that would be lost if that is
+// closed; "" if nothing would: for a job that nobody watches the exit code is enough.
 func stderrUse(c *cli.Context, env *Env) string {
 	pairs := slices.Contains([]string{"send", "receive"}, c.Command.Name)
 	toStream := c.String("out") == "-"
@@ -146,8 +145,8 @@ func stderrUse(c *cli.Context, env *Env) string {
 	return ""
 }
 
-// unreadable and unwritable say why a standard descriptor cannot serve, nil if it
-// can.
+// unreadable and unwritable say why a standard descriptor is unusable; nil if it is
+// usable.
 func unreadable(f *os.File) error {
 	info, err := f.Stat()
 	switch {
@@ -167,8 +166,8 @@ func unwritable(f *os.File) error {
 	return unusable(f, info, os.O_WRONLY)
 }
 
-// notSeen says why a standard descriptor could not be looked at: the system has none
-// there, or failed.
+// notSeen says why a standard descriptor could not be examined: there is none, or the
+// system failed.
 func notSeen(err error) error {
 	if e, ok := errors.AsType[syscall.Errno](err); ok && e != syscall.EBADF && runtime.GOOS != "windows" {
 		return fmt.Errorf("cannot be looked at (%w)", e)

@@ -4,6 +4,6 @@ package main
 
 import "os"
 
-// unusable knows nothing more than that f answers: the runtime opens nothing in the
-// place of a closed descriptor here.
+// unusable does nothing: on this system the runtime opens nothing in the place of a
+// closed descriptor, so that f itself failed already.
 func unusable(*os.File, os.FileInfo, int) error { return nil }

@@ -10,16 +10,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// unusable says why f, a standard descriptor, cannot serve: it was closed when the
-// process was started, or is open the other way only. how is os.O_RDONLY or
+// unusable says why f, a standard descriptor, is unusable: it was closed when the process
+// was started, or it is open in the other direction only. how is os.O_RDONLY or
 // os.O_WRONLY.
 //
-// Where a descriptor was closed the Go runtime has opened /dev/null for reading and
-// writing by now. </dev/null and >/dev/null of a shell, of systemd and of most
-// libraries open it one way. Those that open it both ways, as daemon(3), give the
-// same open file to all three descriptors, which the runtime does not. What remains
-// looks like a closed one: a parent that opens /dev/null both ways for this
-// descriptor alone.
+// In the place of a closed descriptor the Go runtime has opened /dev/null for reading and
+// writing. A shell, systemd and most libraries open /dev/null in one direction. Those that
+// open it in both, as daemon(3) does, use one open file for all three descriptors, which
+// the runtime does not. One case is taken for a closed descriptor by mistake: a parent
+// that opens /dev/null in both directions for this descriptor alone.
 func unusable(f *os.File, info os.FileInfo, how int) error {
 	flags, err := unix.FcntlInt(f.Fd(), unix.F_GETFL, 0)
 	if err != nil {
@@ -40,9 +39,9 @@ func unusable(f *os.File, info os.FileInfo, how int) error {
 	return errClosed
 }
 
-// sharesOpenFile reports whether another of the standard descriptors is the same
-// open file of /dev/null as f, whose flags are given. A flag that means nothing
-// there is turned on f for an instant, and is seen to turn on the other.
+// sharesOpenFile reports whether another standard descriptor is the same open file of
+// /dev/null as f, whose flags are given. For an instant it changes a flag of f that has
+// no effect on /dev/null, and looks whether the flag of the other changes too.
 func sharesOpenFile(f *os.File, flags int) bool {
 	appends := func(of *os.File) int {
 		now, err := unix.FcntlInt(of.Fd(), unix.F_GETFL, 0)
@@ -57,6 +56,6 @@ func sharesOpenFile(f *os.File, flags int) bool {
 		return false
 	}
 	after := []int{appends(others[0]), appends(others[1])}
-	_, _ = unix.FcntlInt(f.Fd(), unix.F_SETFL, flags) // as it was
+	_, _ = unix.FcntlInt(f.Fd(), unix.F_SETFL, flags) // back to what it was
 	return !slices.Equal(before, after)
 }

@@ -15,18 +15,18 @@ type outcome struct {
 	began    bool // a delivery ran, so that its counts mean something
 	toStream bool // delivered to standard output
 	local    bool // both sides were here
-	unsynced bool // durability was given up at this side's word
+	unsynced bool // this side gave up durability
 	losses   int  // see lossesAfter
 	manifest string
 	unlisted int64  // files that the list leaves out
-	listed   string // what people are told of that
+	listed   string // the same for people
 	err      error
 	exit     int
 	hint     string
-	unmet    []*filter.Rule // of the command line, that decided about nothing
+	unmet    []*filter.Rule // rules of the command line that decided about no item
 }
 
-// lines is the outcome for people; with quiet only what went wrong.
+// lines is the outcome for people; with quiet only the failure.
 func (o outcome) lines(quiet bool) []string {
 	var lines []string
 	r := o.result
@@ -55,8 +55,8 @@ func (o outcome) lines(quiet bool) []string {
 	return lines
 }
 
-// rows is lines as they are shown on a screen of that width, 0 where there is none.
-// The hint may end in a command, which has to stay as it is to be copied.
+// rows is lines, broken for a screen of that width; 0 is no screen. The hint is not
+// broken: it may end in a command that people copy.
 func (o outcome) rows(quiet bool, width int) []string {
 	rows := o.lines(quiet)
 	for i, line := range rows {
@@ -94,8 +94,8 @@ func (o outcome) counts() string {
 	return line + ", " + sizeText(r.Wire) + " over the network"
 }
 
-// notMoved is the content delivered that the rate is not about: what was there
-// before, and holes. What is sent twice, or of items that fail, hides some of it.
+// notMoved is the delivered content that the rate does not count: bytes that were there
+// before, and holes. Bytes sent twice, or for items that failed, hide some of it.
 func notMoved(r transfer.Result) string {
 	var parts []string
 	if r.Reused > 0 && r.Reused <= r.Bytes {
@@ -121,7 +121,7 @@ func newAndReplaced(r transfer.Result) string {
 	return fmt.Sprintf(" (%d new, %d replaced)", r.Delivered-r.Replaced, r.Replaced)
 }
 
-// caveat is the part of the promise that holds, or does not, after success.
+// caveat says after a success which part of the promise holds.
 func (o outcome) caveat() string {
 	verified := "what was delivered is verified"
 	skipped := ""
@@ -181,7 +181,7 @@ func items(n int64) string {
 	return fmt.Sprintf("%d items", n)
 }
 
-// elapsed is a duration with three digits, which is what can be relied on.
+// elapsed shows a duration with three digits at most; more would not be reliable.
 func elapsed(d time.Duration) string {
 	switch {
 	case d < time.Second:

@@ -18,11 +18,11 @@ type tally struct {
 }
 
 type tallied struct {
-	digest, destination, other int64
-	skipped                    int64 // the part of other that the other side's user chose to skip
-	vain                       int64 // the part of other that running again cannot mend
-	folders                    int64 // that are there
-	absent                     int64 // the part of other that is not at the source, or unreadable there
+	digest, destination, other int64 // failed items, by exit code
+	skipped                    int64 // those of other that the user of the other side skipped
+	vain                       int64 // those of other that fail again in every run
+	absent                     int64 // those of other that are missing or unreadable at the source
+	folders                    int64 // folders that are at the destination
 }
 
 func (t *tally) counts() tallied {
@@ -31,8 +31,8 @@ func (t *tally) counts() tallied {
 	return t.tallied
 }
 
-// restore forgets what was counted since counts: a delivery that begins anew
-// counts anew.
+// restore sets the counts back to those of an earlier call of counts: a delivery that
+// is run again counts its items again.
 func (t *tally) restore(to tallied) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -73,11 +73,10 @@ func (t *tally) Observe(e transfer.Event) {
 	}
 }
 
-// incomplete is the exit code of a delivery that ended with failed items. A bad
-// digest outweighs everything else; a destination that took nothing at all is
-// not a matter of single items. What an earlier run put there counts as taken, so
-// that the same state gives the same code in every run. A folder says nothing, made
-// now or before.
+// incomplete is the exit code of a delivery in which items failed. A wrong digest
+// outweighs everything else. If the destination took not one item, the destination is
+// at fault. Items that an earlier run delivered count as taken, so that the same state
+// gives the same code in every run; folders do not count.
 func (t *tally) incomplete(r transfer.Result) int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -90,9 +89,9 @@ func (t *tally) incomplete(r transfer.Result) int {
 	return exitIncomplete
 }
 
-// missingHint is the next step where running again alone brings no more: all that is
-// missing was skipped at the other side, or something has to be mended first. It is
-// empty otherwise. again is the command as it was given.
+// missingHint is the next step if running the command again is not enough: the other
+// side skipped all that is missing, or something has to be mended first. It is empty
+// otherwise. again is the command as it was given.
 func (t *tally) missingHint(again string) string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -107,7 +106,7 @@ func (t *tally) missingHint(again string) string {
 	return ""
 }
 
-// inVain reports that running again brings nothing of what is missing.
+// inVain reports that running again would deliver none of the missing items.
 func (t *tally) inVain() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()

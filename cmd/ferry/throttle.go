@@ -30,7 +30,7 @@ func throttleFlags() []cli.Flag {
 	}
 }
 
-// throttle is what those flags say.
+// throttle holds the values of those flags.
 type throttle struct {
 	compress transfer.Compression
 	limit    *transfer.Limit // nil without --bwlimit
@@ -81,7 +81,7 @@ func parseRate(text string) (int64, error) {
 	return rate, err
 }
 
-// checkRateFile refuses what would block whoever reads it.
+// checkRateFile refuses a pipe or a device, whose reader could block.
 func checkRateFile(name string) error {
 	info, err := os.Stat(name)
 	if err == nil && !info.Mode().IsRegular() {
@@ -104,9 +104,9 @@ func readRate(name string) (string, error) {
 	return strings.TrimSpace(string(b)), err
 }
 
-// follow tells r of the limit, and of each change of it until stop is called,
-// which waits for the goroutine that looks. What cannot be read, or is no rate,
-// changes nothing.
+// follow shows the limit, and starts a goroutine that watches the file for changes and
+// shows each. stop ends that goroutine and waits for it. A file that cannot be read, or
+// holds no rate, does not change the limit.
 func (t *throttle) follow(ctx context.Context, r renderer) (stop func()) {
 	if t.limit == nil {
 		return func() {}
@@ -135,8 +135,8 @@ func (t *throttle) follow(ctx context.Context, r renderer) (stop func()) {
 	}
 }
 
-// look takes over what the file says now, if it says something else. While
-// somebody writes it, it may be empty or gone.
+// look sets the limit if the content of the file has changed. While the file is being
+// written it may be empty or missing, which is ignored.
 func (t *throttle) look(r renderer) {
 	text := ""
 	err := checkRateFile(t.file)
@@ -147,7 +147,7 @@ func (t *throttle) look(r renderer) {
 		return
 	}
 	if err != nil {
-		text = err.Error() // to be told once
+		text = err.Error() // remembered, so that it is shown once
 		if text == t.text {
 			return
 		}

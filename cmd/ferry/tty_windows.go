@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// openTTY joins the two ends of the console, which Windows names apart.
+// openTTY opens the console, whose input and output have names of their own on Windows.
 func openTTY() (io.ReadWriteCloser, error) {
 	in, err := os.OpenFile("CONIN$", os.O_RDWR, 0)
 	if err != nil {
@@ -26,5 +26,5 @@ func (c consolePair) Read(p []byte) (int, error)  { return c.in.Read(p) }
 func (c consolePair) Write(p []byte) (int, error) { return c.out.Write(p) }
 func (c consolePair) Close() error                { return errors.Join(c.in.Close(), c.out.Close()) }
 
-// SyscallConn is that of the end that is read.
+// SyscallConn is that of the input.
 func (c consolePair) SyscallConn() (syscall.RawConn, error) { return c.in.SyscallConn() }

@@ -13,14 +13,14 @@ const maxAnswer = 1024
 
 var errLongLine = errors.New("line is too long")
 
-// typed reads lines, byte by byte so that nothing behind one is taken. The end of
-// input after some text ends a line too. It belongs to one goroutine at a time.
+// typed reads lines. It reads byte by byte, so that it takes nothing after a line. The
+// end of input after some text ends a line too. One goroutine at a time may use it.
 type typed struct {
 	from    io.Reader
-	pending chan typedLine // a read that was left behind; nil if there is none
+	pending chan typedLine // of a read that is still under way; nil if there is none
 
 	mu    sync.Mutex
-	begun []byte // what the reader has of a line
+	begun []byte // the beginning of a line, of the goroutine that reads
 }
 
 type typedLine struct {
@@ -28,9 +28,9 @@ type typedLine struct {
 	err  error
 }
 
-// line returns the next line. When ctx ends first, the read under way is left
-// behind, since a read of a terminal cannot be interrupted; the next call has
-// what comes of it.
+// line returns the next line. If ctx ends first, it leaves the goroutine that reads
+// behind, since a read of a terminal cannot be interrupted. The next call of line gets
+// what that goroutine reads.
 func (t *typed) line(ctx context.Context) (string, error) {
 	if t.pending == nil {
 		got := make(chan typedLine, 1) // so that the reader left behind can end
@@ -46,8 +46,8 @@ func (t *typed) line(ctx context.Context) (string, error) {
 	}
 }
 
-// discard throws away what was typed up to now: it answers nothing that was not asked
-// yet. What ended the input is kept.
+// discard throws away what was typed up to now: it was typed before the question and is
+// no answer to it. An end or error of the input is kept.
 func (t *typed) discard() {
 	t.mu.Lock()
 	defer t.mu.Unlock()

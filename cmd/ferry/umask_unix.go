@@ -10,9 +10,9 @@ import (
 	"syscall"
 )
 
-// umask is the process's umask. Linux tells it. Elsewhere it is only told by a call
-// that sets another, for all threads, so that this comes before there is a second
-// goroutine.
+// umask is the umask of the process. Linux shows it in a file. Elsewhere the only call
+// that returns it also sets another one, for all threads. So umask has to be called
+// before there is a second goroutine.
 func umask() uint32 {
 	if mask, ok := toldUmask(); ok {
 		return mask

@@ -5,15 +5,15 @@ import (
 	"strings"
 )
 
-// maxUnmade bounds the failed items that others may lie below.
+// maxUnmade is the most failed items that are remembered.
 const maxUnmade = 1024
 
-// unmade counts the items that failed since the folder that they are in could not be
-// made, or takes nothing: that is one failure, and is told as one.
+// unmade counts items that failed only because their folder could not be made, or takes
+// no items. People see that as one failure.
 type unmade struct {
-	failed []*failedItem          // those that failed by themselves, in that order
-	below  map[string]*failedItem // by their path
-	beside map[string]*failedItem // by the path of their folder, the first of each
+	failed []*failedItem          // items that failed by themselves, in order
+	below  map[string]*failedItem // the same, by path
+	beside map[string]*failedItem // the first of each folder, by the path of the folder
 }
 
 type failedItem struct {
@@ -21,7 +21,7 @@ type failedItem struct {
 	below, beside int64 // items that failed with it
 }
 
-// add takes note of an item that failed by itself.
+// add notes an item that failed by itself.
 func (u *unmade) add(path string) {
 	path = strings.TrimRight(path, "/")
 	if u.below[path] != nil || len(u.failed) == maxUnmade {
@@ -38,7 +38,8 @@ func (u *unmade) add(path string) {
 	}
 }
 
-// count counts one that failed with another; false: that one is not known.
+// count counts an item that failed because of another one. It returns false if that
+// other one is not known.
 func (u *unmade) count(path string) bool {
 	for above, ok := folderOf(path); ok; above, ok = folderOf(above) {
 		if f := u.below[above]; f != nil {
@@ -61,7 +62,7 @@ func folderOf(path string) (string, bool) {
 	return ".", path != "."
 }
 
-// lines tells how many failed with each.
+// lines tells for each item how many failed because of it.
 func (u *unmade) lines() (lines []string) {
 	for _, f := range u.failed {
 		if f.below > 0 {

@@ -34,7 +34,7 @@ func buildVersion() string {
 	return info.Main.Version
 }
 
-// helpCommand takes the place of the library's, whose unknown topics exit 3.
+// helpCommand replaces that of the library, which exits with 3 for an unknown topic.
 func helpCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "help",

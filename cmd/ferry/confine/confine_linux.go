@@ -27,8 +27,9 @@ const oldest = 2
 // ports is the first version that guards TCP ports.
 const ports = 4
 
-// Apply confines the process to s. It is for one call a process. What the kernel
-// does not know of is left out; with an error nothing is in force.
+// Apply confines the process to s. It may be called once a process. Rights that the
+// kernel does not know are left out; Kept says what is in force. After an error nothing
+// is in force.
 func Apply(s Set) (Kept, error) {
 	version, err := syscall.LandlockGetABIVersion()
 	if err != nil {
@@ -47,7 +48,7 @@ func Apply(s Set) (Kept, error) {
 	for _, path := range s.Reads {
 		info, err := os.Stat(path)
 		switch {
-		case err != nil: // it is not there, or cannot be read anyway
+		case err != nil: // it does not exist, or could not be read anyway
 		case info.IsDir():
 			rules = append(rules, landlock.PathAccess(read, path).IgnoreIfMissing())
 		default:

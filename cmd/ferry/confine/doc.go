@@ -1,16 +1,16 @@
-// Package confine takes from this process, for good and on all its threads, what
-// it will not need any more: a peer that found a fault in it then reaches no more
+// Package confine takes away from this process, for good and on all its threads, the
+// rights that it no longer needs. A peer that exploits a fault in it then reaches no more
 // than the delivery itself does.
 //
-// On Linux that is Landlock, by github.com/landlock-lsm/go-landlock: it knows the
-// kernel's eleven versions of it and which right came with which, and puts a ruleset
-// on all threads of a Go program, with cgo and without. It is called once a process:
-// of two rulesets, one on the other, no file can be moved between folders.
+// On Linux it uses Landlock, by github.com/landlock-lsm/go-landlock. That module knows the
+// kernel's eleven versions of Landlock and which right came with which. It applies a
+// ruleset to all threads of a Go program, with cgo and without. Apply may be called once a
+// process: under two rulesets no file can be moved between folders.
 //
-// Landlock has limits. Modes, owners, times and attributes of what stands elsewhere
-// are not guarded. Nor are UDP, which names are resolved over, Multipath TCP, TCP Fast
-// Open, a port that the kernel picks for a listener, UNIX sockets, and signals to other
-// processes of the same user.
+// Landlock has limits. Modes, owners, times and attributes of files elsewhere are not
+// protected. Nor are UDP (which resolves names), Multipath TCP, TCP Fast Open, a port that
+// the kernel picks for a listener, UNIX sockets, and signals to other processes of the
+// same user.
 package confine
 
 import (
@@ -18,14 +18,13 @@ import (
 	"slices"
 )
 
-// Set is what the process still needs. Whoever knows of a need adds it: the
-// landing, the way to the other side, the limit of the rate.
+// Set is what the process still needs. The caller fills in all of it before Apply.
 type Set struct {
 	// Folders: all in them may be read, made, written, moved and removed.
 	Folders []string
-	// Renames: files in them may get another name in the same folder, but not be
-	// opened. That is how a list that is open gets its final name. Landlock gives that
-	// only with more: files may be removed, and empty ones made, in all folders below.
+	// Renames: files in these folders may be renamed within the folder, but not opened.
+	// So a manifest that is open already gets its final name. Landlock cannot grant less
+	// than this: files may also be removed, and empty ones made, in all folders below.
 	Renames []string
 	// Reads: these files, and all in these folders, may be read. One that is not
 	// there is left out.
@@ -36,9 +35,9 @@ type Set struct {
 	AnyPort bool
 }
 
-// Resolver adds what it takes to resolve names of machines. The folder that holds
-// resolv.conf is added if it is one for that: where it is /etc, a resolv.conf that
-// takes the place of the old one is not seen.
+// Resolver adds what is needed to resolve host names. The folder that holds resolv.conf
+// is added unless that is /etc. If it is /etc, a resolv.conf that replaces the old one
+// cannot be read.
 func (s *Set) Resolver() {
 	s.Reads = append(s.Reads, "/etc/resolv.conf", "/etc/hosts", "/etc/host.conf", "/etc/gai.conf",
 		"/run/systemd/resolve", "/run/NetworkManager", "/run/resolvconf")
@@ -46,14 +45,14 @@ func (s *Set) Resolver() {
 	s.switched()
 }
 
-// Accounts adds what it takes to look up users and groups.
+// Accounts adds what is needed to look up users and groups.
 func (s *Set) Accounts() {
 	s.Reads = append(s.Reads, "/etc/passwd", "/etc/group", "/run/systemd/userdb", "/var/lib/sss/mc")
 	s.switched()
 }
 
-// switched adds what the C library reads to find out whom it asks for a name, and
-// the libraries that ask.
+// switched adds the files in which the C library looks up its sources of names, and the
+// libraries that ask those.
 func (s *Set) switched() {
 	for _, path := range []string{"/etc/nsswitch.conf", "/etc/ld.so.cache", "/lib", "/lib64", "/usr/lib", "/usr/lib64"} {
 		if !slices.Contains(s.Reads, path) {

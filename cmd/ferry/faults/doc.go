@@ -14,18 +14,18 @@
 //	faults: N injected, N survived, N missed, N skipped, N failed
 //
 // A round is one fault in one delivery, or in some to one target, named by its
-// subtest. Injected means that the fault was seen to happen, survived that every
-// check held, missed that the delivery was over before the fault. What a round does follows from its name
-// and FERRY_FAULT_SEED (printed, 1 if not set): the same two give the same
-// fault, though not the same moment in threads and disks. FERRY_FAULT_ROUNDS
+// subtest. Injected means that the fault was seen to happen. Survived means that every
+// check held. Missed means that the delivery was over before the fault. What a round does
+// follows from its name and FERRY_FAULT_SEED (printed, 1 if not set): the same two give
+// the same fault, though not the same moment in threads and disks. FERRY_FAULT_ROUNDS
 // multiplies the rounds of each family, for a soak.
 //
-// Two families are an oracle over targets. In targets, one odd tree goes by copy,
-// copy -a, send and receive, with -a and without, to each kind of file system that
-// can be set up here, and a row at the end tells each run's exit code and what it
-// said was lost, with the number of items. In refusals, a small tree goes to a file system that refuses one
-// operation with one error; fusefault beside this package is that file system. A
-// long campaign refuses more than one operation at a time:
+// Two families try targets. In targets, one odd tree is delivered to each kind of file
+// system that can be set up here, by copy and by send and receive, each with -a and
+// without. A row at the end shows the exit code of each run, and what it said was lost,
+// with the number of items. In refusals, a small tree is delivered to a file system that
+// refuses one operation with one error; fusefault beside this package is that file
+// system. A long campaign refuses more than one operation at a time:
 //
 //	FERRY_FAULT_ROUNDS=20 FERRY_FAULT_SEED=7 go test -tags faults -count=1 -v -timeout 3h \
 //		-run 'TestFaults/(targets|refusals)' ./cmd/ferry/faults
@@ -37,9 +37,8 @@
 // and moves nothing that is there. What cp -a keeps on that file system, ferry -a
 // keeps.
 //
-// What is checked in each round, by code that shares nothing with ferry: exit
-// code 0 at either side means that every item is there with its bytes, mode and
-// time; otherwise each final name holds the whole old or the whole new content;
-// both sides end in time; and the same command without the fault goes on and
-// ends with 0.
+// Each round is checked by code that shares nothing with ferry. Exit code 0 at either
+// side means that every item is there with its bytes, mode and time. Otherwise each final
+// name holds the whole old or the whole new content. Both sides end in time. The same
+// command without the fault goes on and ends with 0.
 package faults
