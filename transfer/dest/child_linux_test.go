@@ -1,11 +1,9 @@
 package dest
 
 import (
-	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,22 +23,35 @@ import (
 // its user, its limits, its death, and system calls that strace makes fail.
 const childEnv = "FERRY_DEST_TEST_CHILD"
 
-var children = map[string]func(dir string) error{
-	"deliver": func(dir string) error { return childDeliver(dir, Options{}) },
-	"nosync":  func(dir string) error { return childDeliver(dir, Options{NoSync: true}) },
-	"server":  childServer,
-	"big":     childBig,
-	"hold":    childHold,
-	"umask":   childUmask,
-	"many":    childMany,
-	"meta":    childMeta,
-	"mayput":  childMayPut,
+func children() map[string]func(dir string) error {
+	all := tree.Metadata{Owner: true, Numeric: true, Xattrs: true, HardLinks: true, Devices: true}
+	return map[string]func(dir string) error{
+		"deliver":       func(dir string) error { return childDeliver(dir, Options{}) },
+		"nosync":        func(dir string) error { return childDeliver(dir, Options{NoSync: true}) },
+		"server":        childServer,
+		"big":           childBig,
+		"hold":          childHold,
+		"umask":         childUmask,
+		"many":          childMany,
+		"meta":          childMeta,
+		"mayput":        childMayPut,
+		"foreign":       childForeign,
+		"readonly":      childReadOnly,
+		"told":          func(dir string) error { return childTold(dir, tree.Metadata{}) },
+		"toldall":       func(dir string) error { return childTold(dir, all) },
+		"link":          childLink,
+		"tries":         childTries,
+		"stateless":     childStateless,
+		"copied":        func(dir string) error { return childCopied(dir, Options{}, 4) },
+		"copiedchecked": func(dir string) error { return childCopied(dir, Options{VerifyDisk: true}, 4) },
+		"copiedwrong":   func(dir string) error { return childCopied(dir, Options{}, 5) },
+	}
 }
 
 // runChild prints what went wrong, by kind, and nothing if nothing did.
 func runChild(name string) int {
 	do, dir, _ := strings.Cut(name, " ")
-	err := children[do](dir)
+	err := children()[do](dir)
 	var e *storage.Error
 	switch {
 	case errors.As(err, &e):
@@ -239,74 +250,6 @@ func childBig(dir string) error {
 	return errors.New("all was written")
 }
 
-// childHold holds the partial of "big", with two chunks, until it is killed.
-func childHold(dir string) error {
-	f, err := start(dir, Options{}, tree.Metadata{})
-	if err != nil {
-		return err
-	}
-	b := content(4*chunk, 7)
-	p, err := f.Begin(fileEntry("big", len(b)))
-	if err != nil {
-		return err
-	}
-	for i := range uint64(2) {
-		if err := p.WriteChunk(i, chunkOf(b, i), cvOf(chunkOf(b, i), i)); err != nil {
-			return err
-		}
-	}
-	fmt.Println("held")
-	_, err = io.Copy(io.Discard, os.Stdin)
-	return err
-}
-
-// childUmask makes one of each kind with odd modes.
-func childUmask(args string) error {
-	var mask int
-	var dir string
-	if _, err := fmt.Sscanf(args, "%o %s", &mask, &dir); err != nil {
-		return err
-	}
-	unix.Umask(mask)
-	f, err := start(dir, Options{}, tree.Metadata{})
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	id := uint64(0)
-	for _, mode := range modes {
-		id++
-		folder := folderEntry(id, 0, fmt.Sprintf("folder%03o", mode))
-		folder.Mode = mode
-		if _, err := f.MakeFolder(folder); err != nil {
-			return err
-		}
-		for _, size := range []int{1, chunk + 1} {
-			e := fileEntry(fmt.Sprint("file", size), size)
-			e.Parent, e.Mode = id, mode
-			p, err := f.Begin(e)
-			if err != nil {
-				return err
-			}
-			b := content(size, 1)
-			for i := range checksum.Chunks(e.Size) {
-				err = errors.Join(err, p.WriteChunk(i, chunkOf(b, i), cvOf(chunkOf(b, i), i)))
-			}
-			pub := &storage.Publication{Partial: p, Entry: e}
-			err = errors.Join(err, p.Seal(e, e.Size, checksum.Sum(b)), f.Publish([]*storage.Publication{pub}), pub.Err)
-			if err != nil {
-				return err
-			}
-		}
-		if _, err := f.FinishFolder(folder); err != nil {
-			return err
-		}
-	}
-	return f.finished()
-}
-
-var modes = []uint32{0, 0o400, 0o444, 0o600, 0o644, 0o755, 0o777, 0o077, 0o111}
-
 // childMany delivers a batch of more files than may be open.
 func childMany(dir string) error {
 	f, err := start(dir, Options{}, tree.Metadata{})
@@ -356,69 +299,5 @@ func needTool(t testing.TB, name string) {
 	t.Helper()
 	if _, err := exec.LookPath(name); err != nil {
 		t.Skipf("needs %s: %v", name, err)
-	}
-}
-
-func TestLockedByAnotherProcessAndTakenOverAfterItsDeath(t *testing.T) {
-	dir := t.TempDir()
-	cmd := child{do: "hold", dir: dir}.command(t)
-	stdin, err := cmd.StdinPipe()
-	must(t, err)
-	defer stdin.Close()
-	stdout, err := cmd.StdoutPipe()
-	must(t, err)
-	must(t, cmd.Start())
-	line, err := bufio.NewReader(stdout).ReadString('\n')
-	if err != nil || line != "held\n" {
-		t.Fatalf("child said %q, %v", line, err)
-	}
-	b := content(4*chunk, 7)
-	e := fileEntry("big", len(b))
-	f := open(t, dir, Options{})
-	_, err = f.Begin(e)
-	wantKind(t, err, storage.Locked)
-	left, err := f.leftovers()
-	if err != nil || len(left) != 0 {
-		t.Errorf("what another process holds is reported as left over: %v, %v", left, err)
-	}
-	must(t, cmd.Process.Kill())
-	_ = cmd.Wait() // killed
-	if n := resume(t, f, e, b); n != 2 {
-		t.Errorf("%d chunks were reused after kill -9, want 2", n)
-	}
-	finish(t, f)
-	wantNames(t, dir, "big")
-	same(t, filepath.Join(dir, "big"), b, e)
-}
-
-func TestExactModesUnderAnyUmask(t *testing.T) {
-	for _, uid := range []uint32{0, 65534} {
-		for _, mask := range []string{"000", "022", "077"} {
-			t.Run(fmt.Sprintf("uid=%d/umask=%s", uid, mask), func(t *testing.T) {
-				if uid != 0 {
-					needRoot(t)
-				}
-				dir := publicDir(t)
-				must(t, os.Chmod(dir, 0o777))
-				if got := (child{do: "umask", dir: mask + " " + dir, uid: uid}).run(t); got != "" {
-					t.Fatalf("child: %s", got)
-				}
-				for _, mode := range modes {
-					folder := filepath.Join(dir, fmt.Sprintf("folder%03o", mode))
-					info, err := os.Stat(folder)
-					must(t, err)
-					if uint32(info.Mode().Perm()) != mode || timeOf(info.ModTime()) != testTime {
-						t.Errorf("folder: %v, %v; want mode %o", info.Mode(), info.ModTime(), mode)
-					}
-					for _, size := range []int{1, chunk + 1} {
-						if os.Getuid() == 0 {
-							e := fileEntry("", size)
-							e.Mode = mode
-							same(t, filepath.Join(folder, fmt.Sprint("file", size)), content(size, 1), e)
-						}
-					}
-				}
-			})
-		}
 	}
 }

@@ -21,8 +21,8 @@ type place struct {
 	folds     bool
 }
 
-func newPlace(t *testing.T, rehearses bool) storagetest.Place {
-	p := place{dir: t.TempDir(), rehearses: rehearses}
+func placeIn(t *testing.T, dir string, rehearses bool) storagetest.Place {
+	p := place{dir: dir, rehearses: rehearses}
 	probe := filepath.Join(p.dir, "probe")
 	if err := os.WriteFile(probe, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -135,9 +135,9 @@ func (p place) Remove(t testing.TB, path string) {
 }
 
 func TestContract(t *testing.T) {
-	storagetest.Destination(t, func(t *testing.T) storagetest.Place { return newPlace(t, false) })
+	storagetest.Destination(t, func(t *testing.T) storagetest.Place { return placeIn(t, t.TempDir(), false) })
 }
 
 func TestRehearsalContract(t *testing.T) {
-	storagetest.Destination(t, func(t *testing.T) storagetest.Place { return newPlace(t, true) })
+	storagetest.Destination(t, func(t *testing.T) storagetest.Place { return placeIn(t, t.TempDir(), true) })
 }

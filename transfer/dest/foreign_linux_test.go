@@ -17,11 +17,6 @@ import (
 	"ferry/transfer/tree"
 )
 
-func init() {
-	children["foreign"] = childForeign
-	children["readonly"] = childReadOnly
-}
-
 // mkdirAs makes the folder path, with mode whatever the umask.
 func mkdirAs(path string, mode fs.FileMode) error {
 	return errors.Join(os.MkdirAll(path, 0o700), os.Chmod(path, mode))

@@ -16,23 +16,6 @@ import (
 	"ferry/transfer/tree"
 )
 
-func init() {
-	children["told"] = func(dir string) error { return childTold(dir, tree.Metadata{}) }
-	children["toldall"] = func(dir string) error {
-		return childTold(dir, tree.Metadata{Owner: true, Numeric: true, Xattrs: true, HardLinks: true, Devices: true})
-	}
-	children["link"] = childLink
-	children["tries"] = childTries
-	children["stateless"] = func(dir string) error {
-		f, err := start(dir, Options{}, tree.Metadata{})
-		if err == nil {
-			_, err = f.root().vol.state.open()
-			err = errors.New(err.Error()) // which has no kind: the text is printed
-		}
-		return err
-	}
-}
-
 // teller delivers into a folder and notes what is told of it.
 type teller struct {
 	*delivery
@@ -179,6 +162,16 @@ func childTries(dir string) error {
 		fmt.Println(r.Path, filepath.Ext(pe.Path))
 	}
 	return errors.Join(err, f.Close())
+}
+
+// childStateless is what keeps the state folder from being made, as a text.
+func childStateless(dir string) error {
+	f, err := start(dir, Options{}, tree.Metadata{})
+	if err == nil {
+		_, err = f.root().vol.state.open()
+		err = errors.New(err.Error()) // which has no kind: the text is printed
+	}
+	return err
 }
 
 // refusals are what real file systems answer to what they do not have.

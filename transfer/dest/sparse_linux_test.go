@@ -5,10 +5,15 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"ferry/checksum"
 	"ferry/transfer/storage"
+	"ferry/transfer/tree"
 )
 
 // Blocks of zeros in a chunk take no space where the sender's content has holes,
@@ -88,4 +93,107 @@ func TestTrailingHoleShorterThanABlock(t *testing.T) {
 		}
 	}
 	finish(t, f)
+}
+
+func TestHolesStayHoles(t *testing.T) {
+	dir := t.TempDir()
+	f := open(t, dir, Options{})
+	const chunks = 64
+	e := fileEntry("sparse", chunks*chunk)
+	p, err := f.Begin(e)
+	must(t, err)
+	b := content(chunk, 1)
+	for i := range uint64(chunks) {
+		if i == 17 {
+			must(t, p.WriteChunk(i, b, cvOf(b, i)))
+		} else {
+			must(t, p.WriteHole(i, chunk, [32]byte{1}))
+		}
+	}
+	must(t, seal(p, e, e.Size))
+	publish(t, f, &storage.Publication{Partial: p, Entry: e})
+	info, err := os.Stat(filepath.Join(dir, "sparse"))
+	must(t, err)
+	if used := info.Sys().(*syscall.Stat_t).Blocks * 512; info.Size() != chunks*chunk || used > 2*chunk {
+		t.Errorf("%d bytes take %d on disk", info.Size(), used)
+	}
+}
+
+func blocksOf(t testing.TB, path string) int64 {
+	t.Helper()
+	var st unix.Stat_t
+	must(t, unix.Lstat(path, &st))
+	return st.Blocks * 512
+}
+
+// nearlyHollow fails unless path takes about as much space as data bytes.
+func nearlyHollow(t testing.TB, path string, data int64) {
+	t.Helper()
+	if got := blocksOf(t, path); got > data+16<<10 {
+		t.Errorf("%s takes %d KiB, its data %d", path, got>>10, data>>10)
+	}
+}
+
+// keepsHoles skips the test where a hole takes space.
+func keepsHoles(t testing.TB, dir string) {
+	t.Helper()
+	path := filepath.Join(dir, "probe")
+	must(t, os.WriteFile(path, nil, 0o600))
+	must(t, os.Truncate(path, 4*chunk))
+	if blocksOf(t, path) > 0 {
+		t.Skip("the file system keeps no holes")
+	}
+	must(t, os.Remove(path))
+}
+
+func TestHolesTakeNoSpace(t *testing.T) {
+	dir := t.TempDir()
+	keepsHoles(t, dir)
+	zeros := make([]byte, chunk)
+	hole := func(p *partial, i uint64) { must(t, p.WriteHole(i, chunk, cvOf(zeros, i))) }
+	f := open(t, dir, Options{})
+
+	stream := fileEntry("stream", -1)
+	stream.Kind = tree.Stream
+	p, err := f.Begin(stream)
+	must(t, err)
+	for i := range uint64(8) {
+		hole(p, i)
+	}
+	must(t, seal(p, stream, 8*chunk))
+	publish(t, f, &storage.Publication{Partial: p, Entry: stream})
+
+	small := fileEntry("small", chunk)
+	p, err = f.Begin(small)
+	must(t, err)
+	hole(p, 0)
+	must(t, seal(p, small, chunk))
+	publish(t, f, &storage.Publication{Partial: p, Entry: small})
+
+	// Data of an earlier run becomes a hole, and a hole of the old file stays one.
+	old := content(6*chunk, 1)
+	basis := fileEntry("basis", len(old))
+	publish(t, f, sealed(t, f, basis, old))
+	must(t, os.Truncate(filepath.Join(dir, "basis"), chunk))
+	must(t, os.Truncate(filepath.Join(dir, "basis"), 6*chunk))
+	from, err := f.Open(basis)
+	must(t, err)
+	defer from.Close()
+	update := fileEntry("update", len(old))
+	p, err = f.Begin(update)
+	must(t, err)
+	fill(t, p, old, all)
+	for i := range uint64(5) {
+		must(t, p.CopyChunk(from, i, chunk))
+	}
+	hole(p, 5)
+	must(t, seal(p, update, update.Size))
+	publish(t, f, &storage.Publication{Partial: p, Entry: update})
+	finish(t, f)
+
+	nearlyHollow(t, filepath.Join(dir, "stream"), 0)
+	nearlyHollow(t, filepath.Join(dir, "small"), 0)
+	nearlyHollow(t, filepath.Join(dir, "update"), chunk)
+	holds(t, filepath.Join(dir, "update"), append(slices.Clone(old[:chunk]), make([]byte, 5*chunk)...))
+	holds(t, filepath.Join(dir, "small"), zeros)
 }

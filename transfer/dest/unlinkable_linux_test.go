@@ -12,12 +12,6 @@ import (
 	"ferry/transfer/tree"
 )
 
-func init() {
-	children["copied"] = func(dir string) error { return childCopied(dir, Options{}, 4) }
-	children["copiedchecked"] = func(dir string) error { return childCopied(dir, Options{VerifyDisk: true}, 4) }
-	children["copiedwrong"] = func(dir string) error { return childCopied(dir, Options{}, 5) }
-}
-
 // childCopied delivers content(1000, 4), with the digest of content(1000, seed).
 func childCopied(dir string, o Options, seed uint64) error {
 	f, err := start(dir, o, tree.Metadata{})

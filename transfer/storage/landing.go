@@ -30,8 +30,8 @@ type Finder interface {
 type Maker interface {
 	// MakeFolder makes e's folder, or takes over the one that is there, for the entries
 	// that name e.ID as their Parent. An e of kind Root stands for the destination itself.
-	// E is kept until FinishFolder and must not change. A name that the place takes for that
-	// of another item of this delivery is the Kind Conflict.
+	// E is kept until FinishFolder and must not change. A name that the place is seen to take
+	// for that of another item of this delivery is the Kind Conflict; Twins tell for sure.
 	MakeFolder(e *tree.Entry) (Outcome, error)
 	// FinishFolder ends the folder e.ID: it gets the metadata that MakeFolder was told.
 	// The destination itself gets its metadata in Destination.Finish. The id is forgotten

@@ -49,7 +49,7 @@ func (d *delivery) publish(batch ...*storage.Publication) {
 	d.b.t.Helper()
 	d.b.must(d.to.Files.Publish(batch))
 	for _, pub := range batch {
-		if pub.Err != nil || pub.Name != "" || len(pub.Lost) > 0 {
+		if pub.Err != nil || pub.Name != "" || len(d.b.lost(pub.Lost)) > 0 {
 			d.b.t.Fatalf("publishing %q: as %q, lost %v: %v", pub.Entry.Name, pub.Name, pub.Lost, pub.Err)
 		}
 	}
@@ -235,7 +235,7 @@ var fileTests = map[string]func(*testing.T, *bench){
 		}
 		d := b.beginWith(Options{}, b.Granted)
 		told := func(what string, lost []tree.Loss) {
-			if len(lost) != 1 || lost[0].What != b.Lost || lost[0].Err == nil {
+			if lost := b.lost(lost); len(lost) != 1 || lost[0].What != b.Lost || lost[0].Err == nil {
 				t.Errorf("of a %s is lost: %v, want %v", what, lost, b.Lost)
 			}
 		}

@@ -40,7 +40,7 @@ type Options struct {
 // Traits say what a place can keep, so that the suite asks for no more.
 type Traits struct {
 	Rehearses bool // what is opened is a rehearsal
-	Modes     bool // permission bits
+	Modes     bool // permission bits; without them, that they are lost may be told
 	Links     bool // symbolic links
 	HardLinks bool // and items have identities, by Item.Ino
 	FIFOs     bool
@@ -175,12 +175,20 @@ func (b *bench) differ(got, want Item) string {
 		return "is other content"
 	case got.Target != want.Target:
 		return "is a link to " + got.Target
-	case got.MTime != want.MTime && want.MTime != (tree.Time{}):
+	case want.MTime != (tree.Time{}) && got.MTime != want.MTime:
 		return "the mtime is " + got.MTime.Std().String() + ", want " + want.MTime.Std().String()
 	case b.Modes && got.Kind != tree.Symlink && got.Mode != want.Mode && want.Mode != 0:
 		return "the mode is another one"
 	}
 	return ""
+}
+
+// lost is what was lost that is to be kept here.
+func (b *bench) lost(all []tree.Loss) []tree.Loss {
+	if b.Modes {
+		return all
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(l tree.Loss) bool { return l.What == tree.AttrMode })
 }
 
 // gone checks that nothing is at path, or that a rehearsal left it.

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
 
@@ -66,3 +67,46 @@ func chmodOwn(dir *tree.Dir, name string, mode uint32) error {
 	}
 	return nil
 }
+
+// unlockToRename: an open file cannot be renamed here.
+const unlockToRename = false
+
+// errNoLocks: the file system has no locks.
+var errNoLocks = errors.New("the file system has no locks")
+
+// lock takes the lock of file, which its last close gives back (flock(2)), or
+// fails with storage.ErrLocked, also if this process has it through another file.
+func lock(file *os.File) error {
+	defer runtime.KeepAlive(file)
+	for {
+		err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		switch {
+		case err == nil:
+			return nil
+		case err == unix.EINTR:
+			continue
+		case err == unix.EWOULDBLOCK:
+			return storage.ErrLocked
+		case err == unix.ENOLCK || tree.Refused(err) || err == unix.EACCES:
+			return errNoLocks
+		}
+		return &os.PathError{Op: "lock", Path: file.Name(), Err: err}
+	}
+}
+
+// flush makes the errors known that a close would tell (network file systems
+// send data on it), while the file stays open.
+func flush(file *os.File) error {
+	defer runtime.KeepAlive(file)
+	fd, err := unix.FcntlInt(file.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err == nil {
+		err = unix.Close(fd)
+	}
+	if err != nil {
+		return &os.PathError{Op: "flush", Path: file.Name(), Err: err}
+	}
+	return nil
+}
+
+// Causes that only Windows has numbers for.
+var fullErrors, readOnlyErrors []error

@@ -1,10 +1,13 @@
 package dest
 
 import (
+	"math"
 	"os"
 	"runtime"
 
 	"golang.org/x/sys/unix"
+
+	"ferry/transfer/tree"
 )
 
 // nature tells of the file system of handle what its type and statfs say. Trusted:
@@ -65,4 +68,50 @@ func syncVolume(handle *os.File) error {
 			return os.NewSyscallError("syncfs", err)
 		}
 	}
+}
+
+// mountOf tells mounts of one file system apart, which rename and link do not
+// cross (STATX_MNT_ID, Linux 5.8); 0 if the kernel does not say.
+func mountOf(folder *os.File) uint64 {
+	defer runtime.KeepAlive(folder)
+	var st unix.Statx_t
+	err := unix.Statx(int(folder.Fd()), "", unix.AT_EMPTY_PATH, unix.STATX_MNT_ID, &st)
+	if err != nil || st.Mask&unix.STATX_MNT_ID == 0 {
+		return 0
+	}
+	return st.Mnt_id
+}
+
+// canLinkUnnamed: naming a file that has no name goes through /proc.
+func canLinkUnnamed() bool {
+	_, err := os.Stat("/proc/self/fd")
+	return err == nil
+}
+
+// foldsCase reports whether d is a folder in which ext4, f2fs or tmpfs, which tell
+// case apart otherwise, do not (FS_CASEFOLD_FL, linux/fs.h). So is a folder made in
+// it.
+func foldsCase(d *tree.Dir) bool {
+	handle, err := d.Handle()
+	if err != nil {
+		return false
+	}
+	defer handle.Close() // read only
+	defer runtime.KeepAlive(handle)
+	const casefold = 0x40000000
+	flags, err := unix.IoctlGetUint32(int(handle.Fd()), unix.FS_IOC_GETFLAGS)
+	return err == nil && flags&casefold != 0
+}
+
+func freeBytes(folder *os.File) (int64, error) {
+	defer runtime.KeepAlive(folder)
+	var st unix.Statfs_t
+	if err := unix.Fstatfs(int(folder.Fd()), &st); err != nil {
+		return 0, os.NewSyscallError("fstatfs", err)
+	}
+	if st.Blocks == 0 {
+		return unknownSpace, nil // as ramfs says
+	}
+	block := uint64(max(st.Frsize, 1)) // f_bavail counts in fragments
+	return int64(min(st.Bavail, math.MaxInt64/block) * block), nil
 }

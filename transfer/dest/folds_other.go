@@ -1,8 +1,0 @@
-//go:build !linux
-
-package dest
-
-import "ferry/transfer/tree"
-
-// foldsCase: here only what is there tells.
-func foldsCase(*tree.Dir) bool { return false }
