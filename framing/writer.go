@@ -30,32 +30,43 @@ func (w *Writer) WriteFrame(t Type, parts ...[]byte) error {
 	if w.err != nil {
 		return w.err
 	}
-	n, limit := 0, Limit(t)
-	for _, p := range parts {
-		// Checked at each step, so that no sum overflows.
-		if n += len(p); n > limit {
-			w.err = &Error{Type: t, Code: CodeInternal, Err: fmt.Errorf("body of %d bytes or more, limit %d", n, limit)}
-			return w.err
-		}
-	}
-	if n == 0 {
-		w.err = &Error{Type: t, Code: CodeInternal, Err: errors.New("empty body")}
-		return w.err
-	}
 	var whole []byte
-	if last := parts[len(parts)-1]; len(last) >= wholeWrite {
-		whole, parts = last, parts[:len(parts)-1]
+	if n := len(parts); n > 0 && len(parts[n-1]) >= wholeWrite {
+		whole, parts = parts[n-1], parts[:n-1]
 	}
-	w.buf = binary.BigEndian.AppendUint32(w.buf[:0], uint32(1+n))
-	w.buf = append(w.buf, byte(t))
-	for _, p := range parts {
-		w.buf = append(w.buf, p...)
+	if w.buf, w.err = AppendFrame(w.buf[:0], t, len(whole), parts...); w.err != nil {
+		return w.err
 	}
 	w.write(t, w.buf)
 	if whole != nil {
 		w.write(t, whole)
 	}
 	return w.err
+}
+
+// AppendFrame appends a frame of type t to dst, but for the last rest bytes of its body:
+// header and parts. A body that is empty or above Limit(t) is the caller's error, an
+// *Error with CodeInternal.
+func AppendFrame(dst []byte, t Type, rest int, parts ...[]byte) ([]byte, error) {
+	n, limit := rest, Limit(t)
+	for _, p := range parts {
+		if n > limit {
+			break // before a sum overflows
+		}
+		n += len(p)
+	}
+	if n > limit {
+		return dst, &Error{Type: t, Code: CodeInternal, Err: fmt.Errorf("body of %d bytes or more, limit %d", n, limit)}
+	}
+	if n == 0 {
+		return dst, &Error{Type: t, Code: CodeInternal, Err: errors.New("empty body")}
+	}
+	dst = binary.BigEndian.AppendUint32(dst, uint32(1+n))
+	dst = append(dst, byte(t))
+	for _, p := range parts {
+		dst = append(dst, p...)
+	}
+	return dst, nil
 }
 
 func (w *Writer) write(t Type, p []byte) {

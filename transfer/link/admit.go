@@ -27,7 +27,7 @@ func (l *Listener) handle(s *admission.Slot) {
 	}
 }
 
-func (l *Listener) report(c *channel, err error) {
+func (l *Listener) report(c *ladder, err error) {
 	e := Event{Kind: EventBroken, Addr: addrOf(c.raw), Err: err}
 	var w *admission.Wrong
 	if errors.As(err, &w) {
@@ -37,7 +37,7 @@ func (l *Listener) report(c *channel, err error) {
 }
 
 // greet runs TLS under the absolute limits that count from accept.
-func (l *Listener) greet(s *admission.Slot) (*channel, error) {
+func (l *Listener) greet(s *admission.Slot) (*ladder, error) {
 	if err := s.Conn.SetDeadline(s.Born.Add(admission.FirstByteLimit)); err != nil {
 		return nil, err
 	}
@@ -51,7 +51,7 @@ func (l *Listener) greet(s *admission.Slot) (*channel, error) {
 	if err := s.Conn.SetDeadline(s.Born.Add(admission.TLSLimit)); err != nil {
 		return nil, err
 	}
-	c, err := openChannel(raw, l.conf, listening)
+	c, err := openLadder(raw, l.conf, listening)
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +61,7 @@ func (l *Listener) greet(s *admission.Slot) (*channel, error) {
 
 // admit reads HELLO and goes on as its purpose says. An error has been told the
 // peer as far as it may be.
-func (l *Listener) admit(s *admission.Slot, c *channel) error {
+func (l *Listener) admit(s *admission.Slot, c *ladder) error {
 	peer, theirs, err := readHello(c, l.cfg.Role)
 	if err != nil {
 		explain(c, &l.cfg, err)
@@ -78,7 +78,7 @@ func (l *Listener) admit(s *admission.Slot, c *channel) error {
 }
 
 // turnAway tells the peer code and returns it with err.
-func (l *Listener) turnAway(c *channel, code framing.Code, err error) error {
+func (l *Listener) turnAway(c *ladder, code framing.Code, err error) error {
 	c.refuse(code)
 	return &Error{Code: code, Op: "handshake", Err: err}
 }
@@ -101,32 +101,16 @@ func (l *Listener) occupied() (framing.Code, error) {
 	switch {
 	case l.closed:
 		return framing.CodeGaveUp, errUnknown
-	case l.proving, l.active != nil && l.active.inUse():
+	case l.proving, l.active != nil && l.active.conns.inUse():
 		return framing.CodeBusy, errOccupied
 	}
 	return framing.CodeNone, nil
 }
 
-// inUse tells whether the link has connections, or ones that prove themselves.
-func (l *Link) inUse() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return !l.over && l.down == nil
-}
-
-func isOver(link *Link) bool {
-	select {
-	case <-link.Done():
-		return true
-	default:
-		return false
-	}
-}
-
 // admitPeer takes a peer that offers to prove the code. Whether there is room is
 // asked here, before and after the wait for a turn, to spare the work, and in judge
 // to be sure.
-func (l *Listener) admitPeer(s *admission.Slot, c *channel, peer framing.Hello, theirs helloBody) error {
+func (l *Listener) admitPeer(s *admission.Slot, c *ladder, peer framing.Hello, theirs helloBody) error {
 	l.mu.Lock()
 	code, why := l.occupied()
 	l.mu.Unlock()
@@ -210,61 +194,51 @@ func (l *Listener) toldWrong() {
 // welcome comes only after judge: a listener that confirmed first would hand
 // every stranger a guess that nobody counts. It sends our
 // confirmation and makes the link.
-func (l *Listener) welcome(c *channel, peer framing.Hello, p *codeProver, m macs) (*Link, error) {
+func (l *Listener) welcome(c *ladder, peer framing.Hello, p *codeProver, m macs) (*Link, error) {
 	proof := framing.Proof{MAC: m.listener}
 	if err := c.send(framing.TypeProof, proof.Append(nil)); err != nil {
 		return nil, err
 	}
-	return newSession(c, &l.cfg, peer, p)
+	return newLink(c, &l.cfg, peer, p, nil)
 }
 
 // publish hands link to Accept, or gives up the session when there is none.
 func (l *Listener) publish(link *Link) {
 	if link != nil {
-		l.cfg.notify(Event{Kind: EventConnected, Addr: link.addr})
+		l.cfg.notify(Event{Kind: EventConnected, Addr: link.address()})
 	}
 	l.mu.Lock()
-	old := l.ready
+	before, unclaimed := l.active, l.ready
 	l.proving = false
 	if link != nil {
-		if l.active != nil {
-			l.active.end(&Error{Code: framing.CodeLost, Op: "join", Err: ErrBegunAnew})
-		}
 		l.active, l.ready = link, link
 	}
 	l.signal()
 	l.mu.Unlock()
-	if link != nil {
-		l.slots.Spare()
+	if link == nil {
+		return
 	}
-	if link != nil && old != nil {
-		_ = old.Close() // over, and nobody had it
+	if before != nil {
+		before.end(&Error{Code: framing.CodeLost, Op: "join", Err: ErrBegunAnew})
 	}
+	if unclaimed != nil {
+		_ = unclaimed.Close() // over, and nobody had it
+	}
+	l.slots.Spare()
 }
 
 // admitJoin takes a further connection of the proven link, or the first of the
 // one that follows it. A wrong secret is no guess of the code and burns nothing:
 // 64 random bytes are not guessed.
-func (l *Listener) admitJoin(s *admission.Slot, c *channel, peer framing.Hello, theirs helloBody) error {
+func (l *Listener) admitJoin(s *admission.Slot, c *ladder, peer framing.Hello, theirs helloBody) error {
 	l.mu.Lock()
 	link := l.active
 	l.mu.Unlock()
-	again := peer.Purpose == framing.PurposeRejoin
-	if link == nil || isOver(link) || subtle.ConstantTimeCompare(peer.Session[:], link.session[:]) != 1 ||
-		again && !link.rejoins() || !again && peer.Epoch != link.Epoch() {
-		return l.turnAway(c, framing.CodeDeclined, errUnknown)
-	}
-	if again && peer.Epoch <= link.Epoch() {
-		return l.turnAway(c, framing.CodeBusy, errStale)
-	}
-	if peer.Stream >= MaxStreams || again && peer.Stream != 0 {
-		return l.turnAway(c, framing.CodeProtocol, errTooMany)
-	}
-	if !link.allows(int(peer.Stream)) {
-		return l.turnAway(c, framing.CodeDeclined, errNotAllowed)
+	if code, err := mayJoin(link, peer); err != nil {
+		return l.turnAway(c, code, err)
 	}
 	l.slots.Exempt(s)
-	p, err := newSessionProver(rand.Reader, link.secret, c.exporter)
+	p, err := newSessionProver(rand.Reader, link.session.secret, c.exporter)
 	if err != nil {
 		return l.turnAway(c, framing.CodeInternal, err)
 	}
@@ -285,9 +259,30 @@ func (l *Listener) admitJoin(s *admission.Slot, c *channel, peer framing.Hello, 
 	if err := c.send(framing.TypeProof, proof.Append(nil)); err != nil {
 		return err
 	}
-	c.epoch = peer.Epoch
-	if again {
-		return link.resume(c, peer.Epoch, 1)
+	if peer.Purpose == framing.PurposeRejoin {
+		_, err = link.resume(c, peer.Epoch, 1)
+		return err
 	}
-	return link.add(int(peer.Stream), c)
+	return link.add(int(peer.Stream), c, peer.Epoch)
+}
+
+// mayJoin returns why a connection cannot be one of the link, which may be nil, and what
+// the other side is told.
+func mayJoin(link *Link, peer framing.Hello) (framing.Code, error) {
+	again := peer.Purpose == framing.PurposeRejoin
+	if link == nil || isOver(link) || subtle.ConstantTimeCompare(peer.Session[:], link.session.id[:]) != 1 {
+		return framing.CodeDeclined, errUnknown
+	}
+	epoch, _ := link.conns.place()
+	switch {
+	case again && !link.rejoins(), !again && peer.Epoch != epoch:
+		return framing.CodeDeclined, errUnknown
+	case again && peer.Epoch <= epoch:
+		return framing.CodeBusy, errStale
+	case peer.Stream >= MaxStreams, again && peer.Stream != 0:
+		return framing.CodeProtocol, errTooMany
+	case !link.conns.allows(int(peer.Stream)):
+		return framing.CodeDeclined, errNotAllowed
+	}
+	return framing.CodeNone, nil
 }

@@ -59,7 +59,7 @@ func Dial(ctx context.Context, addr string, cfg Config, wait time.Duration) (*Li
 	if cfg.Connect != nil {
 		connect = cfg.Connect
 	}
-	d := &dialler{addr: addr, cfg: cfg, connect: connect}
+	d := &dialler{way: way{addr: addr, connect: connect}, cfg: cfg}
 	return d.run(ctx, wait)
 }
 
@@ -82,12 +82,17 @@ func byName(dial func(ctx context.Context, network, addr string) (net.Conn, erro
 	}
 }
 
+// way is how the other side is reached.
+type way struct {
+	addr    string
+	connect func(ctx context.Context, addr string) (net.Conn, error)
+	conf    *tls.Config
+}
+
 // dialler makes one link. It starts no goroutine.
 type dialler struct {
-	addr    string
-	cfg     Config
-	conf    *tls.Config
-	connect func(ctx context.Context, addr string) (net.Conn, error)
+	way
+	cfg Config
 }
 
 func (d *dialler) run(ctx context.Context, wait time.Duration) (*Link, error) {
@@ -101,7 +106,7 @@ func (d *dialler) run(ctx context.Context, wait time.Duration) (*Link, error) {
 	for attempts := 1; ; attempts++ {
 		l, confirmed, err := d.attempt(ctx, end, wait > 0)
 		if err == nil {
-			d.cfg.notify(Event{Kind: EventConnected, Addr: l.addr, Attempts: attempts})
+			d.cfg.notify(Event{Kind: EventConnected, Addr: l.address(), Attempts: attempts})
 			return l, nil
 		}
 		if ctx.Err() != nil {
@@ -170,7 +175,7 @@ func (d *dialler) prove(conn net.Conn) (l *Link, confirmed bool, err error) {
 	if err := conn.SetDeadline(until); err != nil {
 		return nil, false, err
 	}
-	c, err := openChannel(record.NewConn(conn), d.conf, dialling)
+	c, err := openLadder(record.NewConn(conn), d.conf, dialling)
 	if err != nil {
 		return nil, false, err
 	}
@@ -179,16 +184,15 @@ func (d *dialler) prove(conn net.Conn) (l *Link, confirmed bool, err error) {
 	if err != nil {
 		return nil, false, err
 	}
-	hello := newHello(&d.cfg, nil)
+	hello := newHello(d.cfg.Role, d.cfg.Capabilities)
 	hello.Purpose, hello.Method = framing.PurposeNew, framing.MethodCode
 	peer, confirmed, err := dialHandshake(c, hello, p)
 	if err != nil {
 		return nil, confirmed, err
 	}
-	if l, err = newSession(c, &d.cfg, peer, p); err != nil {
+	if l, err = newLink(c, &d.cfg, peer, p, &d.way); err != nil {
 		return nil, confirmed, err
 	}
-	l.conf, l.addrDialled, l.connect = d.conf, d.addr, d.connect
 	return l, true, nil
 }
 

@@ -56,7 +56,7 @@ func TestDialBacksOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		refused := errors.New("refused")
 		var at []time.Time
-		d := &dialler{addr: "memory", cfg: Config{Role: Sender, Code: code(t, "7-right")}}
+		d := &dialler{way: way{addr: "memory"}, cfg: Config{Role: Sender, Code: code(t, "7-right")}}
 		d.connect = func(context.Context, string) (net.Conn, error) {
 			at = append(at, time.Now())
 			return nil, refused
@@ -86,8 +86,8 @@ func TestDialBacksOff(t *testing.T) {
 // Whoever answers first, and whatever, ends no dialler that waits: the right one may
 // come yet.
 func TestNothingBeforeAProofIsFinal(t *testing.T) {
-	hello := func(change func(*framing.Hello)) func(*channel) {
-		return func(c *channel) {
+	hello := func(change func(*framing.Hello)) func(*ladder) {
+		return func(c *ladder) {
 			if _, err := c.expect(framing.TypeHello); err != nil {
 				return
 			}
@@ -97,29 +97,29 @@ func TestNothingBeforeAProofIsFinal(t *testing.T) {
 			_ = c.send(framing.TypeHello, h.Append(nil))
 		}
 	}
-	refuse := func(code framing.Code) func(*channel) { return func(c *channel) { c.refuse(code) } }
-	for name, script := range map[string]func(*channel){
+	refuse := func(code framing.Code) func(*ladder) { return func(c *ladder) { c.refuse(code) } }
+	for name, script := range map[string]func(*ladder){
 		"the same role":      hello(func(h *framing.Hello) { h.Role = Sender }),
 		"another version":    hello(func(h *framing.Hello) { h.MinVersion, h.MaxVersion = 7, 9 }),
 		"another purpose":    hello(func(h *framing.Hello) { h.Method = framing.MethodKey }),
 		"no share":           hello(func(h *framing.Hello) { h.Share = nil }),
 		"a useless share":    hello(func(h *framing.Hello) { h.Share = make([]byte, cpace.ShareSize) }),
 		"a HELLO, and gone":  hello(func(*framing.Hello) {}),
-		"garbage":            func(c *channel) { _ = c.send(framing.TypeData, []byte("garbage")) },
-		"an end":             func(*channel) {},
+		"garbage":            func(c *ladder) { _ = c.send(framing.TypeData, []byte("garbage")) },
+		"an end":             func(*ladder) {},
 		"a busy side":        refuse(framing.CodeBusy),
 		"one that declines":  refuse(framing.CodeDeclined),
 		"one that is broken": refuse(framing.CodeInternal),
 		"no version":         refuse(framing.CodeVersion),
 		"a broken rule":      refuse(framing.CodeProtocol),
-		"silence":            func(c *channel) { _, _, _ = c.r.Next(); _, _, _ = c.r.Next() },
+		"silence":            func(c *ladder) { _, _, _ = c.r.Next(); _, _, _ = c.r.Next() },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				wrong := scripted(t, script)
 				l, right := memoryServer(t, Config{Role: Receiver, Code: code(t, "7-right")})
 				tries := 0
-				d := &dialler{addr: "memory", cfg: Config{Role: Sender, Code: code(t, "7-right")}}
+				d := &dialler{way: way{addr: "memory"}, cfg: Config{Role: Sender, Code: code(t, "7-right")}}
 				d.connect = func(ctx context.Context, _ string) (net.Conn, error) {
 					if tries++; tries < maxBroken {
 						return wrong.dial(ctx)
@@ -172,7 +172,7 @@ func TestDialOnce(t *testing.T) {
 func TestDialEndsWithItsContext(t *testing.T) {
 	// While it pauses.
 	ctx, cancel := context.WithCancel(t.Context())
-	d := &dialler{addr: "memory", cfg: Config{Role: Sender, Code: code(t, "7-right"), Notify: func(Event) { cancel() }}}
+	d := &dialler{way: way{addr: "memory"}, cfg: Config{Role: Sender, Code: code(t, "7-right"), Notify: func(Event) { cancel() }}}
 	d.connect = func(context.Context, string) (net.Conn, error) { return nil, errors.New("refused") }
 	_, err := d.run(ctx, time.Hour)
 	wantCode(t, "while it pauses", err, framing.CodeInterrupted)

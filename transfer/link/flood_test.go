@@ -61,12 +61,12 @@ func stalls(t *testing.T) []stall {
 func put(c net.Conn, b []byte) error { _, err := c.Write(b); return err }
 
 // shake runs TLS as a stranger does.
-func shake(c net.Conn) (*channel, error) {
+func shake(c net.Conn) (*ladder, error) {
 	conf, err := strangerConfig()
 	if err != nil {
 		return nil, err
 	}
-	ch, err := openChannel(record.NewConn(c), conf, dialling)
+	ch, err := openLadder(record.NewConn(c), conf, dialling)
 	if err != nil {
 		return nil, err
 	}

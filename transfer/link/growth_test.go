@@ -30,7 +30,7 @@ func TestAllowedStreams(t *testing.T) {
 		if n := r.count(EventRejoined); n != 2 {
 			t.Errorf("%d sides joined again", n)
 		}
-		if r.a.Stream(1).bytes.conn() == nil || r.b.Stream(1).bytes.conn() == nil {
+		if r.a.Stream(1).in.current() == nil || r.b.Stream(1).in.current() == nil {
 			t.Error("stream 1 did not come back")
 		}
 		r.close()
@@ -87,17 +87,17 @@ func TestStreamOfALinkThatIsOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRejoining(t, time.Minute)
 		aEnd, bEnd := read(r.a, 0), read(r.b, 0)
-		conn, err := r.a.connect(t.Context(), "")
+		conn, err := r.a.redial.connect(t.Context(), "")
 		if err != nil {
 			t.Fatal(err)
 		}
-		c, err := r.a.proveStream(t.Context(), conn, r.a.joinHello(framing.PurposeStream, 0, 2))
+		c, err := r.a.redial.prove(t.Context(), conn, r.a.session.hello(framing.PurposeStream, 0, 2))
 		if err != nil {
 			t.Fatal(err)
 		}
 		r.cut()
 		time.Sleep(30 * time.Second)
-		wantCode(t, "adding it", r.a.add(1, c), framing.CodeLost)
+		wantCode(t, "adding it", r.a.add(1, c, 0), framing.CodeLost)
 		if n := r.a.NumStreams(); n != 1 {
 			t.Errorf("%d streams", n)
 		}

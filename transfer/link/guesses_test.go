@@ -161,7 +161,7 @@ func TestWhatACodeBears(t *testing.T) {
 func honestAs(t testing.TB, l *Listener, dial func(context.Context) (net.Conn, error), c Code) (time.Duration, error) {
 	t.Helper()
 	start := time.Now()
-	d := &dialler{addr: "memory", cfg: Config{Role: Sender, Code: c}}
+	d := &dialler{way: way{addr: "memory"}, cfg: Config{Role: Sender, Code: c}}
 	d.connect = func(ctx context.Context, _ string) (net.Conn, error) { return dial(ctx) }
 	a, err := d.run(t.Context(), time.Hour)
 	if err != nil {

@@ -1,14 +1,11 @@
 package link
 
 import (
-	"context"
 	"crypto/hmac"
 	"errors"
-	"fmt"
 	"time"
 
 	"ferry/framing"
-	"ferry/transfer/link/record"
 )
 
 // The ladder after TLS. The dialler is the side that guesses, so it confirms
@@ -19,17 +16,18 @@ import (
 //	         PROOF ->
 //	         <- PROOF          or REFUSE
 
-// newHello fills in what does not depend on the purpose.
-func newHello(c *Config, share []byte) framing.Hello {
+// newHello fills in what does not depend on the purpose. offers are this side's
+// framing.Cap bits.
+func newHello(own Role, offers uint64) framing.Hello {
 	return framing.Hello{
 		MinVersion: framing.Version, MaxVersion: framing.Version,
-		Role: c.Role, Capabilities: c.Capabilities | framing.CapSealed, Share: share,
+		Role: own, Capabilities: offers | framing.CapSealed,
 	}
 }
 
 // readHello reads the peer's HELLO and checks what holds for every purpose. On
 // CodeVersion and ErrSameRole the HELLO was well-formed as far as it goes.
-func readHello(c *channel, own Role) (framing.Hello, helloBody, error) {
+func readHello(c *ladder, own Role) (framing.Hello, helloBody, error) {
 	body, err := c.expect(framing.TypeHello)
 	if err != nil {
 		return framing.Hello{}, helloBody{}, err
@@ -44,9 +42,9 @@ func readHello(c *channel, own Role) (framing.Hello, helloBody, error) {
 	return h, helloBody{body: body, share: h.Share}, nil
 }
 
-// dialHandshake is the dialler's half: hello is all but the share. confirmed
-// tells that our PROOF is out, and with it one guess of whoever is there.
-func dialHandshake(c *channel, hello framing.Hello, p prover) (peer framing.Hello, confirmed bool, err error) {
+// dialHandshake is the dialler's half: hello is all but the share. confirmed tells that
+// our PROOF is out, and with it one guess of whatever is there.
+func dialHandshake(c *ladder, hello framing.Hello, p prover) (peer framing.Hello, confirmed bool, err error) {
 	hello.Share = p.share()
 	own := helloBody{body: hello.Append(nil), share: hello.Share}
 	sent := time.Now()
@@ -87,22 +85,22 @@ func dialHandshake(c *channel, hello framing.Hello, p prover) (peer framing.Hell
 	return peer, true, nil
 }
 
-// patient limits the time for the answer to a HELLO that proves a code. A listener
-// that is guessed at has those who call wait, and the newest goes first: so it is
-// better to call again than to wait long. On a slow path all takes longer.
-func (c *channel) patient() error {
-	if !c.hurried {
+// patient limits the time for the answer to a HELLO that proves a code. A listener that
+// is guessed at has its callers wait, and the newest goes first. So it is better to call
+// again than to wait long. On a slow path all takes longer.
+func (l *ladder) patient() error {
+	if !l.hurried {
 		return nil
 	}
-	end := time.Now().Add(answerLimit + 3*c.shook)
-	if end.After(c.until) {
-		end = c.until
+	end := time.Now().Add(answerLimit + 3*l.shook)
+	if end.After(l.until) {
+		end = l.until
 	}
-	return c.raw.SetReadDeadline(end)
+	return l.raw.SetReadDeadline(end)
 }
 
 // readProof reads the peer's confirmation, to be compared by hmac.Equal.
-func readProof(c *channel) ([macSize]byte, error) {
+func readProof(c *ladder) ([macSize]byte, error) {
 	body, err := c.expect(framing.TypeProof)
 	if err != nil {
 		return [macSize]byte{}, err
@@ -111,12 +109,12 @@ func readProof(c *channel) ([macSize]byte, error) {
 	return m.MAC, err
 }
 
-// answerHello is the listener's half up to its HELLO. It returns the
-// confirmations that both sides owe now.
-func answerHello(c *channel, cfg *Config, peer framing.Hello, theirs helloBody, p prover) (macs, error) {
-	hello := newHello(cfg, p.share())
+// answerHello is the listener's half up to its HELLO. It returns the confirmations that
+// both sides have to send now.
+func answerHello(c *ladder, cfg *Config, peer framing.Hello, theirs helloBody, p prover) (macs, error) {
+	hello := newHello(cfg.Role, cfg.Capabilities)
 	hello.Purpose, hello.Method = peer.Purpose, peer.Method
-	hello.Session, hello.Epoch, hello.Stream = peer.Session, peer.Epoch, peer.Stream
+	hello.Session, hello.Epoch, hello.Stream, hello.Share = peer.Session, peer.Epoch, peer.Stream, p.share()
 	own := helloBody{body: hello.Append(nil), share: hello.Share}
 	// Before anything is answered: a bad share gets no HELLO.
 	m, err := p.prove(theirs, own, listening)
@@ -131,42 +129,11 @@ func answerHello(c *channel, cfg *Config, peer framing.Hello, theirs helloBody, 
 
 // explain answers a HELLO that cannot work with our own, so that the other
 // side can name both versions or roles, and ends the connection.
-func explain(c *channel, cfg *Config, cause error) {
+func explain(c *ladder, cfg *Config, cause error) {
 	if code := codeOf(cause); code == framing.CodeVersion || errors.Is(cause, ErrSameRole) {
-		hello := newHello(cfg, nil)
+		hello := newHello(cfg.Role, cfg.Capabilities)
 		hello.Purpose, hello.Method = framing.PurposeNew, framing.MethodCode
 		_ = c.w.WriteFrame(framing.TypeHello, hello.Append(nil)) // flushed with the refusal
 	}
 	c.refuse(wrap("handshake", cause).Code)
-}
-
-// newSession builds the link that a proven exchange of HELLOs for a new session
-// stands for.
-func newSession(c *channel, cfg *Config, peer framing.Hello, p *codeProver) (*Link, error) {
-	id, secret, err := p.session()
-	p.forget()
-	if err != nil {
-		return nil, err
-	}
-	l := &Link{
-		cfg: *cfg, addr: addrOf(c.raw), session: id, secret: secret,
-		version: min(framing.Version, peer.MaxVersion), caps: cfg.Capabilities & peer.Capabilities, seal: peer.Capabilities&framing.CapSealed != 0,
-		pulse: record.NewPulse(), acks: make(chan struct{}, 1), done: make(chan struct{}), closed: make(chan struct{}),
-		grown: make(chan struct{}), parked: map[int]*Stream{}, pause: firstPause, allowed: MaxStreams, rtt: c.rtt,
-	}
-	l.ctx, l.cancel = context.WithCancel(context.Background())
-	l.retry.Store(int64(max(0, cfg.RetryFor)))
-	if err := l.add(0, c); err != nil {
-		return nil, fmt.Errorf("first stream: %w", err)
-	}
-	l.start()
-	return l, nil
-}
-
-// addrOf is for people and for dialling again; memory connections have a name.
-func addrOf(c *record.Conn) string {
-	if a := c.RemoteAddr(); a != nil {
-		return a.String()
-	}
-	return ""
 }

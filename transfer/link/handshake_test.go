@@ -33,7 +33,7 @@ func memoryServer(t *testing.T, cfg Config) (*Listener, *hall) {
 
 // stranger opens a connection with TLS to whatever dial reaches, for a test to
 // speak on as it likes.
-func stranger(t *testing.T, dial func(context.Context) (net.Conn, error)) *channel {
+func stranger(t *testing.T, dial func(context.Context) (net.Conn, error)) *ladder {
 	t.Helper()
 	conn, err := dial(t.Context())
 	if err != nil {
@@ -44,7 +44,7 @@ func stranger(t *testing.T, dial func(context.Context) (net.Conn, error)) *chann
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := openChannel(record.NewConn(conn), conf, dialling)
+	c, err := openLadder(record.NewConn(conn), conf, dialling)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +52,7 @@ func stranger(t *testing.T, dial func(context.Context) (net.Conn, error)) *chann
 }
 
 func newHelloFor(role Role) framing.Hello {
-	h := newHello(&Config{Role: role}, nil)
+	h := newHello(role, 0)
 	h.Purpose, h.Method = framing.PurposeNew, framing.MethodCode
 	return h
 }
@@ -181,7 +181,7 @@ func TestReplayIsRefused(t *testing.T) {
 
 // scripted accepts one connection on a memory listener and runs script on it as
 // the side that listens.
-func scripted(t *testing.T, script func(*channel)) *hall {
+func scripted(t *testing.T, script func(*ladder)) *hall {
 	t.Helper()
 	inner := newHall()
 	conf, err := newTLSConfig()
@@ -195,7 +195,7 @@ func scripted(t *testing.T, script func(*channel)) *hall {
 			if err != nil {
 				return
 			}
-			c, err := openChannel(record.NewConn(conn), conf, listening)
+			c, err := openLadder(record.NewConn(conn), conf, listening)
 			if err == nil {
 				script(c)
 			}
@@ -213,14 +213,14 @@ func toMemory(inner *hall) func(context.Context, string) (net.Conn, error) {
 
 func dialMemory(t *testing.T, inner *hall, cfg Config, wait time.Duration) (*Link, error) {
 	t.Helper()
-	d := &dialler{addr: "memory", cfg: cfg, connect: toMemory(inner)}
+	d := &dialler{way: way{addr: "memory", connect: toMemory(inner)}, cfg: cfg}
 	return d.run(t.Context(), wait)
 }
 
 // A side that only sends back what it gets proves nothing.
 func TestReflection(t *testing.T) {
 	reflect := func(change func(framing.Hello) framing.Hello) (confirmed bool, err error) {
-		inner := scripted(t, func(c *channel) {
+		inner := scripted(t, func(c *ladder) {
 			body, err := c.expect(framing.TypeHello)
 			if err != nil {
 				return
@@ -280,7 +280,7 @@ func TestReflection(t *testing.T) {
 func TestDiallerCountsBrokenExchanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		exchanges := 0
-		inner := scripted(t, func(c *channel) {
+		inner := scripted(t, func(c *ladder) {
 			if _, err := c.expect(framing.TypeHello); err != nil {
 				return
 			}
@@ -302,7 +302,7 @@ func TestDiallerCountsBrokenExchanges(t *testing.T) {
 
 func TestVersionsAreNamed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		inner := scripted(t, func(c *channel) {
+		inner := scripted(t, func(c *ladder) {
 			if _, err := c.expect(framing.TypeHello); err != nil {
 				return
 			}

@@ -44,7 +44,7 @@ func TestLengthsAfterProof(t *testing.T) {
 			}
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
-			c := a.Stream(0).bytes.conn()
+			c := a.Stream(0).in.current()
 			if _, err := c.Write(frame); err != nil {
 				t.Fatal(err)
 			}

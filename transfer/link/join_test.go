@@ -47,7 +47,7 @@ func TestJoinNeedsTheSession(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				a, b, l, inner := proven(t)
-				secret := append([]byte(nil), a.secret...)
+				secret := append([]byte(nil), a.session.secret...)
 				tc.secret(secret)
 				c := stranger(t, inner.dial)
 				p, err := newSessionProver(rand.Reader, secret, c.exporter)
@@ -56,7 +56,7 @@ func TestJoinNeedsTheSession(t *testing.T) {
 				}
 				hello := newHelloFor(Sender)
 				hello.Purpose, hello.Method = framing.PurposeStream, framing.MethodSession
-				hello.Session, hello.Stream = a.session, 1
+				hello.Session, hello.Stream = a.session.id, 1
 				tc.hello(&hello)
 				_, _, err = dialHandshake(c, hello, p)
 				synctest.Wait()
@@ -93,11 +93,11 @@ func TestJoinOnce(t *testing.T) {
 		if err := b.Grow(t.Context(), 3); err != nil {
 			t.Fatal(err)
 		}
-		conn, err := a.connect(t.Context(), "")
+		conn, err := a.redial.connect(t.Context(), "")
 		if err != nil {
 			t.Fatal(err)
 		}
-		c, err := a.proveStream(t.Context(), conn, a.joinHello(framing.PurposeStream, 0, 2))
+		c, err := a.redial.prove(t.Context(), conn, a.session.hello(framing.PurposeStream, 0, 2))
 		if err == nil {
 			// The number is looked at after the proof; then the connection ends.
 			_, _, err = c.r.Next()

@@ -111,7 +111,7 @@ func TestHandshakesAreBounded(t *testing.T) {
 				})
 				taken := &tallied{Conn: near}
 				raw := record.NewConn(taken)
-				if _, err := openChannel(raw, own, victim); err == nil || !strings.Contains(err.Error(), tc.want) {
+				if _, err := openLadder(raw, own, victim); err == nil || !strings.Contains(err.Error(), tc.want) {
 					t.Errorf("%v, want: %s", err, tc.want)
 				}
 				if taken.bytes > mostSaid+4<<10 {
@@ -184,7 +184,7 @@ func TestTLSDowngradesRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := openChannel(record.NewConn(a), own, dialling); !errors.Is(err, errNotFerry) {
+	if _, err := openLadder(record.NewConn(a), own, dialling); !errors.Is(err, errNotFerry) {
 		t.Errorf("a server without ALPN: %v", err)
 	}
 	_ = a.Close()

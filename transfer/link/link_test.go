@@ -110,8 +110,8 @@ func TestExchange(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			a, b := open(t)
-			if a.Session() != b.Session() || a.Session() == [16]byte{} {
-				t.Errorf("sessions %x and %x", a.Session(), b.Session())
+			if a.session.id != b.session.id || a.session.id == [16]byte{} {
+				t.Errorf("sessions %x and %x", a.session.id, b.session.id)
 			}
 			grown := make(chan error, 1)
 			go func() { grown <- b.Grow(t.Context(), 4) }()
@@ -178,4 +178,10 @@ func TestWrongCode(t *testing.T) {
 		}
 		_ = l.Close()
 	})
+}
+
+// epochOf counts the links that the session of l has had before this one.
+func epochOf(l *Link) uint32 {
+	epoch, _ := l.conns.place()
+	return epoch
 }

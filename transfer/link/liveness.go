@@ -2,23 +2,63 @@ package link
 
 import (
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"ferry/framing"
 )
 
-// start runs the link's goroutines. They are two, because a heartbeat may wait
-// for room on the wire, and the watchdog for nothing.
+// vitals are what the two sides say of themselves, in heartbeats. Any goroutine may use
+// them.
+type vitals struct {
+	own  atomic.Pointer[func() (state uint8, progress uint64)]
+	peer atomic.Pointer[framing.Heartbeat]
+	acks chan struct{} // capacity 1: something is to be acknowledged
+}
+
+// heartbeat says what this side is doing.
+func (v *vitals) heartbeat() framing.Heartbeat {
+	f := v.own.Load()
+	if f == nil || *f == nil {
+		return framing.Heartbeat{State: framing.StateIdle}
+	}
+	state, progress := (*f)()
+	return framing.Heartbeat{State: framing.State(state), Progress: progress}
+}
+
+// theirs is the last heartbeat of the other side.
+func (v *vitals) theirs() (h framing.Heartbeat, ok bool) {
+	p := v.peer.Load()
+	if p == nil {
+		return framing.Heartbeat{}, false
+	}
+	return *p, true
+}
+
+// start runs the link's goroutines. They are two, because a heartbeat may wait for room
+// on the wire, and the watchdog for nothing.
 func (l *Link) start() {
-	l.pulse.Touch()
-	l.wg.Go(l.beat)
-	l.wg.Go(l.watch)
+	l.tally.pulse.Touch()
+	l.conns.tasks.Go(l.beat)
+	l.conns.tasks.Go(l.watch)
+}
+
+// beats takes in a heartbeat of the other side.
+func (l *Link) beats(h framing.Heartbeat) { l.vitals.peer.Store(&h) }
+
+// acknowledges takes in how much of a stream the other side has.
+func (l *Link) acknowledges(a framing.Ack) error {
+	s := l.conns.stream(int(a.Stream))
+	if s == nil {
+		return errNoStream
+	}
+	return s.out.acknowledge(a.Received)
 }
 
 // ackSoon has beat acknowledge what came.
 func (l *Link) ackSoon() {
 	select {
-	case l.acks <- struct{}{}:
+	case l.vitals.acks <- struct{}{}:
 	default:
 	}
 }
@@ -26,7 +66,7 @@ func (l *Link) ackSoon() {
 // acknowledge tells the peer how much came, where that is much.
 func (l *Link) acknowledge() error {
 	for i := range l.NumStreams() {
-		received, ok := l.Stream(i).bytes.owed()
+		received, ok := l.Stream(i).in.unacknowledged()
 		if !ok {
 			continue
 		}
@@ -38,32 +78,28 @@ func (l *Link) acknowledge() error {
 	return nil
 }
 
-// beat sends a heartbeat on stream 0 every 5 s, which also flushes what waits
-// there, and the acknowledgements. It says nothing while the link is lost: that
-// would only have to be kept.
+// beat sends a heartbeat on stream 0 every 5 s, which also flushes what waits there, and
+// the acknowledgements. It says nothing while the link is lost: that would only have to be
+// kept.
 func (l *Link) beat() {
 	tick := time.NewTicker(heartbeat)
 	defer tick.Stop()
 	var body []byte
 	for {
 		select {
-		case <-l.done:
+		case <-l.Done():
 			return
-		case <-l.acks:
+		case <-l.vitals.acks:
 			if l.acknowledge() != nil {
 				return // as below
 			}
 			continue
 		case <-tick.C:
 		}
-		if _, _, lost := l.Lost(); lost {
+		if l.conns.outage() != nil {
 			continue
 		}
-		h := framing.Heartbeat{State: framing.StateIdle}
-		if f := l.state.Load(); f != nil && *f != nil {
-			s, progress := (*f)()
-			h = framing.Heartbeat{State: framing.State(s), Progress: progress}
-		}
+		h := l.vitals.heartbeat()
 		body = h.Append(body[:0])
 		if l.Stream(0).Send(true, framing.TypeHeartbeat, body) != nil {
 			return // the link is ending; the stream has said why
@@ -71,13 +107,13 @@ func (l *Link) beat() {
 	}
 }
 
-// stoppedAfter is how late a timer may be before this process, and not the
-// peer, must have stood still.
+// stoppedAfter is how late a timer may be before this process, and not the peer, must have
+// stood still.
 const stoppedAfter = time.Second
 
-// watch takes the link for lost when nothing came for its timeout on any stream.
-// Any byte counts, since a frame may take long on a slow line; of a record that has
-// not ended only every dripLeast.
+// watch takes the link for lost when nothing came for its timeout on any stream. Any byte
+// counts, since a frame may take long on a slow line; package record says what counts of a
+// record that has not ended.
 func (l *Link) watch() {
 	limit := l.cfg.timeout()
 	timer := time.NewTimer(limit)
@@ -85,17 +121,17 @@ func (l *Link) watch() {
 	due := time.Now().Add(limit)
 	for {
 		select {
-		case <-l.done:
+		case <-l.Done():
 			return
 		case <-timer.C:
 		}
 		if time.Since(due) > stoppedAfter {
-			l.pulse.Touch() // what came meanwhile could not be read
+			l.tally.pulse.Touch() // what came meanwhile could not be read
 		}
-		left := limit - l.pulse.Silence()
+		left := limit - l.tally.pulse.Silence()
 		if left <= 0 {
-			if c := l.Stream(0).bytes.conn(); c != nil {
-				l.lost(c, &Error{Code: framing.CodeTimeout, Op: "read", Err: fmt.Errorf("%w for %v", errSilence, limit)})
+			if ch := l.Stream(0).in.current(); ch != nil {
+				l.lost(ch, &Error{Code: framing.CodeTimeout, Op: "read", Err: fmt.Errorf("%w for %v", errSilence, limit)})
 			}
 			left = limit // from when it is joined again, at the latest
 		}

@@ -35,7 +35,7 @@ func holed(t *testing.T, timeout time.Duration) (dialled, accepted *Link, l *Lis
 	t.Helper()
 	open = new(atomic.Bool)
 	l, inner := memoryServer(t, Config{Role: Receiver, Code: code(t, "7-right"), Timeout: timeout})
-	d := &dialler{addr: "memory", cfg: Config{Role: Sender, Code: code(t, "7-right"), Timeout: timeout}}
+	d := &dialler{way: way{addr: "memory"}, cfg: Config{Role: Sender, Code: code(t, "7-right"), Timeout: timeout}}
 	d.connect = func(ctx context.Context, _ string) (net.Conn, error) {
 		c, err := inner.dial(ctx)
 		if err != nil {
@@ -147,7 +147,7 @@ func TestSlowFrameIsAlive(t *testing.T) {
 		_, bEnd := read(a, 0), read(b, 1)
 		// No heartbeat helps.
 		a.SetState(func() (uint8, uint64) { <-a.Done(); return 0, 0 })
-		c := a.Stream(1).bytes.conn()
+		c := a.Stream(1).in.current()
 		head := []byte{0, 0, 0, 21, byte(framing.TypeData)}
 		for _, x := range append(head, make([]byte, 20)...) {
 			if _, err := c.Write([]byte{x}); err != nil {
@@ -222,7 +222,7 @@ func TestLastWordsOutliveAFailedWrite(t *testing.T) {
 func TestCloseIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b, l, _ := holed(t, 0)
-		fill(t, a.Stream(0).bytes.conn().raw.Conn)
+		fill(t, a.Stream(0).in.current().raw.Conn)
 		start := time.Now()
 		err := a.Close()
 		wantCode(t, "Close with bytes unsent", err, framing.CodeTimeout)
@@ -260,7 +260,7 @@ func TestCloseEndsAStuckSend(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	raw := a.Stream(0).bytes.conn().raw
+	raw := a.Stream(0).in.current().raw
 	line := &narrow{Conn: raw.Conn.(*memory.Conn), left: 1 << 20, full: make(chan struct{}), late: make(chan struct{})}
 	raw.Conn = line
 	sent := make(chan error, 1)
@@ -414,7 +414,7 @@ func TestWrongLengthIsNoticed(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			c := a.Stream(0).bytes.conn()
+			c := a.Stream(0).in.current()
 			if err := errors.Join(put(c.raw, binary.BigEndian.AppendUint32(nil, length)), c.raw.Flush()); err != nil {
 				t.Fatal(err)
 			}

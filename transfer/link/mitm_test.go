@@ -20,13 +20,13 @@ func TestRelayingProxyFails(t *testing.T) {
 		defer mu.Unlock()
 		wrong = append(wrong, e)
 	}})
-	proxy := scripted(t, func(near *channel) {
+	proxy := scripted(t, func(near *ladder) {
 		far := stranger(t, func(ctx context.Context) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, "tcp", l.Addr().String())
 		})
 		near.r.Restrict()
 		far.r.Restrict()
-		forward := func(from, to *channel) bool {
+		forward := func(from, to *ladder) bool {
 			typ, _, err := from.r.Next()
 			if err != nil {
 				return false
@@ -53,7 +53,7 @@ func TestRelayingProxyFails(t *testing.T) {
 // each exchange is wrong.
 func TestGuessingProxyFails(t *testing.T) {
 	guesses := 0
-	proxy := scripted(t, func(near *channel) {
+	proxy := scripted(t, func(near *ladder) {
 		peer, theirs, err := readHello(near, Receiver)
 		if err != nil {
 			return

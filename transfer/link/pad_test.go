@@ -34,7 +34,7 @@ func TestPadsArePassedOver(t *testing.T) {
 	if typ, n, err := b.Stream(0).Next(); typ != framing.TypeCredit || n != 4 || err != nil {
 		t.Errorf("%v of %d bytes, %v", typ, n, err)
 	}
-	if heard := b.heard.Load(); heard > 64 {
+	if heard := b.tally.heard.Load(); heard > 64 {
 		t.Errorf("%d bytes that say something", heard)
 	}
 	a.Abort(nil)

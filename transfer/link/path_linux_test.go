@@ -25,7 +25,7 @@ func overTCP(t *testing.T) (a, b *Link, l *Listener) {
 
 func control(t *testing.T, s *Stream) (name string) {
 	t.Helper()
-	onSocket(s.bytes.conn().raw.Conn, func(fd int) {
+	onSocket(s.in.current().raw.Conn, func(fd int) {
 		var err error
 		if name, err = unix.GetsockoptString(fd, unix.IPPROTO_TCP, unix.TCP_CONGESTION); err != nil {
 			t.Error(err)
@@ -38,7 +38,7 @@ func control(t *testing.T, s *Stream) (name string) {
 // the connections that there are and on those to come, if that is allowed.
 func TestPath(t *testing.T) {
 	a, b, l := overTCP(t)
-	if p := a.Stream(0).Path(); !p.Known || p.MinRTT <= 0 || p.MinRTT > time.Second || p.RTT < p.MinRTT || p.Arrived == 0 {
+	if p := a.Path(0); !p.Known || p.MinRTT <= 0 || p.MinRTT > time.Second || p.RTT < p.MinRTT || p.Arrived == 0 {
 		t.Errorf("%+v", p)
 	}
 	before := control(t, a.Stream(0))
@@ -69,7 +69,7 @@ func TestPathInMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, l := range []*Link{a, b} {
-		if p := l.Stream(0).Path(); p.Known || p.MinRTT <= 0 {
+		if p := l.Path(0); p.Known || p.MinRTT <= 0 {
 			t.Errorf("%+v", p)
 		}
 	}
@@ -81,7 +81,7 @@ func TestPathInMemory(t *testing.T) {
 func TestDeepen(t *testing.T) {
 	a, b, l := overTCP(t)
 	size := func(i int) (n int) {
-		onSocket(a.Stream(i).bytes.conn().raw.Conn, func(fd int) {
+		onSocket(a.Stream(i).in.current().raw.Conn, func(fd int) {
 			var err error
 			if n, err = unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF); err != nil {
 				t.Error(err)

@@ -31,7 +31,7 @@ func Pipe(a, b Config) (*Link, *Link, error) {
 	if err != nil {
 		return nil, nil, wrap("listen", err)
 	}
-	d := &dialler{addr: inner.Addr().String(), cfg: a}
+	d := &dialler{way: way{addr: inner.Addr().String()}, cfg: a}
 	d.connect = func(ctx context.Context, _ string) (net.Conn, error) { return inner.dial(ctx) }
 	near, err := d.run(context.Background(), 0)
 	if err != nil {

@@ -2,7 +2,6 @@ package link
 
 import (
 	"bytes"
-	"crypto/hkdf"
 	"crypto/hmac"
 	"crypto/sha512"
 	"fmt"
@@ -96,19 +95,6 @@ func (p *codeProver) prove(d, l helloBody, own side) (macs, error) {
 func (p *codeProver) forget() {
 	clear(p.isk)
 	p.party = nil
-}
-
-// session derives what further streams and a rejoin are proved with.
-func (p *codeProver) session() (id [16]byte, secret []byte, err error) {
-	b, err := hkdf.Key(sha512.New, p.isk, nil, "ferry session id", len(id))
-	if err != nil {
-		return id, nil, fmt.Errorf("deriving the session id: %w", err)
-	}
-	secret, err = hkdf.Key(sha512.New, p.isk, nil, "ferry session secret", secretSize)
-	if err != nil {
-		return id, nil, fmt.Errorf("deriving the session secret: %w", err)
-	}
-	return [16]byte(b), secret, nil
 }
 
 // sessionProver proves the secret of a session: HMAC-SHA-512 under it of

@@ -31,7 +31,7 @@ func TestRoomWakesAllWriters(t *testing.T) {
 		go drainAll(r.b)
 		r.each(func(f *faulty) { f.mu.Lock(); f.hole = true; f.mu.Unlock() })
 		body := make([]byte, 60000)
-		for r.b.Stream(0).bytes.kept.held() < replayLimit {
+		for r.b.Stream(0).out.kept.held() < replayLimit {
 			if err := r.b.Stream(0).Send(true, framing.TypeWant, body); err != nil {
 				t.Fatal(err)
 			}

@@ -206,8 +206,8 @@ func TestRejoinCarriesOn(t *testing.T) {
 			if n := r.count(EventLost); n < 5 || n != r.count(EventRejoined) {
 				t.Errorf("%d times lost, %d times joined again", n, r.count(EventRejoined))
 			}
-			if r.a.Epoch() == 0 || r.a.Epoch() != r.b.Epoch() {
-				t.Errorf("epochs %d and %d", r.a.Epoch(), r.b.Epoch())
+			if epochOf(r.a) == 0 || epochOf(r.a) != epochOf(r.b) {
+				t.Errorf("epochs %d and %d", epochOf(r.a), epochOf(r.b))
 			}
 			// A BYE in order ends it for both: nobody waits to be joined again.
 			aEnd, bEnd := read(r.a, 0), read(r.b, 0)
@@ -250,7 +250,7 @@ func TestLostLinkKeepsABoundedWindow(t *testing.T) {
 			poured <- nil
 		}()
 		synctest.Wait()
-		if kept := r.a.Stream(0).bytes.kept.held(); kept > replayLimit+len(body)+16 || sent == frames {
+		if kept := r.a.Stream(0).out.kept.held(); kept > replayLimit+len(body)+16 || sent == frames {
 			t.Errorf("%d frames sent, %d bytes kept of at most %d", sent, kept, replayLimit)
 		}
 		time.Sleep(30 * time.Second) // no heartbeat adds to it
@@ -377,7 +377,7 @@ func TestRestartedDialler(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if far.Session() == r.b.Session() || far.Session() != again.Session() {
+		if far.session.id == r.b.session.id || far.session.id != again.session.id {
 			t.Error("not a session of its own")
 		}
 		again.Abort(nil)
@@ -394,7 +394,7 @@ func TestRejoinMustBeProven(t *testing.T) {
 		r := newRejoining(t, time.Hour)
 		aEnd := read(r.a, 0)
 		try := func(epoch uint32, spoil byte) error {
-			secret := append([]byte(nil), r.a.secret...)
+			secret := append([]byte(nil), r.a.session.secret...)
 			secret[5] ^= spoil
 			c := stranger(t, r.inner.dial)
 			p, err := newSessionProver(rand.Reader, secret, c.exporter)
@@ -402,20 +402,20 @@ func TestRejoinMustBeProven(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer c.raw.Close()
-			_, _, err = dialHandshake(c, r.a.joinHello(framing.PurposeRejoin, epoch, 0), p)
+			_, _, err = dialHandshake(c, r.a.session.hello(framing.PurposeRejoin, epoch, 0), p)
 			return err
 		}
 		wantCode(t, "a wrong secret", try(1, 1), framing.CodeCodeRefused)
 		wantCode(t, "the epoch in force", try(0, 0), framing.CodeBusy)
-		if r.b.Epoch() != 0 || r.count(EventLost) != 0 {
+		if epochOf(r.b) != 0 || r.count(EventLost) != 0 {
 			t.Error("an unproven rejoin had an effect")
 		}
 		if err := try(7, 0); err != nil {
 			t.Error(err)
 		}
 		synctest.Wait()
-		if r.b.Epoch() != 7 {
-			t.Errorf("epoch %d after a proven rejoin", r.b.Epoch())
+		if epochOf(r.b) != 7 {
+			t.Errorf("epoch %d after a proven rejoin", epochOf(r.b))
 		}
 		r.close()
 		<-aEnd
@@ -429,16 +429,16 @@ func TestResumeOutOfRange(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			r := newRejoining(t, time.Hour)
 			sendBye(t, r.b.Stream(0), "some bytes")
-			if err := r.b.Stream(0).bytes.acknowledge(5); err != nil {
+			if err := r.b.Stream(0).out.acknowledge(5); err != nil {
 				t.Fatal(err)
 			}
 			bEnd := read(r.b, 0)
 			c := stranger(t, r.inner.dial)
-			p, err := newSessionProver(rand.Reader, r.a.secret, c.exporter)
+			p, err := newSessionProver(rand.Reader, r.a.session.secret, c.exporter)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, _, err := dialHandshake(c, r.a.joinHello(framing.PurposeRejoin, 1, 0), p); err != nil {
+			if _, _, err := dialHandshake(c, r.a.session.hello(framing.PurposeRejoin, 1, 0), p); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := c.exchange(claim); err != nil {

@@ -21,17 +21,16 @@ const (
 // errBehind: what is acknowledged was acknowledged before, and is kept no more.
 var errBehind = errors.New("bytes asked for again that were acknowledged")
 
-// replay keeps the bytes that a stream has sent and the peer has not
-// acknowledged, in case the connection that has them is lost. append, lend and
-// writeTo belong to the writing half; drop, which comes from a reader, waits for
-// none of them.
+// replay keeps the bytes that a stream has sent and the peer has not acknowledged, in
+// case the connection that has them is lost. append, keep and writeTo belong to the
+// writing half; drop, which comes from a reader, waits for none of them.
 type replay struct {
-	mu     sync.Mutex
-	pieces []kept // in the order of the stream
-	skip   int    // bytes of the first piece that are acknowledged
-	acked  uint64 // position in the stream of what comes after skip
-	end    uint64 // and of what will be sent next
-	block  *block // where copies go; nil before the first
+	mu     sync.Mutex // guards what follows; no other lock is taken under it
+	pieces []kept     // in the order of the stream
+	skip   int        // bytes of the first piece that are acknowledged
+	acked  uint64     // position in the stream of what comes after skip
+	end    uint64     // and of what will be sent next
+	block  *block     // where copies go; nil before the first
 	spare  []*block
 }
 
@@ -39,7 +38,7 @@ type replay struct {
 type kept struct {
 	b     []byte
 	block *block
-	done  func() // of what was lent
+	back  func() // of a loan; then there is no block
 }
 
 // block holds copies, one after another.
@@ -73,12 +72,13 @@ func (r *replay) append(p []byte) {
 	}
 }
 
-// lend keeps p itself, and calls done once it is acknowledged.
-func (r *replay) lend(p []byte, done func()) {
+// keep keeps the bytes of a loan themselves, and gives them back once they are
+// acknowledged.
+func (r *replay) keep(l loan) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.end += uint64(len(p))
-	r.pieces = append(r.pieces, kept{b: p, done: done})
+	r.end += uint64(len(l.bytes))
+	r.pieces = append(r.pieces, kept{b: l.bytes, back: l.back})
 }
 
 // nextBlock needs mu.
@@ -118,11 +118,12 @@ func (r *replay) position() uint64 {
 }
 
 // drop forgets what comes before position. It is an error if that was never
-// sent, and errBehind if it lies before what was acknowledged already.
+// sent, and errBehind if it lies before what was acknowledged already. Loans are given
+// back under no lock.
 func (r *replay) drop(position uint64) error {
 	done, err := r.forget(position)
-	for _, f := range done {
-		f()
+	for _, back := range done {
+		back()
 	}
 	return err
 }
@@ -142,8 +143,8 @@ func (r *replay) forget(position uint64) (done []func(), err error) {
 	for ; n < len(r.pieces) && r.skip >= len(r.pieces[n].b); n++ {
 		p := r.pieces[n]
 		r.skip -= len(p.b)
-		if p.done != nil {
-			done = append(done, p.done)
+		if p.back != nil {
+			done = append(done, p.back)
 		} else if p.block.users--; p.block.users == 0 {
 			r.retire(p.block)
 		}

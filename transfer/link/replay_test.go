@@ -30,7 +30,7 @@ func TestReplayKeepsWhatIsNotAcknowledged(t *testing.T) {
 			default:
 				all = append(all, p...)
 				lent = append(lent, len(all))
-				r.lend(p, func() { back++ })
+				r.keep(loan{p, func() { back++ }})
 			}
 		case 1:
 			acked += rnd.IntN(len(all) - acked + 1)

@@ -262,7 +262,7 @@ func ladderWith(c net.Conn, conf *tls.Config) (*tls.Conn, error) {
 	return conn, err
 }
 
-func sayHello(ch *channel, change func(*framing.Hello)) error {
+func sayHello(ch *ladder, change func(*framing.Hello)) error {
 	h := newHelloFor(Sender)
 	h.Share = append([]byte{9}, make([]byte, cpace.ShareSize-1)...)
 	change(&h)
@@ -379,7 +379,7 @@ func TestStrangersAreCheap(t *testing.T) {
 		return (used() - before) / rungCrowd
 	}
 	honest := func(conn net.Conn) error {
-		d := &dialler{addr: addr, cfg: Config{Role: Sender, Code: code(t, longCode)}}
+		d := &dialler{way: way{addr: addr}, cfg: Config{Role: Sender, Code: code(t, longCode)}}
 		d.conf, err = strangerConfig()
 		d.connect = func(context.Context, string) (net.Conn, error) { return conn, nil }
 		l, _, err := d.prove(conn)

@@ -13,9 +13,8 @@ import (
 
 // Once records are sealed nothing is left of what their keys were made from.
 func TestNothingKeepsTheExporter(t *testing.T) {
-	a, b := sessionOf(t, true)
-	for _, l := range []*Link{a, b} {
-		c := l.Stream(0).bytes.conn()
+	a, b, ladders := sessionOf(t, true)
+	for _, c := range ladders {
 		if c.tls != nil || c.r != nil || c.w != nil || !bytes.Equal(c.exporter, make([]byte, exporterSize)) {
 			t.Error("the connection of TLS or its exporter is still there")
 		}
@@ -26,9 +25,9 @@ func TestNothingKeepsTheExporter(t *testing.T) {
 // A side that does not seal gets TLS records, and all works as well.
 func TestLinkWithoutSealing(t *testing.T) {
 	for _, sealed := range []bool{true, false} {
-		a, b := sessionOf(t, sealed)
+		a, b, _ := sessionOf(t, sealed)
 		for _, l := range []*Link{a, b} {
-			if got := l.Stream(0).bytes.conn().sealed != nil; got != sealed {
+			if _, got := l.Stream(0).in.current().records.(*record.Sealed); got != sealed {
 				t.Errorf("sealed: %v, want %v", got, sealed)
 			}
 		}
@@ -40,31 +39,31 @@ func TestLinkWithoutSealing(t *testing.T) {
 }
 
 // sessionOf makes a link in memory whose sides seal their records, or do not.
-func sessionOf(t *testing.T, sealed bool) (a, b *Link) {
+func sessionOf(t *testing.T, sealed bool) (a, b *Link, ladders [2]*ladder) {
 	t.Helper()
 	near, far := memory.Pair()
 	conf, err := newTLSConfig()
 	if err != nil {
 		t.Fatal(err)
 	}
-	listened := make(chan *channel, 1)
+	listened := make(chan *ladder, 1)
 	go func() {
-		c, err := openChannel(record.NewConn(far), conf, listening)
+		c, err := openLadder(record.NewConn(far), conf, listening)
 		if err != nil {
 			t.Error(err)
 		}
 		listened <- c
 	}()
-	dialled, err := openChannel(record.NewConn(near), conf, dialling)
+	dialled, err := openLadder(record.NewConn(near), conf, dialling)
 	if err == nil {
 		err = dialled.raw.Flush()
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	channels := [2]*channel{dialled, <-listened}
+	ladders = [2]*ladder{dialled, <-listened}
 	var provers [2]*codeProver
-	for i, c := range channels {
+	for i, c := range ladders {
 		if provers[i], err = newCodeProver(rand.Reader, code(t, "7-right"), Sender, c.exporter); err != nil {
 			t.Fatal(err)
 		}
@@ -79,11 +78,11 @@ func sessionOf(t *testing.T, sealed bool) (a, b *Link) {
 		if _, err := p.prove(d, l, side(i)); err != nil {
 			t.Fatal(err)
 		}
-		if links[i], err = newSession(channels[i], &Config{Role: []Role{Sender, Receiver}[i]}, peer, p); err != nil {
+		if links[i], err = newLink(ladders[i], &Config{Role: []Role{Sender, Receiver}[i]}, peer, p, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
-	return links[0], links[1]
+	return links[0], links[1], ladders
 }
 
 // carry sends body from one link to the other.

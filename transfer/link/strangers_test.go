@@ -91,13 +91,13 @@ func dialWatched(t *testing.T, inner *hall) (near net.Conn, closed <-chan struct
 	return a, w.closed
 }
 
-func handshakeOnly(t *testing.T, conn net.Conn) *channel {
+func handshakeOnly(t *testing.T, conn net.Conn) *ladder {
 	conf, err := newTLSConfig()
 	if err != nil {
 		t.Error(err)
 		return nil
 	}
-	c, err := openChannel(record.NewConn(conn), conf, dialling)
+	c, err := openLadder(record.NewConn(conn), conf, dialling)
 	if err == nil {
 		err = c.raw.Flush() // else our last flight waits for the HELLO
 	}
@@ -144,7 +144,7 @@ func TestHonestPeerAmongAThousand(t *testing.T) {
 			defer func() { _ = c.Close() }()
 			// Those beyond the limit of one source are turned away.
 			_ = c.SetDeadline(time.Now().Add(admission.TLSLimit))
-			if ch, err := openChannel(record.NewConn(c), conf, dialling); err == nil {
+			if ch, err := openLadder(record.NewConn(c), conf, dialling); err == nil {
 				_ = ch.raw.Flush()
 			}
 		}

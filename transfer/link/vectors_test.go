@@ -97,7 +97,7 @@ func (x exchange) stanza(t *testing.T) (s vector.Stanza) {
 	if n, err := l.prove(bodyD, bodyL, listening); err != nil || n != m {
 		t.Fatalf("%s: the two sides do not agree: %v", x.name, err)
 	}
-	id, secret, err := d.session()
+	id, secret, err := sessionKeys(d.isk)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,55 @@
+package link
+
+import (
+	"crypto/hkdf"
+	"crypto/sha512"
+	"fmt"
+
+	"ferry/framing"
+)
+
+// session is what both sides know of each other once the code is proven. It does not
+// change.
+type session struct {
+	id      [16]byte // names the session to its two ends
+	secret  []byte   // proves further connections
+	role    Role     // of this side
+	offers  uint64   // framing.Cap bits of this side
+	caps    uint64   // those that both sides have
+	version uint16   // of the protocol, in force
+	sealed  bool     // both sides seal their records
+}
+
+// newSession takes what a proven exchange of HELLOs for a new session came to. It wipes
+// what the session is made from.
+func newSession(cfg *Config, peer framing.Hello, p *codeProver) (session, error) {
+	s := session{
+		role: cfg.Role, offers: cfg.Capabilities, caps: cfg.Capabilities & peer.Capabilities,
+		version: min(framing.Version, peer.MaxVersion), sealed: peer.Capabilities&framing.CapSealed != 0,
+	}
+	defer p.forget()
+	var err error
+	s.id, s.secret, err = sessionKeys(p.isk)
+	return s, err
+}
+
+// sessionKeys derives what further streams and a rejoin are named and proved by.
+func sessionKeys(isk []byte) (id [16]byte, secret []byte, err error) {
+	b, err := hkdf.Key(sha512.New, isk, nil, "ferry session id", len(id))
+	if err != nil {
+		return id, nil, fmt.Errorf("deriving the session id: %w", err)
+	}
+	secret, err = hkdf.Key(sha512.New, isk, nil, "ferry session secret", secretSize)
+	if err != nil {
+		return id, nil, fmt.Errorf("deriving the session secret: %w", err)
+	}
+	return [16]byte(b), secret, nil
+}
+
+// hello is the HELLO of a further connection of the session, without its nonce.
+func (s *session) hello(purpose framing.Purpose, epoch uint32, number int) framing.Hello {
+	hello := newHello(s.role, s.offers)
+	hello.Purpose, hello.Method = purpose, framing.MethodSession
+	hello.Session, hello.Epoch, hello.Stream = s.id, epoch, uint16(number)
+	return hello
+}
