@@ -31,7 +31,7 @@ func (s *sender) agreedStreams() (most int, fixed bool) {
 // first data would have it come up to speed three round trips later.
 func (s *sender) openEarly(content int64) int {
 	look := streams.Look{Left: content}
-	if s.opt.Streams > 0 || s.opt.DryRun || !look.Enough() || !s.link.Dialled() || s.link.Stream(0).Path().MinRTT < streams.LongPath {
+	if s.opt.Streams > 0 || s.opt.DryRun || !look.Enough() || !s.link.Dialled() || s.link.Path(0).MinRTT < streams.LongPath {
 		return 1
 	}
 	s.opener.Ask(streams.Wish{Streams: streams.Early, Early: true})
@@ -95,7 +95,7 @@ func (s *sender) widen(ctx context.Context, first, most int, fixed bool, over <-
 	for began := time.Now(); ; {
 		look := streams.Look{At: time.Since(began), Left: s.track.Left(), Sending: int(s.sending.Load())}
 		for i := range s.link.NumStreams() {
-			look.Paths = append(look.Paths, s.link.Stream(i).Path())
+			look.Paths = append(look.Paths, s.link.Path(i))
 		}
 		c := b.Next(look)
 		if c.Resist {
