@@ -23,8 +23,9 @@ const (
 	maxRoom   = 999
 )
 
-// ErrCode says that a text is no pairing code. It never carries the text.
-var ErrCode = fmt.Errorf("a code looks like 7-copper-violin-meadow: ROOM-SECRET, %d to %d plain characters", minCode, maxCode)
+// errCode says that a text is no pairing code. It does not quote the text, which may be a
+// secret.
+var errCode = fmt.Errorf("a code looks like 7-copper-violin-meadow: ROOM-SECRET, %d to %d plain characters", minCode, maxCode)
 
 // Code is a pairing code. Its text comes out of Reveal only: every fmt verb and
 // every encoder prints a placeholder, so that it cannot end up in a log.
@@ -57,21 +58,21 @@ func GenerateCode() (Code, error) {
 }
 
 // ParseCode reads a code as a person types it: upper case is folded, runs of
-// spaces count as one separator. The error is ErrCode.
+// spaces count as one separator. The error does not quote s.
 func ParseCode(s string) (Code, error) {
 	s = strings.ToLower(strings.Join(strings.Fields(s), "-"))
 	if len(s) < minCode || len(s) > maxCode {
-		return Code{}, ErrCode
+		return Code{}, errCode
 	}
 	for _, c := range []byte(s) {
 		// Beyond ASCII one text has several spellings in bytes.
 		if c <= ' ' || c > '~' {
-			return Code{}, ErrCode
+			return Code{}, errCode
 		}
 	}
 	room, secret, found := strings.Cut(s, "-")
 	if !found || room == "" || strings.Trim(secret, "-") == "" {
-		return Code{}, ErrCode
+		return Code{}, errCode
 	}
 	return newCode(s), nil
 }
@@ -159,14 +160,8 @@ func (c Code) allowance() admission.Allowance {
 
 func newCode(s string) Code { return Code{text: &s} }
 
-// IsZero tells that no code was set.
-func (c Code) IsZero() bool { return c.text == nil }
-
-// Room is the part that may be made public to find each other by.
-func (c Code) Room() string {
-	room, _, _ := strings.Cut(c.Reveal(), "-")
-	return room
-}
+// isZero tells that no code was set.
+func (c Code) isZero() bool { return c.text == nil }
 
 // Reveal returns the code itself, to be shown to the person who passes it on.
 func (c Code) Reveal() string {

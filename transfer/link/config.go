@@ -9,7 +9,7 @@ import (
 	"ferry/framing"
 )
 
-// Role says which way the bytes go, whoever listens and whoever dials.
+// Role says which way the bytes go, whichever side listens.
 type Role = framing.Role
 
 // The two roles; a link has one of each.
@@ -33,16 +33,18 @@ const (
 type Config struct {
 	Role         Role
 	Code         Code
-	Capabilities uint64        // framing.Cap bits offered
-	Timeout      time.Duration // silence that ends the link; 0 means DefaultTimeout, less than MinTimeout means that
-	// RetryFor is how long a link that lost its connections is waited for, from
-	// each loss on; 0 ends it at the first. LimitRetry makes it shorter.
+	Capabilities uint64 // framing.Cap bits offered
+	// Timeout is the silence that ends the link. 0 means DefaultTimeout, and a time below
+	// MinTimeout means MinTimeout.
+	Timeout time.Duration
+	// RetryFor is how long a lost link is waited for, from each loss on. 0 ends the link at
+	// the first loss. LimitRetry makes it shorter.
 	RetryFor time.Duration
 	// Connect makes the connections of Dial; nil means TCP. It is called again,
 	// with the address as it was given to Dial, when the link is lost.
 	Connect func(ctx context.Context, addr string) (net.Conn, error)
-	// Notify may be nil. It is called from the link's goroutines, several at a
-	// time perhaps, and must not block.
+	// Notify may be nil. Several goroutines of the link call it, perhaps at the same time,
+	// and hold no lock. It must not block.
 	Notify func(Event)
 }
 
@@ -50,7 +52,7 @@ var errConfig = errors.New("a link needs a role and a code")
 
 func (c *Config) check() error {
 	// An empty code would let everybody in.
-	if c.Code.IsZero() || c.Role != Sender && c.Role != Receiver {
+	if c.Code.isZero() || c.Role != Sender && c.Role != Receiver {
 		return errConfig
 	}
 	return nil

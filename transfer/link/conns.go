@@ -13,8 +13,8 @@ import (
 // connections of one epoch, or it has lost them and waits for those of the next one: that
 // is an outage. Once it is closed it takes none.
 //
-// Goroutines of the link begin under mu, and none after it is closed. So whoever waits
-// for tasks after that has waited for all.
+// Goroutines of the link begin under mu, and none begins once it is closed. A wait for
+// tasks after that is a wait for all.
 type conns struct {
 	tasks sync.WaitGroup
 	await func(*outage) // waits for the end of an outage, in a goroutine of its own
@@ -45,7 +45,7 @@ func (c *conns) count() (n int, more <-chan struct{}) {
 	return len(c.streams), c.grown
 }
 
-// stream returns stream i, nil if there is none.
+// stream returns stream i, and nil if there is none.
 func (c *conns) stream(i int) *Stream {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -188,9 +188,9 @@ func (c *conns) loseLocked(err error) {
 	c.tasks.Go(func() { c.await(o) })
 }
 
-// rejoin begins an epoch, of which a connection has proved itself. It returns stream 0,
-// which that connection is for. lost tells that the connections before were given up just
-// now, as nobody had noticed a loss.
+// rejoin begins an epoch, for which a connection has proved itself. It returns stream 0,
+// which goes on over that connection. lost tells that the link still had its connections,
+// and has given them up just now.
 func (c *conns) rejoin(epoch uint32) (first *Stream, lost bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -24,8 +24,8 @@ const (
 	shortestTry = time.Second
 	// answerLimit is how long the answer to HELLO may take, beside what the path takes.
 	answerLimit = 3 * time.Second
-	// maxBroken exchanges that ended after our own confirmation was out, and so could
-	// each have been a guess of the other side, are the last.
+	// maxBroken is how many exchanges may end after our own confirmation was out: each
+	// could have been a guess of the other side.
 	maxBroken = 3
 )
 
@@ -35,14 +35,14 @@ func keepAlive() net.KeepAliveConfig {
 	return net.KeepAliveConfig{Enable: true, Idle: 10 * time.Second, Interval: 5 * time.Second, Count: 3}
 }
 
-// Dial connects to addr ("host:port") and proves the code both ways. While the
-// other side is not there, or what is there does not get as far as a proof, it
-// tries again for as long as wait, resolving the name each time: whoever answers
-// first may be somebody else, whom the right one replaces in time. Only a refused
-// code ends it at once. Three exchanges that broke off after our own confirmation
-// count as one: each could have been a guess. No connection in time is an *Error
-// with Op "dial" that wraps the last cause: with CodeVersion if the versions did not
-// meet, else with CodeLost.
+// Dial connects to addr ("host:port") and proves the code both ways. If that fails it
+// tries again for as long as wait, and resolves the name each time: another program may
+// answer first, until the right one takes its place.
+//
+// Only a refused code ends it at once. Three exchanges that broke off after our own
+// confirmation count as a refused code, since each could have been a guess. No connection
+// in time is an *Error with Op "dial" that wraps the last cause. Its Code is CodeVersion
+// if the versions did not meet, else CodeLost.
 func Dial(ctx context.Context, addr string, cfg Config, wait time.Duration) (*Link, error) {
 	if err := cfg.check(); err != nil {
 		return nil, &Error{Code: framing.CodeInternal, Op: "dial", Err: err}
@@ -63,9 +63,9 @@ func Dial(ctx context.Context, addr string, cfg Config, wait time.Duration) (*Li
 	return d.run(ctx, wait)
 }
 
-// byName makes TCP connections by dial, which resolves the name in an address each
-// time. While it cannot, as the network changes or its settings may not be read any
-// more, the address serves that the name had before.
+// byName makes TCP connections by dial, which resolves the name in an address each time.
+// While a name cannot be resolved, byName dials the address that the name had before: the
+// network may be changing, or its settings may not be read any more.
 func byName(dial func(ctx context.Context, network, addr string) (net.Conn, error)) func(ctx context.Context, addr string) (net.Conn, error) {
 	var known sync.Map // what was reached under each address
 	return func(ctx context.Context, addr string) (net.Conn, error) {
@@ -196,8 +196,8 @@ func (d *dialler) prove(conn net.Conn) (l *Link, confirmed bool, err error) {
 	return l, true, nil
 }
 
-// notThere is the end of the wait. Two versions that do not meet stay apart however
-// often it is run; all else may be right the next time.
+// notThere is the error at the end of the wait. Two versions that do not meet stay apart
+// however often ferry is run; all else may be right the next time.
 func notThere(last error) *Error {
 	code := framing.CodeLost
 	if codeOf(last) == framing.CodeVersion {

@@ -1,30 +1,55 @@
-// Package link makes a proven, encrypted channel between two ferries that share
-// a pairing code, and keeps it going. It covers everything between a net.Conn
-// and streams of frames: listening and dialling, TLS 1.3, the proof of the code
-// by CPace bound to the TLS exporter, then sealed records (package record), further streams, heartbeats, and new connections in the place of
-// lost ones.
+// Package link makes a proven, encrypted channel between two ferries that share a pairing
+// code, and keeps it going. It covers everything between a net.Conn and streams of frames:
+// listening and dialling, TLS 1.3, the proof of the code, further streams, heartbeats, and
+// new connections in the place of lost ones.
 //
-// It guarantees that a Link ends at somebody who knew the code, that nobody in
-// between reads or alters a byte of it, that an orderly end differs from a cut
-// one, and that before the proof nothing is allocated, waited for or answered
-// beyond the limits of package admission. A code can be guessed once an exchange, and no
-// oftener than admission.Guesses has it. With Config.RetryFor a stream's bytes arrive once and in
-// order whatever becomes of its connections, until the time is over; what the
-// peer has not acknowledged is kept for that, at most replayLimit a stream.
+// A connection climbs the ladder of HELLO and PROOF (ladder.go, handshake.go, prove.go).
+// Then it is a channel of a Link. Package admission decides which connections may climb,
+// package cpace proves the code, package record seals what is sent, and package memory has
+// connections within a process.
 //
-// It does not guarantee that strangers leave a listener in peace: whoever reaches
-// the port from 64 addresses can burn a code of three words in a minute, and from one
-// in an hour. A secret of 20 characters cannot be burnt. What was sent last before Close may be lost with its connection: an answer is the only
-// proof of arrival. It knows nothing of what the frames mean, and sends no BYE.
+// # What is guaranteed
 //
-// What is computed for the proof is pure: newCodeProver and newSessionProver in prove.go
-// take randomness and the TLS exporter as arguments, and all else follows from them.
-// Package cpace has the exchange itself, package memory connections within a process.
+// A Link ends at a peer that knew the code. No other party reads or alters a byte of it,
+// and an orderly end differs from a cut. Before the proof nothing is allocated, waited for
+// or answered beyond the limits of package admission. One exchange is one guess of the
+// code, and admission.Guesses bounds the guesses.
 //
-// Goroutines: a Listener owns its accept loop and one goroutine for each
-// connection without proof; Close waits for them. A Link owns a heartbeat and a
-// watchdog, while it is lost one that waits or dials, and after that one a
-// stream that sends what was kept; Close waits for them. Dial and Grow start
-// none that outlive them. Readers are the caller's, one a stream, and stream 0
-// must always have one.
+// With Config.RetryFor a stream's bytes arrive once and in order, whatever becomes of its
+// connections, until that time is over. What the peer has not acknowledged is kept for
+// that, at most 16 MiB and one frame a stream.
+//
+// # What is not
+//
+// Strangers are not kept from a listener's port. From 64 addresses they can burn a code of
+// three words in a minute, and from one address in an hour. A secret of 20 characters
+// cannot be burnt. What was sent last before Close may be lost with its connection: an
+// answer is the only proof of arrival. The package knows nothing of what the frames mean,
+// and sends no BYE.
+//
+// # Goroutines
+//
+// A Listener owns its accept loop and one goroutine for each connection without proof;
+// Close waits for them. A Link owns a heartbeat and a watchdog. While it is lost it owns
+// one more that waits or dials, and after that one a stream that sends again what was
+// kept. Close waits for all of them. Dial and Grow leave none behind. The caller reads
+// each stream with one goroutine, and stream 0 must always have one.
+//
+// # Locks
+//
+// They are taken in this order, and each column only after those to its left:
+//
+//	Listener.mu   outlet.mu   conns.mu   inlet.mu
+//	                                     ending.mu
+//	                                     replay.mu
+//	                                     those of package admission
+//
+// outlet.mu and conns.mu are never held together. No callback of the caller runs under a
+// lock. An outlet holds its lock while it writes to the network, and a Listener holds its
+// lock over no wait.
+//
+// # What is pure
+//
+// newCodeProver and newSessionProver take randomness and the TLS exporter as arguments, and
+// all else in prove.go and session.go follows from them.
 package link

@@ -11,10 +11,10 @@ import (
 	"ferry/transfer/link/admission"
 )
 
-// Error is a failure of a link or of making one. Code says what a caller may
-// branch on: CodeCodeRefused, CodeVersion, CodeProtocol, CodeBusy, CodeTimeout,
-// CodeInterrupted (the caller's own doing), and CodeLost for everything else
-// that ends a connection. No connection at all is CodeLost with Op "dial".
+// Error is a failure of a link or of making one. A caller may branch on Code: it is
+// CodeCodeRefused, CodeVersion, CodeProtocol, CodeBusy, CodeTimeout, CodeInterrupted for
+// the caller's own doing, or CodeLost for everything else that ends a connection. No
+// connection at all is CodeLost with Op "dial".
 type Error struct {
 	Code   framing.Code
 	Remote bool   // the other side said so

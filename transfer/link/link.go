@@ -13,10 +13,10 @@ import (
 // are lost it goes on over new ones. Its goroutines end with Close, which must be called
 // whatever came before.
 //
-// A link is made of: the session, which does not change; the streams and where they stand
-// with their connections (conns); how it ends (ending); what each side says of itself
-// (vitals); what is counted (tally); and, at the side that dialled, the making of further
-// connections (redialler).
+// Its parts have locks of their own. The session does not change. conns has the streams and
+// where they stand with their connections, ending knows how the link ends, vitals has what
+// each side says of itself, and tally what is counted. The side that dialled has a
+// redialler, which makes the further connections.
 type Link struct {
 	cfg     Config
 	session session
@@ -76,7 +76,7 @@ func (l *Link) Growth() (n int, more <-chan struct{}) { return l.conns.count() }
 // Stream returns stream i, 0 <= i < NumStreams().
 func (l *Link) Stream(i int) *Stream { return l.conns.stream(i) }
 
-// Frames is Stream for whoever needs no more of it than its frames.
+// Frames returns stream i as what carries frames, 0 <= i < NumStreams().
 func (l *Link) Frames(i int) framing.Stream { return l.Stream(i) }
 
 // Peer returns the other side's address, the capabilities that both sides have, and the
@@ -105,8 +105,8 @@ func (l *Link) Resent() int64 { return l.tally.resent.Load() }
 // first of the TLS handshake on.
 func (l *Link) Traffic() int64 { return l.tally.pulse.Traffic() }
 
-// Received is how many bytes have come in the bodies of frames, on all streams together,
-// those left out that are for the link itself, and of long records as they come: it grows
+// Received is how many bytes of frames have come for the caller, on all streams together,
+// and of long records while they come. Frames for the link itself do not count, so it grows
 // only while something is said.
 func (l *Link) Received() uint64 { return l.tally.heard.Load() + l.tally.pulse.Bulk() }
 

@@ -18,9 +18,9 @@ const (
 	longestAcceptPause = time.Second
 )
 
-// Listener waits for the one peer that knows the code, and afterwards for the
-// further streams of its link. It owns an accept loop and one goroutine for each
-// connection without proof. Package admission bounds their number.
+// Listener waits for the one peer that knows the code, and afterwards for the further
+// streams of its link. It owns an accept loop and one goroutine for each connection
+// without proof. Package admission bounds the number of those connections.
 type Listener struct {
 	cfg   Config
 	inner net.Listener
@@ -83,9 +83,9 @@ func newListener(inner net.Listener, cfg Config) (*Listener, error) {
 func (l *Listener) Addr() net.Addr { return l.inner.Addr() }
 
 // Accept returns the link to the peer that has proved the code. Too many wrong
-// confirmations burn the code: an *Error with CodeCodeRefused and ErrBurnt. While a link
-// lives, others with the right code are told to wait (CodeBusy); once it is
-// over, Accept may be called for the next.
+// confirmations burn the code: then the error is an *Error with CodeCodeRefused that wraps
+// ErrBurnt. While a link lives, other peers with the right code are told to wait. Once it
+// is over, Accept may be called for the next.
 func (l *Listener) Accept(ctx context.Context) (*Link, error) {
 	for {
 		l.mu.Lock()

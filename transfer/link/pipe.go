@@ -14,7 +14,7 @@ import (
 // proof as over a network. The two need opposite roles and the same code; with
 // neither set, one is made up.
 func Pipe(a, b Config) (*Link, *Link, error) {
-	if a.Code.IsZero() && b.Code.IsZero() {
+	if a.Code.isZero() && b.Code.isZero() {
 		code, err := GenerateCode()
 		if err != nil {
 			return nil, nil, wrap("dial", err)

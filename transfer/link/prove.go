@@ -20,8 +20,8 @@ const (
 // macs are the two confirmations of an exchange.
 type macs struct{ dialler, listener [macSize]byte }
 
-// prover knows how a HELLO's share is made and what PROOF follows from both
-// HELLOs, whose bodies it binds byte for byte.
+// prover knows how a HELLO's share is made, and what PROOF follows from both HELLOs. A
+// PROOF binds the bodies of both byte for byte.
 type prover interface {
 	share() []byte
 	// prove computes the confirmations; own tells which HELLO is ours.

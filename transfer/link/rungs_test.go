@@ -3,8 +3,6 @@
 package link
 
 import (
-	"bufio"
-	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -12,99 +10,17 @@ import (
 	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
-	"fmt"
 	"io"
 	"math/big"
 	"net"
 	"net/url"
-	"os"
-	"os/exec"
-	"runtime"
 	"strings"
-	"sync"
-	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
 	"ferry/framing"
-	"ferry/transfer/link/admission"
 	"ferry/transfer/link/cpace"
 )
-
-const (
-	rungEnv    = "FERRY_TEST_RUNGS"
-	rungCrowd  = 60 // strangers that are measured at a time, each from another address
-	rungRounds = 3  // of which the cheapest counts: what else runs only adds
-)
-
-// TestRungListener is the listener whose CPU time TestStrangersAreCheap measures, in
-// a process of its own. For each line on standard input it tells the time so far.
-func TestRungListener(t *testing.T) {
-	if os.Getenv(rungEnv) == "" {
-		t.Skip("is run by TestStrangersAreCheap")
-	}
-	inner, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	counted := &open{Listener: inner}
-	l, err := Serve(counted, Config{Role: Receiver, Code: code(t, longCode)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	fmt.Println(l.Addr())
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for {
-			link, err := l.Accept(t.Context())
-			if err != nil {
-				return
-			}
-			link.Abort(nil)
-			_ = link.Close()
-		}
-	})
-	lines := bufio.NewScanner(os.Stdin)
-	for lines.Scan() {
-		for counted.n.Load() > 0 {
-			time.Sleep(time.Millisecond)
-		}
-		var use syscall.Rusage
-		if err := syscall.Getrusage(syscall.RUSAGE_SELF, &use); err != nil {
-			t.Fatal(err)
-		}
-		fmt.Println(use.Utime.Nano() + use.Stime.Nano())
-	}
-	_ = l.Close()
-	wg.Wait()
-}
-
-// open counts the connections that are open.
-type open struct {
-	net.Listener
-	n atomic.Int64
-}
-
-func (l *open) Accept() (net.Conn, error) {
-	c, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
-	}
-	l.n.Add(1)
-	return &openConn{TCPConn: c.(*net.TCPConn), of: l}, nil
-}
-
-type openConn struct {
-	*net.TCPConn
-	of   *open
-	once sync.Once
-}
-
-func (c *openConn) Close() error {
-	c.once.Do(func() { c.of.n.Add(-1) })
-	return c.TCPConn.Close()
-}
 
 // rung is a way in which a stranger spends a listener's time. It plays on a
 // connection and then goes.
@@ -113,21 +29,54 @@ type rung struct {
 	play func(net.Conn) error
 }
 
+// rungs are all there are, from the cheapest for the stranger to the dearest.
 func rungs(t *testing.T) []rung {
 	t.Helper()
+	return append(append(bytesRungs(t), certificateRungs(t)...), ladderRungs()...)
+}
+
+// bytesRungs end within the TLS handshake, without a certificate.
+func bytesRungs(t *testing.T) []rung {
+	t.Helper()
 	hello := clientHello(t)
-	with := func(change func(*tls.Config)) func(net.Conn) error {
-		own, err := newTLSConfig()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return func(c net.Conn) error {
-			conf := own.Clone()
-			change(conf)
-			_, err := ladderWith(c, conf)
+	return []rung{
+		{"connect and go", func(net.Conn) error { return nil }},
+		{"garbage", func(c net.Conn) error {
+			b := make([]byte, 4<<10)
+			_, _ = rand.Read(b)
+			return put(c, b)
+		}},
+		{"one byte", func(c net.Conn) error { return put(c, hello[:1]) }},
+		{"ClientHello", func(c net.Conn) error {
+			if err := put(c, hello); err != nil {
+				return err
+			}
+			_, err := io.ReadFull(c, make([]byte, 1))
 			return err
-		}
+		}},
+		{"ClientHello of 64 KiB", func(c net.Conn) error { return put(c, endlessHello()) }},
 	}
+}
+
+// dressed runs TLS with a configuration that change has changed.
+func dressed(t *testing.T, change func(*tls.Config)) func(net.Conn) error {
+	t.Helper()
+	own, err := newTLSConfig()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func(c net.Conn) error {
+		conf := own.Clone()
+		change(conf)
+		_, err := ladderWith(c, conf)
+		return err
+	}
+}
+
+// certificateRungs do the TLS handshake with keys and certificates that are dear.
+func certificateRungs(t *testing.T) []rung {
+	t.Helper()
+	with := func(change func(*tls.Config)) func(net.Conn) error { return dressed(t, change) }
 	issuer, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -167,21 +116,6 @@ func rungs(t *testing.T) []rung {
 		})
 	}
 	return []rung{
-		{"connect and go", func(net.Conn) error { return nil }},
-		{"garbage", func(c net.Conn) error {
-			b := make([]byte, 4<<10)
-			_, _ = rand.Read(b)
-			return put(c, b)
-		}},
-		{"one byte", func(c net.Conn) error { return put(c, hello[:1]) }},
-		{"ClientHello", func(c net.Conn) error {
-			if err := put(c, hello); err != nil {
-				return err
-			}
-			_, err := io.ReadFull(c, make([]byte, 1))
-			return err
-		}},
-		{"ClientHello of 64 KiB", func(c net.Conn) error { return put(c, endlessHello()) }},
 		{"P-521 key share", with(func(c *tls.Config) { c.CurvePreferences = []tls.CurveID{tls.CurveP521} })},
 		{"P-521 key share and certificate", with(func(c *tls.Config) {
 			c.CurvePreferences = []tls.CurveID{tls.CurveP521}
@@ -202,6 +136,12 @@ func rungs(t *testing.T) []rung {
 		})},
 		{"15 KiB of certificates", many(15 << 10)},
 		{"250 KB of certificates", many(250_000)},
+	}
+}
+
+// ladderRungs are those after the TLS handshake.
+func ladderRungs() []rung {
+	return []rung{
 		{"TLS", func(c net.Conn) error { _, err := shake(c); return err }},
 		{"TLS and 32 changes of the key", keyChanges},
 		{"HELLO", func(c net.Conn) error {
@@ -311,121 +251,4 @@ func keyChanges(conn net.Conn) error {
 		}
 	}
 	return nil
-}
-
-// TestStrangersAreCheap measures what CPU time a stranger costs a listener on each
-// rung of the ladder, and that none costs more than twice an honest handshake.
-func TestStrangersAreCheap(t *testing.T) {
-	if runtime.GOOS != "linux" {
-		t.Skip("the loopback interface has one address")
-	}
-	child := exec.Command(os.Args[0], "-test.run=^TestRungListener$")
-	child.Env = append(os.Environ(), rungEnv+"=1", "GOMAXPROCS=2")
-	child.Stderr = os.Stderr
-	in, err := child.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := child.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := child.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = in.Close(); _, _ = io.Copy(io.Discard, out); _ = child.Wait() }()
-	lines := bufio.NewScanner(out)
-	if !lines.Scan() {
-		t.Fatal("the listener does not start")
-	}
-	addr := lines.Text()
-	used := func() time.Duration {
-		var ns int64
-		if _, err := fmt.Fprintln(in); err != nil || !lines.Scan() {
-			t.Fatal("the listener is gone")
-		}
-		if _, err := fmt.Sscan(lines.Text(), &ns); err != nil {
-			t.Fatal(err)
-		}
-		return time.Duration(ns)
-	}
-	// cost is what one of a crowd costs, eight at a time. Each comes from an address that
-	// was never wrong.
-	round := 0
-	cost := func(play func(net.Conn) error) time.Duration {
-		round++
-		before := used()
-		work := make(chan int)
-		var wg sync.WaitGroup
-		for range 8 {
-			wg.Go(func() {
-				for i := range work {
-					d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 1, byte(round), byte(i+1))}}
-					conn, err := d.DialContext(t.Context(), "tcp4", addr)
-					if err != nil {
-						continue
-					}
-					_ = conn.SetDeadline(time.Now().Add(admission.ProofLimit))
-					_ = play(conn)
-					_ = conn.Close()
-				}
-			})
-		}
-		for i := range rungCrowd {
-			work <- i
-		}
-		close(work)
-		wg.Wait()
-		return (used() - before) / rungCrowd
-	}
-	honest := func(conn net.Conn) error {
-		d := &dialler{way: way{addr: addr}, cfg: Config{Role: Sender, Code: code(t, longCode)}}
-		d.conf, err = strangerConfig()
-		d.connect = func(context.Context, string) (net.Conn, error) { return conn, nil }
-		l, _, err := d.prove(conn)
-		if err != nil {
-			return err // another holds the session
-		}
-		l.Abort(nil)
-		_ = l.Close()
-		return nil
-	}
-	// An honest handshake, one after another.
-	ordinary := func() time.Duration {
-		before, n := used(), 0
-		for n < rungCrowd {
-			conn, err := net.Dial("tcp4", addr)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if honest(conn) == nil {
-				n++
-			}
-			_ = conn.Close()
-		}
-		return (used() - before) / rungCrowd
-	}
-	cheapest := func(f func() time.Duration) time.Duration {
-		best := f()
-		for range rungRounds - 1 {
-			best = min(best, f())
-		}
-		return best
-	}
-	ordinary() // warm
-	for _, r := range rungs(t) {
-		if strings.HasPrefix(r.name, "the same again") {
-			round--
-		}
-		got := cost(r.play)
-		base := cheapest(ordinary)
-		t.Logf("%-36s %6d µs, %.2f of an honest handshake beside it (%d µs)", r.name, got.Microseconds(), float64(got)/float64(base), base.Microseconds())
-		for tries := 1; got > 2*base; tries++ {
-			if tries == rungRounds {
-				t.Errorf("%s costs %v, an honest handshake %v", r.name, got, base)
-				break
-			}
-			got = min(got, cost(r.play))
-		}
-	}
 }
