@@ -151,7 +151,7 @@ func ruleDocumented(h *house) (faults []fault) {
 func customary(method string) bool {
 	switch method {
 	case "Error", "String", "Unwrap", "Is", "As", "Read", "Write", "Close", "ReadAt", "WriteAt", "Len", "Less", "Swap",
-		"MarshalJSON", "MarshalText", "UnmarshalText", "LocalAddr", "RemoteAddr", "SetDeadline", "SetReadDeadline", "SetWriteDeadline", "Network", "Accept", "Addr":
+		"MarshalJSON", "MarshalText", "UnmarshalText", "LocalAddr", "RemoteAddr", "SetDeadline", "SetReadDeadline", "SetWriteDeadline", "Network", "Accept", "Addr", "Format":
 		return true
 	}
 	return false
