@@ -54,7 +54,7 @@ func (b *breadth) asked(body []byte) error {
 		return failure.Violation("STREAMS for %d, after %d and of at most %d", m.Count, b.wanted, most)
 	}
 	b.wanted = int(m.Count)
-	b.opener.Ask(streams.Wish{Streams: b.wanted})
+	b.opener.Ask(b.wanted)
 	return nil
 }
 

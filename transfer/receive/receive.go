@@ -80,7 +80,7 @@ func (q *queues) close() {
 // destination stays the caller's to close.
 func Receive(ctx context.Context, l transfer.Link, o Options) (transfer.Result, error) {
 	r := newReceiver(l, &o)
-	l.AllowStreams(min(r.breadth.limit(), streams.Early)) // until ACCEPT
+	l.AllowStreams(1) // until ACCEPT
 	r.track.Be(framing.StateUser)
 	l.SetState(r.heartbeat)
 	err := r.opening.read(ctx)

@@ -8,32 +8,43 @@ import (
 	"ferry/checksum"
 	"ferry/framing"
 	"ferry/transfer/internal/failure"
+	"ferry/transfer/internal/flow"
+	"ferry/transfer/internal/progress"
 )
 
 // checkJob asks for chunks to be hashed that the receiver holds already, or for
 // a whole file that is only compared.
 type checkJob struct {
-	file *outFile
-	want want
-	size int64
+	content *content
+	attempt *attempt
+	want    want // wantPage or wantCheck
 }
 
-// checkLoop hashes what is not sent, beside the sending, with a buffer of its
-// own so that neither waits for the other.
-func (s *sender) checkLoop(ctx context.Context) error {
-	var buf []byte
+// checker hashes what is not sent, beside the sending. One goroutine has it. It has a
+// buffer of its own, so that neither waits for the other.
+type checker struct {
+	checks   *flow.Queue[checkJob]
+	wants    *wants
+	out      framing.Stream // stream 0
+	attempts *attempts
+	track    *progress.Tracker
+	buf      []byte // a chunk; nil before the first job
+}
+
+// run ends when no jobs come any more.
+func (k *checker) run(ctx context.Context) error {
 	for {
-		c, ok, err := s.checks.Take(ctx)
+		j, ok, err := k.checks.Take(ctx)
 		if err != nil || !ok {
 			return err
 		}
-		if buf == nil {
-			buf = make([]byte, checksum.ChunkSize)
+		if k.buf == nil {
+			k.buf = make([]byte, checksum.ChunkSize)
 		}
-		if c.want.kind == framing.WantCheck {
-			err = s.checkWhole(ctx, c, buf)
+		if j.want.kind == wantCheck {
+			err = k.whole(ctx, &j)
 		} else {
-			err = s.checkPage(ctx, c, buf)
+			err = k.page(ctx, &j)
 		}
 		if err != nil {
 			return err
@@ -41,73 +52,72 @@ func (s *sender) checkLoop(ctx context.Context) error {
 	}
 }
 
-func (s *sender) checkWhole(ctx context.Context, c checkJob, buf []byte) error {
-	chunks := checksum.Chunks(c.size)
-	for i := range chunks {
-		if _, over, err := s.checkChunk(ctx, c, i, buf, nil); over || err != nil {
+// whole hashes all of a file.
+func (k *checker) whole(ctx context.Context, j *checkJob) error {
+	for i := range checksum.Chunks(j.attempt.size()) {
+		if _, over, err := k.chunk(ctx, j, i, nil); over || err != nil {
 			return err
 		}
 	}
-	return s.finish(c.file, c.want.attempt)
+	return k.attempts.finish(j.content, j.attempt)
 }
 
-// checkPage compares the chunks of a page that the receiver holds. Those that
+// page compares the chunks of a page that the receiver holds. Those that
 // differ are sent like any other.
-func (s *sender) checkPage(ctx context.Context, c checkJob, buf []byte) error {
-	w := c.want
+func (k *checker) page(ctx context.Context, j *checkJob) error {
+	w, e := &j.want, j.want.entry
 	cvs := w.page.cvs
-	k := framing.Checked{ID: w.entry.item.ID, Attempt: w.attempt, First: w.first, Count: w.count, Bitmap: make([]byte, (w.count+7)/8)}
+	answer := framing.Checked{ID: e.item.ID, Attempt: w.attempt, First: w.first, Count: w.count, Bitmap: make([]byte, (w.count+7)/8)}
 	for i := range w.count {
 		if !w.page.has(i) {
 			continue
 		}
 		claim := cvs[:framing.DigestSize]
 		cvs = cvs[framing.DigestSize:]
-		equal, over, err := s.checkChunk(ctx, c, w.first+i, buf, claim)
+		equal, over, err := k.chunk(ctx, j, w.first+i, claim)
 		if err != nil {
 			return err
 		}
 		if over {
 			break
 		}
-		n := int64(checksum.ChunkLen(c.size, w.first+i))
 		if !equal {
-			s.wants.Put(want{entry: w.entry, attempt: w.attempt, kind: framing.WantAgain, first: w.first + i, count: 1, own: true})
+			k.wants.add(want{entry: e, attempt: w.attempt, kind: wantDiffer, first: w.first + i, count: 1})
 			continue
 		}
-		k.SetSame(i)
-		s.track.Reused(n, w.entry.item.Display)
+		answer.SetSame(i)
+		k.track.Reused(int64(checksum.ChunkLen(j.attempt.size(), w.first+i)), e.item.Display)
 	}
-	s.retirePage(w)
-	return failure.Link("answering a page", s.link.Stream(0).Send(true, framing.TypeChecked, k.Append(nil)))
+	k.wants.answered(*w)
+	return failure.Link("answering a page", k.out.Send(true, framing.TypeChecked, answer.Append(nil)))
 }
 
-// checkChunk hashes one chunk and, if it equals the claim or there is none,
+// chunk hashes one chunk and, if it equals the claim or there is none,
 // settles it. over says that the attempt ended.
-func (s *sender) checkChunk(ctx context.Context, c checkJob, index uint64, buf, claim []byte) (equal, over bool, err error) {
+func (k *checker) chunk(ctx context.Context, j *checkJob, index uint64, claim []byte) (equal, over bool, err error) {
 	if ctx.Err() != nil {
 		return false, true, context.Cause(ctx)
 	}
-	o, e := c.file, c.file.entry
-	atDisk := s.track.AtDisk()
-	data, stale, err := o.content(c.want.attempt, index, buf[:checksum.ChunkLen(c.size, index)])
-	atDisk()
-	s.track.Worked()
+	c, a := j.content, j.attempt
+	back := k.track.AtDisk()
+	data, stale, err := c.read(a, index, k.buf[:checksum.ChunkLen(a.size(), index)])
+	back()
+	k.track.Worked()
 	switch {
 	case stale:
 		return false, true, nil
 	case errors.Is(err, io.EOF):
-		return false, true, s.restart(o, c.want.attempt)
+		return false, true, k.attempts.again(c, a)
 	case err != nil:
-		return false, true, s.giveUp(e, failure.Source("reading", e.item.Display, err))
+		return false, true, k.attempts.unread(c.entry, "reading", err)
 	}
-	check := checksum.Check(data, index, c.size <= checksum.ChunkSize)
+	check := checksum.Check(data, index, a.small())
 	if claim != nil && string(claim) != string(check[:]) {
 		return false, false, nil
 	}
-	done, err := o.settleChunk(c.want.attempt, index, check, false)
-	if err == nil && done && claim != nil {
-		err = s.finish(o, c.want.attempt)
+	last, err := c.settle(a, index, check, false)
+	if err == nil && last && claim != nil {
+		err = k.attempts.finish(c, a)
 	}
 	return true, false, err
 }

@@ -8,137 +8,122 @@ import (
 	"ferry/transfer"
 	"ferry/transfer/internal/failure"
 	"ferry/transfer/internal/flow"
+	"ferry/transfer/internal/parcel"
+	"ferry/transfer/internal/progress"
+	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
 
-// job is a unit of reading, hashing and sending. One goroutine has it at a
-// time: feed, then a worker, then a writer.
-type job struct {
-	ready chan struct{} // closed by the worker; the writer waits for it
+// feeder turns wants into jobs, in the order in which they came. Goroutine feed has it.
+type feeder struct {
+	wants    *wants
+	checks   *flow.Queue[checkJob]
+	belt     *belt
+	bufs     *buffers
+	slots    *flow.Gauge // large files that may be open
+	book     *book
+	attempts *attempts
+	purse    *purse
+	track    *progress.Tracker
+	stream   func(*entry) // starts a goroutine that sends a source of unknown length
 
-	// A pack: the entries, then the body of the PACK frame. body is empty when
-	// none of them could be read.
-	pack []*outEntry
-	body *[]byte
-	size int64 // of the content, of a chunk too
-
-	// Or a chunk.
-	file    *outFile
-	attempt uint8
-	index   uint64
-	single  bool    // checked by digest: the file is this chunk
-	hole    bool    // it is zeros, which are neither read nor sent
-	data    *[]byte // the bytes of the chunk; nil of a hole
-	check   [32]byte
-	skip    bool // nothing to send: the attempt is over, or reading failed
-
-	zstd  bool   // body or data is a zstd frame of what the comments say
-	epoch uint32 // of the decision about that
+	pack  []*entry // small files that wait for company
+	bytes int64    // of them
 }
 
-// feed turns wants into jobs, in the order they came. It alone sends on work
-// and order, and closes both.
-func (s *sender) feed(ctx context.Context, start starter) error {
-	defer close(s.work)
-	defer close(s.order)
-	var small []*outEntry
-	var smallBytes int64
-	flush := func() error {
-		if len(small) == 0 {
-			return nil
-		}
-		j := &job{pack: small, ready: make(chan struct{})}
-		small, smallBytes = nil, 0
-		return s.submit(ctx, j)
-	}
+// run ends when no wants come any more.
+func (f *feeder) run(ctx context.Context) error {
+	defer f.belt.close()
 	for {
-		w, ok, done := s.wants.Try()
-		if !ok && !done {
+		w, ok, over := f.wants.try()
+		if !ok && !over {
 			// Nothing waits: a pack does not either.
-			if err := flush(); err != nil {
+			if err := f.flush(ctx); err != nil {
 				return err
 			}
 			var err error
-			if w, ok, err = s.wants.Take(ctx); err != nil {
+			if w, ok, err = f.wants.take(ctx); err != nil {
 				return err
 			}
-			done = !ok
 		}
-		if done {
+		if !ok {
 			return nil
 		}
-		if !w.changed && !w.own {
-			s.queued.Add(-1)
-		}
-		it := w.entry.item
-		if w.kind == framing.WantAll && it.Kind == tree.File && it.Size <= int64(s.limit.Frame(flow.PackLimit)) && w.attempt == 0 && !w.changed {
-			if len(small) == packFiles || smallBytes+it.Size > int64(s.limit.Frame(packBytes)) {
-				if err := flush(); err != nil {
-					return err
-				}
-			}
-			small, smallBytes = append(small, w.entry), smallBytes+it.Size
-			continue
-		}
-		if err := flush(); err != nil {
-			return err
-		}
-		if it.Kind == tree.Stream {
-			entry := w.entry
-			start(func(ctx context.Context) error { return s.stream(ctx, entry) })
-			continue
-		}
-		if err := s.feedFile(ctx, w); err != nil {
+		if err := f.take(ctx, &w); err != nil {
 			return err
 		}
 	}
 }
 
-// submit hands a job to the workers, and in turn to the writers.
-func (s *sender) submit(ctx context.Context, j *job) error {
-	select {
-	case s.order <- j:
-	case <-ctx.Done():
-		return context.Cause(ctx)
+// take makes the jobs for one want.
+func (f *feeder) take(ctx context.Context, w *want) error {
+	it := w.entry.item
+	if w.kind == wantAll && it.Kind == tree.File && w.attempt == 0 && it.Size <= int64(f.purse.frame(flow.PackLimit)) {
+		return f.small(ctx, w.entry)
 	}
-	select {
-	case s.work <- j:
-	case <-ctx.Done():
-		return context.Cause(ctx)
+	if err := f.flush(ctx); err != nil {
+		return err
 	}
+	if it.Kind == tree.Stream {
+		f.stream(w.entry)
+		return nil
+	}
+	return f.file(ctx, w)
+}
+
+// small adds a file to the pack at hand.
+func (f *feeder) small(ctx context.Context, e *entry) error {
+	if size := e.item.Size; len(f.pack) == packFiles || f.bytes+size > int64(f.purse.frame(packBytes)) {
+		if err := f.flush(ctx); err != nil {
+			return err
+		}
+	}
+	f.pack, f.bytes = append(f.pack, e), f.bytes+e.item.Size
 	return nil
 }
 
-// feedFile makes the jobs for one want of a file that fills chunks.
-func (s *sender) feedFile(ctx context.Context, w want) error {
-	o, size, err := s.outFile(&w)
-	if err != nil || o == nil {
-		s.retirePage(w)
+// flush hands the pack at hand on.
+func (f *feeder) flush(ctx context.Context) error {
+	if len(f.pack) == 0 {
+		return nil
+	}
+	j := &packJob{entries: f.pack, pool: &f.bufs.pool, track: f.track, ready: make(chan struct{})}
+	j.Owner = j
+	f.pack, f.bytes = nil, 0
+	return f.belt.put(ctx, j)
+}
+
+// file makes the jobs for one want of a file that fills chunks.
+func (f *feeder) file(ctx context.Context, w *want) error {
+	c, a, err := f.find(w)
+	if err != nil || a == nil {
+		f.wants.answered(*w)
 		return err
 	}
+	size := a.size()
+	chunks := checksum.Chunks(size)
 	switch w.kind {
-	case framing.WantCheck:
-		s.checks.Put(checkJob{file: o, want: w, size: size})
+	case wantCheck:
+		f.checks.Put(checkJob{content: c, attempt: a, want: *w})
 		return nil
-	case framing.WantAll:
-		w.first, w.count = 0, checksum.Chunks(size)
-		if w.count == 0 {
-			return s.finish(o, w.attempt)
+	case wantAll, wantChange:
+		if w.first, w.count = 0, chunks; chunks == 0 {
+			return f.attempts.finish(c, a)
 		}
-		s.started(o, w, size)
+		f.started(c, size, 0)
 	}
-	if total := checksum.Chunks(size); w.first > total || w.count > total-w.first {
-		return failure.Violation("WANT for chunk %d of %d", w.first+w.count, total)
+	if w.first > chunks || w.count > chunks-w.first {
+		return failure.Violation("WANT for chunk %d of %d", w.first+w.count, chunks)
 	}
-	if w.page != nil {
-		s.started(o, w, size)
-		s.checks.Put(checkJob{file: o, want: w, size: size})
+	if w.kind == wantPage {
+		f.started(c, size, w.held(size))
+		f.checks.Put(checkJob{content: c, attempt: a, want: *w})
 	}
 	for i := range w.count {
-		if w.page != nil && w.page.has(i) {
+		if w.kind == wantPage && w.page.has(i) {
 			continue
 		}
-		if err := s.feedChunk(ctx, o, w.attempt, w.first+i, size); err != nil {
+		if err := f.chunk(ctx, c, a, w.first+i); err != nil {
 			return err
 		}
 	}
@@ -146,137 +131,102 @@ func (s *sender) feedFile(ctx context.Context, w want) error {
 }
 
 // started tells once that the content of a file begins to move.
-func (s *sender) started(o *outFile, w want, size int64) {
-	if o.told {
+func (f *feeder) started(c *content, size, reuse int64) {
+	if c.told {
 		return
 	}
-	o.told = true
-	e := transfer.ItemStarted{Path: w.entry.item.Display, Size: size}
-	if w.page != nil {
-		e.Reuse = held(w, size)
-	}
-	s.track.Tell(e)
+	c.told = true
+	f.track.Tell(transfer.ItemStarted{Path: c.entry.item.Display, Size: size, Reuse: reuse})
 }
 
-// feedChunk submits one chunk, when there is a buffer for it. A hole needs none.
-func (s *sender) feedChunk(ctx context.Context, o *outFile, attempt uint8, index uint64, size int64) error {
-	n := checksum.ChunkLen(size, index)
-	j := &job{
-		file: o, attempt: attempt, index: index, single: size <= checksum.ChunkSize, ready: make(chan struct{}),
-		hole: o.hole(attempt, index, n), size: int64(n),
+// chunk hands one chunk on, when there is a buffer for it. A hole needs none.
+func (f *feeder) chunk(ctx context.Context, c *content, a *attempt, index uint64) error {
+	n := checksum.ChunkLen(a.size(), index)
+	j := &chunkJob{
+		Chunk: parcel.Chunk{
+			Entry: c.entry.item.ID, Attempt: a.number, Offset: index * checksum.ChunkSize, Size: n,
+			Encoding: framing.EncodingRaw, Last: true,
+		},
+		content: c, attempt: a, index: index, bufs: f.bufs, track: f.track, ready: make(chan struct{}),
 	}
-	if !j.hole {
-		if err := s.bufs.Take(int64(n)); err != nil {
-			return err
-		}
-		j.data = s.pool.Get(n)
+	j.Owner = j
+	if c.hole(a, index, n) {
+		j.Encoding = framing.EncodingZeros
+		return f.belt.put(ctx, j)
 	}
-	return s.submit(ctx, j)
-}
-
-// outFile is the open file that a want speaks of, and its size. It returns nil
-// when the want is for an attempt that is over, or when the file cannot be
-// opened or is not what was announced, which it reports to the receiver.
-func (s *sender) outFile(w *want) (*outFile, int64, error) {
-	e := w.entry
-	s.mu.Lock()
-	o, failed := e.file, e.failed != nil
-	s.mu.Unlock()
-	if failed {
-		return nil, 0, nil
-	}
-	if o == nil {
-		if w.attempt != 0 {
-			return nil, 0, failure.Violation("WANT for attempt %d of an entry that has had none", w.attempt)
-		}
-		o = &outFile{entry: e}
-		if err := s.takeSlot(o, e.item.Size); err != nil {
-			return nil, 0, err
-		}
-		err := o.begin(0)
-		s.mu.Lock()
-		settled := s.inFlight[e.item.ID] != e
-		if !settled {
-			e.file = o
-		}
-		s.mu.Unlock()
-		if settled { // the receiver gave it up meanwhile
-			s.drop(o)
-			return nil, 0, nil
-		}
-		if err != nil {
-			return nil, 0, s.giveUp(e, failure.Source("opening", e.item.Display, err))
-		}
-		asRead := s.opt.AllowChanged && s.accept.Ordered && o.size == e.item.Size
-		if w.changed || !announced(o.info, &e.item.Entry) && !asRead {
-			return nil, 0, s.restart(o, 0)
-		}
-	}
-	o.mu.Lock()
-	stale := o.attempt != w.attempt || o.closed
-	parked := !stale && o.f == nil && !o.small()
-	info := o.info
-	o.mu.Unlock()
-	if stale {
-		return nil, 0, nil
-	}
-	if parked {
-		if err := s.takeSlot(o, o.size); err != nil {
-			return nil, 0, err
-		}
-		if err := o.begin(w.attempt); err != nil {
-			return nil, 0, s.giveUp(e, failure.Source("opening", e.item.Display, err))
-		}
-		if !o.info.SameVersion(info) {
-			return nil, 0, s.restart(o, w.attempt)
-		}
-	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.attempt != w.attempt || o.closed {
-		return nil, 0, nil
-	}
-	if o.ended && w.kind != framing.WantAgain {
-		o.rewind() // it was only compared, or the receiver lost what it had
-	}
-	return o, o.size, nil
-}
-
-// takeSlot waits until one more large file may be open. It cannot wait for ever:
-// the receiver has at most half as many in work, and those that it has done with
-// are settled by what it says, not by what is fed.
-func (s *sender) takeSlot(o *outFile, size int64) error {
-	if size <= checksum.ChunkSize {
-		return nil
-	}
-	if err := s.open.Take(1); err != nil {
+	var err error
+	if j.buf, err = f.bufs.take(n); err != nil {
 		return err
 	}
-	o.mu.Lock()
-	o.slot = true
-	o.mu.Unlock()
-	return nil
+	j.Data = *j.buf
+	return f.belt.put(ctx, j)
 }
 
-// drop closes a file and gives its slot back.
-func (s *sender) drop(o *outFile) {
-	if o.close() {
-		s.open.Give(1)
+// find returns the open file that a want speaks of, and its attempt. There is no attempt
+// if the want is for one that is over, or if the file cannot be opened or is not what was
+// announced, which the receiver is told.
+func (f *feeder) find(w *want) (*content, *attempt, error) {
+	open, givenUp := f.book.content(w.entry)
+	if givenUp {
+		return nil, nil, nil
 	}
-}
-
-func (s *sender) retirePage(w want) {
-	if w.page != nil {
-		s.pages.Add(-1)
-	}
-}
-
-// held is how many bytes of a page the receiver says it has.
-func held(w want, size int64) (n int64) {
-	for i := range w.count {
-		if w.page.has(i) {
-			n += int64(checksum.ChunkLen(size, w.first+i))
+	c, _ := open.(*content)
+	if c == nil {
+		if w.attempt != 0 {
+			return nil, nil, failure.Violation("WANT for attempt %d of an entry that has had none", w.attempt)
+		}
+		var err error
+		if c, err = f.open(w); c == nil || err != nil {
+			return nil, nil, err
 		}
 	}
-	return n
+	a, parked := c.current(w.attempt)
+	if a == nil {
+		return nil, nil, nil
+	}
+	if parked {
+		if err := f.reopen(c, a); err != nil {
+			return nil, nil, err
+		}
+	}
+	if !c.resume(a, w.kind != wantAgain && w.kind != wantDiffer) {
+		return nil, nil, nil
+	}
+	return c, a, nil
+}
+
+// open opens a file for the first time. It returns nil if there is nothing to send of it.
+func (f *feeder) open(w *want) (*content, error) {
+	e := w.entry
+	c := &content{entry: e, source: storage.OfItem(e.item), slots: f.slots}
+	if err := c.takeSlot(e.item.Size); err != nil {
+		return nil, err
+	}
+	a, err := c.begin(0)
+	if !f.book.attach(e, c) { // the receiver gave it up meanwhile
+		c.end()
+		return nil, nil
+	}
+	if err != nil {
+		return nil, f.attempts.unread(e, "opening", err)
+	}
+	if w.kind == wantChange || !announced(a.info, &e.item.Entry) && !(f.attempts.onlyOnce() && a.size() == e.item.Size) {
+		return nil, f.attempts.again(c, a)
+	}
+	return c, nil
+}
+
+// reopen opens a parked file again. If it changed, that ends the attempt.
+func (f *feeder) reopen(c *content, a *attempt) error {
+	if err := c.takeSlot(a.size()); err != nil {
+		return err
+	}
+	same, err := c.reopen(a)
+	if err != nil {
+		return f.attempts.unread(c.entry, "opening", err)
+	}
+	if !same {
+		return f.attempts.again(c, a)
+	}
+	return nil
 }

@@ -12,7 +12,7 @@ import (
 // Each attribute that a receiver may warn of has its kind here, by the same value.
 func TestWireAttributesAreAllKnown(t *testing.T) {
 	var all framing.Attributes
-	for _, what := range wireAttributes {
+	for _, what := range attributes {
 		all |= framing.Attributes(what)
 	}
 	if may := allowed(tree.Metadata{Owner: true, Xattrs: true}); all != may {
@@ -48,19 +48,18 @@ func TestAnnouncedLooksAtWhatWasTold(t *testing.T) {
 // Folders that are open on one path leave room for what is in them: else their
 // records fill the window that only their ends empty.
 func TestAttributesOfNestedFoldersLeaveRoom(t *testing.T) {
-	s := &sender{track: progress.New(nil), wish: tree.Metadata{Xattrs: true}, accepted: make(chan struct{})}
-	s.entryCost.Store(flow.EntryBytes)
-	b := entryBatchWriter{s: s}
+	a := announcer{track: progress.New(nil), terms: newTerms(&Options{Metadata: tree.Metadata{Xattrs: true}}), window: newWindow(t.Context())}
+	a.folders.open = make(map[uint64]openFolder)
 	for id := range uint64(100) {
 		it := &tree.Item{Entry: tree.Entry{ID: id + 1, Parent: id, Kind: tree.Folder, Name: "d", Extra: &tree.Extra{
 			Xattrs: []tree.Xattr{{Name: "user.a", Value: make([]byte, framing.MaxXattrValue)}}}}}
-		b.encode(it)
-		b.openCost += int64(len(b.record))
+		a.encode(it)
+		a.folders.begin(it.ID, openFolder{cost: int64(len(a.record))})
 	}
-	if b.openCost > flow.EntryBytes/2+16<<10 {
-		t.Errorf("%d of %d bytes are taken", b.openCost, flow.EntryBytes)
+	if a.folders.cost > flow.EntryBytes/2+16<<10 {
+		t.Errorf("%d of %d bytes are taken", a.folders.cost, flow.EntryBytes)
 	}
-	lost := s.track.Final().Lost
+	lost := a.track.Final().Lost
 	if len(lost) != 1 || lost[0].What != tree.AttrXattrs || lost[0].Items < 50 {
 		t.Errorf("lost: %+v", lost)
 	}

@@ -61,8 +61,8 @@ func lookAt(o Options, look func(*tree.Walk) error) error {
 }
 
 // checkSelection keeps an empty selection from being offered.
-func (s *sender) checkSelection(ctx context.Context) error {
-	nothing, err := NothingSelected(ctx, s.opt)
+func checkSelection(ctx context.Context, o *Options) error {
+	nothing, err := NothingSelected(ctx, *o)
 	if err == nil && nothing {
 		err = &transfer.Error{Op: "selecting", Code: framing.CodeGaveUp, Err: ErrNothingSelected}
 	}

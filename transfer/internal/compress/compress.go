@@ -10,7 +10,6 @@ import (
 	"ferry/framing"
 	"ferry/transfer"
 	"ferry/transfer/internal/flow"
-	"ferry/transfer/link"
 )
 
 // Compressor shrinks chunks and packs for a sender, as its policy says. The
@@ -23,10 +22,9 @@ type Compressor struct {
 	policy policy
 }
 
-// New returns nil if nothing is to be compressed on this link. local
-// says that it is fast if it leads to this machine: nothing else limits the rate.
-func New(l *link.Link, choice transfer.Compression, local bool) (*Compressor, error) {
-	addr, caps, _ := l.Peer()
+// New returns nil if nothing is to be compressed on a link to addr with those capabilities.
+// local says that it is fast if it leads to this machine: nothing else limits the rate.
+func New(addr string, caps uint64, choice transfer.Compression, local bool) (*Compressor, error) {
 	if choice == transfer.CompressNever || caps&framing.CapZstd == 0 {
 		return nil, nil
 	}

@@ -24,8 +24,6 @@ type Tracker struct {
 	progress transfer.Progress
 	result   transfer.Result
 	phase    transfer.Phase
-	doomed   map[string]*Doomed // of a dry run, by path: not settled
-	turned   turned
 }
 
 // New returns the tracker of a delivery that begins now. A nil Observer is none.
@@ -78,11 +76,6 @@ func (t *Tracker) Enter(p transfer.Phase) {
 // Done counts an item that ended well. Content says that it has some.
 func (t *Tracker) Done(d transfer.ItemDone, content bool) {
 	t.mu.Lock()
-	if err := t.turn(d, content); err != nil {
-		t.mu.Unlock()
-		t.Failed(err)
-		return
-	}
 	d.DryRun = t.result.DryRun
 	t.progress.Done++
 	switch d.Status {
@@ -109,7 +102,6 @@ func (t *Tracker) Done(d transfer.ItemDone, content bool) {
 // Failed counts an item that will not be delivered.
 func (t *Tracker) Failed(e *transfer.Error) {
 	t.mu.Lock()
-	delete(t.doomed, e.Path)
 	t.progress.Done++
 	t.result.Failed++
 	if len(t.result.Failures) < maxFailures {

@@ -10,10 +10,6 @@ import (
 	"ferry/transfer/link"
 )
 
-// Early is how many streams there may be before ACCEPT, where both sides
-// allow as many.
-const Early = 2
-
 // The pauses between two tries to open streams that could not be opened: what
 // forbids them, as a firewall does, most often forbids them for good.
 const (
@@ -55,27 +51,20 @@ func Each(ctx context.Context, l transfer.Streams, first int, over <-chan struct
 // is joined again.
 type Opener struct {
 	link transfer.Streams
-	want chan Wish // capacity 1
+	want chan int // capacity 1: how many streams there should be
 }
 
-// Wish is how many streams there should be. A stream that is asked for early
-// may be refused, and is not tried again then.
-type Wish struct {
-	Streams int
-	Early   bool
-}
-
-// NewOpener returns an opener for l, whose Run opens what is asked for.
-func NewOpener(l transfer.Streams) *Opener { return &Opener{link: l, want: make(chan Wish, 1)} }
+// NewOpener returns an opener of streams of l, which Run has to run.
+func NewOpener(l transfer.Streams) *Opener { return &Opener{link: l, want: make(chan int, 1)} }
 
 // Ask has the opener bring the link to so many streams; the last word counts. One
 // goroutine at a time calls it.
-func (o *Opener) Ask(w Wish) {
+func (o *Opener) Ask(streams int) {
 	select {
 	case <-o.want:
 	default:
 	}
-	o.want <- w
+	o.want <- streams
 }
 
 // Run opens what is asked for until over is closed. A stream that could not be
@@ -93,23 +82,19 @@ func (o *Opener) Run(parent context.Context, over <-chan struct{}) error {
 	})
 	defer watch.Wait()
 	defer stop()
-	var w Wish
+	var streams int
 	pause := firstOpenPause
 	retry := time.NewTimer(pause)
 	defer retry.Stop()
 	for {
 		select {
-		case w = <-o.want:
+		case streams = <-o.want:
 			pause = firstOpenPause
 		case <-retry.C:
 		case <-ctx.Done():
 			return context.Cause(parent)
 		}
-		switch {
-		case o.link.NumStreams() >= w.Streams || o.link.Grow(ctx, w.Streams) == nil:
-		case w.Early:
-			w = Wish{}
-		default:
+		if o.link.NumStreams() < streams && o.link.Grow(ctx, streams) != nil {
 			retry.Reset(pause)
 			pause = min(2*pause, longestOpenPause)
 		}

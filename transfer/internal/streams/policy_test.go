@@ -28,7 +28,7 @@ func drive(r road, most int, limit time.Duration) (asked []int, resisted, deepen
 	b := NewBreadth(1, most)
 	streams, sent := 1, 0.0
 	var paths []link.Path
-	for at := time.Duration(0); at < limit && !b.Done; at += Tick {
+	for at := time.Duration(0); at < limit && !b.Done(); at += Tick {
 		for len(paths) < streams {
 			paths = append(paths, link.Path{})
 		}
@@ -184,8 +184,8 @@ func TestBreadthWaitsForItsStreams(t *testing.T) {
 			asked++
 		}
 		lost := link.Path{MinRTT: 80 * time.Millisecond} // for a moment, the link is
-		if c := b.Next(Look{At: at, Paths: []link.Path{lost}, Left: -1}); c.Streams > 0 || b.Done {
-			t.Fatalf("a lost link: asked for %d, done: %v", c.Streams, b.Done)
+		if c := b.Next(Look{At: at, Paths: []link.Path{lost}, Left: -1}); c.Streams > 0 || b.Done() {
+			t.Fatalf("a lost link: asked for %d, done: %v", c.Streams, b.Done())
 		}
 	}
 	if asked != 1 {
@@ -273,7 +273,7 @@ func TestBreadthTakesItsTime(t *testing.T) {
 			held := Tick * 45 / 100
 			p.Held, p.HeldHere = p.Held+held, p.HeldHere+held
 		}
-		if c := b.Next(Look{At: time.Duration(k) * Tick, Paths: []link.Path{p}, Left: 9 << 20, Sending: 1}); c != (change{}) {
+		if c := b.Next(Look{At: time.Duration(k) * Tick, Paths: []link.Path{p}, Left: 9 << 20, Sending: 1}); c != (Change{}) {
 			t.Fatalf("look %d: %+v", k, c)
 		}
 	}

@@ -1,0 +1,61 @@
+package send
+
+import (
+	"context"
+	"sync/atomic"
+
+	"ferry/framing"
+	"ferry/transfer/internal/flow"
+)
+
+// window bounds how far announcements run ahead of verdicts: by entries, and by the bytes
+// of their records. The announcer takes room, the book gives it back with each verdict.
+type window struct {
+	entries *flow.Gauge
+	bytes   *flow.Gauge
+	most    atomic.Int64 // all bytes that there are
+}
+
+func newWindow(ctx context.Context) *window {
+	w := &window{entries: flow.NewGauge(ctx, firstEntries), bytes: flow.NewGauge(ctx, flow.EntryBytes)}
+	w.most.Store(flow.EntryBytes)
+	return w
+}
+
+// widen goes over from the window before ACCEPT to the receiver's. A larger one than this
+// side's would cost memory here and is not used.
+func (w *window) widen(a *framing.Accept) {
+	w.entries.Give(int64(min(a.EntryWindow, flow.EntryWindow)) - firstEntries)
+	bytes := int64(min(a.EntryBytes, flow.EntryBytes))
+	w.most.Store(bytes)
+	w.bytes.Give(bytes - flow.EntryBytes)
+}
+
+// cost is what a record of n bytes takes. One entry may always be in flight, so none costs
+// more than there is.
+func (w *window) cost(n int) int64 { return min(int64(n), w.most.Load()) }
+
+// try takes room for one entry if that needs no waiting.
+func (w *window) try(cost int64) bool {
+	if !w.entries.Try(1) {
+		return false
+	}
+	if !w.bytes.Try(cost) {
+		w.entries.Give(1)
+		return false
+	}
+	return true
+}
+
+// take waits for room for one entry.
+func (w *window) take(cost int64) error {
+	if err := w.entries.Take(1); err != nil {
+		return err
+	}
+	return w.bytes.Take(cost)
+}
+
+func (w *window) give(cost int64) {
+	w.entries.Give(1)
+	w.bytes.Give(cost)
+}
