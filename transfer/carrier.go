@@ -7,22 +7,19 @@ import (
 	"ferry/framing"
 )
 
-// Link is what a delivery needs of the channel to the other side, which has proved itself.
-// A *link.Link is one. Its methods may be called from any goroutine.
-type Link interface {
+// Link is what a delivery needs of the channel to the other side, which has proved itself:
+// three things, which a *link.Link is all of. Methods may be called from any goroutine.
+type Link struct {
 	Streams
 	Liveness
 	Ending
-	// Peer is the other side's address, the framing.Cap… bits that both sides have, and the
-	// version of the protocol.
-	Peer() (addr string, caps uint64, version uint16)
 }
 
 // Streams are the streams of a link. Stream 0 is there from the start, carries control as
 // well as content, and must be read for as long as the link lasts.
 type Streams interface {
-	// Frames carries the frames of stream i, of those that are there.
-	Frames(i int) framing.Stream
+	// Stream carries the frames of stream i, of those that are there.
+	Stream(i int) framing.Stream
 	NumStreams() int
 	// Growth is NumStreams, and what is closed when there are more.
 	Growth() (n int, more <-chan struct{})
@@ -33,8 +30,11 @@ type Streams interface {
 	AllowStreams(n int)
 }
 
-// Liveness is who lives, and what each side does.
+// Liveness is who the other side is, whether it lives, and what each side does.
 type Liveness interface {
+	// Peer is the other side's address, the framing.Cap… bits that both sides have, and the
+	// version of the protocol.
+	Peer() (addr string, caps uint64, version uint16)
 	// SetState gives what heartbeats ask: a framing.State, and a number that grows with
 	// whatever gets done.
 	SetState(func() (state uint8, progress uint64))

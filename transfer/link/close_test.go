@@ -23,7 +23,7 @@ func TestAbort(t *testing.T) {
 		if err := <-end; !errors.Is(err, boom) {
 			t.Errorf("reader gets %v", err)
 		}
-		if err := a.Stream(0).Send(false, framing.TypeBye, bye("x")); !errors.Is(err, boom) {
+		if err := a.conns.stream(0).Send(false, framing.TypeBye, bye("x")); !errors.Is(err, boom) {
 			t.Errorf("Send = %v", err)
 		}
 		<-a.Done()
@@ -46,10 +46,10 @@ func TestAbort(t *testing.T) {
 func TestLastWordsOutliveAFailedWrite(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b, l, _ := holed(t, 0)
-		sendBye(t, b.Stream(0), "no space")
+		sendBye(t, b.conns.stream(0), "no space")
 		b.Abort(nil)
-		wantCode(t, "Send", a.Stream(0).Send(true, framing.TypeBye, bye("x")), framing.CodeLost)
-		wantBye(t, a.Stream(0), "no space")
+		wantCode(t, "Send", a.conns.stream(0).Send(true, framing.TypeBye, bye("x")), framing.CodeLost)
+		wantBye(t, a.conns.stream(0), "no space")
 		start := time.Now()
 		<-a.Done() // ends by itself, even if nobody reads
 		if took := time.Since(start); took > closeLimit {
@@ -66,7 +66,7 @@ func TestLastWordsOutliveAFailedWrite(t *testing.T) {
 func TestCloseIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b, l, _ := holed(t, 0)
-		fill(t, a.Stream(0).in.current().raw.Conn)
+		fill(t, a.conns.stream(0).in.current().raw.Conn)
 		start := time.Now()
 		err := a.Close()
 		wantCode(t, "Close with bytes unsent", err, framing.CodeTimeout)
@@ -87,7 +87,7 @@ func TestCloseIsBounded(t *testing.T) {
 		if took := time.Since(start); took > 2*closeLimit {
 			t.Errorf("Close took %v", took)
 		}
-		_, _, err := b.Stream(0).Next()
+		_, _, err := b.conns.stream(0).Next()
 		if !errors.Is(err, io.EOF) {
 			t.Errorf("the other side gets %v", err)
 		}
@@ -104,13 +104,13 @@ func TestCloseEndsAStuckSend(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	raw := a.Stream(0).in.current().raw
+	raw := a.conns.stream(0).in.current().raw
 	line := &narrow{Conn: raw.Conn.(*memory.Conn), left: 1 << 20, full: make(chan struct{}), late: make(chan struct{})}
 	raw.Conn = line
 	sent := make(chan error, 1)
 	go func() {
 		for {
-			if err := a.Stream(0).Send(true, framing.TypeData, make([]byte, 200<<10)); err != nil {
+			if err := a.conns.stream(0).Send(true, framing.TypeData, make([]byte, 200<<10)); err != nil {
 				sent <- err
 				return
 			}

@@ -20,8 +20,8 @@ type conns struct {
 	await func(*outage) // waits for the end of an outage, in a goroutine of its own
 
 	mu      sync.Mutex // guards what follows; the lock of an inlet may be taken under it
-	streams []*Stream
-	parked  map[int]*Stream // streams that came before a lower number
+	streams []*stream
+	parked  map[int]*stream // streams that came before a lower number
 	grown   chan struct{}   // closed and replaced when streams grows
 	allowed int             // streams that the dialler may open
 	epoch   uint32
@@ -46,7 +46,7 @@ func (c *conns) count() (n int, more <-chan struct{}) {
 }
 
 // stream returns stream i, and nil if there is none.
-func (c *conns) stream(i int) *Stream {
+func (c *conns) stream(i int) *stream {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if i >= len(c.streams) {
@@ -56,14 +56,14 @@ func (c *conns) stream(i int) *Stream {
 }
 
 // all returns the streams that have connections, published or not.
-func (c *conns) all() []*Stream {
+func (c *conns) all() []*stream {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.allLocked()
 }
 
-func (c *conns) allLocked() []*Stream {
-	all := append([]*Stream(nil), c.streams...)
+func (c *conns) allLocked() []*stream {
+	all := append([]*stream(nil), c.streams...)
 	for _, s := range c.parked {
 		all = append(all, s)
 	}
@@ -126,7 +126,7 @@ func (c *conns) received() (n uint64) {
 
 // add takes in a stream of epoch 0 on its first connection. then runs in a goroutine of
 // its own.
-func (c *conns) add(s *Stream, ch *channel, then func()) error {
+func (c *conns) add(s *stream, ch *channel, then func()) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
@@ -142,7 +142,7 @@ func (c *conns) add(s *Stream, ch *channel, then func()) error {
 }
 
 // park keeps a stream until all with lower numbers are there. It needs c.mu.
-func (c *conns) park(s *Stream) {
+func (c *conns) park(s *stream) {
 	if old := c.parked[s.number]; old != nil && old != s {
 		// Nobody reads it yet: the dialler has tried again.
 		old.in.detach()
@@ -191,7 +191,7 @@ func (c *conns) loseLocked(err error) {
 // rejoin begins an epoch, for which a connection has proved itself. It returns stream 0,
 // which goes on over that connection. lost tells that the link still had its connections,
 // and has given them up just now.
-func (c *conns) rejoin(epoch uint32) (first *Stream, lost bool, err error) {
+func (c *conns) rejoin(epoch uint32) (first *stream, lost bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.frozen || epoch <= c.epoch {
@@ -222,7 +222,7 @@ func (c *conns) carryOn(ch *channel, then func()) (time.Duration, error) {
 
 // addAgain has a further stream go on over ch, or begin, on a link that was joined again.
 // then runs in a goroutine of its own.
-func (c *conns) addAgain(s *Stream, ch *channel, then func()) error {
+func (c *conns) addAgain(s *stream, ch *channel, then func()) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.frozen || !c.hasLocked(ch) {
@@ -237,7 +237,7 @@ func (c *conns) addAgain(s *Stream, ch *channel, then func()) error {
 }
 
 // freeze lets no connection come any more, and returns the streams that there are.
-func (c *conns) freeze() []*Stream {
+func (c *conns) freeze() []*stream {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.frozen = true

@@ -44,14 +44,14 @@ func TestLengthsAfterProof(t *testing.T) {
 			}
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
-			c := a.Stream(0).in.current()
+			c := a.conns.stream(0).in.current()
 			if _, err := c.Write(frame); err != nil {
 				t.Fatal(err)
 			}
 			if err := c.Flush(); err != nil {
 				t.Fatal(err)
 			}
-			_, n, err := b.Stream(0).Next()
+			_, n, err := b.conns.stream(0).Next()
 			if name == "H01 no body" {
 				// It is for the parser of the type to refuse.
 				if err != nil || n != 0 {

@@ -111,7 +111,7 @@ func (l *Link) adopt(c *ladder, epoch uint32) (*channel, error) {
 
 // resend sends on ch what the other side has not got of a stream. That may take long; the
 // stream's reader runs already.
-func (l *Link) resend(s *Stream, ch *channel, peer uint64) {
+func (l *Link) resend(s *stream, ch *channel, peer uint64) {
 	if err := s.out.resend(ch, peer, &s.in); err != nil {
 		l.end(wrap("join", err))
 	}

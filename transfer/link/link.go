@@ -49,7 +49,7 @@ func newLink(c *ladder, cfg *Config, peer framing.Hello, p *codeProver, w *way) 
 		return nil, err
 	}
 	l := &Link{cfg: *cfg, session: s, rtt: c.rtt, closed: make(chan struct{})}
-	l.conns = conns{await: l.await, parked: map[int]*Stream{}, grown: make(chan struct{}), allowed: MaxStreams, addr: addrOf(c.raw)}
+	l.conns = conns{await: l.await, parked: map[int]*stream{}, grown: make(chan struct{}), allowed: MaxStreams, addr: addrOf(c.raw)}
 	l.vitals.acks = make(chan struct{}, 1)
 	l.tally.pulse = record.NewPulse()
 	l.ending.init()
@@ -74,10 +74,7 @@ func (l *Link) NumStreams() int {
 func (l *Link) Growth() (n int, more <-chan struct{}) { return l.conns.count() }
 
 // Stream returns stream i, 0 <= i < NumStreams().
-func (l *Link) Stream(i int) *Stream { return l.conns.stream(i) }
-
-// Frames returns stream i as what carries frames, 0 <= i < NumStreams().
-func (l *Link) Frames(i int) framing.Stream { return l.Stream(i) }
+func (l *Link) Stream(i int) framing.Stream { return l.conns.stream(i) }
 
 // Peer returns the other side's address, the capabilities that both sides have, and the
 // protocol version in force.
@@ -113,7 +110,7 @@ func (l *Link) Received() uint64 { return l.tally.heard.Load() + l.tally.pulse.B
 // Path asks the system about the connection of stream i, 0 <= i < NumStreams().
 func (l *Link) Path(i int) Path {
 	p := Path{MinRTT: l.rtt}
-	if ch := l.Stream(i).in.current(); ch != nil {
+	if ch := l.conns.stream(i).in.current(); ch != nil {
 		readPath(ch.raw.Conn, &p)
 	}
 	return p

@@ -66,12 +66,12 @@ func (l *Link) ackSoon() {
 // acknowledge tells the peer how much came, where that is much.
 func (l *Link) acknowledge() error {
 	for i := range l.NumStreams() {
-		received, ok := l.Stream(i).in.unacknowledged()
+		received, ok := l.conns.stream(i).in.unacknowledged()
 		if !ok {
 			continue
 		}
 		a := framing.Ack{Stream: uint16(i), Received: received}
-		if err := l.Stream(0).Send(true, framing.TypeAck, a.Append(nil)); err != nil {
+		if err := l.conns.stream(0).Send(true, framing.TypeAck, a.Append(nil)); err != nil {
 			return err
 		}
 	}
@@ -101,7 +101,7 @@ func (l *Link) beat() {
 		}
 		h := l.vitals.heartbeat()
 		body = h.Append(body[:0])
-		if l.Stream(0).Send(true, framing.TypeHeartbeat, body) != nil {
+		if l.conns.stream(0).Send(true, framing.TypeHeartbeat, body) != nil {
 			return // the link is ending; the stream has said why
 		}
 	}
@@ -130,7 +130,7 @@ func (l *Link) watch() {
 		}
 		left := limit - l.tally.pulse.Silence()
 		if left <= 0 {
-			if ch := l.Stream(0).in.current(); ch != nil {
+			if ch := l.conns.stream(0).in.current(); ch != nil {
 				l.lost(ch, &Error{Code: framing.CodeTimeout, Op: "read", Err: fmt.Errorf("%w for %v", errSilence, limit)})
 			}
 			left = limit // from when it is joined again, at the latest

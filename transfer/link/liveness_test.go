@@ -57,11 +57,11 @@ func read(l *Link, i int) <-chan error {
 	ended := make(chan error, 1)
 	go func() {
 		for {
-			if _, _, err := l.Stream(i).Next(); err != nil {
+			if _, _, err := l.conns.stream(i).Next(); err != nil {
 				ended <- err
 				return
 			}
-			if _, err := l.Stream(i).Body(); err != nil {
+			if _, err := l.conns.stream(i).Body(); err != nil {
 				ended <- err
 				return
 			}
@@ -87,7 +87,7 @@ func TestSilenceEndsALink(t *testing.T) {
 				t.Errorf("timeout %v: ended after %v, want %v", tc.set, took, tc.want)
 			}
 			wantCode(t, "Err", b.Err(), framing.CodeTimeout)
-			wantCode(t, "Send", b.Stream(0).Send(true, framing.TypeBye, bye("x")), framing.CodeTimeout)
+			wantCode(t, "Send", b.conns.stream(0).Send(true, framing.TypeBye, bye("x")), framing.CodeTimeout)
 			wantCode(t, "the side that was heard no more", <-aEnd, framing.CodeLost)
 			if err := b.Close(); codeOf(err) != framing.CodeTimeout {
 				t.Errorf("Close = %v", err)
@@ -145,7 +145,7 @@ func TestSlowFrameIsAlive(t *testing.T) {
 		_, bEnd := read(a, 0), read(b, 1)
 		// No heartbeat helps.
 		a.SetState(func() (uint8, uint64) { <-a.Done(); return 0, 0 })
-		c := a.Stream(1).in.current()
+		c := a.conns.stream(1).in.current()
 		head := []byte{0, 0, 0, 21, byte(framing.TypeData)}
 		for _, x := range append(head, make([]byte, 20)...) {
 			if _, err := c.Write([]byte{x}); err != nil {
@@ -195,16 +195,16 @@ func TestRulesAfterProof(t *testing.T) {
 			if err := b.Grow(t.Context(), 2); err != nil {
 				t.Fatal(err)
 			}
-			if err := a.Stream(tc.stream).Send(true, tc.typ, tc.body); err != nil {
+			if err := a.conns.stream(tc.stream).Send(true, tc.typ, tc.body); err != nil {
 				t.Fatal(err)
 			}
-			_, _, err = b.Stream(tc.stream).Next()
+			_, _, err = b.conns.stream(tc.stream).Next()
 			wantCode(t, "Next", err, framing.CodeProtocol)
-			if _, _, again := b.Stream(tc.stream).Next(); again != err {
+			if _, _, again := b.conns.stream(tc.stream).Next(); again != err {
 				t.Errorf("the error does not stick: %v", again)
 			}
-			sendBye(t, b.Stream(0), "you broke the rules")
-			wantBye(t, a.Stream(0), "you broke the rules")
+			sendBye(t, b.conns.stream(0), "you broke the rules")
+			wantBye(t, a.conns.stream(0), "you broke the rules")
 			closeBoth(t, a, b)
 		})
 	}
@@ -216,7 +216,7 @@ func TestSendChecksItsFrame(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = a.Stream(0).Send(true, framing.TypeCredit, make([]byte, 5))
+	err = a.conns.stream(0).Send(true, framing.TypeCredit, make([]byte, 5))
 	wantCode(t, "too long", err, framing.CodeInternal)
 	if a.Err() != nil {
 		t.Errorf("the link ended: %v", a.Err())
@@ -230,10 +230,10 @@ func TestFlush(t *testing.T) {
 		a, b, l, _ := holed(t, 0)
 		got := make(chan framing.Type, 1)
 		go func() {
-			typ, _, _ := b.Stream(0).Next()
+			typ, _, _ := b.conns.stream(0).Next()
 			got <- typ
 		}()
-		if err := a.Stream(0).Send(false, framing.TypeBye, bye("x")); err != nil {
+		if err := a.conns.stream(0).Send(false, framing.TypeBye, bye("x")); err != nil {
 			t.Fatal(err)
 		}
 		synctest.Wait()
@@ -242,7 +242,7 @@ func TestFlush(t *testing.T) {
 			t.Errorf("%v went out without a flush", typ)
 		default:
 		}
-		if err := a.Stream(0).Flush(); err != nil {
+		if err := a.conns.stream(0).Flush(); err != nil {
 			t.Fatal(err)
 		}
 		if typ := <-got; typ != framing.TypeBye {
@@ -262,13 +262,13 @@ func TestWrongLengthIsNoticed(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			c := a.Stream(0).in.current()
+			c := a.conns.stream(0).in.current()
 			if err := errors.Join(put(c.raw, binary.BigEndian.AppendUint32(nil, length)), c.raw.Flush()); err != nil {
 				t.Fatal(err)
 			}
 			aEnd := read(a, 0)
 			began := time.Now()
-			if typ, n, err := b.Stream(0).Next(); err == nil {
+			if typ, n, err := b.conns.stream(0).Next(); err == nil {
 				t.Fatalf("%v of %d bytes", typ, n)
 			}
 			if took := time.Since(began); took > DefaultTimeout+2*heartbeat {

@@ -23,7 +23,7 @@ func overTCP(t *testing.T) (a, b *Link, l *Listener) {
 	return a, b, l
 }
 
-func control(t *testing.T, s *Stream) (name string) {
+func control(t *testing.T, s *stream) (name string) {
 	t.Helper()
 	onSocket(s.in.current().raw.Conn, func(fd int) {
 		var err error
@@ -41,7 +41,7 @@ func TestPath(t *testing.T) {
 	if p := a.Path(0); !p.Known || p.MinRTT <= 0 || p.MinRTT > time.Second || p.RTT < p.MinRTT || p.Arrived == 0 {
 		t.Errorf("%+v", p)
 	}
-	before := control(t, a.Stream(0))
+	before := control(t, a.conns.stream(0))
 	ok := a.ResistLoss()
 	if err := a.Grow(t.Context(), 2); err != nil {
 		t.Fatal(err)
@@ -51,7 +51,7 @@ func TestPath(t *testing.T) {
 		want = lossControl
 	}
 	for i := range 2 {
-		if got := control(t, a.Stream(i)); got != want && i == 0 || ok && got != want {
+		if got := control(t, a.conns.stream(i)); got != want && i == 0 || ok && got != want {
 			t.Errorf("stream %d uses %s, want %s (resisting: %v)", i, got, want, ok)
 		}
 	}
@@ -81,7 +81,7 @@ func TestPathInMemory(t *testing.T) {
 func TestDeepen(t *testing.T) {
 	a, b, l := overTCP(t)
 	size := func(i int) (n int) {
-		onSocket(a.Stream(i).in.current().raw.Conn, func(fd int) {
+		onSocket(a.conns.stream(i).in.current().raw.Conn, func(fd int) {
 			var err error
 			if n, err = unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF); err != nil {
 				t.Error(err)

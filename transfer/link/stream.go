@@ -9,12 +9,12 @@ import (
 	"ferry/framing"
 )
 
-// Stream carries frames, over one connection of a link at a time. Its reading half
+// stream carries frames, over one connection of a link at a time. Its reading half
 // belongs to one goroutine of the caller at a time; its writing half may be used by any.
 //
 // Stream 0 must be read for as long as the link lasts: heartbeats come on it, and a link
 // that hears nothing for Config.Timeout is lost.
-type Stream struct {
+type stream struct {
 	number int
 	owner  owner
 	ending *ending
@@ -47,8 +47,8 @@ type owner interface {
 
 // newStream makes stream number of a link. ch is its first connection, nil if another
 // will come.
-func newStream(number int, l *Link, ch *channel) *Stream {
-	s := &Stream{number: number, owner: l, ending: &l.ending,
+func newStream(number int, l *Link, ch *channel) *stream {
+	s := &stream{number: number, owner: l, ending: &l.ending,
 		in:  inlet{number: number, owner: l, ending: &l.ending, tally: &l.tally, changed: make(chan struct{})},
 		out: outlet{number: number, owner: l, ending: &l.ending, tally: &l.tally, room: make(chan struct{}, 1), ch: ch},
 	}
@@ -61,7 +61,7 @@ func newStream(number int, l *Link, ch *channel) *Stream {
 // early build. An error is an *Error and sticks; one that wraps io.EOF is the orderly end
 // of the other side's writing. A frame that breaks the rules does not end the link: the
 // caller may still tell the peer before it does.
-func (s *Stream) Next() (framing.Type, int, error) {
+func (s *stream) Next() (framing.Type, int, error) {
 	for s.rerr == nil {
 		s.in.payload = false
 		t, n, err := s.r.Next()
@@ -84,7 +84,7 @@ func (s *Stream) Next() (framing.Type, int, error) {
 }
 
 // control takes in a frame of the link itself.
-func (s *Stream) control(t framing.Type) error {
+func (s *stream) control(t framing.Type) error {
 	b, err := s.r.Body()
 	if err != nil {
 		return err
@@ -113,7 +113,7 @@ func (s *Stream) control(t framing.Type) error {
 
 // Body returns the rest of the current frame's body, valid until the next call of Body or
 // Next.
-func (s *Stream) Body() ([]byte, error) {
+func (s *stream) Body() ([]byte, error) {
 	b, err := s.r.Body()
 	if err != nil {
 		return nil, s.readFailed(err)
@@ -122,7 +122,7 @@ func (s *Stream) Body() ([]byte, error) {
 }
 
 // ReadFull fills p with the next bytes of the current frame's body.
-func (s *Stream) ReadFull(p []byte) error {
+func (s *stream) ReadFull(p []byte) error {
 	if err := s.r.ReadFull(p); err != nil {
 		return s.readFailed(err)
 	}
@@ -130,11 +130,11 @@ func (s *Stream) ReadFull(p []byte) error {
 }
 
 // Remaining returns how many bytes of the current body are not read yet.
-func (s *Stream) Remaining() int { return s.r.Remaining() }
+func (s *stream) Remaining() int { return s.r.Remaining() }
 
 // readFailed makes err stick. A broken rule and an orderly end stay with this stream;
 // anything else has ended the link already.
-func (s *Stream) readFailed(err error) error {
+func (s *stream) readFailed(err error) error {
 	if s.rerr != nil {
 		return s.rerr
 	}
@@ -155,14 +155,14 @@ func (s *Stream) readFailed(err error) error {
 // the next Flush, heartbeat or frame that finds no room. Send blocks while the peer takes
 // nothing, and, once replayLimit bytes are on their way, while the link is lost. The error
 // is an *Error and sticks.
-func (s *Stream) Send(flush bool, t framing.Type, parts ...[]byte) error {
+func (s *stream) Send(flush bool, t framing.Type, parts ...[]byte) error {
 	return s.out.send(flush, t, parts...)
 }
 
 // Lend is Send whose body is not copied. The caller leaves it as it is until done is
 // called, from whichever goroutine: when the other side has it, or at once if it need not
 // be kept. After an error, or when the link ends before, done is not called.
-func (s *Stream) Lend(t framing.Type, head, body []byte, done func()) error {
+func (s *stream) Lend(t framing.Type, head, body []byte, done func()) error {
 	free, err := s.out.lend(t, head, loan{body, done})
 	if err == nil && free {
 		done()
@@ -171,12 +171,12 @@ func (s *Stream) Lend(t framing.Type, head, body []byte, done func()) error {
 }
 
 // Flush hands all frames sent so far to the kernel.
-func (s *Stream) Flush() error { return s.out.flush() }
+func (s *stream) Flush() error { return s.out.flush() }
 
 // finish ends the writing half in order and takes in what still comes, so that closing
 // does not reset the connection under the peer's last read. A stream without a connection
 // has nobody to tell.
-func (s *Stream) finish() error {
+func (s *stream) finish() error {
 	ch := s.in.current()
 	if ch == nil {
 		return nil

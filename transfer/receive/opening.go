@@ -31,7 +31,7 @@ func (o *opening) read(ctx context.Context) error {
 	unwatch := context.AfterFunc(ctx, func() { failure.Leave(o.link, context.Cause(ctx)) })
 	defer unwatch()
 	o.track.Enter(transfer.PhaseOffering)
-	in := o.link.Frames(0)
+	in := o.link.Stream(0)
 	t, _, err := in.Next()
 	var body []byte
 	if err == nil {
@@ -100,7 +100,7 @@ var errNoRehearsal = errors.New("a dry run needs a folder to look at, and this g
 // decline ends the delivery before anything of it was taken.
 func (o *opening) decline(code framing.Code, cause error) error {
 	d := framing.Decline{Code: code, Message: cause.Error()}
-	if err := o.link.Frames(0).Send(true, framing.TypeDecline, d.Append(nil)); err != nil {
+	if err := o.link.Stream(0).Send(true, framing.TypeDecline, d.Append(nil)); err != nil {
 		return failure.Link("declining", err)
 	}
 	return &transfer.Error{Op: "offer declined:", Code: framing.CodeDeclined, Err: cause}
@@ -168,7 +168,7 @@ func (o *opening) accept(s *site, streams uint16, rate int64, credit *window) er
 		RetrySeconds: wire.RetrySeconds(o.link.RetryFor()),
 		EntryWindow:  flow.EntryWindow, EntryBytes: flow.EntryBytes, Ordered: o.opt.Output != nil, Streams: streams,
 	}
-	if err := o.link.Frames(0).Send(false, framing.TypeAccept, a.Append(nil)); err != nil {
+	if err := o.link.Stream(0).Send(false, framing.TypeAccept, a.Append(nil)); err != nil {
 		return failure.Link("accepting", err)
 	}
 	if rate > 0 {
@@ -182,7 +182,7 @@ func (o *opening) accept(s *site, streams uint16, rate int64, credit *window) er
 // limit tells the sender this side's limit: only who sends can keep to one evenly.
 func (o *opening) limit(rate int64) error {
 	m := framing.Limited{Rate: uint64(rate)}
-	return failure.Link("limiting the rate", o.link.Frames(0).Send(true, framing.TypeLimit, m.Append(nil)))
+	return failure.Link("limiting the rate", o.link.Stream(0).Send(true, framing.TypeLimit, m.Append(nil)))
 }
 
 // placed names the destination in an error of it that ended the delivery.

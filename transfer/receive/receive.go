@@ -78,8 +78,12 @@ func (q *queues) close() {
 // o.Destination, and closes l. It returns nil only when everything offered is
 // under its final name, verified and durable; see transfer.ErrIncomplete. The
 // destination stays the caller's to close.
-func Receive(ctx context.Context, l transfer.Link, o Options) (transfer.Result, error) {
-	r := newReceiver(l, &o)
+func Receive(ctx context.Context, l interface {
+	transfer.Streams
+	transfer.Liveness
+	transfer.Ending
+}, o Options) (transfer.Result, error) {
+	r := newReceiver(transfer.Link{Streams: l, Liveness: l, Ending: l}, &o)
 	l.AllowStreams(1) // until ACCEPT
 	r.track.Be(framing.StateUser)
 	l.SetState(r.heartbeat)
@@ -88,7 +92,7 @@ func Receive(ctx context.Context, l transfer.Link, o Options) (transfer.Result, 
 		err = r.opening.placed(r.run(ctx))
 	}
 	if err != nil {
-		failure.Leave(l, err)
+		failure.Leave(r.link, err)
 	}
 	res := r.track.Final()
 	res.Resent, res.Wire, res.Streams = l.Resent(), l.Traffic(), l.NumStreams()
@@ -106,7 +110,7 @@ func Receive(ctx context.Context, l transfer.Link, o Options) (transfer.Result, 
 
 func newReceiver(l transfer.Link, o *Options) *receiver {
 	r := &receiver{link: l, opt: o, track: progress.New(o.Observer), ledger: newLedger(), heard: make(chan struct{})}
-	control := l.Frames(0)
+	control := l.Stream(0)
 	r.opening = opening{link: l, opt: o, track: r.track}
 	r.queues = queues{flow.NewQueue[message](), flow.NewQueue[job](), flow.NewQueue[old](), flow.NewQueue[*attempt]()}
 	r.credit = &window{control: control}
@@ -209,7 +213,7 @@ func (r *receiver) over(ctx context.Context, err error) error {
 func (r *receiver) reader(stream int) *reader {
 	ordered := r.opt.Output != nil
 	in := &reader{
-		in: r.link.Frames(stream), number: stream,
+		in: r.link.Stream(stream), number: stream,
 		intake: &intake{ledger: r.ledger, jobs: r.queues.jobs, ordered: ordered},
 		ledger: r.ledger, consent: r.opening.consent, requests: r.requests, credit: r.credit, jobs: r.queues.jobs, pool: &r.pool,
 		zstd: r.decoder != nil, ordered: ordered,

@@ -59,7 +59,7 @@ type sender struct {
 // newSender makes the objects of a delivery whose goroutines end with ctx.
 func newSender(ctx context.Context, l transfer.Link, o *Options) *sender {
 	s := &sender{
-		link: l, opt: o, out: l.Frames(0), track: progress.New(o.Observer), terms: newTerms(o), purse: newPurse(ctx, o.Limit),
+		link: l, opt: o, out: l.Stream(0), track: progress.New(o.Observer), terms: newTerms(o), purse: newPurse(ctx, o.Limit),
 		wants: newWants(), checks: flow.NewQueue[checkJob](), belt: newBelt(), bufs: newBuffers(ctx), opener: streams.NewOpener(l),
 	}
 	window, promise := newWindow(ctx), new(promise)
@@ -79,12 +79,16 @@ func newSender(ctx context.Context, l transfer.Link, o *Options) *sender {
 
 // Send delivers the sources to the receiver at the other end of l, and closes l.
 // It returns nil only with the receiver's receipt in hand; see transfer.ErrIncomplete.
-func Send(ctx context.Context, l transfer.Link, o Options) (transfer.Result, error) {
+func Send(ctx context.Context, l interface {
+	transfer.Streams
+	transfer.Liveness
+	transfer.Ending
+}, o Options) (transfer.Result, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	group, gctx := errgroup.WithContext(ctx)
 	l.AllowStreams(1) // until they are asked for
-	s := newSender(gctx, l, &o)
+	s := newSender(gctx, transfer.Link{Streams: l, Liveness: l, Ending: l}, &o)
 	err := s.run(gctx, group, cancel)
 	s.book.releaseAll()
 	s.announce.close()
@@ -183,7 +187,7 @@ func (s *sender) deliver(ctx context.Context, start starter, heard <-chan struct
 	}
 	most, fixed := agreed(s.opt.Streams, &s.terms.accept, s.opt.DryRun)
 	start(func(ctx context.Context) error { return s.writers(ctx, start, most, heard) })
-	w := &widener{link: s.link, out: s.out, opener: s.opener, track: s.track, held: &s.held}
+	w := &widener{link: s.link.Streams, out: s.out, opener: s.opener, track: s.track, held: &s.held}
 	start(func(ctx context.Context) error { return w.run(ctx, most, fixed, heard) })
 	return nil
 }
@@ -210,7 +214,7 @@ func (s *sender) newStreamRun(e *entry) *streamRun {
 
 // outlet takes what is sent on stream i.
 func (s *sender) outlet(i int) *lane {
-	return &lane{out: s.link.Frames(i), purse: s.purse, held: &s.held}
+	return &lane{out: s.link.Stream(i), purse: s.purse, held: &s.held}
 }
 
 // writers starts a writer for each of the first most streams, as they come.

@@ -90,7 +90,7 @@ func (w *widener) run(ctx context.Context, most int, fixed bool, over <-chan str
 
 // readMore reads a stream on which nothing may come, so that its loss is seen.
 func readMore(l transfer.Link, stream int) error {
-	t, _, err := l.Frames(stream).Next()
+	t, _, err := l.Stream(stream).Next()
 	switch {
 	case err == nil:
 		return failure.Violation("%v on stream %d", t, stream)

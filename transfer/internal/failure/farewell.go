@@ -33,7 +33,7 @@ func Leave(l transfer.Link, cause error) {
 	limit := time.AfterFunc(goodbye, func() { l.Abort(cause) })
 	defer limit.Stop()
 	// A goodbye that does not arrive shows as a lost link at the other side.
-	_ = l.Frames(0).Send(true, framing.TypeBye, bye.Append(nil))
+	_ = l.Stream(0).Send(true, framing.TypeBye, bye.Append(nil))
 	_ = l.Close()
 }
 

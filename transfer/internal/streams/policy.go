@@ -117,8 +117,8 @@ func NewBreadth(streams, most int) *Breadth {
 // Change is what the policy asks for.
 type Change struct {
 	Streams int  // how many there should be; 0 for no change
-	Resist  bool // to try to resist losses, and to tell Resisted of it
-	Deepen  bool // to try to have deeper buffers, and to ask Shallow if there are none
+	Resist  bool // to try to resist losses, and to tell resisted of it
+	Deepen  bool // to try to have deeper buffers, and to ask shallow if there are none
 }
 
 // Done tells that nothing more will be asked for.
@@ -263,8 +263,8 @@ func (b *Breadth) late(l Look, rate float64) bool {
 	return l.Left >= 0 && float64(l.Left) < rate*worthwhileTrips*b.path.least.Seconds()
 }
 
-// Shallow tells that buffers cannot be made deeper, and returns what is asked for instead.
-func (b *Breadth) Shallow(l Look) Change {
+// shallow tells that buffers cannot be made deeper, and returns what is asked for instead.
+func (b *Breadth) shallow(l Look) Change {
 	if b.awaiting || b.inVain(b.path.rate) {
 		return Change{}
 	}
@@ -303,13 +303,13 @@ type Tuner interface {
 func (b *Breadth) Steer(path Tuner, l Look) (streams int) {
 	c := b.Next(l)
 	if c.Resist {
-		b.Resisted(path.ResistLoss())
+		b.resisted(path.ResistLoss())
 	}
 	if c.Deepen && !path.Deepen() {
-		c = b.Shallow(l)
+		c = b.shallow(l)
 	}
 	return c.Streams
 }
 
-// Resisted tells whether losses are resisted from here on.
-func (b *Breadth) Resisted(ok bool) { b.resists, b.refused = ok, !ok }
+// resisted tells whether losses are resisted from here on.
+func (b *Breadth) resisted(ok bool) { b.resists, b.refused = ok, !ok }

@@ -59,14 +59,14 @@ func drive(r road, most int, limit time.Duration) (asked []int, resisted, deepen
 		c := b.Next(look)
 		if c.Resist {
 			resisted = true
-			b.Resisted(r.resists)
+			b.resisted(r.resists)
 		}
 		if c.Deepen {
 			deepened = true
 			if r.deepens {
 				r.heldHere = 0
 			} else {
-				c = b.Shallow(look)
+				c = b.shallow(look)
 			}
 		}
 		if c.Streams > 0 {
@@ -216,7 +216,7 @@ func TestBreadthForgetsLosses(t *testing.T) {
 				}
 				c := b.Next(Look{At: time.Duration(k) * Tick, Paths: paths, Left: -1, Sending: streams})
 				if c.Resist {
-					b.Resisted(false)
+					b.resisted(false)
 				}
 				streams = max(streams, c.Streams)
 			}
@@ -251,7 +251,7 @@ func TestBreadthDeepens(t *testing.T) {
 				}
 				got := b.Next(Look{At: time.Duration(k) * Tick, Paths: []link.Path{p}, Left: -1, Sending: 1})
 				if got.Resist {
-					b.Resisted(true)
+					b.resisted(true)
 				}
 				deepened = deepened || got.Deepen
 			}
