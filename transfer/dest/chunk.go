@@ -104,9 +104,9 @@ func zero(file *os.File, at, n int64) error {
 	return err
 }
 
-// punchChunk makes n bytes at offset at, to the end of a chunk, a hole. The last
-// chunk of a file ends inside a block, which stays allocated unless the hole goes
-// on past the end; nothing else is in what a chunk could have there.
+// punchChunk makes n bytes at offset at a hole, which ends with a chunk. The last chunk of
+// a file ends inside a block, which stays allocated unless the hole goes on past the end.
+// So it does, as far as a whole chunk would reach: nothing else is there.
 func punchChunk(file *os.File, at, n int64) error {
 	if rest := (at + n) % checksum.ChunkSize; rest != 0 && at+n <= math.MaxInt64-checksum.ChunkSize {
 		if punchHole(file, at, n+checksum.ChunkSize-rest) == nil {

@@ -15,7 +15,7 @@ import (
 // remove at the same time.
 const maxClaims = 16
 
-// A lock is asked for this often again, so far apart, before it counts as held.
+// A lock that is taken is asked for lockTries times more, lockPause apart.
 const (
 	lockTries = 4
 	lockPause = time.Millisecond
@@ -157,10 +157,10 @@ func openPart(dir *tree.Dir, name string) (*os.File, error) {
 	return nil, fs.ErrNotExist
 }
 
-// lockPart locks file, and reports whether it is then still the one under name
-// and this user's alone; ErrLocked if another delivery has it. A second name
-// would show the bytes to whoever holds it while they change: it is left to
-// that other name. Just made, a file is this user's whatever the owner shown.
+// lockPart locks file. It reports whether the file is then still the one under name, and
+// this user's alone; storage.ErrLocked if another delivery has it. A file with a second
+// name is left to that name: its holder would see the bytes change. A file that was made
+// just now is this user's, whatever owner is shown.
 func lockPart(dir *tree.Dir, name string, file *os.File, made bool) (ours bool, err error) {
 	// Others look for leftovers, and lock for an instant.
 	for try := 0; ; try++ {

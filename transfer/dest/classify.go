@@ -56,10 +56,9 @@ func classify(err error) storage.Kind {
 	return storage.IO
 }
 
-// naming reports whether err is of a call that makes a name or looks for one: what is
-// invalid there is the name. Links and special files are left out: where the file
-// system has none, it may say so in the same way. So are renames, of which node.named
-// knows what they make.
+// naming reports whether err is of a call that makes a name or looks for one: then the
+// name is invalid. Links and special files are left out: a file system that has none may
+// say so in the same way. Renames are left out too: node.named knows what they make.
 func naming(err error) bool {
 	var step string
 	if link := new(os.LinkError); errors.As(err, &link) {

@@ -20,8 +20,8 @@ type ownedBy struct{ owner string }
 func (e ownedBy) Error() string { return "it belongs to " + e.owner + ", " + errSomebodys.Error() }
 func (ownedBy) Unwrap() error   { return errSomebodys }
 
-// exposeRoot is what is to be noted of the destination itself, which is at path, and
-// stood there already: from its handle, before anything is put into it.
+// exposeRoot returns notes on the destination itself, which stood at path before. It looks
+// by the handle, before anything is put into the folder.
 func exposeRoot(n *node, path string) []storage.Note {
 	info, err := n.dir.Stat()
 	if err != nil {
@@ -39,7 +39,7 @@ func exposeRoot(n *node, path string) []storage.Note {
 	return []storage.Note{{Path: ".", Loss: loss}}
 }
 
-// infoOf is what root needs to know of the folder that the destination is in.
+// infoOf looks at the folder at path. What cannot be looked at is nothing.
 func infoOf(path string) tree.Info {
 	dirs := tree.NewDirs(1)
 	defer dirs.Close() // only looked at
@@ -54,8 +54,8 @@ func infoOf(path string) tree.Info {
 	return info
 }
 
-// expose is what is to be noted of n, which was taken over in parent and is as info
-// says. What holds for the folder above holds for all in it, and is noted of that.
+// expose returns notes on n, which was taken over in parent and is as info says. A note on
+// the folder above holds for all in it, and is not repeated.
 func (m *folderMaker) expose(parent, n *node, info tree.Info) []storage.Note {
 	if info.Mode&0o1002 != 0o002 && !foreign(info) {
 		return nil
@@ -84,9 +84,9 @@ func (d *dresser) ownerHere(e *tree.Entry) (uid uint32, ok bool) {
 	return uid, true
 }
 
-// exposure is what is to be told of a folder in above. Root may deliver to the folders
-// of all users: only one that its owner could have put where anybody may, and that is
-// not to be that owner's, is told. A mode that the source has too is its own matter.
+// exposure tells how a folder in above is exposed. Root may deliver to the folders of all
+// users. So it is told of a foreign folder only if anybody could have put it there, and if
+// the entry does not give it to its owner. A mode that the source has too is not told.
 func exposure(info, above tree.Info, e *tree.Entry, ownerHere func(*tree.Entry) (uint32, bool)) (tree.Loss, bool) {
 	if ownStateName() == "" {
 		return tree.Loss{}, false // access is by lists here

@@ -7,9 +7,8 @@ import (
 	"ferry/transfer/tree"
 )
 
-// applyFolder gives n the metadata of its entry. Whoever may write to a folder
-// that stood there already and belongs to another user can still not set its mode
-// and mtime: those are lost then.
+// applyFolder gives n the metadata of its entry. A folder that stood there before may
+// belong to another user, and take items from this one: its mode and mtime are lost then.
 func (d *dresser) applyFolder(n *node) (lost []tree.Loss, err error) {
 	a := d.apply(n.within, n.entry)
 	a.Doubt = n.vol.doubts(n.entry)
@@ -69,8 +68,8 @@ func (u *untimed) note(info tree.Info, mtime tree.Time) {
 	}
 }
 
-// noteKept is note for a folder whose mtime is none that every file system has: one
-// that has not gives it the first or the last that it has.
+// noteKept notes the mtime of a folder that not every file system can keep. A file system
+// that cannot gives the folder the first or the last time that it has.
 func (u *untimed) noteKept(n *node) {
 	if told := n.entry.MTime; told.Sec < oldest || told.Sec >= latest {
 		if now, err := n.dir.Stat(); err == nil && now.MTime != told {

@@ -28,14 +28,14 @@ type target struct {
 	info tree.Info // as it was put there
 }
 
-// is reports whether info, of something on v, is of the item. The number alone may be
-// another's by now, once the item is removed.
+// is reports whether info, of something on v, is of the item. The number alone does not
+// tell: once the item is removed, another item may get it.
 func (t *target) is(v *volume, info tree.Info) bool {
 	return info.SameFile(t.info) && (v.doubtful || info.MTime == t.info.MTime) && t.like(info)
 }
 
-// like is is for what was linked to it just now, on a file system that numbers names and
-// not items, as sshfs does.
+// like reports whether info may be of the item, by all but the number. It serves for a
+// link that was made just now, where names are numbered and not items, as sshfs does.
 func (t *target) like(info tree.Info) bool {
 	return info.Kind == t.info.Kind && info.Special == t.info.Special && info.Size == t.info.Size &&
 		tree.KeptTime(info.MTime, t.info.MTime) // which sshfs shows as it was set for a while
@@ -44,8 +44,8 @@ func (t *target) like(info tree.Info) bool {
 // maxEqual bounds the files that equal reads, so that it takes seconds.
 const maxEqual = 64 << 20
 
-// equal reports whether name in d, which there is of, is like the item and has what it
-// has. A larger file is not known to.
+// equal reports whether what stands as name in d, of which there tells, has the content of
+// the item. Of a file beyond maxEqual that is not known.
 func (t *target) equal(d *tree.Dir, name string, there tree.Info) bool {
 	if !t.like(there) || there.Major != t.info.Major || there.Minor != t.info.Minor {
 		return false

@@ -90,8 +90,8 @@ func openHint(dir *tree.Dir, key string, e *tree.Entry, reused bool) *hint {
 	return h
 }
 
-// onlyName passes file on if name is its only one. Else it takes that name away
-// and fails with fs.ErrNotExist: who holds the other name keeps the bytes.
+// onlyName passes file on if name is its only name. Else it removes the name and fails with
+// fs.ErrNotExist: the holder of the other name keeps the bytes.
 func onlyName(dir *tree.Dir, name string, file *os.File) (*os.File, error) {
 	info, err := tree.Fstat(file)
 	if err == nil && info.Nlink <= 1 {

@@ -9,8 +9,8 @@ import (
 // maxListed is how many names are kept of a folder: 16 MiB or so.
 const maxListed = 1 << 18
 
-// listing is what the folder had that was listed last for relate. A file system that
-// listed two names together tells them apart, whatever became of them since.
+// listing holds the names of the folder that relate listed last. A file system that listed
+// two names together tells them apart, whatever became of them since.
 type listing struct {
 	mu    sync.Mutex // guards what follows
 	dir   *tree.Dir

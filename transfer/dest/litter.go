@@ -12,8 +12,8 @@ import (
 	"ferry/transfer/tree"
 )
 
-// maxLitterAge is how long what no delivery claims is kept, counted from its
-// last change.
+// maxLitterAge is how long a file in the state folder is kept that no delivery claims,
+// counted from its last change.
 const maxLitterAge = 30 * 24 * time.Hour
 
 // leftovers returns what stands in the state folders and belongs to no delivery
@@ -40,7 +40,7 @@ func (f *Folder) leftovers() ([]storage.Leftover, error) {
 	return left, nil
 }
 
-// leftovers is that for the state folders of one volume.
+// leftovers returns the leftovers in the state folders of one volume.
 func (s *stateFolder) leftovers(now time.Time, claimed map[string]bool) (left []string, err error) {
 	dirs, err := s.all()
 	for _, dir := range dirs {
@@ -90,9 +90,9 @@ func alone(dir *tree.Dir, key string) bool {
 	return errors.Is(err, fs.ErrNotExist)
 }
 
-// sweep removes one of our files if it is older than keep (0: whatever its age)
-// and no delivery holds it; gone with an error says that it should be, and stays. Seal
-// sets the mtime to the source's, so that only the change time tells the age.
+// sweep removes one of our files if it is older than keep (0: at any age) and no delivery
+// holds it. Gone with an error: it should be gone, and stays. Seal sets the mtime to the
+// source's, so that only the change time tells the age.
 func sweep(dir *tree.Dir, name, suffix string, now time.Time, keep time.Duration) (gone, held bool, err error) {
 	info, err := dir.Lstat(name)
 	if err != nil {

@@ -42,9 +42,9 @@ func (n *node) path(name string) string {
 	return name
 }
 
-// gives returns the ACL that what is made in n inherits. It is asked once, and not at
-// all of folders that this delivery made, which have that of the folder they are in:
-// somebody who gives a folder another ACL later means it for what comes later.
+// gives returns the ACL that items inherit which are made in n. The system is asked once.
+// Of a folder that this delivery made it is not asked at all: that has the ACL of the
+// folder it is in. An ACL that somebody sets later is meant for later items.
 func (n *node) gives() tree.DefaultACL {
 	n.askACL.Do(func() {
 		if n.within != nil && !n.existed {
@@ -56,10 +56,10 @@ func (n *node) gives() tree.DefaultACL {
 	return n.acl
 }
 
-// named makes err, of the making of name in n, one about the name, if it is: some
-// file systems say of a name that they do not take that nothing is there. n is held
-// open, so that this can else only mean that n itself is gone. A name that something has
-// is taken well.
+// named turns err, of making name in n, into an error about the name, if it is one. Some
+// file systems say of a name that they do not take that nothing is there. N is held open,
+// so that this can otherwise only mean that n itself is gone. A name that something has
+// is one that the file system takes.
 func (n *node) named(name string, err error) error {
 	var number syscall.Errno
 	errors.As(err, &number)

@@ -41,9 +41,11 @@ type Prune struct {
 	// be nil.
 	Keep func(path string) bool
 
-	Removed func(path string, info tree.Info) // or would be, from a Rehearsal
-	Failed  func(path string, err error)      // stays, though it should not
-	Left    func(path string)                 // a folder that stays for what is in it
+	// What became of an item is told as it happens, from the goroutine that called Prune
+	// and under no lock. A Rehearsal tells what would become of it.
+	Removed func(path string, info tree.Info)
+	Failed  func(path string, err error) // it stays, though it should not
+	Left    func(path string)            // a folder stays for what is in it
 }
 
 // PruneSource is a top-level item of the delivery.
@@ -57,10 +59,9 @@ type PruneSource struct {
 }
 
 // Prune removes what p says, after the delivery and before Close, and with it what
-// MakeWay had moved aside. All of it is
-// counted first. Folders in which something was removed keep their mtime and are
-// synced. Errors: ErrTooMany, ErrEmptySource, ErrGone, or the cause of ctx; what is about one item
-// goes to p.Failed.
+// MakeWay had moved aside. All of it is counted first. Folders in which something was
+// removed keep their mtime and are synced. Errors: ErrTooMany, ErrEmptySource, the Kind
+// storage.Gone, or the cause of ctx. An error about one item goes to p.Failed.
 func (f *Folder) Prune(ctx context.Context, p *Prune) error {
 	if err := f.site.present(); err != nil {
 		return err
@@ -97,7 +98,7 @@ type pruneRun struct {
 	mode   pruneMode
 	sync   func(*tree.Dir) error     // nil: nothing is synced
 	told   func(tree.Info) tree.Time // see untimed; nil when rehearsing
-	times  *times                    // likewise
+	times  *times                    // nil when rehearsing
 	prefix string                    // goes before the paths of the current source, empty or with a slash
 	n      int64                     // items that go
 }

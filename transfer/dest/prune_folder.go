@@ -178,8 +178,8 @@ type removal struct {
 	spared []tree.Info // items that have another name there
 }
 
-// opened is a folder in which something is to be removed. One of this user's that
-// is read-only can be written to meanwhile, as when something is put into it.
+// opened is a folder from which something is removed. If it is read-only and this user's,
+// it is made writable meanwhile, as it is for putting something into it.
 type opened struct {
 	dir    *tree.Dir
 	before tree.Info

@@ -171,7 +171,7 @@ func (r *Rehearsal) MakeHardLink(e *tree.Entry, replace bool) (storage.Outcome, 
 	return storage.Outcome{Same: same}, err
 }
 
-// make looks at what stands at e's name, of which same says whether it is e.
+// make looks at what stands at e's name. Same says whether that is e.
 func (r *Rehearsal) make(op string, e *tree.Entry, replace bool, same func(there tree.Info) bool) (bool, error) {
 	there, err := r.Stat(e)
 	switch {

@@ -53,9 +53,9 @@ func (s *shortfall) leftover(at string, err error) {
 	s.notes = append(s.notes, storage.Remark{Path: at, Err: fmt.Errorf("it is not needed any more, and could not be removed: %w", err)})
 }
 
-// drop removes the state folder of a volume if it is empty. Where that is refused, as
-// in a folder that is only to be added to, it is remarked: nobody needs it to go. A disk
-// that fails says so when all is synced, which is after that.
+// drop removes the state folder of a volume if it is empty. If that is refused, as in a
+// folder that can only be added to, a remark is made: nobody needs the state folder to go.
+// A disk that fails shows later, when all is synced.
 func (s *shortfall) drop(state *stateFolder) {
 	err := state.remove()
 	if err == nil {

@@ -12,17 +12,16 @@ import (
 var grids = [...]int64{1, 100, 1e3, 1e6, 1e7, 1e9, 2e9}
 
 const (
-	// racySlack is how long after its mtime an item may have been delivered that a
-	// grid of a second or more makes look like what came after.
+	// racySlack: an item that was delivered within that time of its mtime may have been
+	// changed since and look the same, on a grid of a second or more.
 	racySlack = time.Minute
-	// racyAge is the same where the file system shows no time of delivery.
+	// racyAge is racySlack where the file system shows no time of delivery.
 	racyAge = 7 * 24 * time.Hour
 )
 
-// times knows how file systems of the destination keep times. It asks none of them:
-// each time that is seen in one, set by whomever, rules out the grids that it is not
-// on, and the change times of ordinary ones rule out all at once. Safe for concurrent
-// use.
+// times knows how file systems of the destination keep times. It asks none of them: each
+// time that is seen on one rules out the grids that the time is not on. On an ordinary
+// file system the first change time rules out all. Safe for concurrent use.
 type times struct {
 	now func() time.Time
 
@@ -37,17 +36,17 @@ func newTimes(now func() time.Time) *times {
 	return &times{now: now, coarse: make(map[uint64]int)}
 }
 
-// keep reports whether the file system that item is on, told the mtime from, would
-// say what it says of item. That is so if the one is the other rounded down to a grid
-// that every time seen there is on.
+// keep reports whether the file system of item, given the mtime from, would show the mtime
+// of item. That is so if item's is from rounded down to a grid that all times seen there
+// are on.
 func (t *times) keep(from tree.Time, item tree.Info) bool {
 	return from == item.MTime || t.gridOf(from, item) > 0
 }
 
-// trust is keep that also says no where a change after the delivery could look
-// the same: on a grid of a second or more, unless the delivery came well after that
-// second. Where two clocks differ by more than racySlack, or where nobody comes
-// again for racyAge and the file system shows no change times, that is not seen.
+// trust is keep, but also says no where a change after the delivery could look the same: on
+// a grid of a second or more, unless the delivery came well after that second. A change is
+// not seen where two clocks differ by more than racySlack, or where the file system shows
+// no change times and nobody comes again for racyAge.
 func (t *times) trust(from tree.Time, item tree.Info) bool {
 	if from == item.MTime {
 		return true
@@ -102,8 +101,8 @@ func roundDown(t tree.Time, grid int64) tree.Time {
 	return tree.Time{Sec: t.Sec, Nsec: t.Nsec - t.Nsec%uint32(grid)}
 }
 
-// settle makes then, which is foreseen of an item that is now as now says, what the
-// file system will say of its mtime.
+// settle puts into then, which is foreseen of an item, the mtime that the file system will
+// show. Now is the item as it is.
 func (t *times) settle(then *tree.State, now *tree.State) {
 	if t.keep(then.MTime, now.Info) {
 		then.MTime = now.MTime

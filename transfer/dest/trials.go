@@ -9,23 +9,22 @@ import (
 	"ferry/transfer/tree"
 )
 
-// What a file system that is not known does is found out by trying it, once, in the
-// state folder. The lock of a trial is held meanwhile, and that of the state folder is
-// taken under it.
+// What an unknown file system does is found out by trying it, once, in the state folder.
+// The trial's lock is held meanwhile, and the state folder's is taken under it.
 
 // errFollows: what would be set on the link would be set on what it leads to.
 var errFollows = errors.New("the file system follows the link")
 
 // linkTrial is whether calls on a symbolic link reach what it leads to. sshfs does so:
-// its protocol has no call for a link, and the server looks the name up. What that leads
-// to may lie outside of the destination, whose owner and time would be changed.
+// its protocol has no call for a link, and the server looks the name up. The link may lead
+// out of the destination, and the owner and time of something else would be changed.
 type linkTrial struct {
 	mu            sync.Mutex
 	done, follows bool
 }
 
-// followsLinks finds out, once, on a file system that is not known: the time of a link
-// that leads nowhere cannot be set there, as nothing is found.
+// followsLinks finds that out once, on an unknown file system: where links are followed,
+// the time of a link that leads nowhere cannot be set.
 func (v *volume) followsLinks() bool {
 	if !v.doubtful {
 		return false

@@ -11,16 +11,15 @@ import (
 	"ferry/transfer/tree"
 )
 
-// numbersItems reports whether a file system is known to number items, of which nature
-// told whether it is doubtful.
-// Elsewhere than on Linux it looks at none.
+// numbersItems reports whether a file system is known to number items. Doubtful is nature's
+// word on it. On systems other than Linux no file system is known.
 func numbersItems(doubtful bool) bool { return !doubtful && runtime.GOOS == "linux" }
 
 // relate compares two names in d by what they lead to. Identity alone does not
 // decide: two hard links have one, and some file systems number names and not
-// items. What is listed under both names is two items, or two names of one. Numbered
-// says that the file system numbers items: two numbers are two items there. There, and
-// where one listing has shown both, a folder, which may be large, is not listed again.
+// items. So the folder is listed: names that are both listed are apart. That can take
+// long, and is spared where one listing has shown both, or where numbered says that the
+// file system numbers items, and the numbers differ.
 func (l *listing) relate(d *tree.Dir, a, b string, stands, numbered bool) (storage.Relation, error) {
 	if a == b {
 		return storage.Together, nil
@@ -119,8 +118,8 @@ func lstatError(d *tree.Dir, name string) error {
 	return err
 }
 
-// spellings are names that a folder of the destination has, and does not list: its
-// file system takes others for them. What it lists in their place is delivered.
+// spellings are names that a folder of the destination has and does not list: its file
+// system takes other names for them. The items listed under those names were delivered.
 type spellings struct {
 	dir    *tree.Dir
 	absent map[string][]string // the names, by key

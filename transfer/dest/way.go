@@ -15,9 +15,8 @@ import (
 	"ferry/transfer/tree"
 )
 
-// asideSuffix is that of names in the state folder, "<random>.aside", under which
-// is kept what stood in the way of an item of another kind. Prune removes it; until
-// then nothing of it is lost.
+// asideSuffix ends the names in the state folder, "<random>.aside", of items that stood in
+// the way of an item of another kind. They are kept there until Prune removes them.
 const asideSuffix = ".aside"
 
 func isAside(p string) bool { return strings.HasSuffix(p, asideSuffix) }
@@ -43,7 +42,7 @@ const (
 )
 
 // way is the leave to put items in the place of folders, and folders in the place of
-// other items: of what Prune would remove after the delivery.
+// other items. Only what Prune would remove after the delivery makes way.
 type way struct {
 	leave *Prune // nil: nothing makes way
 	n     int64  // items counted by clear; used by the goroutine that plans
