@@ -33,12 +33,14 @@ func (b *breadth) limit() int {
 	return streams.Most(b.choice)
 }
 
-// allow lets the sender have streams, and returns what ACCEPT says of it.
+// allow lets the sender have streams, and returns what ACCEPT says of it. ACCEPT leaves
+// the number to the sender only where the link may have all that there can be: a process
+// that may open few files allows fewer, and has to say so.
 func (b *breadth) allow() uint16 {
 	n := b.limit()
 	b.link.AllowStreams(n)
 	b.most.Store(int32(n))
-	if b.choice == 0 && !b.single {
+	if b.choice == 0 && n == framing.MaxStreams {
 		return anyStreams
 	}
 	return uint16(n)
