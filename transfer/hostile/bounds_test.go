@@ -178,7 +178,7 @@ func TestDepthBomb(t *testing.T) {
 		p.entries(depth+1, ends...)
 		p.end(depth)
 	})
-	if !errors.Is(err, transfer.ErrIncomplete) || res.Delivered != tree.MaxDepth || res.Failed != depth-tree.MaxDepth {
+	if !errors.Is(err, transfer.ErrIncomplete) || res.Delivered != tree.MaxDepth+1 || res.Failed != depth-tree.MaxDepth-1 {
 		t.Errorf("ended with %v, %d delivered, %d failed", err, res.Delivered, res.Failed)
 	}
 	deliverytest.Must(t, os.RemoveAll(dst))

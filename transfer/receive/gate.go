@@ -52,7 +52,7 @@ func (g *gate) admit(e *entry) (refusal *transfer.Error, err error) {
 		return &transfer.Error{Code: framing.CodeCancelled, Err: errors.New("the folder that it is in was not made")}, nil
 	}
 	err = tree.CheckName(t.Name)
-	if err == nil && parent != nil && (parent.length+1+len(t.Name) > tree.MaxPath || parent.depth >= tree.MaxDepth) {
+	if err == nil && parent != nil && (parent.length+1+len(t.Name) > tree.MaxPath || parent.depth > tree.MaxDepth) {
 		err = tree.ErrTooDeep
 	}
 	if err != nil {

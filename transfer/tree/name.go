@@ -11,11 +11,12 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// Limits of names and paths, checked at both sides.
+// Limits of names and paths, checked at both sides: the sender leaves out what the
+// receiver would refuse. A root entry above counts as one byte of a path and as no folder.
 const (
 	MaxName  = 255      // bytes of one component
 	MaxPath  = 32 << 10 // bytes of a slash path inside a tree
-	MaxDepth = 4096     // folders above an entry
+	MaxDepth = 4095     // folders above an entry
 )
 
 // PartialName is the folder for the state of an unfinished delivery. If another user has

@@ -160,13 +160,14 @@ func (p *Dirs) acquire(d *Dir) (h handle, err error) {
 	return s.handle, nil
 }
 
-// lookup opens d anew. It recurses no deeper than MaxDepth. Of the folders above d only
-// the parent in use is kept open, so a deep path needs two handles at a time.
+// lookup opens d anew. The deepest folder has MaxDepth others above it and then the root,
+// and no recursion goes further. Of the folders above d only the parent in use is kept
+// open, so a deep path needs two handles at a time.
 func (p *Dirs) lookup(d *Dir) (h handle, id identity, err error) {
 	if d.parent == nil {
 		return openRoot(d.path)
 	}
-	if d.depth > MaxDepth {
+	if d.depth > MaxDepth+1 {
 		return h, id, ErrTooDeep
 	}
 	ph, err := p.acquire(d.parent)

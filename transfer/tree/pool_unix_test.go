@@ -129,11 +129,11 @@ func TestDeepFolders(t *testing.T) {
 		check(t, d.Remove(name, true))
 	}
 
-	for range MaxDepth + 1 {
+	for range MaxDepth + 2 {
 		d = d.Child("x")
 	}
 	if _, err := d.Stat(); !errors.Is(err, ErrTooDeep) {
-		t.Errorf("depth %d: %v", MaxDepth+1, err)
+		t.Errorf("depth %d: %v", MaxDepth+2, err)
 	}
 }
 

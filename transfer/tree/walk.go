@@ -88,20 +88,20 @@ type place struct {
 	parent  uint64
 	display string
 	depth   int // folders above the item
-	length  int // bytes of the slash path, name included
+	length  int // bytes of the slash path, name included; a root entry is an empty name
 	part    part
 }
 
 // child is the place of name in the folder at p, whose entry is id.
 func (p place) child(id uint64, name string) place {
-	c := place{name: name, parent: id, depth: p.depth, length: p.length + len(name)}
+	c := place{name: name, parent: id, depth: p.depth, length: p.length + 1 + len(name)}
 	if endsInSlash(p.display) {
 		c.display = p.display + name
 	} else {
 		c.display = p.display + "/" + name
 	}
 	if p.name != "" {
-		c.depth, c.length = c.depth+1, c.length+1
+		c.depth++
 	}
 	return c
 }
