@@ -26,23 +26,8 @@ func ofLadder(t framing.Type) bool { return t == framing.TypeHello || t == frami
 // player says over l what one side of a session says. Each frame leaves when the other
 // side has said all that it said before that frame in the session.
 func play(l *link.Link, s *session, side string) (said, due *ledger) {
-	said, due = newLedger(), newLedger()
-	read := make(chan struct{})
-	go func() {
-		defer close(read)
-		defer said.end()
-		for {
-			t, _, err := l.Stream(0).Next()
-			if err != nil {
-				return
-			}
-			body, err := l.Stream(0).Body()
-			if err != nil {
-				return
-			}
-			said.add(frame{typ: t, body: append([]byte(nil), body...)})
-		}
-	}()
+	due = newLedger()
+	said, read := hear(l)
 	for _, f := range s.frames {
 		switch {
 		case ofLadder(f.typ):
@@ -58,6 +43,28 @@ func play(l *link.Link, s *session, side string) (said, due *ledger) {
 	_ = l.Close()
 	<-read
 	return said, due
+}
+
+// hear takes what the other side of l says, until it ends; then read is closed.
+func hear(l *link.Link) (said *ledger, read <-chan struct{}) {
+	said = newLedger()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		defer said.end()
+		for {
+			t, _, err := l.Stream(0).Next()
+			if err != nil {
+				return
+			}
+			body, err := l.Stream(0).Body()
+			if err != nil {
+				return
+			}
+			said.add(frame{typ: t, body: append([]byte(nil), body...)})
+		}
+	}()
+	return said, ended
 }
 
 // place is where an item of the sender stands at the receiver.
@@ -168,12 +175,7 @@ func againstReceiver(t *testing.T, s *session, dst string) (err error) {
 			t.Error(err)
 		}
 	}()
-	a, b := pipe(t)
-	done := make(chan error)
-	go func() {
-		_, err := receive.Receive(t.Context(), b, receive.Options{Destination: folder, OnConflict: transfer.ConflictOverwrite, Metadata: s.metadata()})
-		done <- err
-	}()
+	a, done := receiverOf(t, receive.Options{Destination: folder, OnConflict: transfer.ConflictOverwrite, Metadata: s.metadata()})
 	said, due := play(a, s, fromSender)
 	err = <-done
 	for _, f := range said.differs(due, s.broken()) {
@@ -182,19 +184,35 @@ func againstReceiver(t *testing.T, s *session, dst string) (err error) {
 	return err
 }
 
+// receiverOf runs a real receiver, and returns the link on which its sender is to be played.
+func receiverOf(t *testing.T, o receive.Options) (a *link.Link, done <-chan error) {
+	a, b := pipe(t)
+	ended := make(chan error, 1)
+	go func() {
+		_, err := receive.Receive(t.Context(), b, o)
+		ended <- err
+	}()
+	return a, ended
+}
+
+// senderOf runs a real sender, and returns the link on which its receiver is to be played.
+func senderOf(t *testing.T, ctx context.Context, o send.Options) (b *link.Link, done <-chan error) {
+	a, b := pipe(t)
+	ended := make(chan error, 1)
+	go func() {
+		_, err := send.Send(ctx, a, o)
+		ended <- err
+	}()
+	return b, ended
+}
+
 // againstSender plays the receiver of a session to a real sender of the items in src.
 // A session that its sender breaks off is broken off here once all before that came.
 func againstSender(t *testing.T, s *session, src string) (err error) {
 	t.Helper()
-	a, b := pipe(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	done := make(chan error)
-	go func() {
-		o := send.Options{Sources: s.sources(src), Streams: 1, Checksum: s.flags&framing.FlagChecksum != 0, Metadata: s.metadata()}
-		_, err := send.Send(ctx, a, o)
-		done <- err
-	}()
+	b, done := senderOf(t, ctx, send.Options{Sources: s.sources(src), Streams: 1, Checksum: s.flags&framing.FlagChecksum != 0, Metadata: s.metadata()})
 	script := *s
 	if s.broken() {
 		script.frames = s.frames[:len(s.frames)-1]

@@ -160,17 +160,46 @@ func (s *script) chunks(path string) (all [][]byte, cvs []checksum.CV, root chec
 	return all, cvs, checksum.Sum(content)
 }
 
-// page states a file by one page: those of its chunks that are held.
-func (s *script) page(path string, held ...int) {
-	chunks, cvs, _ := s.chunks(path)
+// checks are what the chunks of a file are checked by, and its root.
+func (s *script) checks(path string) (all [][32]byte, root checksum.Digest) {
+	_, cvs, root := s.chunks(path)
+	if len(cvs) == 1 {
+		return [][32]byte{root}, root
+	}
+	for _, cv := range cvs {
+		all = append(all, cv)
+	}
+	return all, root
+}
+
+// page states a file by one page: those of its chunks that are held, and those that
+// the receiver takes for held, and are others.
+func (s *script) page(path string, held, wrong []int) {
+	checks, _ := s.checks(path)
 	w := framing.Want{ID: s.ids[path], Kind: framing.WantPage, Last: true}
-	for i := range chunks {
-		if contains(held, i) {
-			w.AddChunk(cvs[i][:])
-		} else {
+	for i := range checks {
+		switch {
+		case contains(wrong, i):
+			checks[i][0] ^= 1
+			fallthrough
+		case contains(held, i):
+			w.AddChunk(checks[i][:])
+		default:
 			w.AddChunk(nil)
 		}
 	}
+	s.say(fromReceiver, framing.TypeWant, w.Append(nil))
+}
+
+// compare asks for the digest of a file alone.
+func (s *script) compare(path string) {
+	w := framing.Want{ID: s.ids[path], Kind: framing.WantCheck}
+	s.say(fromReceiver, framing.TypeWant, w.Append(nil))
+}
+
+// again asks for some chunks once more.
+func (s *script) again(path string, first, count uint64) {
+	w := framing.Want{ID: s.ids[path], Kind: framing.WantAgain, First: first, Count: count}
 	s.say(fromReceiver, framing.TypeWant, w.Append(nil))
 }
 
@@ -213,17 +242,14 @@ const pieceBytes = 208 << 10
 
 // data sends some chunks of a file.
 func (s *script) data(path string, which ...int) {
-	chunks, cvs, root := s.chunks(path)
+	chunks, _, _ := s.chunks(path)
+	checks, _ := s.checks(path)
 	for _, i := range which {
-		check := [32]byte(cvs[i])
-		if len(chunks) == 1 {
-			check = root
-		}
 		for from := 0; from < len(chunks[i]); from += pieceBytes {
 			piece := chunks[i][from:min(from+pieceBytes, len(chunks[i]))]
 			h := framing.DataHeader{ID: s.ids[path], Offset: uint64(i*checksum.ChunkSize + from)}
 			if from+len(piece) == len(chunks[i]) {
-				h.Flags, h.Check = framing.DataLast, check
+				h.Flags, h.Check = framing.DataLast, checks[i]
 			}
 			s.say(fromSender, framing.TypeData, append(framing.AppendDataHeader(nil, &h), piece...))
 		}
@@ -244,15 +270,17 @@ func (s *script) done(status framing.DoneStatus, paths ...string) {
 		d := framing.Done{ID: s.ids[path], Status: status}
 		body = d.Append(body)
 		it := s.item(path)
-		if status != framing.DoneDelivered {
+		length := uint64(it.length)
+		switch status {
+		case framing.DoneDelivered:
+			s.receipt.Delivered++
+			s.receipt.Bytes += length
+		default:
 			s.receipt.Same++
-			continue
 		}
-		s.receipt.Delivered++
-		if it.kind == framing.KindFile {
-			_, _, root := s.chunks(path)
-			s.receipt.Bytes += uint64(it.length)
-			s.sums.Add(d.ID, uint64(it.length), root)
+		if it.kind == framing.KindFile && (status == framing.DoneDelivered || status == framing.DoneEqual) {
+			_, root := s.checks(path)
+			s.sums.Add(d.ID, length, root)
 		}
 	}
 	s.say(fromReceiver, framing.TypeDone, body)

@@ -26,6 +26,7 @@ type session struct {
 	name    string // of its file, less the ending
 	about   string
 	follows string // the session that left what the receiver has
+	only    string // the side that it can be played to; empty: both
 	root    string // the item at the top of which the contents are sent, and not itself
 	flags   uint32 // of the offer, and granted
 	items   []item
@@ -83,6 +84,7 @@ func (s *session) take(v *vector.Stanza) (err error) {
 	case v.Has("session"):
 		s.about, err = v.Text("session")
 		s.follows, _ = v.Text("follows")
+		s.only, _ = v.Text("only")
 		s.root, _ = v.Text("root")
 		if flags, err := v.Number("flags"); err == nil {
 			s.flags = uint32(flags)
@@ -198,6 +200,9 @@ func (s *session) write(comment string) error {
 	head.Add("session", s.about)
 	if s.follows != "" {
 		head.Add("follows", s.follows)
+	}
+	if s.only != "" {
+		head.Add("only", s.only)
 	}
 	if s.root != "" {
 		head.Add("root", s.root)

@@ -79,7 +79,7 @@ func resumed(t *testing.T) *script {
 	s.entries()
 	s.accept()
 	s.done(framing.DoneSame, "small")
-	s.page("large", 0)
+	s.page("large", []int{0}, nil)
 	s.data("large", 1, 2, 3)
 	s.checked("large", 0)
 	s.fileEnd("large", 3)
@@ -88,16 +88,61 @@ func resumed(t *testing.T) *script {
 	return s
 }
 
+// answers has a receiver ask for what ferry's never asks for: pages of files of one chunk,
+// and chunks again of them and of those that the sender said are the same.
+func answers(t *testing.T) *script {
+	file := func(path string, seconds int64, length, seed int) item {
+		return item{path: path, kind: framing.KindFile, mode: 0o644, sec: aWhile + seconds, length: length, seed: seed}
+	}
+	s := newScript(t, "answers", "pages of files of one chunk, checks, and chunks once more", []item{
+		file("again", 0, 70000, 1), file("clear", 1, 70001, 2), file("empty", 2, 0, 0), file("equal", 3, 300, 3),
+		file("large", 4, 1<<20+17, 4), file("other", 5, 1<<20, 5), file("same", 6, 1, 6),
+	})
+	s.only = fromSender
+	s.offer(true)
+	s.entries()
+	s.accept()
+	s.page("clear", nil, nil)
+	s.data("clear", 0)
+	s.checked("clear")
+	s.page("other", nil, []int{0})
+	s.data("other", 0)
+	s.checked("other")
+	s.page("same", []int{0}, nil)
+	s.fileEnd("same", 0)
+	s.checked("same", 0)
+	s.compare("empty")
+	s.fileEnd("empty", 0)
+	s.compare("equal")
+	s.fileEnd("equal", 0)
+	s.compare("again")
+	s.fileEnd("again", 0)
+	s.want("again")
+	s.data("again", 0)
+	s.again("again", 0, 1)
+	s.data("again", 0)
+	s.page("large", []int{1}, []int{0})
+	s.data("large", 0)
+	s.checked("large", 1)
+	s.fileEnd("large", 1)
+	s.again("large", 1, 1)
+	s.data("large", 1)
+	s.done(framing.DoneDelivered, "again", "clear", "large", "other", "same")
+	s.done(framing.DoneEqual, "empty", "equal")
+	s.finish()
+	return s
+}
+
 // TestTranscriptsMade makes the transcripts and holds them against the files.
 func TestTranscriptsMade(t *testing.T) {
-	for _, s := range []*script{smallTree(t), interrupted(t), resumed(t)} {
+	for _, s := range []*script{smallTree(t), interrupted(t), resumed(t), answers(t)} {
 		if *update {
 			if err := s.write(""); err != nil {
 				t.Fatal(err)
 			}
 		}
 		stored := load(t, s.name)
-		if stored.about != s.about || stored.follows != s.follows || len(stored.items) != len(s.items) || len(stored.frames) != len(s.frames) {
+		if stored.about != s.about || stored.follows != s.follows || stored.only != s.only || len(stored.items) != len(s.items) || len(stored.frames) != len(s.frames) {
 			t.Errorf("%s: stored are %d items and %d frames, made were %d and %d", s.name, len(stored.items), len(stored.frames), len(s.items), len(s.frames))
 			continue
 		}
@@ -114,33 +159,42 @@ func TestTranscripts(t *testing.T) {
 	for _, names := range [][]string{
 		{"tree"},
 		{"interrupted", "resumed"},
+		{"answers"},
 		{"44b4521-tree"},
 		{"44b4521-update"},
 	} {
-		t.Run(names[len(names)-1]+" to the receiver", func(t *testing.T) {
-			dst := t.TempDir()
-			synctest.Test(t, func(t *testing.T) {
-				for _, name := range names {
-					s := load(t, name)
-					lay(t, dst, s.held, s.place)
-					wantEnd(t, s, againstReceiver(t, s, dst))
-					if !s.broken() {
-						s.check(t, dst)
-					}
-				}
-			})
-		})
+		if load(t, names[0]).only != fromSender {
+			t.Run(names[len(names)-1]+" to the receiver", func(t *testing.T) { toReceiver(t, names) })
+		}
 		for _, name := range names {
-			t.Run(name+" to the sender", func(t *testing.T) {
-				src := t.TempDir()
-				synctest.Test(t, func(t *testing.T) {
-					s := load(t, name)
-					lay(t, src, s.items, func(path string) string { return path })
-					wantEnd(t, s, againstSender(t, s, src))
-				})
-			})
+			t.Run(name+" to the sender", func(t *testing.T) { toSender(t, name) })
 		}
 	}
+}
+
+// toReceiver plays transcripts that follow each other against the real receiver.
+func toReceiver(t *testing.T, names []string) {
+	dst := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		for _, name := range names {
+			s := load(t, name)
+			lay(t, dst, s.held, s.place)
+			wantEnd(t, s, againstReceiver(t, s, dst))
+			if !s.broken() {
+				s.check(t, dst)
+			}
+		}
+	})
+}
+
+// toSender plays a transcript against the real sender.
+func toSender(t *testing.T, name string) {
+	src := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		s := load(t, name)
+		lay(t, src, s.items, func(path string) string { return path })
+		wantEnd(t, s, againstSender(t, s, src))
+	})
 }
 
 // wantEnd checks how the real side ended.
