@@ -10,6 +10,10 @@
 // and the receiver of an earlier commit, and are never written again: so that old and
 // new stay able to deliver to each other.
 //
+// offer_cases_test.go has what may follow an offer, and what breaks a rule of it: those
+// frames are said to the real receiver. cost_test.go holds what content costs of the
+// credit against both real sides.
+//
 // The frames of a real side may come in other batches and pieces, and in another order
 // where PROTOCOL.md leaves it open. ledger_test.go says what is compared: records one
 // by one, chunks whole, and the order of what concerns one entry. HEARTBEAT and ACK
