@@ -24,12 +24,12 @@ func BenchmarkStream(b *testing.B) {
 	go func() {
 		got, h := make([]byte, benchFrame), make([]byte, 20)
 		for range b.N {
-			_, _, err := r.conns.stream(0).Next()
+			_, _, err := r.Stream(0).Next()
 			if err == nil {
-				err = r.conns.stream(0).ReadFull(h)
+				err = r.Stream(0).ReadFull(h)
 			}
 			if err == nil {
-				err = r.conns.stream(0).ReadFull(got)
+				err = r.Stream(0).ReadFull(got)
 			}
 			if err != nil {
 				done <- err
@@ -41,7 +41,7 @@ func BenchmarkStream(b *testing.B) {
 	b.SetBytes(benchFrame)
 	b.ResetTimer()
 	for range b.N {
-		if err := s.conns.stream(0).Send(true, framing.TypeData, head, payload); err != nil {
+		if err := s.Stream(0).Send(true, framing.TypeData, head, payload); err != nil {
 			b.Fatal(err)
 		}
 	}

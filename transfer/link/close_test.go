@@ -23,7 +23,7 @@ func TestAbort(t *testing.T) {
 		if err := <-end; !errors.Is(err, boom) {
 			t.Errorf("reader gets %v", err)
 		}
-		if err := a.conns.stream(0).Send(false, framing.TypeBye, bye("x")); !errors.Is(err, boom) {
+		if err := a.Stream(0).Send(false, framing.TypeBye, bye("x")); !errors.Is(err, boom) {
 			t.Errorf("Send = %v", err)
 		}
 		<-a.Done()
@@ -46,10 +46,10 @@ func TestAbort(t *testing.T) {
 func TestLastWordsOutliveAFailedWrite(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b, l, _ := holed(t, 0)
-		sendBye(t, b.conns.stream(0), "no space")
+		sendBye(t, b.Stream(0), "no space")
 		b.Abort(nil)
-		wantCode(t, "Send", a.conns.stream(0).Send(true, framing.TypeBye, bye("x")), framing.CodeLost)
-		wantBye(t, a.conns.stream(0), "no space")
+		wantCode(t, "Send", a.Stream(0).Send(true, framing.TypeBye, bye("x")), framing.CodeLost)
+		wantBye(t, a.Stream(0), "no space")
 		start := time.Now()
 		<-a.Done() // ends by itself, even if nobody reads
 		if took := time.Since(start); took > closeLimit {
@@ -87,7 +87,7 @@ func TestCloseIsBounded(t *testing.T) {
 		if took := time.Since(start); took > 2*closeLimit {
 			t.Errorf("Close took %v", took)
 		}
-		_, _, err := b.conns.stream(0).Next()
+		_, _, err := b.Stream(0).Next()
 		if !errors.Is(err, io.EOF) {
 			t.Errorf("the other side gets %v", err)
 		}
@@ -110,7 +110,7 @@ func TestCloseEndsAStuckSend(t *testing.T) {
 	sent := make(chan error, 1)
 	go func() {
 		for {
-			if err := a.conns.stream(0).Send(true, framing.TypeData, make([]byte, 200<<10)); err != nil {
+			if err := a.Stream(0).Send(true, framing.TypeData, make([]byte, 200<<10)); err != nil {
 				sent <- err
 				return
 			}

@@ -247,7 +247,7 @@ func TestCloseDropsWhatWasNotAccepted(t *testing.T) {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := a.conns.stream(0).Next(); err == nil {
+	if _, _, err := a.Stream(0).Next(); err == nil {
 		t.Error("the other side goes on")
 	}
 	_ = a.Close()

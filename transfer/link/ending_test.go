@@ -37,7 +37,7 @@ func TestEndWriting(t *testing.T) {
 				fault(r)
 				r.b.EndWriting()
 				m := framing.Bye{Message: "nobody hears this"}
-				if err := r.b.conns.stream(0).Send(true, framing.TypeBye, m.Append(nil)); err != nil {
+				if err := r.b.Stream(0).Send(true, framing.TypeBye, m.Append(nil)); err != nil {
 					t.Errorf("sending after the end: %v", err)
 				}
 				for i := range 2 {
@@ -52,7 +52,7 @@ func TestEndWriting(t *testing.T) {
 					t.Errorf("the other way: %v", err)
 				}
 				for i := range 2 {
-					if _, _, err := r.a.conns.stream(i).Next(); !errors.Is(err, io.EOF) {
+					if _, _, err := r.a.Stream(i).Next(); !errors.Is(err, io.EOF) {
 						t.Errorf("stream %d ends with %v, want EOF", i, err)
 					}
 				}
@@ -80,7 +80,7 @@ func TestEndWritingOverAWaitingSend(t *testing.T) {
 		go func() {
 			var err error
 			for range 100 {
-				err = errors.Join(err, r.b.conns.stream(0).Send(true, framing.TypeData, make([]byte, 200<<10)))
+				err = errors.Join(err, r.b.Stream(0).Send(true, framing.TypeData, make([]byte, 200<<10)))
 			}
 			sent <- err
 		}()
@@ -108,7 +108,7 @@ func TestPart(t *testing.T) {
 			go func() {
 				var err error
 				for range 100 {
-					err = errors.Join(err, r.a.conns.stream(0).Send(true, framing.TypeData, make([]byte, 200<<10)))
+					err = errors.Join(err, r.a.Stream(0).Send(true, framing.TypeData, make([]byte, 200<<10)))
 				}
 				sent <- err
 			}()

@@ -58,13 +58,13 @@ func TestCutOfAFurtherStream(t *testing.T) {
 					t.Errorf("%d times lost at once, %v", n, r.b.Err())
 				}
 				bye := framing.Bye{Code: framing.CodeDeclined}
-				if err := r.a.conns.stream(0).Send(true, framing.TypeBye, bye.Append(nil)); err != nil {
+				if err := r.a.Stream(0).Send(true, framing.TypeBye, bye.Append(nil)); err != nil {
 					t.Errorf("saying goodbye: %v", err)
 				}
-				if ty, _, err := r.b.conns.stream(0).Next(); err != nil || ty != framing.TypeBye {
+				if ty, _, err := r.b.Stream(0).Next(); err != nil || ty != framing.TypeBye {
 					t.Errorf("%v, %v", ty, err)
 				}
-				if _, err := r.b.conns.stream(0).Body(); err != nil {
+				if _, err := r.b.Stream(0).Body(); err != nil {
 					t.Error(err)
 				}
 				bEnd := read(r.b, 0)

@@ -51,7 +51,7 @@ func TestLengthsAfterProof(t *testing.T) {
 			if err := c.Flush(); err != nil {
 				t.Fatal(err)
 			}
-			_, n, err := b.conns.stream(0).Next()
+			_, n, err := b.Stream(0).Next()
 			if name == "H01 no body" {
 				// It is for the parser of the type to refuse.
 				if err != nil || n != 0 {

@@ -85,6 +85,8 @@ func (l *Link) add(number int, c *ladder, epoch uint32) error {
 
 // addAgain is add on a link that was joined again: the stream goes on, or is new.
 func (l *Link) addAgain(number int, c *ladder, epoch uint32) error {
+	// At the listener stream 0 may still be at its last step.
+	l.awaitConnection(closeLimit)
 	s := l.conns.stream(number)
 	if s == nil {
 		s = newStream(number, l, nil)

@@ -73,14 +73,14 @@ func bye(text string) []byte {
 	return m.Append(nil)
 }
 
-func sendBye(t testing.TB, s *stream, text string) {
+func sendBye(t testing.TB, s framing.Stream, text string) {
 	t.Helper()
 	if err := s.Send(true, framing.TypeBye, bye(text)); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func wantBye(t testing.TB, s *stream, text string) {
+func wantBye(t testing.TB, s framing.Stream, text string) {
 	t.Helper()
 	typ, _, err := s.Next()
 	if err != nil || typ != framing.TypeBye {
@@ -122,16 +122,16 @@ func TestExchange(t *testing.T) {
 				t.Fatal(err)
 			}
 			for i := range 4 {
-				sendBye(t, a.conns.stream(i), fmt.Sprint("to b ", i))
-				sendBye(t, b.conns.stream(i), fmt.Sprint("to a ", i))
+				sendBye(t, a.Stream(i), fmt.Sprint("to b ", i))
+				sendBye(t, b.Stream(i), fmt.Sprint("to a ", i))
 			}
 			for i := range 4 {
-				wantBye(t, b.conns.stream(i), fmt.Sprint("to b ", i))
-				wantBye(t, a.conns.stream(i), fmt.Sprint("to a ", i))
+				wantBye(t, b.Stream(i), fmt.Sprint("to b ", i))
+				wantBye(t, a.Stream(i), fmt.Sprint("to a ", i))
 			}
 			closed := make(chan error, 1)
 			go func() { closed <- a.Close() }()
-			if _, _, err := b.conns.stream(0).Next(); !errors.Is(err, io.EOF) {
+			if _, _, err := b.Stream(0).Next(); !errors.Is(err, io.EOF) {
 				t.Errorf("after Close the peer gets %v, want EOF", err)
 			}
 			if err := b.Close(); err != nil {
@@ -141,7 +141,7 @@ func TestExchange(t *testing.T) {
 				t.Error(err)
 			}
 			var le *Error
-			if err := a.conns.stream(0).Send(true, framing.TypeBye, bye("late")); !errors.As(err, &le) {
+			if err := a.Stream(0).Send(true, framing.TypeBye, bye("late")); !errors.As(err, &le) {
 				t.Errorf("Send after Close = %v", err)
 			}
 		})

@@ -57,11 +57,11 @@ func read(l *Link, i int) <-chan error {
 	ended := make(chan error, 1)
 	go func() {
 		for {
-			if _, _, err := l.conns.stream(i).Next(); err != nil {
+			if _, _, err := l.Stream(i).Next(); err != nil {
 				ended <- err
 				return
 			}
-			if _, err := l.conns.stream(i).Body(); err != nil {
+			if _, err := l.Stream(i).Body(); err != nil {
 				ended <- err
 				return
 			}
@@ -87,7 +87,7 @@ func TestSilenceEndsALink(t *testing.T) {
 				t.Errorf("timeout %v: ended after %v, want %v", tc.set, took, tc.want)
 			}
 			wantCode(t, "Err", b.Err(), framing.CodeTimeout)
-			wantCode(t, "Send", b.conns.stream(0).Send(true, framing.TypeBye, bye("x")), framing.CodeTimeout)
+			wantCode(t, "Send", b.Stream(0).Send(true, framing.TypeBye, bye("x")), framing.CodeTimeout)
 			wantCode(t, "the side that was heard no more", <-aEnd, framing.CodeLost)
 			if err := b.Close(); codeOf(err) != framing.CodeTimeout {
 				t.Errorf("Close = %v", err)
@@ -203,8 +203,8 @@ func TestRulesAfterProof(t *testing.T) {
 			if _, _, again := b.conns.stream(tc.stream).Next(); again != err {
 				t.Errorf("the error does not stick: %v", again)
 			}
-			sendBye(t, b.conns.stream(0), "you broke the rules")
-			wantBye(t, a.conns.stream(0), "you broke the rules")
+			sendBye(t, b.Stream(0), "you broke the rules")
+			wantBye(t, a.Stream(0), "you broke the rules")
 			closeBoth(t, a, b)
 		})
 	}
@@ -216,7 +216,7 @@ func TestSendChecksItsFrame(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = a.conns.stream(0).Send(true, framing.TypeCredit, make([]byte, 5))
+	err = a.Stream(0).Send(true, framing.TypeCredit, make([]byte, 5))
 	wantCode(t, "too long", err, framing.CodeInternal)
 	if a.Err() != nil {
 		t.Errorf("the link ended: %v", a.Err())
@@ -230,10 +230,10 @@ func TestFlush(t *testing.T) {
 		a, b, l, _ := holed(t, 0)
 		got := make(chan framing.Type, 1)
 		go func() {
-			typ, _, _ := b.conns.stream(0).Next()
+			typ, _, _ := b.Stream(0).Next()
 			got <- typ
 		}()
-		if err := a.conns.stream(0).Send(false, framing.TypeBye, bye("x")); err != nil {
+		if err := a.Stream(0).Send(false, framing.TypeBye, bye("x")); err != nil {
 			t.Fatal(err)
 		}
 		synctest.Wait()
@@ -242,7 +242,7 @@ func TestFlush(t *testing.T) {
 			t.Errorf("%v went out without a flush", typ)
 		default:
 		}
-		if err := a.conns.stream(0).Flush(); err != nil {
+		if err := a.Stream(0).Flush(); err != nil {
 			t.Fatal(err)
 		}
 		if typ := <-got; typ != framing.TypeBye {
@@ -268,7 +268,7 @@ func TestWrongLengthIsNoticed(t *testing.T) {
 			}
 			aEnd := read(a, 0)
 			began := time.Now()
-			if typ, n, err := b.conns.stream(0).Next(); err == nil {
+			if typ, n, err := b.Stream(0).Next(); err == nil {
 				t.Fatalf("%v of %d bytes", typ, n)
 			}
 			if took := time.Since(began); took > DefaultTimeout+2*heartbeat {

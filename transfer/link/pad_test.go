@@ -25,13 +25,13 @@ func TestPadsArePassedOver(t *testing.T) {
 	}
 	var sent error
 	for range 10 {
-		sent = errors.Join(sent, a.conns.stream(0).Send(false, framing.TypePad, padding()))
+		sent = errors.Join(sent, a.Stream(0).Send(false, framing.TypePad, padding()))
 	}
 	credit := framing.Credit{Bytes: 7}
-	if err := errors.Join(sent, a.conns.stream(0).Send(true, framing.TypeCredit, credit.Append(nil))); err != nil {
+	if err := errors.Join(sent, a.Stream(0).Send(true, framing.TypeCredit, credit.Append(nil))); err != nil {
 		t.Fatal(err)
 	}
-	if typ, n, err := b.conns.stream(0).Next(); typ != framing.TypeCredit || n != 4 || err != nil {
+	if typ, n, err := b.Stream(0).Next(); typ != framing.TypeCredit || n != 4 || err != nil {
 		t.Errorf("%v of %d bytes, %v", typ, n, err)
 	}
 	if heard := b.tally.heard.Load(); heard > 64 {
@@ -47,10 +47,10 @@ func TestPadOnAnotherStream(t *testing.T) {
 	if err := errors.Join(err, a.Grow(t.Context(), 2), b.Grow(t.Context(), 2)); err != nil {
 		t.Fatal(err)
 	}
-	if err := a.conns.stream(1).Send(true, framing.TypePad, padding()); err != nil {
+	if err := a.Stream(1).Send(true, framing.TypePad, padding()); err != nil {
 		t.Fatal(err)
 	}
-	_, _, err = b.conns.stream(1).Next()
+	_, _, err = b.Stream(1).Next()
 	wantCode(t, "Next", err, framing.CodeProtocol)
 	a.Abort(nil)
 	_, _ = a.Close(), b.Close()

@@ -12,11 +12,11 @@ import (
 
 func drainAll(l *Link) {
 	for {
-		_, _, err := l.conns.stream(0).Next()
+		_, _, err := l.Stream(0).Next()
 		if err != nil {
 			return
 		}
-		if _, err := l.conns.stream(0).Body(); err != nil {
+		if _, err := l.Stream(0).Body(); err != nil {
 			return
 		}
 	}
@@ -32,14 +32,14 @@ func TestRoomWakesAllWriters(t *testing.T) {
 		r.each(func(f *faulty) { f.mu.Lock(); f.hole = true; f.mu.Unlock() })
 		body := make([]byte, 60000)
 		for r.b.conns.stream(0).out.kept.held() < replayLimit {
-			if err := r.b.conns.stream(0).Send(true, framing.TypeWant, body); err != nil {
+			if err := r.b.Stream(0).Send(true, framing.TypeWant, body); err != nil {
 				t.Fatal(err)
 			}
 		}
 		done := make(chan int, 3)
 		for i := range 3 {
 			go func() {
-				if err := r.b.conns.stream(0).Send(true, framing.TypeWant, body); err != nil {
+				if err := r.b.Stream(0).Send(true, framing.TypeWant, body); err != nil {
 					t.Error(err)
 				}
 				done <- i
@@ -66,7 +66,7 @@ func TestWriterEndsAtClose(t *testing.T) {
 	done := make(chan error, 1)
 	go func() {
 		for {
-			if err := r.a.conns.stream(0).Send(false, framing.TypeEntry, body); err != nil {
+			if err := r.a.Stream(0).Send(false, framing.TypeEntry, body); err != nil {
 				done <- err
 				return
 			}

@@ -139,21 +139,21 @@ func pour(l *Link, i, n int, seed uint64) error {
 	rnd := mathrand.New(mathrand.NewPCG(seed, uint64(i)))
 	for k := range n {
 		m := framing.Bye{Code: framing.CodeNone, Message: fmt.Sprintf("%d %0*d", k, rnd.IntN(1000)+1, k)}
-		if err := l.conns.stream(i).Send(rnd.IntN(3) > 0, framing.TypeBye, m.Append(nil)); err != nil {
+		if err := l.Stream(i).Send(rnd.IntN(3) > 0, framing.TypeBye, m.Append(nil)); err != nil {
 			return err
 		}
 	}
-	return l.conns.stream(i).Flush()
+	return l.Stream(i).Flush()
 }
 
 // drain expects the frames of pour, each once and in order; after counts them.
 func drain(l *Link, i, n int, seed uint64, after func(k int)) error {
 	rnd := mathrand.New(mathrand.NewPCG(seed, uint64(i)))
 	for k := range n {
-		if _, _, err := l.conns.stream(i).Next(); err != nil {
+		if _, _, err := l.Stream(i).Next(); err != nil {
 			return fmt.Errorf("frame %d: %w", k, err)
 		}
-		body, err := l.conns.stream(i).Body()
+		body, err := l.Stream(i).Body()
 		if err != nil {
 			return fmt.Errorf("frame %d: %w", k, err)
 		}

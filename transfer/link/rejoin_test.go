@@ -82,7 +82,7 @@ func TestLostLinkKeepsABoundedWindow(t *testing.T) {
 		const frames = 2 * replayLimit / (200 << 10)
 		go func() {
 			for range frames {
-				if err := r.a.conns.stream(0).Send(true, framing.TypeData, body); err != nil {
+				if err := r.a.Stream(0).Send(true, framing.TypeData, body); err != nil {
 					poured <- err
 					return
 				}
@@ -98,11 +98,11 @@ func TestLostLinkKeepsABoundedWindow(t *testing.T) {
 		r.refuse(nil)
 		go func() {
 			for n := range frames {
-				if _, _, err := r.b.conns.stream(0).Next(); err != nil {
+				if _, _, err := r.b.Stream(0).Next(); err != nil {
 					bEnd <- fmt.Errorf("frame %d: %w", n, err)
 					return
 				}
-				if _, err := r.b.conns.stream(0).Body(); err != nil {
+				if _, err := r.b.Stream(0).Body(); err != nil {
 					bEnd <- err
 					return
 				}
@@ -269,7 +269,7 @@ func TestResumeOutOfRange(t *testing.T) {
 	for _, claim := range []uint64{1 << 40, 3} {
 		synctest.Test(t, func(t *testing.T) {
 			r := newRejoining(t, time.Hour)
-			sendBye(t, r.b.conns.stream(0), "some bytes")
+			sendBye(t, r.b.Stream(0), "some bytes")
 			if err := r.b.conns.stream(0).out.acknowledge(5); err != nil {
 				t.Fatal(err)
 			}

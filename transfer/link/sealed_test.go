@@ -89,11 +89,11 @@ func sessionOf(t *testing.T, sealed bool) (a, b *Link, ladders [2]*ladder) {
 func carry(t *testing.T, from, to *Link, body []byte) {
 	t.Helper()
 	sent := make(chan error, 1)
-	go func() { sent <- from.conns.stream(0).Send(true, framing.TypePack, body) }()
-	if typ, n, err := to.conns.stream(0).Next(); err != nil || typ != framing.TypePack || n != len(body) {
+	go func() { sent <- from.Stream(0).Send(true, framing.TypePack, body) }()
+	if typ, n, err := to.Stream(0).Next(); err != nil || typ != framing.TypePack || n != len(body) {
 		t.Fatalf("%v of %d bytes, %v", typ, n, err)
 	}
-	got, err := to.conns.stream(0).Body()
+	got, err := to.Stream(0).Body()
 	if err := errors.Join(err, <-sent); err != nil || !bytes.Equal(got, body) {
 		t.Fatalf("%d bytes, %v", len(got), err)
 	}

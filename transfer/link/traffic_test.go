@@ -19,9 +19,9 @@ func TestTraffic(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() {
 		for {
-			ty, _, err := b.conns.stream(0).Next()
+			ty, _, err := b.Stream(0).Next()
 			if err == nil {
-				_, err = b.conns.stream(0).Body()
+				_, err = b.Stream(0).Body()
 			}
 			if err == nil && ty == framing.TypeEnd {
 				err = io.EOF
@@ -33,11 +33,11 @@ func TestTraffic(t *testing.T) {
 		}
 	}()
 	for range frames {
-		if err := a.conns.stream(0).Send(false, framing.TypePack, make([]byte, size)); err != nil {
+		if err := a.Stream(0).Send(false, framing.TypePack, make([]byte, size)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := a.conns.stream(0).Send(true, framing.TypeEnd, (&framing.End{}).Append(nil)); err != nil {
+	if err := a.Stream(0).Send(true, framing.TypeEnd, (&framing.End{}).Append(nil)); err != nil {
 		t.Fatal(err)
 	}
 	if err := <-ended; err != io.EOF {
