@@ -94,9 +94,9 @@ func refused(r *admission.Refusal) error {
 // errOccupied: only one peer at a time is served.
 var errOccupied = errors.New("another peer holds the session")
 
-// occupied returns why no peer can be admitted now, CodeNone if one can. One that
-// knows the code may take the place of a lost link: its process was started
-// again. It needs l.mu.
+// occupied returns why no peer can be admitted now, and CodeNone if one can. A peer that
+// knows the code may take the place of a lost link: its process was started again. It
+// needs l.mu.
 func (l *Listener) occupied() (framing.Code, error) {
 	switch {
 	case l.closed:
@@ -107,9 +107,9 @@ func (l *Listener) occupied() (framing.Code, error) {
 	return framing.CodeNone, nil
 }
 
-// admitPeer takes a peer that offers to prove the code. Whether there is room is
-// asked here, before and after the wait for a turn, to spare the work, and in judge
-// to be sure.
+// admitPeer takes a peer that offers to prove the code. It asks whether there is room
+// before and after the wait for a turn, to spare the work, and judge asks again to be
+// sure.
 func (l *Listener) admitPeer(s *admission.Slot, c *ladder, peer framing.Hello, theirs helloBody) error {
 	l.mu.Lock()
 	code, why := l.occupied()
@@ -118,7 +118,8 @@ func (l *Listener) admitPeer(s *admission.Slot, c *ladder, peer framing.Hello, t
 		return l.turnAway(c, code, why)
 	}
 	if l.guesses.Paced() {
-		// It computes nothing while it waits, and is counted there: its place is another's.
+		// It computes nothing while it waits, and Guesses counts it: another may have its
+		// place.
 		l.slots.Release(s)
 	}
 	t, none := l.guesses.Begin(s.Source, s.Born, s.Born.Add(admission.TurnLimit))
@@ -183,7 +184,7 @@ func (l *Listener) judge(t *admission.Turn, got [macSize]byte, m macs) error {
 	return nil
 }
 
-// toldWrong counts a guesser that was told so, and wakes Accept.
+// toldWrong counts a source that was told of its wrong answer, and wakes Accept.
 func (l *Listener) toldWrong() {
 	l.guesses.ToldWrong()
 	l.mu.Lock()
@@ -191,9 +192,8 @@ func (l *Listener) toldWrong() {
 	l.mu.Unlock()
 }
 
-// welcome comes only after judge: a listener that confirmed first would hand
-// every stranger a guess that nobody counts. It sends our
-// confirmation and makes the link.
+// welcome sends our confirmation and makes the link. It comes only after judge: a listener
+// that confirmed first would hand every stranger a guess that nobody counts.
 func (l *Listener) welcome(c *ladder, peer framing.Hello, p *codeProver, m macs) (*Link, error) {
 	proof := framing.Proof{MAC: m.listener}
 	if err := c.send(framing.TypeProof, proof.Append(nil)); err != nil {

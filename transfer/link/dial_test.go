@@ -83,8 +83,8 @@ func TestDialBacksOff(t *testing.T) {
 	})
 }
 
-// Whoever answers first, and whatever, ends no dialler that waits: the right one may
-// come yet.
+// Another program that answers first ends no dialler that waits, whatever it says: the
+// right one may come yet.
 func TestNothingBeforeAProofIsFinal(t *testing.T) {
 	hello := func(change func(*framing.Hello)) func(*ladder) {
 		return func(c *ladder) {

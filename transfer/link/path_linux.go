@@ -15,20 +15,21 @@ const (
 	// lossControl is the congestion control that goes by the rate at which bytes
 	// arrive and the round trip, and not by losses.
 	lossControl = "bbr"
-	// allowedControls lists what the administrator lets every process choose. The
-	// kernel asks root for nothing, and loads for it what is not there; this asks.
+	// allowedControls lists the controls that the administrator lets every process choose.
+	// The kernel does not hold root to that list, and loads missing modules for root; ferry
+	// keeps to the list as root too.
 	allowedControls = "/proc/sys/net/ipv4/tcp_allowed_congestion_control"
 	// largestAsked is how large a buffer any process may ask for, in bytes of content.
 	largestAsked = "/proc/sys/net/core/wmem_max"
-	// largestGiven ends in how large a buffer the kernel makes one by itself, with its
-	// own bookkeeping in it.
+	// largestGiven ends in the size to which the kernel grows a buffer by itself, in bytes,
+	// its own bookkeeping included.
 	largestGiven = "/proc/sys/net/ipv4/tcp_wmem"
 	// deepBuffer is how much content a deep buffer is asked for, in bytes: about what
 	// a stream keeps to be sent again. The kernel doubles it for what its own
 	// bookkeeping takes.
 	deepBuffer = 8 << 20
-	// wideWindow is what a slow start fills before the kernel has seen that it does,
-	// in bytes; half of tcp_rmem is the most that there is.
+	// wideWindow is the window that a slow start fills before the kernel widens it by
+	// itself, in bytes. Half of tcp_rmem is the most that there is.
 	wideWindow = 4 << 20
 )
 
@@ -75,9 +76,9 @@ func resistLoss(c net.Conn) (ok bool) {
 	return ok
 }
 
-// deepen asks for a buffer of deepBuffer, or of the most that this user may have.
-// The kernel stops to size a buffer by itself once it was asked for one, so no more
-// is asked for where it gives as much anyway.
+// deepen asks for a buffer of deepBuffer, or of the most that this user may have. The
+// kernel no longer sizes a buffer that it was asked for, so deepen asks for nothing where
+// the kernel gives as much by itself.
 func deepen(c net.Conn) (ok bool) {
 	onSocket(c, func(fd int) {
 		before, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF)

@@ -192,8 +192,8 @@ func TestRestartedListener(t *testing.T) {
 	})
 }
 
-// Who knows the code takes the place of a link that is lost, but not of one that
-// lives.
+// A peer that knows the code takes the place of a link that is lost, but not of a link
+// that lives.
 func TestRestartedDialler(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRejoining(t, time.Hour)

@@ -40,14 +40,14 @@ func newTLSConfig() (*tls.Config, error) {
 		Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}},
 		MinVersion:   tls.VersionTLS13,
 		NextProtos:   []string{alpn},
-		// Certificates prove nothing here and are not meant to: the proof that
-		// follows is bound to this connection's exporter, which differs on each
-		// side of anybody in between.
+		// Certificates prove nothing here and are not meant to. The proof that follows is
+		// bound to this connection's exporter, which is another one on each side of a party
+		// in between.
 		InsecureSkipVerify:          true,
 		ClientAuth:                  tls.RequireAnyClientCert,
 		SessionTicketsDisabled:      true,
 		DynamicRecordSizingDisabled: true, // a frame goes out whole, so small first records only cost
-		// What a stranger may choose is what is cheap to compute.
+		// A stranger may choose only key shares that are cheap to compute.
 		CurvePreferences:      []tls.CurveID{tls.X25519MLKEM768, tls.X25519},
 		VerifyPeerCertificate: cheapKey,
 	}, nil

@@ -71,7 +71,7 @@ func TestPenaltiesDouble(t *testing.T) {
 	}
 }
 
-// Who goes first of those who wait.
+// Of the exchanges that wait, which goes first.
 func TestWhoseTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := NewGuesses(Bounded(64))
@@ -122,8 +122,8 @@ func TestWhoseTurn(t *testing.T) {
 	})
 }
 
-// Who has a turn and does not answer holds the others up for no longer than
-// turnLease, and is taken for one that was wrong then; its answer still counts when
+// An exchange that has its turn and does not answer holds the others up for no longer than
+// turnLease. Its source is taken for one that was wrong then. Its answer still counts when
 // it comes in time, but no sooner than the pace has it. It burns nothing.
 func TestTurnsThatAreNotUsed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -162,8 +162,9 @@ func TestTurnsThatAreNotUsed(t *testing.T) {
 	})
 }
 
-// A room that is full has who is the furthest from a turn leave, one whose time is
-// over leaves, and so do all when it closes, or sheds.
+// When the room is full the exchange that is the furthest from its turn leaves. An exchange
+// leaves when its time is over, half of them leave when the room sheds, and all when it
+// closes.
 func TestTheRoomIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := NewGuesses(Bounded(64))
@@ -206,8 +207,8 @@ func TestTheRoomIsBounded(t *testing.T) {
 	})
 }
 
-// Who gives the turn back without an answer is blamed if others waited for it, however
-// short that was: else one address that holds every turn for a little less than
+// A source that gives its turn back without an answer is blamed if others waited for it,
+// however short that was. Else one address that holds every turn for a little less than
 // turnLease would keep all others out. A turn that nobody waited for costs nothing.
 func TestTurnsGivenBackUnanswered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

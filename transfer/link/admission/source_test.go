@@ -19,8 +19,8 @@ type namedConn struct {
 
 func (c namedConn) Source() string { return c.name }
 
-// Whoever has a whole IPv6 /48 fills no memory: of its 65536 networks the last
-// maxSources are remembered.
+// A whole IPv6 /48 fills no memory: of its 65536 networks the last maxSources are
+// remembered.
 func TestSourcesAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := NewGuesses(Allowance{})
