@@ -125,9 +125,8 @@ func (a *announcer) missed(display string, err error) {
 	a.track.Failed(failure.Source("reading", display, err))
 }
 
-// granted is tree.Walk.Granted. What was gathered leaves first, and so does the
-// OFFER, which is alone when the first item asks: a receiver that waits for it
-// would never answer.
+// granted is tree.Walk.Granted. It flushes first: the receiver cannot answer before it has
+// the OFFER, which may still wait for the first ENTRY.
 func (a *announcer) granted(ctx context.Context) (tree.Metadata, error) {
 	if err := a.batch.flush(ctx); err != nil {
 		return tree.Metadata{}, err
@@ -175,8 +174,8 @@ func (a *announcer) add(ctx context.Context, e *entry) error {
 	return a.batch.add(ctx, next, a.record, content)
 }
 
-// reserve waits for room for one more entry of that cost. What was
-// gathered leaves before it waits: settling it is what makes room.
+// reserve waits for room for one more entry of that cost. It sends what was gathered before
+// it waits: verdicts on that are what makes room.
 func (a *announcer) reserve(ctx context.Context, cost int64) error {
 	if a.window.try(cost) {
 		return nil
@@ -191,9 +190,9 @@ func (a *announcer) reserve(ctx context.Context, cost int64) error {
 // errDeepAttributes: the records of the folders above take up the window.
 var errDeepAttributes = errors.New("too many extended attributes in the folders above it")
 
-// encode makes the record of an item. A folder is in flight until it ends, so
-// that those on one path must leave room for what is in them: one that does not
-// loses its attributes.
+// encode makes the record of an item. A folder is in flight until it ends, so the folders
+// on one path must leave room for what is in them. A folder that does not leave any loses
+// its attributes.
 func (a *announcer) encode(it *tree.Item) {
 	w := wire.FromItem(it, a.terms.granted())
 	a.record = w.Append(a.record[:0])

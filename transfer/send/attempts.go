@@ -52,8 +52,8 @@ func (t *attempts) lying(e *entry) error {
 	return t.giveUp(e, &transfer.Error{Op: "reading", Path: e.item.Display, Code: framing.CodeUnsupported, Err: errSizeLies})
 }
 
-// onlyOnce tells whether content that changed is sent as it is read, since what was sent
-// cannot be sent again.
+// onlyOnce tells whether a file that changed is sent as it is read, because content goes in
+// order and cannot be sent again.
 func (t *attempts) onlyOnce() bool { return t.asRead && t.terms.ordered() }
 
 // asItIs tells whether a file that changed during an attempt is sent as it was read.
@@ -76,7 +76,7 @@ func (t *attempts) sound(c *content, a *attempt) (ok bool, err error) {
 	return true, nil
 }
 
-// finish ends an attempt of which all chunks are settled, with FILEEND if it is sound.
+// finish ends an attempt whose chunks are all settled, with FILEEND if it is sound.
 func (t *attempts) finish(c *content, a *attempt) error {
 	if ok, err := t.sound(c, a); !ok {
 		return err
@@ -90,8 +90,8 @@ func (t *attempts) finish(c *content, a *attempt) error {
 	return failure.Link("ending a file", t.out.Send(true, framing.TypeFileEnd, end.Append(nil)))
 }
 
-// again ends an attempt at a file that changed, and begins the next; after the last it
-// gives the file up. Only the first call for an attempt has an effect.
+// again ends an attempt at a file that changed and begins the next one. After the last
+// attempt it gives the file up. Only the first call for an attempt has an effect.
 func (t *attempts) again(c *content, a *attempt) error {
 	e := c.entry
 	if !c.supersede(a) {
@@ -120,7 +120,7 @@ func (t *attempts) again(c *content, a *attempt) error {
 	return failure.Link("announcing a change", t.out.Send(true, framing.TypeChanged, m.Append(nil)))
 }
 
-// finishStream ends a source of unknown length, of which all was sent.
+// finishStream ends a source of unknown length that was sent to its end.
 func (t *attempts) finishStream(e *entry, content *checksum.Tree, size int64) error {
 	if err := content.Finish(size); err != nil {
 		return err

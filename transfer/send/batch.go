@@ -10,9 +10,9 @@ import (
 	"ferry/transfer/internal/progress"
 )
 
-// batch gathers ENTRY records, and sends them together: a frame is full, the oldest
-// record has waited long enough, or the announcer has to wait for something. Goroutine
-// walk has it.
+// batch gathers ENTRY records into frames. A frame leaves when it is full, when its oldest
+// record has waited long enough, or when the announcer has to wait for something.
+// Goroutine walk has the batch.
 type batch struct {
 	out   framing.Stream // stream 0
 	purse *purse
@@ -32,7 +32,8 @@ func (b *batch) add(ctx context.Context, id uint64, record []byte, content int64
 	return b.append(ctx, id, record)
 }
 
-// append adds a record. Next is the id of the first entry that is in it or behind it.
+// append adds a record. next is the id of its entry, or of the next one if it is the end of
+// a folder.
 func (b *batch) append(ctx context.Context, next uint64, record []byte) error {
 	if len(b.body) == 0 {
 		b.first = time.Now()
@@ -60,8 +61,8 @@ func (b *batch) flush(ctx context.Context) error {
 	return failure.Link("announcing", err)
 }
 
-// folders are those that did not end yet. What their records took of the window is taken
-// until then.
+// folders are the folders that did not end yet. Their records take room in the window until
+// then.
 type folders struct {
 	open map[uint64]openFolder // by id
 	cost int64                 // of all

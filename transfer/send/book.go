@@ -11,11 +11,11 @@ import (
 	"ferry/transfer/tree"
 )
 
-// book has the entries in flight and what became of the others, as the receiver says it:
-// its receipt must agree.
+// book has the entries in flight, and the tally of the verdicts on all others. The receipt
+// must agree with it.
 //
-// The announcer adds entries, control takes them out with their verdicts, and whoever
-// reads content notes its digest. The book waits for nothing and tells nobody.
+// The announcer adds entries, control takes each out with its verdict, and the goroutines
+// that read content note its digest. No method waits, and none calls an Observer.
 type book struct {
 	window *window // what an entry took of it is given back with the verdict
 
@@ -73,8 +73,8 @@ func (b *book) settled() bool {
 // allSettled needs mu.
 func (b *book) allSettled() bool { return b.walked && len(b.entries) == 0 }
 
-// ask takes what the receiver asks of an entry. Given up says that it crossed with the
-// FAULT of this side.
+// ask takes a WANT. givenUp says that it crossed with the FAULT by which this side gave the
+// entry up: nothing is sent.
 func (b *book) ask(w *framing.Want, dry bool) (e *entry, givenUp bool, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -102,8 +102,8 @@ func (b *book) ask(w *framing.Want, dry bool) (e *entry, givenUp bool, err error
 	return e, false, nil
 }
 
-// content returns what an entry keeps open, if anything. GivenUp says that nothing more of
-// the entry is to be sent.
+// content returns what an entry keeps open, if anything. givenUp says that nothing more of
+// the entry is sent.
 func (b *book) content(e *entry) (open opened, givenUp bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -227,7 +227,7 @@ func (b *book) takeOut(e *entry) verdict {
 	return verdict{entry: e, size: e.size, failed: e.failed, last: b.allSettled()}
 }
 
-// release lets go of what a settled entry held. Nobody attaches anything any more.
+// release lets go of what a settled entry held: nothing is attached to it any more.
 func (b *book) release(e *entry) {
 	if e.open != nil {
 		e.open.end()

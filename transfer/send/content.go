@@ -14,11 +14,11 @@ import (
 	"ferry/transfer/tree"
 )
 
-// content is what a file has, of one that does not go in a pack. Several goroutines
-// read it at once, in one attempt after another.
+// content is the content of a file that does not go in a pack. Several goroutines read it
+// at once, in one attempt after another.
 //
-// Of a file of more than one chunk the handle is kept while content is asked for, and
-// counted in slots; a smaller one is opened for each read.
+// The handle of a file of more than one chunk is kept while content is asked for, and
+// counted in slots. A smaller file is opened for each read.
 type content struct {
 	entry  *entry
 	source storage.Source
@@ -32,8 +32,8 @@ type content struct {
 	closed bool
 }
 
-// attempt is a try to send a file as it was at one moment. The next one takes its place
-// as a whole: what still comes of this one is stale then.
+// attempt is one try to send a file as it is at one moment. The next try is another
+// attempt, which takes the place of this one as a whole. Jobs of this one are stale then.
 type attempt struct {
 	number uint8
 	info   tree.Info // when it began
@@ -66,9 +66,9 @@ func announced(info tree.Info, e *tree.Entry) bool {
 	return info.Size == e.Size && info.MTime == e.MTime && (info.Mode^e.Mode)&wire.ModeBits(e) == 0
 }
 
-// takeSlot waits until one more large file may be open. It cannot wait for ever:
-// the receiver has at most half as many in work, and those that it has done with
-// are settled by what it says, not by what is fed.
+// takeSlot waits until one more large file may be open. It cannot wait for ever: the
+// receiver works on half as many at most, and its verdicts, which free slots, need nothing
+// of feed.
 func (c *content) takeSlot(size int64) error {
 	if size <= checksum.ChunkSize {
 		return nil
@@ -164,9 +164,9 @@ func (c *content) current(number uint8) (a *attempt, parked bool) {
 	return c.now, c.file == nil && !c.now.small()
 }
 
-// resume has more of an attempt sent. Afresh forgets, if the attempt has ended, what was
-// settled in it: the file was only compared, or the receiver lost what it had. It returns
-// false for a stale attempt.
+// resume prepares to send more of an attempt, and returns false if it is stale. With afresh
+// an attempt that has ended begins anew: the file was only compared, or the receiver lost
+// what it had.
 func (c *content) resume(a *attempt, afresh bool) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -202,9 +202,9 @@ func (c *content) hole(a *attempt, index uint64, n int) bool {
 	return c.file.Cover(int64(index)*checksum.ChunkSize, int64(n)) == tree.AllHole
 }
 
-// read reads a chunk into buf, or returns zeros that were not read. stale says that the
-// attempt is over, and io.EOF that the file is seen to be another one by now. Other
-// changes show at the end.
+// read returns the bytes of a chunk: those of buf after reading it, or zeros of a hole,
+// which are not read. stale says that the attempt is over. io.EOF says that the file is
+// another one by now; other changes show at the end of the attempt.
 func (c *content) read(a *attempt, index uint64, buf []byte) (data []byte, stale bool, err error) {
 	if c.hole(a, index, len(buf)) {
 		return flow.Zeros[:len(buf)], false, nil
@@ -229,7 +229,8 @@ func (c *content) fill(a *attempt, index uint64, buf []byte) (stale bool, err er
 			return stale, err
 		}
 	}
-	// Small, or parked since this chunk was asked for: all of it was sent by then.
+	// The file is small, or it was parked since this chunk was asked for: all chunks were
+	// sent by then.
 	f, err = c.source.Open()
 	if err != nil {
 		return false, err
@@ -271,7 +272,7 @@ func (c *content) end() {
 	}
 }
 
-// shut closes the handle. It returns whether a slot became free, and needs mu.
+// shut closes the handle and returns whether a slot became free. It needs mu.
 func (c *content) shut() (freed bool) {
 	c.replace(nil)
 	freed, c.slot = c.slot, false

@@ -6,12 +6,32 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"testing/synctest"
 
 	"ferry/checksum"
 	"ferry/transfer/internal/flow"
 	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
+
+// A file whose entry is settled while feed waits to open it takes no slot.
+func TestSlotOfASettledFile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := content{slots: flow.NewGauge(t.Context(), 0)}
+		took := make(chan error)
+		go func() { took <- c.takeSlot(2 * checksum.ChunkSize) }()
+		synctest.Wait()
+		c.end()
+		c.slots.Give(1)
+		if err := <-took; err != nil {
+			t.Fatal(err)
+		}
+		c.end() // as releaseAll does
+		if !c.slots.Try(1) {
+			t.Error("the slot is lost")
+		}
+	})
+}
 
 // A chunk may be asked for twice, once by each side: then the file can be parked
 // between the asking and the reading, and still has to be readable.

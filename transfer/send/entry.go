@@ -23,9 +23,10 @@ import (
 // dry run nothing is sent, and what would be delivered may come in any state. WARN may come in
 // every state, once.
 //
-// Of a dry run an entry may have a trial: why a delivery could not send it. The receiver gets
-// no content, and cannot know. It says that the item would be delivered; it counts as
-// delivered in the tally that the receipt must agree with, and as failed in the result.
+// In a dry run an entry may have a trial, which says why a delivery could not send it. The
+// receiver gets no content and cannot know; it says that the item would be delivered. So the
+// item counts as delivered in the tally, which the receipt must agree with, and as failed in
+// this side's result.
 type entry struct {
 	item   *tree.Item
 	reader io.Reader // of a source that is a stream
@@ -63,9 +64,9 @@ type trial struct {
 	came bool   // the item counts as failed
 }
 
-// fails tells whether the item counts as failed where the receiver says that it would be
-// delivered. What would stay as it is, or be skipped, is not read in a delivery either; so
-// a hard link to that is none that fails. Its verdict comes after that of its target.
+// fails tells whether an item counts as failed for which the receiver says that it would be
+// delivered. A hard link fails only if its target does: a target that would stay as it is,
+// or be skipped, is not read in a delivery either. The verdict on the target comes first.
 func (t *trial) fails() bool {
 	if t == nil || t.of != nil && !t.of.came {
 		return false

@@ -37,7 +37,7 @@ func (f *feeder) run(ctx context.Context) error {
 	for {
 		w, ok, over := f.wants.try()
 		if !ok && !over {
-			// Nothing waits: a pack does not either.
+			// No want waits: the pack at hand does not either.
 			if err := f.flush(ctx); err != nil {
 				return err
 			}

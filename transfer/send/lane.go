@@ -18,8 +18,8 @@ type lane struct {
 	header []byte
 }
 
-// Chunk is parcel.Outlet's. The bytes are lent to the link, which reads them again if it is
-// lost.
+// Chunk is parcel.Outlet's. The bytes are lent to the link, which sends them again if it is
+// joined again.
 func (l *lane) Chunk(ctx context.Context, c *parcel.Chunk) (wire int, err error) {
 	if c.Encoding == framing.EncodingZeros {
 		return l.zeros(ctx, c)
@@ -83,9 +83,8 @@ func (l *lane) cut(c *parcel.Chunk, from int) (header, piece []byte) {
 	return l.header, c.Data[from:to]
 }
 
-// tell tells the owner that the first to bytes of the data are on their way: of the
-// content, the share that they stand for. It returns how much of it that makes, where it
-// was moved before.
+// tell tells the owner how much more of the content is on its way, now that the first to
+// bytes of the data are. It returns how much that is in all; moved is what was told before.
 func tell(c *parcel.Chunk, to int, moved int64) int64 {
 	now := int64(c.Size) * int64(to) / int64(len(c.Data))
 	c.Owner.Moved(now - moved)
@@ -131,8 +130,8 @@ func (l *lane) Pack(ctx context.Context, p *parcel.Pack) (wire int, err error) {
 // Flush is parcel.Outlet's.
 func (l *lane) Flush() error { return failure.Link("sending", l.out.Flush()) }
 
-// loan counts who reads the bytes of a chunk. Its owner has them again when the other side
-// has all pieces, and the lane is done with them.
+// loan counts the pieces of a chunk that are lent to the link, and the lane itself. When
+// none is left, the owner has the bytes again.
 type loan struct {
 	users atomic.Int32
 	owner parcel.Owner

@@ -11,14 +11,13 @@ import (
 	"ferry/transfer/internal/flow"
 )
 
-// errSettled ends the wait for credit after the receipt: what is left to be sent,
-// nobody needs any more.
+// errSettled ends the wait for credit after the receipt: the receiver needs nothing any
+// more.
 var errSettled = errors.New("everything is settled")
 
-// purse has the credit that the receiver granted, and lets no frame of content pass
-// without it, nor faster than both sides' limits of the rate. All writers share it.
-//
-// Whoever waits in the middle of a chunk holds turn; see allotment.
+// purse has the credit that the receiver granted. No frame of content passes without
+// credit, nor faster than the smaller of both sides' limits of the rate. All writers share
+// the purse. A writer that waits in the middle of a chunk holds turn; see allotment.
 type purse struct {
 	credit *flow.Gauge   // bytes
 	turn   chan struct{} // capacity 1
@@ -38,7 +37,7 @@ func newPurse(ctx context.Context, own *transfer.Limit) *purse {
 // grant adds credit.
 func (p *purse) grant(bytes int64) { p.credit.Give(bytes) }
 
-// close has all who wait for credit, or come, give up with errSettled.
+// close ends every wait for credit, now and later, with errSettled.
 func (p *purse) close() { p.credit.End(errSettled) }
 
 // limit takes the receiver's limit in bytes a second; 0 is none.
@@ -46,15 +45,18 @@ func (p *purse) limit(theirs int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.theirs = theirs
-	p.pace.Set(flow.Smaller(p.own.Rate(), p.theirs))
+	p.renew()
 }
+
+// renew puts the smaller of both limits in force. It needs mu.
+func (p *purse) renew() { p.pace.Set(flow.Smaller(p.own.Rate(), p.theirs)) }
 
 // follow keeps to this side's limit as it changes, until over is closed.
 func (p *purse) follow(ctx context.Context, over <-chan struct{}) error {
 	return flow.Follow(ctx, p.own, p.pace.Rate(), over, func(int64) error {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		p.pace.Set(flow.Smaller(p.own.Rate(), p.theirs))
+		p.renew()
 		return nil
 	})
 }
@@ -69,10 +71,10 @@ func (p *purse) wait(ctx context.Context, n int) error { return p.pace.Take(ctx,
 // second of the limit.
 func (p *purse) frame(most int) int { return p.pace.Frame(most) }
 
-// allotment is credit for the pieces of a chunk, or for one frame. All of it is
-// taken before the first piece where there is so much. Else its owner takes it
-// piece by piece, and alone: of writers that each have a part of what they need,
-// only one may wait for the rest.
+// allotment is credit for the pieces of a chunk, or for one frame. Where the purse has so
+// much, all of it is taken before the first piece. Otherwise the writer takes it piece by
+// piece and keeps the turn, so that no other writer can begin: writers that each have a
+// part of what they need could wait for each other for ever.
 type allotment struct {
 	purse *purse
 	out   framing.Stream
@@ -87,8 +89,8 @@ func chunkCost(n int) int64 {
 	return int64(n) + int64(n/flow.MinLimitedFrame)*margin + 2*flow.MinFrameCost
 }
 
-// allot takes credit for what is sent on out, in the order in which writers ask. Before one
-// waits, what is in the buffer of out leaves, since only that brings more.
+// allot takes credit for what is sent on out, in the order in which writers ask. Before a
+// writer waits, it flushes out: only what the receiver has brings more credit.
 func (p *purse) allot(ctx context.Context, out framing.Stream, cost int64) (allotment, error) {
 	a := allotment{purse: p, out: out, rest: cost}
 	select {
@@ -107,7 +109,7 @@ func (p *purse) allot(ctx context.Context, out framing.Stream, cost int64) (allo
 	return a, nil
 }
 
-// settle takes all that is needed, if it is there, and lets the next one try.
+// settle takes all that is needed, if it is there, and passes the turn on.
 func (a *allotment) settle() {
 	if !a.held && a.purse.credit.Try(a.rest) {
 		a.held = true

@@ -16,9 +16,9 @@ import (
 	"ferry/transfer/storage"
 )
 
-// streamRun sends a source of unknown length on stream 0: bytes leave after at most
-// streamDelay, and the last piece of each chunk carries its CV. One goroutine has it, in
-// the place of feed and a worker; another one reads.
+// streamRun sends a source of unknown length on stream 0. Bytes leave after at most
+// streamDelay, and the last piece of each chunk carries its CV. One goroutine has the run,
+// in the place of feed and a worker; another goroutine reads the source.
 type streamRun struct {
 	entry    *entry
 	out      parcel.Outlet // of stream 0
@@ -72,7 +72,7 @@ type stopper context.CancelFunc
 
 func (s stopper) end() { s() }
 
-// run returns nil too if the receiver gave the stream up.
+// run sends the source. It returns nil as well if the receiver gave the stream up.
 func (r *streamRun) run(parent context.Context) error {
 	ctx, stop := context.WithCancel(parent)
 	defer stop()

@@ -22,8 +22,8 @@ type want struct {
 
 type wantKind uint8
 
-// The first four are the receiver's, which are bounded; the others this side's, for what
-// the receiver asked for already.
+// The first four kinds are the receiver's, and are counted. The others are this side's, for
+// content that the receiver asked for before.
 const (
 	wantAll    wantKind = iota + 1 // all of the content
 	wantPage                       // what of some chunks the receiver lacks
@@ -55,9 +55,9 @@ func (w *want) held(size int64) (n int64) {
 	return n
 }
 
-// wants are what the receiver asked for and feed has not begun with. Control puts them
-// in, and must not wait: so they are counted, and a receiver that asks for more breaks
-// the rules.
+// wants is what the receiver asked for and feed has not begun with. Control adds to it and
+// must not wait. So wants are counted, and a receiver that asks for too many breaks the
+// rules of the protocol.
 type wants struct {
 	queue  *flow.Queue[want]
 	queued atomic.Int64 // the receiver's in queue
@@ -114,7 +114,7 @@ func (q *wants) taken(w want, ok bool) {
 	}
 }
 
-// answered notes that nothing more is done for a want, of which pages are counted.
+// answered notes that nothing more is done for a want.
 func (q *wants) answered(w want) {
 	if w.kind == wantPage {
 		q.pages.Add(-1)

@@ -22,8 +22,8 @@ func newWindow(ctx context.Context) *window {
 	return w
 }
 
-// widen goes over from the window before ACCEPT to the receiver's. A larger one than this
-// side's would cost memory here and is not used.
+// widen changes from the window before ACCEPT to the receiver's. No more than this side's
+// own limits is used of it: a larger window would cost memory here.
 func (w *window) widen(a *framing.Accept) {
 	w.entries.Give(int64(min(a.EntryWindow, flow.EntryWindow)) - firstEntries)
 	bytes := int64(min(a.EntryBytes, flow.EntryBytes))
@@ -31,8 +31,8 @@ func (w *window) widen(a *framing.Accept) {
 	w.bytes.Give(bytes - flow.EntryBytes)
 }
 
-// cost is what a record of n bytes takes. One entry may always be in flight, so none costs
-// more than there is.
+// cost is what a record of n bytes takes. One entry may always be in flight, so no record
+// costs more than all that there is.
 func (w *window) cost(n int) int64 { return min(int64(n), w.most.Load()) }
 
 // try takes room for one entry if that needs no waiting.

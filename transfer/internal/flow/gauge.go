@@ -22,7 +22,7 @@ func NewGauge(ctx context.Context, free int64) *Gauge {
 	return g
 }
 
-// End has all who wait, and all who come, give up with err.
+// End ends every wait, now and later, with err.
 func (g *Gauge) End(err error) {
 	g.mu.Lock()
 	g.err = err

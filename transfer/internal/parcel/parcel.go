@@ -36,8 +36,8 @@ type Pack struct {
 type Owner interface {
 	// Moved tells that n more bytes of content are on their way.
 	Moved(n int64)
-	// Free tells, once, that nobody reads Data any more. After an error it may be left
-	// out.
+	// Free tells, once, that nobody reads Data any more. It may be left out after an
+	// error, and where there is no Data.
 	Free()
 }
 

@@ -6,8 +6,8 @@ import (
 	"ferry/transfer"
 )
 
-// mostUntold is how many events may wait for an Observer that is slow. Whoever causes
-// one more waits for it.
+// mostUntold is how many events may wait for an Observer that is slow. A goroutine that
+// causes more waits for it.
 const mostUntold = 1024
 
 // teller hands events to an Observer, in the order in which they were put. The goroutine

@@ -54,8 +54,8 @@ func (t *Tracker) Tell(e transfer.Event) {
 	t.teller.tell()
 }
 
-// leave ends a change of the counts, of which e tells. It is called with mu, under which
-// e gets its place in the order, and gives it up before anything is told.
+// leave ends a change of the counts and tells e of it. It is called with mu. Under mu the
+// event gets its place in the order; mu is given up before any event is told.
 func (t *Tracker) leave(e transfer.Event) {
 	t.teller.put(e)
 	t.mu.Unlock()
