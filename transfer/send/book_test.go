@@ -150,6 +150,19 @@ func TestTrials(t *testing.T) {
 	}
 }
 
+// count adds a verdict to what a receipt has to say.
+func count(r *framing.Receipt, status framing.DoneStatus, content uint64) {
+	switch status {
+	case framing.DoneDelivered, framing.DoneRenamed, framing.DoneReplaced:
+		r.Delivered++
+		r.Bytes += content
+	case framing.DoneSkipped:
+		r.Skipped++
+	default:
+		r.Same++
+	}
+}
+
 // The receipt agrees with the verdicts, whatever they were; and no other one does. All room
 // in the window is given back.
 func TestReceiptAgreesWithTheVerdicts(t *testing.T) {
@@ -189,17 +202,10 @@ func TestReceiptAgreesWithTheVerdicts(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			switch status {
-			case framing.DoneDelivered, framing.DoneRenamed, framing.DoneReplaced:
-				want.Delivered++
-				if content {
-					want.Bytes += uint64(length)
-				}
-			case framing.DoneSkipped:
-				want.Skipped++
-			default:
-				want.Same++
+			if !content {
+				length = 0
 			}
+			count(&want, status, uint64(length))
 			if verified := content && (v.delivers || equal); verified != v.verified {
 				t.Errorf("seed %d: %v of a %v counts as verified: %v", seed, status, kind, v.verified)
 			} else if verified {
