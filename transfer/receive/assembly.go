@@ -38,11 +38,11 @@ type buffered struct {
 	credit *window
 }
 
-// Moved has nothing to say: what crosses a link is counted where it is written.
+// Moved does nothing: the worker that writes the content counts it.
 func (b *buffered) Moved(int64) {}
 
-// Free gives back the buffer, and the credit. It may wait for the link. That a link takes
-// no CREDIT, its readers tell.
+// Free gives back the buffer, and the credit. It may wait for the link. If the link takes
+// no CREDIT, its readers fail too and say why.
 func (b *buffered) Free() {
 	if b.buf != nil {
 		b.pool.Put(b.buf)

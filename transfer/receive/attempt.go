@@ -6,12 +6,12 @@ import (
 	"ferry/transfer/tree"
 )
 
-// attempt is what was asked for of an entry at one time. CHANGED replaces it whole, and
-// so does a comparison that tells that the content is needed: whoever works for an
-// attempt finds out that it is over when the entry has another one, or none.
+// attempt is what was asked for of an entry at one time. It is replaced as a whole: by
+// CHANGED, or when a comparison tells that the content is needed. A goroutine that works
+// for an attempt sees that it is over when the entry has another one, or none.
 //
-// Of its three kinds, small files come as one chunk, alone or in a pack; of a comparison
-// nothing comes but a FILEEND; all others come chunk by chunk.
+// There are three kinds. A small file comes as one chunk, alone or in a pack. For a
+// comparison only FILEEND comes. All other content comes chunk by chunk.
 type attempt struct {
 	of     *entry
 	number uint8       // that the sender has for it

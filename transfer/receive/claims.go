@@ -45,8 +45,8 @@ func (p *claimPage) hold(index uint64, cv checksum.CV) {
 	p.held.set(index - p.first)
 }
 
-// gain is what follows from what was found of claims. Whoever gets one sees to it, with
-// settler.gained.
+// gain is what follows from an answer about claims. The goroutine that gets one hands it to
+// reuse.gained.
 type gain struct {
 	reused  int64    // bytes that count as verified now
 	paid    int64    // of the room promised to the entry

@@ -192,7 +192,7 @@ func TestHalfChunksGoWithTheirStream(t *testing.T) {
 	out := framing.NewWriter(&wire)
 	for id := range uint64(3) {
 		e := &entry{id: id + 1, kind: tree.Stream, item: &tree.Entry{ID: id + 1, Kind: tree.Stream, Size: -1}}
-		if err := l.announce([]record{{e: e}}); err != nil {
+		if err := l.announce([]message{arrival{e}}); err != nil {
 			t.Fatal(err)
 		}
 		l.plan(e)

@@ -66,8 +66,7 @@ func (c *control) handle(t framing.Type, body []byte) (over bool, err error) {
 
 // entries takes announcements in.
 func (c *control) entries(body []byte) error {
-	var records []record
-	var messages []message
+	var records []message
 	var items, size int64
 	for w, err := range framing.ParseEntries(body) {
 		if err != nil {
@@ -75,11 +74,11 @@ func (c *control) entries(body []byte) error {
 		}
 		t := wire.ToEntry(&w)
 		if t.Kind == tree.FolderEnd {
-			records, messages = append(records, record{end: t.ID}), append(messages, folderEnd(t.ID))
+			records = append(records, folderEnd(t.ID))
 			continue
 		}
 		e := &entry{id: t.ID, kind: t.Kind, name: t.Name, item: t, weight: wire.Weight(&w), holes: w.Holes}
-		records, messages = append(records, record{e: e}), append(messages, arrival{e})
+		records = append(records, arrival{e})
 		items++
 		size = flow.Plus(size, max(t.Size, 0))
 	}
@@ -87,7 +86,7 @@ func (c *control) entries(body []byte) error {
 		return err
 	}
 	c.track.Announced(items, size)
-	c.plans.Put(messages...)
+	c.plans.Put(records...)
 	return nil
 }
 

@@ -95,7 +95,7 @@ func (g *gate) hardLink(e *entry) (skip framing.Code, refusal *transfer.Error) {
 	failed, skip := g.links.verdict(e)
 	switch {
 	case failed != nil:
-		return framing.CodeNone, &transfer.Error{Code: failed.Code, Remote: failed.Remote, Err: errTarget}
+		return framing.CodeNone, &transfer.Error{Code: failed.Code, Remote: failed.Remote, Err: failure.ErrTarget}
 	case skip != framing.CodeNone:
 		return skip, nil
 	case e.link.to.kind == tree.Symlink && g.leadsOut(e, e.link.to.climbs):
@@ -119,6 +119,3 @@ func errLeadsOut() *transfer.Error {
 	return &transfer.Error{Code: framing.CodeLink,
 		Err: errors.New("the link leads out of the tree; --follow at the sender sends what it points to, --links all at the receiver keeps the link")}
 }
-
-// errTarget is why a hard link fails whose target did.
-var errTarget = errors.New("the item that it is a further name of is not delivered")

@@ -13,8 +13,8 @@ import (
 // finished. It does nothing else: it calls no destination, no Observer and no link, and
 // under its lock only the lock of a checksum.Tree is taken.
 //
-// This file is about which entries there are, life.go about their states, content.go and
-// claims.go about the chunks of their attempts.
+// This file is about which entries there are, life.go about their states, and content.go
+// about the chunks that come. claims.go and lent.go are about chunks that were here before.
 type ledger struct {
 	mu       sync.Mutex         // guards what follows, and what entries, attempts and folders say that it guards
 	entries  map[uint64]*entry  // announced and not settled
@@ -35,14 +35,9 @@ func newLedger() *ledger {
 	}
 }
 
-// record is one record of ENTRY: an entry, or the end of the folder with the id end.
-type record struct {
-	e   *entry
-	end uint64
-}
-
-// announce takes announcements in. The windows bound what is kept for them.
-func (l *ledger) announce(records []record) error {
+// announce takes the records of an ENTRY frame in: each is an arrival or a folderEnd. The
+// windows bound what is kept for them.
+func (l *ledger) announce(records []message) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.end != nil {
@@ -50,10 +45,11 @@ func (l *ledger) announce(records []record) error {
 	}
 	for _, r := range records {
 		var err error
-		if r.e == nil {
-			err = l.announceEnd(r.end)
-		} else {
+		switch r := r.(type) {
+		case arrival:
 			err = l.announceEntry(r.e)
+		case folderEnd:
+			err = l.announceEnd(uint64(r))
 		}
 		if err != nil {
 			return err
@@ -118,9 +114,9 @@ func (l *ledger) named(id uint64) (*entry, error) {
 	return l.entries[id], nil
 }
 
-// say notes a frame of the sender about an entry that is handed to the planner: at most a
-// change and that it gives up, before either is handled, so that the entry window bounds
-// the planner's queue. The entry is nil if it was settled.
+// say notes a CHANGED or FAULT about an entry, for the planner to handle. There may be one
+// of each before the planner has handled either, so that the entry window bounds the
+// planner's queue. The entry is nil if it was settled.
 func (l *ledger) say(id uint64) (*entry, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -6,8 +6,9 @@ import (
 	"ferry/transfer/tree"
 )
 
-// The life of an entry. Each arrow is a method of ledger in this file, and nothing else
-// changes a state.
+// The life of an entry. Each arrow is a method in this file, and nothing else changes a
+// state. seal is a method of attempt, for callers that hold ledger.mu; the others are
+// methods of ledger.
 //
 //	           plan          ask           seal           hand
 //	announced ──────► planned ──────► asked ──────► sealed ──────► ready
@@ -116,14 +117,7 @@ func (l *ledger) change(e *entry, c *framing.Changed, item *tree.Entry) (over *a
 }
 
 // seal: asked → sealed, if all that was asked for is here. It reports whether this call
-// did so.
-func (l *ledger) seal(a *attempt) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return a.seal()
-}
-
-// seal is ledger.seal for callers that hold its lock.
+// did so: then the caller queues the sealing. Callers hold ledger.mu.
 func (a *attempt) seal() bool { return a.current() && a.whole() && a.of.move(sealed) }
 
 // sealSmall: asked → sealed, for a small file with the content s, which was verified. It
@@ -246,9 +240,8 @@ func (e *entry) free() (f freed) {
 	return f
 }
 
-// retire ends the account of e, on which the verdict was given, with all that follows
-// from it but for what retire returns: what is to be given back, and e's folder if it is
-// to be finished now.
+// retire forgets e, on which the verdict was given. It returns what the caller gives back
+// for e, and e's folder if the caller is to finish that now.
 func (l *ledger) retire(e *entry) (had freed, last *folder) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -74,7 +74,7 @@ func orNone(e *entry) *attempt {
 func announceFile(t *testing.T, l *ledger, id uint64) *entry {
 	t.Helper()
 	e := &entry{id: id, kind: tree.File, name: fmt.Sprint(id), weight: 10, item: &tree.Entry{ID: id, Kind: tree.File, Size: int64(len(bytesOf))}}
-	if err := l.announce([]record{{e: e}}); err != nil {
+	if err := l.announce([]message{arrival{e}}); err != nil {
 		t.Fatal(err)
 	}
 	return e

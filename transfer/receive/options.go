@@ -29,8 +29,8 @@ type Options struct {
 	// Accept is asked once, before anything is written; an error declines.
 	// Nil accepts every offer of a peer that proved the code.
 	Accept func(context.Context, transfer.Offer) error
-	// OnlyNamed declines an offer of what is in a folder (Source.Contents): it does
-	// not tell the names that come.
+	// OnlyNamed declines an offer of the contents of a folder (tree.Source.Contents),
+	// since such an offer does not tell the names that come.
 	OnlyNamed bool
 	// MaxItems and MaxBytes bound what is taken, however it was offered: all items,
 	// and the content of all of them. 0 is no bound. An offer of more is declined;
@@ -40,9 +40,9 @@ type Options struct {
 	// Resolve is asked for each conflict under ConflictAsk, one at a time.
 	Resolve func(context.Context, transfer.Conflict) (transfer.ConflictPolicy, error)
 	Links   transfer.LinkPolicy
-	// Metadata is what may be taken beyond mode & 0777 and mtime, if the sender
-	// offers it and the Destination keeps it. Numeric needs no permission. Umask holds at every Destination, and not in an archive, which has
-	// modes as sent; 0 keeps modes exactly.
+	// Metadata is what may be taken beyond mode & 0777 and mtime, if the sender offers it
+	// and the Destination keeps it. Numeric needs no permission. Umask holds at every
+	// Destination, and 0 keeps modes exactly. An archive has modes as sent.
 	Metadata tree.Metadata
 	Limit    *transfer.Limit // that the sender is asked to keep to; nil is none
 	Streams  int             // as in send.Options

@@ -82,11 +82,11 @@ func (p *planner) renamed(ctx context.Context, e *entry, differs bool) error {
 	return p.ask.content(ctx, e)
 }
 
-// renamedBefore settles a file that an earlier delivery stored under a name of
-// the form `name (1).ext`: one of equal size and time, or one with its digest, since
-// not every file system keeps the time. done says that it did, or will, or that
-// the entry is planned again, once another one is settled. Names that other entries
-// have are passed over.
+// renamedBefore looks for a file that an earlier delivery stored under a name of the form
+// `name (1).ext`, and settles e if that file has e's size and time. Not every file system
+// keeps the time, so files of equal size are compared by digest. done says that e is
+// settled, is being compared, or waits for another entry and is planned again after that.
+// Names that other entries have are passed over.
 func (p *planner) renamedBefore(e *entry, differs bool) (done bool, err error) {
 	probe := *e.item
 	for i := e.choice.tried + 1; i <= maxRenames; i++ {

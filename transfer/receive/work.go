@@ -136,7 +136,7 @@ func (w *worker) chunk(c *parcel.Chunk) error {
 	index := c.Offset / checksum.ChunkSize
 	node := checksum.NewNode(data, index)
 	if a.small {
-		return w.whole(a, c, data, node.Root())
+		return w.onlyChunk(a, c, data, node.Root())
 	}
 	stale, err := w.write(a, c, data, node)
 	switch {
@@ -183,8 +183,8 @@ func (w *worker) write(a *attempt, c *parcel.Chunk, data []byte, node checksum.N
 	return false, partial.WriteChunk(index, data, cv)
 }
 
-// whole takes the only chunk of a small file.
-func (w *worker) whole(a *attempt, c *parcel.Chunk, data []byte, root checksum.Digest) error {
+// onlyChunk takes the only chunk of a small file.
+func (w *worker) onlyChunk(a *attempt, c *parcel.Chunk, data []byte, root checksum.Digest) error {
 	if !w.ledger.wants(a, 0) {
 		return nil
 	}
@@ -286,8 +286,8 @@ func (w *worker) hand(a *attempt) error {
 	return nil
 }
 
-// moved counts n bytes of content that came; of some of them, all but sent, only the
-// number did.
+// moved counts n bytes of content that came, of which sent bytes crossed the network: zeros
+// come as a number only.
 func (w *worker) moved(a *attempt, n, sent int64) {
 	if a.of.kind == tree.Stream {
 		w.track.Streamed(n, a.of.path())
