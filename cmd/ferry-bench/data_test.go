@@ -9,7 +9,7 @@ import (
 func TestDataIsTheSameEachTime(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{"a", "b"} {
-		if _, err := makeSmall(filepath.Join(dir, name, "small"), 1000); err != nil {
+		if _, err := makeData(smallData, options{files: 1000}, link{}, filepath.Join(dir, name)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -32,44 +32,6 @@ func TestDataIsTheSameEachTime(t *testing.T) {
 	}
 	if below < 450 || below > 550 {
 		t.Errorf("%d of 1000 files are below the median", below)
-	}
-}
-
-// The mixed tree stays within both limits, and has neither links nor anything
-// that a tool could not read.
-func TestMixedTree(t *testing.T) {
-	from := t.TempDir()
-	for name, size := range map[string]int{"a": 10, "b/c": 1000, "b/d": 20, "e": 30} {
-		path := filepath.Join(from, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, make([]byte, size), 0o400); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := os.Symlink("a", filepath.Join(from, "link")); err != nil {
-		t.Fatal(err)
-	}
-	for _, c := range []struct {
-		most  byteSize
-		files int
-		bytes byteSize
-		count int
-	}{
-		{5000, 10, 1060, 4}, {500, 10, 60, 3}, {5000, 2, 1010, 2},
-	} {
-		to := t.TempDir()
-		bytes, count, err := makeMixed(to, from, c.most, c.files)
-		if err != nil || bytes != c.bytes || count != c.count {
-			t.Errorf("at most %d bytes and %d files: %d and %d, %v", c.most, c.files, bytes, count, err)
-		}
-		if _, err := os.Lstat(filepath.Join(to, "link")); err == nil {
-			t.Error("a link was copied")
-		}
-	}
-	if _, _, err := makeMixed(t.TempDir(), from, 5, 10); err == nil {
-		t.Error("an empty tree was taken")
 	}
 }
 

@@ -1,8 +1,8 @@
 // Command ferry-bench measures ferry beside the other tools that it finds on this
-// machine, on the same data. It delivers one large file, many small ones and a
-// real tree. It delivers once more with nothing changed, and delivers the rest
-// after an interruption. All that goes over loopback, and with -link, as root,
-// over emulated links.
+// machine, on the same data. It delivers one large file and many small ones. It
+// delivers once more with nothing changed, and delivers the rest after an
+// interruption. All that goes over loopback, and with -link, as root, over emulated
+// links.
 //
 // The tools run in turn, round after round, so that a slow minute of the machine
 // hits all of them. What counts is the median over the rounds of ferry's time
@@ -19,9 +19,9 @@
 // the default where there is one, syncing is free. scp, nc, tar-nc and cp know
 // neither what is there already nor the rest of a file, and deliver it all again.
 //
-// Peak memory is that of the largest process of a side, processor time that of
-// all of them; the near side sends. Where one process is both sides it counts as
-// the near one.
+// Peak memory is that of the largest process of a side, and is known on Linux only.
+// Processor time is that of all processes of a side. The near side sends. Where one
+// process is both sides it counts as the near one.
 //
 // An emulated link limits, delays and drops packets in this program, which takes
 // processor time from the tools: beyond some 500 Mbit/s that is what limits. Its
@@ -30,6 +30,6 @@
 // the title of the table says which.
 //
 // To add a tool, add a row to tools. One goroutine makes all runs. Everything that
-// is made or started is in one work folder and under one process: it is gone
-// again at the end, after an interrupt too.
+// is made or started is in two folders of its own and under one process, and is gone
+// at the end, after an interrupt too; /run/sshd stays, which sshd needs.
 package main

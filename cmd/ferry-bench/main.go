@@ -19,38 +19,27 @@ func main() {
 	// second one ends this program at once.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
-	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	switch {
-	case ctx.Err() != nil:
-		fmt.Fprintln(os.Stderr, "ferry-bench: interrupted:", err)
-		os.Exit(130)
-	case errors.Is(err, flag.ErrHelp):
-	case errors.Is(err, errUsage):
-		fmt.Fprintln(os.Stderr, "ferry-bench:", err)
-		os.Exit(2)
-	case err != nil:
-		fmt.Fprintln(os.Stderr, "ferry-bench:", err)
-		os.Exit(1)
+	o, err := parse(os.Args[1:], os.Stderr)
+	if errors.Is(err, flag.ErrHelp) {
+		return
 	}
-}
-
-// run is the program: it measures and prints tables of the results to stdout,
-// and what happens meanwhile to stderr.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	o, err := parse(args, stderr)
+	code := 2
+	if err == nil {
+		code, err = 1, measure(ctx, o, os.Stdout, os.Stderr)
+	}
 	if err != nil {
-		return err
+		if ctx.Err() != nil {
+			code, err = 130, fmt.Errorf("interrupted: %w", err)
+		}
+		fmt.Fprintln(os.Stderr, "ferry-bench:", err)
+		os.Exit(code)
 	}
-	return measure(ctx, o, stdout, stderr)
 }
-
-var errUsage = errors.New("usage")
 
 // options are the command line.
 type options struct {
-	size      byteSize // of the large file, and the most of the tree
-	files     int      // number of small files, and the most of the tree
-	tree      string   // folder that the mixed tree is copied from, "" for that of Go
+	size      byteSize // of the large file
+	files     int      // number of small files
 	rounds    int
 	dir       string // where the work folder is made
 	tools     []tool
@@ -60,76 +49,63 @@ type options struct {
 	json      string // file for the results, "" for none
 }
 
-// maxFiles and maxSize bound the data: beyond them the figures say nothing new.
-const (
-	maxFiles = 10_000_000
-	maxSize  = 1 << 40 // bytes
-)
+// maxSize bounds the large file: beyond it the figures say nothing new.
+const maxSize = 1 << 40 // bytes
 
 func parse(args []string, stderr io.Writer) (options, error) {
 	o := options{size: 2 << 30}
 	var toolList, workloadList, linkList string
 	f := flag.NewFlagSet("ferry-bench", flag.ContinueOnError)
 	f.SetOutput(stderr)
-	f.Var(&o.size, "size", "`size` of the large file and the most of the tree, in bytes or with K, M, G (1024)")
-	f.IntVar(&o.files, "files", 20000, "`number` of small files, and the most of the tree")
-	f.StringVar(&o.tree, "tree", "", "`folder` to copy the mixed tree from (default the distribution of Go)")
+	f.Var(&o.size, "size", "`size` of the large file, in bytes or with K, M, G (1024)")
+	f.IntVar(&o.files, "files", 20000, "`number` of small files")
 	f.IntVar(&o.rounds, "rounds", 3, "`number` of rounds, in each of which every tool runs once")
 	f.StringVar(&o.dir, "dir", defaultDir(), "`folder` for the data; twice the size of the data is needed there")
-	f.StringVar(&toolList, "only", "", "`names` of the tools to run, separated by commas (default "+names(tools(), toolName)+")")
-	f.StringVar(&workloadList, "workload", "", "`names` of what to measure, separated by commas (default "+names(workloads(), workloadName)+")")
+	f.StringVar(&toolList, "only", "", "`names` of the tools to run, separated by commas (default "+names(tools())+")")
+	f.StringVar(&workloadList, "workload", "", "`names` of what to measure, separated by commas (default "+names(workloads())+")")
 	f.StringVar(&linkList, "link", "loopback", "`links` to measure over, separated by commas: loopback, or RTT:RATE:LOSS as 80ms:200mbit:0.1% (root); all is "+allLinks)
 	f.StringVar(&o.json, "json", "", "write all figures to this `file` too")
 	err := f.Parse(args)
 	switch {
-	case errors.Is(err, flag.ErrHelp):
-		return o, err
 	case err != nil:
-		return o, fmt.Errorf("%w: %w", errUsage, err)
+		return o, err
 	case f.NArg() > 0:
-		return o, fmt.Errorf("%w: unexpected argument %q", errUsage, f.Arg(0))
-	case o.rounds < 1 || o.size < 0 || o.files < 0 || o.files > maxFiles:
-		return o, fmt.Errorf("%w: there is nothing to measure, or more than %d files", errUsage, maxFiles)
+		return o, fmt.Errorf("unexpected argument %q", f.Arg(0))
+	case o.rounds < 1 || o.size < 1 || o.files < 1:
+		return o, errors.New("there is nothing to measure")
 	}
 	if o.links, err = parseLinks(linkList); err != nil {
-		return o, fmt.Errorf("%w: -link: %w", errUsage, err)
-	}
-	if o.workloads, err = choose(workloads(), workloadName, "-workload", workloadList); err != nil {
 		return o, err
 	}
-	if o.tools, err = choose(tools(), toolName, "-only", toolList); err != nil {
+	if o.workloads, err = choose(workloads(), "-workload", workloadList); err != nil {
+		return o, err
+	}
+	if o.tools, err = choose(tools(), "-only", toolList); err != nil {
 		return o, err
 	}
 	o.only = toolList != ""
-	// A -size or -files of 0 leaves out what takes its data from it.
-	o.workloads = slices.DeleteFunc(o.workloads, func(w workload) bool {
-		return o.size == 0 && w.data != smallData || o.files == 0 && w.data != largeData
-	})
-	if len(o.workloads) == 0 {
-		return o, fmt.Errorf("%w: there is nothing to measure", errUsage)
-	}
 	return o, nil
 }
 
 // choose returns what is named in list, or all if it is empty. The flag is for
 // the error.
-func choose[T any](all []T, name func(T) string, flag, list string) ([]T, error) {
+func choose[T fmt.Stringer](all []T, flag, list string) ([]T, error) {
 	if list == "" {
 		return all, nil
 	}
-	wanted, there := strings.Split(list, ","), strings.Split(names(all, name), ",")
+	wanted, there := strings.Split(list, ","), names(all)
 	for _, w := range wanted {
-		if !slices.Contains(there, w) {
-			return nil, fmt.Errorf("%w: %s %q: there are %s", errUsage, flag, w, strings.Join(there, ", "))
+		if !slices.Contains(strings.Split(there, ","), w) {
+			return nil, fmt.Errorf("%s %q: there are %s", flag, w, there)
 		}
 	}
-	return slices.DeleteFunc(all, func(x T) bool { return !slices.Contains(wanted, name(x)) }), nil
+	return slices.DeleteFunc(all, func(x T) bool { return !slices.Contains(wanted, x.String()) }), nil
 }
 
-func names[T any](all []T, name func(T) string) string {
+func names[T fmt.Stringer](all []T) string {
 	var list []string
 	for _, x := range all {
-		list = append(list, name(x))
+		list = append(list, x.String())
 	}
 	return strings.Join(list, ",")
 }

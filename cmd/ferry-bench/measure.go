@@ -11,10 +11,6 @@ import (
 	"time"
 )
 
-// removeLimit is how long the far end of a tool that was killed may go on to
-// write into a folder that is being removed.
-const removeLimit = 5 * time.Second
-
 // errFailed is the end of a measurement in which a run failed or its result was
 // wrong; which one is in the tables.
 var errFailed = errors.New("not every run delivered what it had to")
@@ -27,31 +23,31 @@ type runner struct {
 	net    *network
 	data   string // folder of the data
 	dst    string
-	report *report
-	stderr io.Writer
+	report report
+	failed bool      // one run at least
+	stdout io.Writer // tables
+	stderr io.Writer // what happens meanwhile
 }
 
+// measure measures what o says, and prints tables of the results to stdout.
 func measure(ctx context.Context, o options, stdout, stderr io.Writer) (err error) {
 	k, err := newKit()
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, k.close()) }()
+	defer func() { err = errors.Join(err, removeAll(k.state)) }()
 	work, err := os.MkdirTemp(o.dir, "ferry-bench-")
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, removeAll(work)) }()
 
-	r := &runner{
-		options: o, ctx: ctx, kit: k, data: filepath.Join(work, "data"), dst: filepath.Join(work, "copy"),
-		report: &report{Machine: thisMachine()}, stderr: stderr,
-	}
+	r := &runner{options: o, ctx: ctx, kit: k, data: filepath.Join(work, "data"), dst: filepath.Join(work, "copy"), stdout: stdout, stderr: stderr}
 	if err := r.prepare(); err != nil {
 		return err
 	}
 	for _, l := range o.links {
-		if err := r.overLink(l, stdout); err != nil {
+		if err := r.overLink(l); err != nil {
 			return err
 		}
 	}
@@ -60,7 +56,13 @@ func measure(ctx context.Context, o options, stdout, stderr io.Writer) (err erro
 			return err
 		}
 	}
-	return r.report.verdict()
+	switch {
+	case r.failed:
+		return errFailed
+	case len(r.report.Results) == 0:
+		return errors.New("nothing could be measured")
+	}
+	return nil
 }
 
 // prepare leaves the tools that can be had here.
@@ -74,27 +76,28 @@ func (r *runner) prepare() error {
 			return r.ctx.Err()
 		case err == nil:
 			r.tools = append(r.tools, l)
-		case r.only || l.name == ferryCopyName:
+		case r.only || ours(l.name):
 			return fmt.Errorf("preparing %s: %w", l.name, err)
 		default:
-			r.leaveOut(leftOut{Tool: l.name, Reason: err.Error()})
+			r.leaveOut(l.name, err)
 		}
 	}
 	return nil
 }
 
 // leaveOut notes and says what is not measured.
-func (r *runner) leaveOut(l leftOut) {
-	r.report.LeftOut = append(r.report.LeftOut, l)
-	fmt.Fprintln(r.stderr, l)
+func (r *runner) leaveOut(what string, why error) {
+	line := what + ": " + why.Error()
+	r.report.LeftOut = append(r.report.LeftOut, line)
+	fmt.Fprintln(r.stderr, "left out:", line)
 }
 
 // overLink makes all runs over one link.
-func (r *runner) overLink(l link, stdout io.Writer) (err error) {
+func (r *runner) overLink(l link) (err error) {
 	r.net = loopback()
 	if l != (link{}) {
 		if r.net, err = emulate(r.ctx, l); err != nil {
-			r.leaveOut(leftOut{Link: l.String(), Reason: err.Error()})
+			r.leaveOut(l.String(), err)
 			return nil
 		}
 	}
@@ -111,7 +114,7 @@ func (r *runner) overLink(l link, stdout io.Writer) (err error) {
 			return err
 		}
 		r.report.Results = append(r.report.Results, res)
-		if err := res.print(stdout); err != nil {
+		if err := res.print(r.stdout); err != nil {
 			return err
 		}
 	}
@@ -122,59 +125,39 @@ func (r *runner) overLink(l link, stdout io.Writer) (err error) {
 // the rest of it.
 func (r *runner) inTurn(w workload, set dataset) (*result, error) {
 	res := &result{Link: r.net.title, Workload: w.name, Title: set.title + w.after, Bytes: int64(set.bytes), Files: set.files}
-	running := make([]*toolResult, len(r.tools)) // nil for a tool that is out
-	for i, l := range r.tools {
-		running[i] = &toolResult{Tool: l.name, Rounds: []sample{}}
+	for _, l := range r.tools {
+		res.Tools = append(res.Tools, &row{Tool: l.name})
 	}
-	res.Tools = slices.Clone(running)
 	for round := range r.rounds {
-		for i := range running {
-			i = (i + round) % len(running) // each tool comes after each other one in some round
-			row, l := running[i], r.tools[i]
-			if row == nil {
+		for i := range r.tools {
+			i = (i + round) % len(r.tools) // each tool comes after each other one in some round
+			t := res.Tools[i]
+			if t.unsuited || t.Error != "" {
 				continue
 			}
-			s, err := w.run(r, l, set)
+			s, err := w.run(r, r.tools[i], set)
 			switch {
 			case r.ctx.Err() != nil:
 				return nil, r.ctx.Err()
 			case errors.Is(err, errUnsuited):
-				r.leaveOut(leftOut{Tool: l.name, Link: res.Link, Workload: w.name, Reason: err.Error()})
-				res.Tools = slices.DeleteFunc(res.Tools, func(t *toolResult) bool { return t == row })
-				running[i] = nil
+				t.unsuited = true
+				r.leaveOut(t.Tool+": "+w.name+": "+res.Link, err)
 			case err != nil:
-				fmt.Fprintf(r.stderr, "%s: %s: failed: %v\n", w.name, l.name, err)
-				row.Error = err.Error()
-				running[i] = nil
+				t.Error, r.failed = err.Error(), true
+				fmt.Fprintf(r.stderr, "%s: %s: failed: %v\n", w.name, t.Tool, err)
 			default:
-				row.Rounds = append(row.Rounds, s)
-				fmt.Fprintf(r.stderr, "%s: round %d of %d: %s: %.2f s\n", w.name, round+1, r.rounds, l.name, s.Seconds)
+				t.Rounds = append(t.Rounds, s)
+				fmt.Fprintf(r.stderr, "%s: round %d of %d: %s: %.2f s\n", w.name, round+1, r.rounds, t.Tool, s.Seconds)
 			}
 		}
 	}
-	res.compute()
+	res.Tools = slices.DeleteFunc(res.Tools, func(t *row) bool { return t.unsuited })
 	return res, nil
 }
 
-// deliver makes one delivery to r.dst and compares what is there then.
-func (r *runner) deliver(l tool, set dataset, resumed bool) (sample, error) {
-	s, err := r.trial(r.ctx, l, set, resumed)
-	if err != nil {
-		return s, err
-	}
-	return s, compare(set.path, r.dst)
-}
-
-// trial makes one delivery, and returns after all that it started has ended.
-func (r *runner) trial(ctx context.Context, l tool, set dataset, resumed bool) (sample, error) {
-	t := &trial{ctx: ctx, net: r.net, kit: r.kit, set: set, dst: r.dst, resumed: resumed}
-	err := t.run(l)
-	return t.finish(), err
-}
-
-// removeAll removes a folder, also while somebody still writes to it.
+// removeAll removes a folder. The far end of a tool that was killed may still write to it.
 func removeAll(path string) error {
-	for end := time.Now().Add(removeLimit); ; time.Sleep(100 * time.Millisecond) {
+	for end := time.Now().Add(serverLimit); ; time.Sleep(100 * time.Millisecond) {
 		if err := os.RemoveAll(path); err == nil || time.Now().After(end) {
 			return err
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -21,10 +22,6 @@ type network struct {
 	close     func() error
 }
 
-// local tells whether the sides share a network, so that tools which know no
-// other side can be compared.
-func (n *network) local() bool { return n.link == link{} }
-
 func loopback() *network {
 	return &network{title: "loopback", address: "127.0.0.1", origin: "127.0.0.1", close: func() error { return nil }}
 }
@@ -36,31 +33,21 @@ type link struct {
 	loss float64 // of packets, 0 to 1
 }
 
-const (
-	maxRTT  = 10 * time.Second
-	minRate = 64_000         // bits a second
-	maxRate = 10_000_000_000 // beyond what packets through a program can reach
-	maxLoss = 0.5
-)
-
 // allLinks are what `-link all` stands for: none, a campus, a home line, and a
 // lossy path across an ocean.
 const allLinks = "loopback,2ms:1gbit,30ms:100mbit,80ms:200mbit:0.1%"
 
 // parseLinks reads a list as of -link. A zero link stands for loopback.
-func parseLinks(list string) ([]link, error) {
+func parseLinks(list string) (links []link, err error) {
 	if list == "all" {
 		list = allLinks
 	}
-	var links []link
 	for _, s := range strings.Split(list, ",") {
-		if s == "loopback" {
-			links = append(links, link{})
-			continue
-		}
-		l, err := parseLink(s)
-		if err != nil {
-			return nil, err
+		var l link
+		if s != "loopback" {
+			if l, err = parseLink(s); err != nil {
+				return nil, err
+			}
 		}
 		links = append(links, l)
 	}
@@ -68,15 +55,19 @@ func parseLinks(list string) ([]link, error) {
 }
 
 func parseLink(s string) (link, error) {
-	delay, rest, _ := strings.Cut(s, ":")
-	speed, drop, lossy := strings.Cut(rest, ":")
-	rtt, err := time.ParseDuration(delay)
-	rate, rated := quantity(speed, map[string]float64{"kbit": 1e3, "mbit": 1e6, "gbit": 1e9}, minRate, maxRate)
-	loss, lost := quantity(drop, map[string]float64{"%": 0.01}, 0, maxLoss)
-	if err != nil || rtt < 0 || rtt > maxRTT || !rated || lossy && !lost {
-		return link{}, fmt.Errorf("link %q is not loopback, nor RTT:RATE or RTT:RATE:LOSS as in 80ms:200mbit:0.1%%, up to %v, from 64kbit to 10gbit, up to %v%%", s, maxRTT, 100*maxLoss)
+	f := strings.Split(s, ":")
+	if len(f) == 2 {
+		f = append(f, "0%")
 	}
-	return link{rtt, int64(rate), loss}, nil
+	if len(f) == 3 {
+		rtt, err := time.ParseDuration(f[0])
+		rate, rated := quantity(f[1], map[string]float64{"kbit": 1e3, "mbit": 1e6, "gbit": 1e9}, 64e3, 10e9)
+		loss, lost := quantity(f[2], map[string]float64{"%": 0.01}, 0, 0.5)
+		if err == nil && rtt >= 0 && rtt <= 10*time.Second && rated && lost {
+			return link{rtt, int64(rate), loss}, nil
+		}
+	}
+	return link{}, fmt.Errorf("-link %q is not loopback, nor RTT:RATE or RTT:RATE:LOSS as in 80ms:200mbit:0.1%%, up to 10s, from 64kbit to 10gbit, up to 50%%", s)
 }
 
 // quantity reads a number with a unit, within bounds.
@@ -84,9 +75,7 @@ func quantity(s string, units map[string]float64, least, most float64) (float64,
 	for unit, factor := range units {
 		if number, ok := strings.CutSuffix(s, unit); ok {
 			v, err := strconv.ParseFloat(number, 64)
-			if err == nil && v*factor >= least && v*factor <= most {
-				return v * factor, true
-			}
+			return v * factor, err == nil && v*factor >= least && v*factor <= most
 		}
 	}
 	return 0, false
@@ -111,32 +100,27 @@ const (
 
 type packet struct {
 	due  time.Time
-	n    int
-	data *[packetSize]byte
+	data []byte
 }
 
 // carry moves packets from one end of l to the other until reading fails, which
 // is when the end is closed. Packets are as Read gives them and Write takes them.
 func (l link) carry(from io.Reader, to io.Writer, random *rand.Rand) {
 	waiting := make(chan packet, inFlight)
-	pool := sync.Pool{New: func() any { return new([packetSize]byte) }}
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer close(waiting)
 	wg.Go(func() {
 		for p := range waiting {
-			if d := time.Until(p.due); d > 0 {
-				time.Sleep(d)
-			}
-			_, _ = to.Write(p.data[:p.n]) // a closed end loses what is under way, as a network does
-			pool.Put(p.data)
+			time.Sleep(time.Until(p.due))
+			_, _ = to.Write(p.data) // a closed end loses what is under way, as a network does
 		}
 	})
 
 	var free time.Time // when the link will have sent all that it took
-	buf := pool.Get().(*[packetSize]byte)
+	buf := make([]byte, packetSize)
 	for {
-		n, err := from.Read(buf[:])
+		n, err := from.Read(buf)
 		if err != nil {
 			return
 		}
@@ -149,8 +133,7 @@ func (l link) carry(from io.Reader, to io.Writer, random *rand.Rand) {
 		}
 		free = free.Add(time.Duration(float64(n) * 8 / float64(l.rate) * float64(time.Second)))
 		select {
-		case waiting <- packet{free.Add(l.rtt / 2), n, buf}:
-			buf = pool.Get().(*[packetSize]byte)
+		case waiting <- packet{free.Add(l.rtt / 2), bytes.Clone(buf[:n])}:
 		default:
 		}
 	}

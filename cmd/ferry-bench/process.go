@@ -5,11 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"sync"
+	"strings"
 	"time"
 )
 
@@ -18,59 +17,46 @@ const (
 	// after it was told to.
 	serverLimit = 10 * time.Second
 	serverPoll  = 5 * time.Millisecond
-	// complaintLimit bounds what is kept of what a process says, in bytes.
-	complaintLimit = 4 << 10
 )
 
-// process is one that was started. It keeps the first of what it writes to
-// standard error.
+// process is one that was started.
 type process struct {
 	cmd   *exec.Cmd
 	stop  func()        // tells the process to end, and kills it after serverLimit
+	said  complaint     // read after ended is closed
 	floor int64         // bytes; a peak up to this one may be that of this program, see peakOf
 	ended chan struct{} // closed after err was written
 	err   error
-
-	mu   sync.Mutex
-	said bytes.Buffer // guarded by mu
 }
 
-// Write takes standard error.
-func (p *process) Write(b []byte) (int, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.said.Write(b[:min(len(b), complaintLimit-p.said.Len())])
+// complaint is the first 4 KiB of what a process writes to standard error.
+type complaint struct{ bytes.Buffer }
+
+func (c *complaint) Write(b []byte) (int, error) {
+	c.Buffer.Write(b[:min(len(b), 4<<10-c.Len())])
 	return len(b), nil
 }
 
-// explain adds to an error what the process said.
-func (p *process) explain(err error) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	err = fmt.Errorf("%s: %w", filepath.Base(p.cmd.Path), err)
-	if said := bytes.TrimSpace(p.said.Bytes()); len(said) > 0 {
-		err = fmt.Errorf("%w: %q", err, said)
+// start starts a command line of a tool on one side. It is told to end when ctx does.
+// Whoever calls it waits for ended.
+func start(ctx context.Context, side []string, line string, vars map[string]string) (*process, error) {
+	words := append([]string{}, side...)
+	if script, ok := strings.CutPrefix(line, "sh -c "); ok {
+		words = append(words, "sh", "-c", script)
+	} else {
+		for word := range strings.FieldsSeq(strings.ReplaceAll(line, "$FLAGS", vars["FLAGS"])) {
+			words = append(words, os.Expand(word, func(name string) string { return vars[name] }))
+		}
 	}
-	return err
-}
-
-// start starts a command line, which is told to end when ctx does. The caller
-// waits for ended.
-func start(ctx context.Context, env []string, words ...string) (*process, error) {
 	ctx, stop := context.WithCancel(ctx)
 	p := &process{cmd: exec.CommandContext(ctx, words[0], words[1:]...), stop: stop, ended: make(chan struct{})}
-	p.cmd.Env, p.cmd.Stderr = env, p
-	group(p.cmd)
-	p.cmd.Cancel = func() error {
-		time.AfterFunc(serverLimit, func() {
-			select {
-			case <-p.ended:
-			default:
-				_ = end(p.cmd.Process, true)
-			}
-		})
-		return end(p.cmd.Process, false)
+	p.cmd.Env = os.Environ()
+	for name, value := range vars {
+		p.cmd.Env = append(p.cmd.Env, name+"="+value)
 	}
+	p.cmd.Stderr, p.cmd.WaitDelay = &p.said, serverLimit
+	p.cmd.Cancel = func() error { return end(p.cmd.Process, false) }
+	group(p.cmd)
 	err := p.cmd.Start()
 	p.floor = ownPeak()
 	if err != nil {
@@ -79,22 +65,13 @@ func start(ctx context.Context, env []string, words ...string) (*process, error)
 	}
 	go func() {
 		if err := p.cmd.Wait(); err != nil {
-			p.err = p.explain(err)
+			p.err = fmt.Errorf("%s: %w: %q", filepath.Base(words[0]), err, bytes.TrimSpace(p.said.Bytes()))
 		}
+		_ = end(p.cmd.Process, true) // what it started and left; most often nothing
 		stop()
 		close(p.ended)
 	}()
 	return p, nil
-}
-
-// runProcess runs a command that has to succeed before anything is measured.
-func runProcess(ctx context.Context, words ...string) error {
-	p, err := start(ctx, nil, words...)
-	if err != nil {
-		return err
-	}
-	<-p.ended
-	return p.err
 }
 
 // listens waits until the process listens at host and port.
@@ -106,38 +83,38 @@ func (p *process) listens(ctx context.Context, host, port string) error {
 	return nil
 }
 
-// childless waits until what a daemon started for a client has ended and been
-// waited for, since only then it counts among what the daemon used.
-func (p *process) childless() {
-	// What a daemon does not wait for is not counted.
-	_ = p.await(context.Background(), func() bool { return !hasChildren(p.cmd.Process.Pid) })
-}
-
 // await waits until something is true, but for no longer than the process lives
 // and serverLimit lasts.
 func (p *process) await(ctx context.Context, done func() bool) error {
-	limit := time.After(serverLimit)
+	ctx, cancel := context.WithTimeout(ctx, serverLimit)
+	defer cancel()
 	for !done() {
 		select {
 		case <-p.ended:
-			return errors.Join(fmt.Errorf("%s ended at once", filepath.Base(p.cmd.Path)), p.err)
+			return errors.Join(errors.New("it ended at once"), p.err)
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-limit:
-			return p.explain(os.ErrDeadlineExceeded)
 		case <-time.After(serverPoll):
 		}
 	}
 	return nil
 }
 
-// freePort is a TCP port where nobody listened a moment ago. In an emulated
-// network, where nobody listens at all, it is as good as any.
-func freePort() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+// wait waits for the end of both sides, or for the first that fails. A far side that is
+// nil is none.
+func wait(near, far *process) error {
+	first, second := near, near
+	if far != nil {
+		second = far
+		select {
+		case <-near.ended:
+		case <-far.ended:
+			first, second = far, near
+		}
 	}
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	return port, errors.Join(err, l.Close())
+	if <-first.ended; first.err != nil {
+		return first.err
+	}
+	<-second.ended
+	return second.err
 }

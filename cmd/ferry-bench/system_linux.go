@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -11,7 +12,8 @@ import (
 	"strings"
 	"sync"
 	"syscall"
-	"unsafe"
+
+	"golang.org/x/sys/unix"
 )
 
 // makeEnd makes the network of one end: its name, the device in it, the address of
@@ -82,23 +84,58 @@ func emulate(ctx context.Context, l link) (n *network, err error) {
 // openTUN makes a network device that gives its packets to whoever reads the
 // file, and takes those that are written to it.
 func openTUN(name string) (*os.File, error) {
-	fd, err := syscall.Open("/dev/net/tun", syscall.O_RDWR|syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0)
+	fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("opening /dev/net/tun: %w", err)
 	}
-	// struct ifreq of linux/if.h.
-	var request struct {
-		name  [syscall.IFNAMSIZ]byte
-		flags uint16
-		_     [22]byte
+	request, err := unix.NewIfreq(name)
+	if err == nil {
+		request.SetUint16(unix.IFF_TUN | unix.IFF_NO_PI)
+		err = unix.IoctlIfreq(fd, unix.TUNSETIFF, request)
 	}
-	copy(request.name[:syscall.IFNAMSIZ-1], name)
-	request.flags = syscall.IFF_TUN | syscall.IFF_NO_PI
-	_, _, errno := syscall.Syscall(syscall.SYS_IOCTL, uintptr(fd), syscall.TUNSETIFF, uintptr(unsafe.Pointer(&request)))
-	if errno != 0 {
-		return nil, errors.Join(fmt.Errorf("making the network device %s: %w", name, errno), syscall.Close(fd))
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("making the network device %s: %w", name, err), unix.Close(fd))
 	}
 	return os.NewFile(uintptr(fd), name), nil
+}
+
+// peakOf is the peak memory in bytes of an ended process and of those it waited
+// for, whichever was larger. It is no less than what this program used when it
+// started that process: exec carries the old figure over.
+func peakOf(p *os.ProcessState) int64 { return int64(p.SysUsage().(*syscall.Rusage).Maxrss) << 10 }
+
+// ownPeak is the peak memory of this program in bytes.
+func ownPeak() int64 {
+	var usage unix.Rusage
+	_ = unix.Getrusage(unix.RUSAGE_SELF, &usage) // cannot fail with these arguments
+	return int64(usage.Maxrss) << 10
+}
+
+// group makes cmd the head of a process group, so that what it starts can be
+// ended with it.
+func group(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
+
+// end asks a process and what it started to end, or makes them end if hard is true.
+func end(p *os.Process, hard bool) error {
+	s := unix.SIGTERM
+	if hard {
+		s = unix.SIGKILL
+	}
+	err := unix.Kill(-p.Pid, s)
+	if errors.Is(err, unix.ESRCH) {
+		return os.ErrProcessDone
+	}
+	return err
+}
+
+// settle has what earlier runs left in memory written, so that the next one
+// does not pay for it.
+func settle() { unix.Sync() }
+
+// arrived is how many bytes of a file are there: not the holes of one that got
+// its size first, nor what is only reserved behind its end.
+func arrived(info fs.FileInfo) int64 {
+	return min(info.Size(), int64(info.Sys().(*syscall.Stat_t).Blocks)*512)
 }
 
 // listening tells whether somebody listens at a TCP port in the network of

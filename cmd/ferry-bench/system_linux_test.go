@@ -19,8 +19,7 @@ func TestDeliveryOverALink(t *testing.T) {
 		t.Skip("no emulated link here: ", err)
 	}
 	run.net = n
-	err = run.run(tarNetcat)
-	run.finish()
+	_, err = run.one(tarNetcat)
 	if cerr := n.close(); err != nil || cerr != nil {
 		t.Fatal(err, cerr)
 	}

@@ -1,15 +1,14 @@
 package main
 
 import (
-	"errors"
-	"fmt"
+	"strings"
 	"time"
 )
 
 // tool is something that copies folders: a row of the table below.
 //
 // Command lines are split at spaces, and the variables in their words are those of
-// trial.variables; $FLAGS is any number of words. What follows "sh -c" is left to
+// runner.variables; $FLAGS is any number of words. What follows "sh -c" is left to
 // the shell, which has them in its environment.
 type tool struct {
 	name   string
@@ -26,13 +25,12 @@ type tool struct {
 	// headStart: near starts first, and far this much later, before which it does
 	// not listen. The clock starts with far.
 	headStart time.Duration
-	run       func(*trial) error // in the place of command lines, or nil
 }
 
-const (
-	ferryCopyName = "ferry-copy"
-	ferryPairName = "ferry-send"
-)
+func (l tool) String() string { return l.name }
+
+// ours tells a row of ferry itself. The first one that ran is the reference.
+func ours(name string) bool { return strings.HasPrefix(name, "ferry-") }
 
 // sshd serves the three tools that go over ssh. Its cipher is what ferry's TLS
 // uses too, where the processor knows AES.
@@ -78,9 +76,9 @@ const crocFlags = "--no-compress --yes --overwrite --ignore-stdin --disable-clip
 func tools() []tool {
 	return []tool{
 		// Both sides are one process, so that its figures are those of both together.
-		{name: ferryCopyName, needs: "ferry", local: true, near: "$FERRY copy --quiet $SRC $DST"},
+		{name: "ferry-copy", needs: "ferry", local: true, near: "$FERRY copy --quiet $SRC $DST"},
 		{
-			name: ferryPairName, needs: "ferry",
+			name: "ferry-send", needs: "ferry",
 			far:  "$FERRY receive --quiet --yes --listen $ADDRESS:$PORT --out $DST",
 			near: "$FERRY send --quiet --to $ADDRESS:$PORT $SRC",
 		},
@@ -118,32 +116,17 @@ func tools() []tool {
 			far:    "croc $FLAGS --out $DST",
 		},
 		{
-			name: "nc", needs: "nc", single: true,
-			far:  `sh -c mkdir -p "$DST/$NAME" && exec nc -l "$ADDRESS" "$PORT" >"$DST/$NAME/$FILE"`,
-			near: `sh -c exec nc -N "$ADDRESS" "$PORT" <"$SRC/$FILE"`,
+			// OpenBSD's -N ends the stream where the file ends.
+			name: "nc", needs: "nc.openbsd", single: true,
+			far:  `sh -c mkdir -p "$DST/$NAME" && exec nc.openbsd -l "$ADDRESS" "$PORT" >"$DST/$NAME/$FILE"`,
+			near: `sh -c exec nc.openbsd -N "$ADDRESS" "$PORT" <"$SRC/$FILE"`,
 		},
 		{
-			name: "tar-nc", needs: "tar nc",
-			far:  `sh -c nc -l "$ADDRESS" "$PORT" | tar xf - -C "$DST"`,
-			near: `sh -c tar cf - -C "$PARENT" "$NAME" | nc -N "$ADDRESS" "$PORT"`,
+			name: "tar-nc", needs: "tar nc.openbsd",
+			far:  `sh -c nc.openbsd -l "$ADDRESS" "$PORT" | tar xf - -C "$DST"`,
+			near: `sh -c tar cf - -C "$PARENT" "$NAME" | nc.openbsd -N "$ADDRESS" "$PORT"`,
 		},
 		// What the file system alone takes. -u would leave an interrupted file as it is.
 		{name: "cp", needs: "cp", local: true, near: "cp -R -p $SRC $DST/"},
 	}
 }
-
-// errUnsuited says why a tool is left out of some runs.
-var errUnsuited = errors.New("not for this tool")
-
-// suits is an error where the tool has no way to make such a delivery.
-func (l tool) suits(n *network, set dataset) error {
-	switch {
-	case l.local && !n.local():
-		return fmt.Errorf("%w: it copies on one machine only", errUnsuited)
-	case l.single && set.file == "":
-		return fmt.Errorf("%w: it sends one file only", errUnsuited)
-	}
-	return nil
-}
-
-func toolName(l tool) string { return l.name }

@@ -3,155 +3,120 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
 )
 
-// trial is one delivery by one tool. Whoever makes it calls finish.
+// errUnsuited says why a tool is left out of some runs.
+var errUnsuited = errors.New("not for this tool")
+
+// trial makes one delivery of set to r.dst, and returns after all that it started has
+// ended. If resumed, what came of an interrupted delivery is kept, and used if some is
+// there. errUnsuited, wrapped, means that the tool cannot.
 //
-// The clock starts when the far side listens, as it would on another machine,
-// and stops when both sides have ended; a daemon, which does not end, is stopped
-// after that, so that its figures can be had.
-type trial struct {
-	ctx context.Context
-	net *network
-	kit *kit
-	set dataset // what to deliver
-	dst string  // folder to deliver into, as dst/base(set.path)
-	// resumed: what came is to be kept if the delivery is interrupted, and used
-	// if some is there.
-	resumed bool
-
-	vars              map[string]string
-	sample            sample
-	near, far, daemon *process // nil until it is started
-}
-
-// run makes the delivery. errUnsuited, wrapped, means that the tool cannot.
-func (t *trial) run(l tool) (err error) {
-	if err := l.suits(t.net, t.set); err != nil {
-		return err
+// The clock starts when the far side listens, as it would on another machine, and stops
+// when both sides have ended. A daemon, which does not end, is stopped after that, so
+// that its figures can be had.
+func (r *runner) trial(ctx context.Context, l tool, set dataset, resumed bool) (s sample, err error) {
+	switch {
+	case l.local && r.net.link != (link{}):
+		return s, fmt.Errorf("%w: it copies on one machine only", errUnsuited)
+	case l.single && set.file == "":
+		return s, fmt.Errorf("%w: it sends one file only", errUnsuited)
 	}
-	if l.run != nil {
-		return l.run(t)
-	}
-	if err := t.setVariables(l); err != nil {
-		return err
+	vars, err := r.variables(l, set, resumed)
+	if err != nil {
+		return s, err
 	}
 	for name, text := range l.files {
-		if err := os.WriteFile(filepath.Join(t.kit.state, name), []byte(os.Expand(text, t.value)), 0o600); err != nil {
-			return err
+		text = os.Expand(text, func(name string) string { return vars[name] })
+		if err := os.WriteFile(filepath.Join(r.kit.state, name), []byte(text), 0o600); err != nil {
+			return s, err
 		}
 	}
+	var near, far, daemon *process // nil until it is started
+	defer func() {
+		if daemon != nil {
+			// What a daemon started counts once it has waited for it. What it does not
+			// wait for is not counted.
+			_ = daemon.await(context.Background(), func() bool { return !hasChildren(daemon.cmd.Process.Pid) })
+		}
+		s.Near.add(near)
+		s.Far.add(far)
+		s.Far.add(daemon)
+	}()
 	if l.daemon != "" {
 		// An interrupt of the delivery ends the client; the daemon notices by itself.
-		if t.daemon, err = t.start(context.WithoutCancel(t.ctx), t.net.far, l.daemon); err == nil {
-			err = t.daemon.listens(t.ctx, t.net.address, t.vars["PORT"])
+		if daemon, err = start(context.WithoutCancel(ctx), r.net.far, l.daemon, vars); err == nil {
+			err = daemon.listens(ctx, r.net.address, vars["PORT"])
 		}
 		if err != nil {
-			return err
+			return s, err
 		}
 	}
-	near := func() (err error) { t.near, err = t.start(t.ctx, t.net.near, l.near); return err }
-	far := func() (err error) { t.far, err = t.start(t.ctx, t.net.far, l.far); return err }
 	switch {
-	case l.far == "":
-		return t.timed(near)
 	case l.headStart > 0:
-		if err := near(); err != nil {
-			return err
+		if near, err = start(ctx, r.net.near, l.near, vars); err == nil {
+			select {
+			case <-near.ended: // which fails the run below
+			case <-time.After(l.headStart):
+			}
 		}
-		select {
-		case <-t.near.ended:
-			return errors.Join(errors.New("the sender ended before the receiver came"), t.near.err)
-		case <-time.After(l.headStart): // a context that ends, ends the sender
+	case l.far != "":
+		if far, err = start(ctx, r.net.far, l.far, vars); err == nil {
+			err = far.listens(ctx, r.net.address, vars["PORT"])
 		}
-		return t.timed(far)
 	}
-	if err := far(); err != nil {
-		return err
+	if err != nil {
+		return s, err
 	}
-	if err := t.far.listens(t.ctx, t.net.address, t.vars["PORT"]); err != nil {
-		return err
+	began := time.Now()
+	if near == nil {
+		near, err = start(ctx, r.net.near, l.near, vars)
+	} else {
+		far, err = start(ctx, r.net.far, l.far, vars)
 	}
-	return t.timed(near)
+	if err == nil {
+		err = wait(near, far)
+	}
+	s.Seconds = time.Since(began).Seconds()
+	return s, err
 }
 
-// setVariables sets those of the command lines: of the kit, and of this run.
-func (t *trial) setVariables(l tool) error {
+// variables are those of command lines: the kit's, and those of one run.
+func (r *runner) variables(l tool, set dataset, resumed bool) (map[string]string, error) {
 	var ports []string
 	for range 5 { // croc's relay wants one to meet and four for the data
 		port, err := freePort()
 		if err != nil {
-			return err
+			return nil, err
 		}
 		ports = append(ports, port)
 	}
-	t.vars = maps.Clone(t.kit.vars)
-	maps.Copy(t.vars, map[string]string{
-		"ADDRESS": t.net.address, "ORIGIN": t.net.origin, "PORT": ports[0], "PORTS": strings.Join(ports, ","),
-		"SRC": t.set.path, "PARENT": filepath.Dir(t.set.path), "NAME": filepath.Base(t.set.path), "FILE": t.set.file,
-		"DST": t.dst, "FLAGS": l.flags, "CROC_RELAY": t.net.address + ":" + ports[0],
+	vars := maps.Clone(r.kit.vars)
+	maps.Copy(vars, map[string]string{
+		"ADDRESS": r.net.address, "ORIGIN": r.net.origin, "PORT": ports[0], "PORTS": strings.Join(ports, ","),
+		"SRC": set.path, "PARENT": filepath.Dir(set.path), "NAME": filepath.Base(set.path), "FILE": set.file,
+		"DST": r.dst, "FLAGS": l.flags, "CROC_RELAY": r.net.address + ":" + ports[0],
 	})
-	if t.resumed {
-		t.vars["FLAGS"] = l.resume
+	if resumed {
+		vars["FLAGS"] = l.resume
 	}
-	return nil
+	return vars, nil
 }
 
-func (t *trial) value(name string) string { return t.vars[name] }
-
-// start starts a command line of a tool on one side.
-func (t *trial) start(ctx context.Context, side []string, line string) (*process, error) {
-	env := os.Environ()
-	for name, value := range t.vars {
-		env = append(env, name+"="+value)
+// freePort is a TCP port where nobody listened a moment ago. In an emulated
+// network, where nobody listens at all, it is as good as any.
+func freePort() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
 	}
-	words := append([]string{}, side...)
-	if script, ok := strings.CutPrefix(line, "sh -c "); ok {
-		return start(ctx, env, append(words, "sh", "-c", script)...)
-	}
-	for word := range strings.FieldsSeq(strings.ReplaceAll(line, "$FLAGS", t.vars["FLAGS"])) {
-		words = append(words, os.Expand(word, t.value))
-	}
-	return start(ctx, env, words...)
-}
-
-// timed starts the last process and waits for the end of both sides, or for the
-// first that fails.
-func (t *trial) timed(last func() error) error {
-	began := time.Now()
-	defer func() { t.sample.Seconds = time.Since(began).Seconds() }()
-	if err := last(); err != nil {
-		return err
-	}
-	if t.far == nil {
-		<-t.near.ended
-		return t.near.err
-	}
-	first, second := t.near, t.far
-	select {
-	case <-t.near.ended:
-	case <-t.far.ended:
-		first, second = second, first
-	}
-	if first.err != nil {
-		return first.err
-	}
-	<-second.ended
-	return second.err
-}
-
-// finish stops all that still runs and returns the figures.
-func (t *trial) finish() sample {
-	if t.daemon != nil {
-		t.daemon.childless()
-	}
-	t.sample.Near.add(t.near)
-	t.sample.Far.add(t.far)
-	t.sample.Far.add(t.daemon)
-	return t.sample
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	return port, errors.Join(err, l.Close())
 }

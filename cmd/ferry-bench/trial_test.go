@@ -10,8 +10,13 @@ import (
 	"testing"
 )
 
-// newTrial is one over loopback, of the file "file" in a folder of its own.
-func newTrial(t *testing.T, ctx context.Context) *trial {
+// trialRun makes trials over loopback, of the file "file" in a folder of its own.
+type trialRun struct {
+	*runner
+	set dataset
+}
+
+func newTrial(t *testing.T, ctx context.Context) trialRun {
 	t.Helper()
 	if runtime.GOOS != "linux" {
 		t.Skip("needs a shell, and sockets that are seen without a connection")
@@ -28,16 +33,18 @@ func newTrial(t *testing.T, ctx context.Context) *trial {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := k.close(); err != nil {
+		if err := removeAll(k.state); err != nil {
 			t.Error(err)
 		}
 	})
-	return &trial{ctx: ctx, net: loopback(), kit: k, set: dataset{path: src, file: "file"}, dst: t.TempDir()}
+	return trialRun{&runner{ctx: ctx, net: loopback(), kit: k, dst: t.TempDir()}, dataset{path: src, file: "file"}}
 }
+
+func (r trialRun) one(l tool) (sample, error) { return r.trial(r.ctx, l, r.set, false) }
 
 func rowOf(t *testing.T, name string) tool {
 	t.Helper()
-	list, err := choose(tools(), toolName, "-only", name)
+	list, err := choose(tools(), "-only", name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,18 +53,16 @@ func rowOf(t *testing.T, name string) tool {
 
 func TestServerThatEndsAtOnce(t *testing.T) {
 	run := newTrial(t, t.Context())
-	err := run.run(tool{daemon: "sh -c echo unknown command >&2; exit 2", near: "true"})
+	_, err := run.one(tool{daemon: "sh -c echo unknown command >&2; exit 2", near: "true"})
 	if err == nil || !strings.Contains(err.Error(), "unknown command") {
 		t.Errorf("error %v does not say what the server said", err)
 	}
-	run.finish()
 }
 
 // What a side starts counts as used by it.
 func TestTrialCountsChildren(t *testing.T) {
 	run := newTrial(t, t.Context())
-	err := run.run(tool{near: "sh -c (i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done); true"})
-	s := run.finish()
+	s, err := run.one(tool{near: "sh -c (i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done); true"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,12 +74,11 @@ func TestTrialCountsChildren(t *testing.T) {
 // A side that fails ends the run, and the other with all that it started.
 func TestTrialEndsWithTheFirstFailure(t *testing.T) {
 	run := newTrial(t, t.Context())
-	err := run.run(tool{headStart: 1, near: "sh -c sleep 1000 & wait", far: "sh -c echo broken >&2; exit 3"})
+	_, err := run.one(tool{headStart: 1, near: `sh -c sleep 1000 & wait; echo >"$DST/ended-well"`, far: "sh -c echo broken >&2; exit 3"})
 	if err == nil || !strings.Contains(err.Error(), "broken") {
 		t.Errorf("error %v", err)
 	}
-	run.finish()
-	if run.near.err == nil {
+	if _, err := os.Stat(filepath.Join(run.dst, "ended-well")); err == nil {
 		t.Error("the other side ended well")
 	}
 }
@@ -91,10 +95,9 @@ func TestTrialInterrupted(t *testing.T) {
 		_, _ = os.ReadFile(began) // it runs
 		cancel()
 	}()
-	if err := run.run(tool{near: `sh -c echo >"$DST/began"; sleep 1000 & wait`}); err == nil {
+	if _, err := run.one(tool{near: `sh -c echo >"$DST/began"; sleep 1000 & wait`}); err == nil {
 		t.Error("an interrupted run counts")
 	}
-	run.finish()
 }
 
 // The tools that need nothing but a common system deliver as they should.
@@ -106,9 +109,7 @@ func TestCommonTools(t *testing.T) {
 			if err := run.kit.get(t.Context(), row); err != nil {
 				t.Skip(err)
 			}
-			err := run.run(row)
-			run.finish()
-			if err != nil {
+			if _, err := run.one(row); err != nil {
 				t.Fatal(err)
 			}
 			if err := compare(run.set.path, run.dst); err != nil {

@@ -10,98 +10,73 @@ import (
 	"time"
 )
 
-// workload is one thing to measure.
+// workload is one thing to measure: a delivery, after something else was done at the
+// same destination.
 type workload struct {
 	name  string
 	data  dataKind
 	after string // what its title says beside that of the data
-	// run makes one run of a tool and returns its figures, with the result
-	// checked.
-	run func(r *runner, l tool, set dataset) (sample, error)
+	// before leaves how many bytes at the destination; nil leaves it empty.
+	before  func(r *runner, l tool, set dataset) (had int64, err error)
+	resumed bool // the tool is told to use what came of an interrupted delivery
 }
+
+func (w workload) String() string { return w.name }
 
 func workloads() []workload {
 	return []workload{
-		{"large", largeData, "", fresh},
-		{"small", smallData, "", fresh},
-		{"mixed", mixedData, "", fresh},
-		{"again", smallData, ", once more with nothing changed", again},
-		{"resume", largeData, fmt.Sprintf(", the rest after an interruption at %d %%", interruptAt), resume},
+		{name: "large", data: largeData},
+		{name: "small", data: smallData},
+		{name: "again", data: smallData, after: ", once more with nothing changed", before: whole},
+		{name: "resume", data: largeData, after: fmt.Sprintf(", the rest after an interruption at %d %%", interruptAt), before: interrupted, resumed: true},
 	}
 }
 
-func workloadName(w workload) string { return w.name }
-
-// fresh delivers into an empty folder.
-func fresh(r *runner, l tool, set dataset) (sample, error) {
-	return r.inFolder(func() (sample, error) { return r.deliver(l, set, false) })
-}
-
-// again delivers what was just delivered. A tool that does not see that delivers
-// it all.
-func again(r *runner, l tool, set dataset) (sample, error) {
-	return r.inFolder(func() (sample, error) {
-		if _, err := r.deliver(l, set, false); err != nil {
-			return sample{}, err
-		}
-		settle()
-		s, err := r.deliver(l, set, false)
-		s.Had = int64(set.bytes)
-		return s, err
-	})
-}
-
-// inFolder makes the destination for one run and removes it after it.
-func (r *runner) inFolder(run func() (sample, error)) (s sample, err error) {
+// run makes one run of a tool to a folder of its own, compares what is there then, and
+// returns the figures.
+func (w workload) run(r *runner, l tool, set dataset) (s sample, err error) {
 	if err := os.Mkdir(r.dst, 0o777); err != nil {
 		return s, err
 	}
 	defer func() { err = errors.Join(err, removeAll(r.dst)) }()
 	settle()
-	return run()
+	var had int64
+	if w.before != nil {
+		if had, err = w.before(r, l, set); err != nil {
+			return s, err
+		}
+		settle()
+	}
+	if s, err = r.trial(r.ctx, l, set, w.resumed); err == nil {
+		err = compare(set.path, r.dst)
+	}
+	s.Had = had
+	return s, err
+}
+
+// whole delivers all, so that the run has nothing to do. A tool that does not see that
+// delivers it once more.
+func whole(r *runner, l tool, set dataset) (had int64, err error) {
+	_, err = r.trial(r.ctx, l, set, false)
+	return int64(set.bytes), err
 }
 
 const (
-	// interruptAt is the percentage of the bytes that is there when both sides are
-	// told to end.
-	interruptAt = 90
-	// interruptMost is the percentage beyond which there is too little left to
-	// measure.
+	// interruptAt is the percentage of the bytes that is there when both sides are told
+	// to end, and interruptMost that beyond which there is too little left to measure.
+	interruptAt   = 90
 	interruptMost = 97
-	// interruptPoll is how often that is looked at.
 	interruptPoll = time.Millisecond
-	// interruptTries: a small file may be there whole between two looks.
-	interruptTries = 5
-	// quietTime is how long nothing may come any more before the second run.
+	// quietTime is how long nothing may come any more before the run.
 	quietTime = 200 * time.Millisecond
 )
 
 var errTooQuick = fmt.Errorf("%w: it ended before it could be interrupted; a larger -size helps", errUnsuited)
 
-// resume interrupts a delivery and measures the one that completes it. A tool
-// that keeps nothing delivers all of it.
-func resume(r *runner, l tool, set dataset) (s sample, err error) {
-	err = errTooQuick
-	for try := 0; try < interruptTries && errors.Is(err, errTooQuick); try++ {
-		s, err = r.inFolder(func() (sample, error) {
-			had, err := r.interrupted(l, set)
-			if err != nil {
-				return sample{}, err
-			}
-			settle()
-			s, err := r.deliver(l, set, true)
-			s.Had = had
-			return s, err
-		})
-	}
-	return s, err
-}
-
-// interrupted begins a delivery and interrupts it. It returns how many bytes are
-// there afterwards, which a tool may have fewer of than at the interruption.
-func (r *runner) interrupted(l tool, set dataset) (int64, error) {
-	ctx, cancel := context.WithCancel(r.ctx)
-	defer cancel()
+// interrupted begins a delivery and interrupts it. A tool may have fewer bytes afterwards
+// than at the interruption; one that keeps nothing has to deliver all.
+func interrupted(r *runner, l tool, set dataset) (had int64, err error) {
+	ctx, interrupt := context.WithCancel(r.ctx)
 	watched := make(chan struct{})
 	go func() {
 		defer close(watched)
@@ -112,29 +87,23 @@ func (r *runner) interrupted(l tool, set dataset) (int64, error) {
 			case <-time.After(interruptPoll):
 			}
 		}
-		cancel()
+		interrupt()
 	}()
-	_, err := r.trial(ctx, l, set, true)
+	_, err = r.trial(ctx, l, set, true)
 	stopped := ctx.Err() != nil
-	cancel()
+	interrupt()
 	<-watched
 	switch {
-	case r.ctx.Err() != nil:
-		return 0, r.ctx.Err()
 	case err == nil:
 		return 0, errTooQuick
 	case !stopped:
 		return 0, err
 	}
 	// Servers notice late that a client is gone.
-	had := int64(-1)
+	had = -1
 	for n := there(r.dst); n != had; n = there(r.dst) {
 		had = n
-		select {
-		case <-r.ctx.Done():
-			return 0, r.ctx.Err()
-		case <-time.After(quietTime):
-		}
+		time.Sleep(quietTime)
 	}
 	if had/interruptMost > int64(set.bytes)/100 {
 		return 0, errTooQuick
