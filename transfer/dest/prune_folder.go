@@ -93,7 +93,9 @@ func (r *pruneRun) settle(d *tree.Dir, before tree.Info, rel string, changed boo
 	if !changed || r.mode != pruneRemove {
 		return
 	}
-	was := &tree.Apply{Mode: before.Mode & 0o777, MTime: before.MTime}
+	// Doubt, on every file system: it costs one look at the folder. libfuse 2, as in
+	// exfat-fuse, takes a call that leaves the atime out and does nothing.
+	was := &tree.Apply{Mode: before.Mode & 0o777, MTime: before.MTime, Doubt: true}
 	_, err := was.ToFolder(d)
 	if errors.Is(err, syscall.EPERM) && foreign(before) {
 		err = nil // it had no time of the source's to keep
