@@ -18,11 +18,12 @@ const (
 	top    = "../.."
 )
 
-// ends is what either end of a delivery may import.
-var ends = []string{"transfer", "transfer/storage", "transfer/tree", "transfer/filter", "transfer/link", "framing", "checksum",
+// ends is what either end of a delivery imports. It knows no link but by the interfaces
+// of package transfer, and no destination but by those of package storage.
+var ends = []string{"transfer", "transfer/storage", "transfer/tree", "framing", "checksum",
 	"transfer/internal/flow", "transfer/internal/wire", "transfer/internal/failure", "transfer/internal/progress", "transfer/internal/streams", "transfer/internal/compress", "transfer/internal/parcel"}
 
-// allowed says which of our packages each may import, so that bytes, digests and
+// allowed says which of our packages each imports, and no more, so that bytes, digests and
 // names stay usable without the rest, and that nothing below cmd prints.
 var allowed = map[string][]string{
 	"framing":                 {},
@@ -45,18 +46,19 @@ var allowed = map[string][]string{
 	"transfer/internal/flow":     {"transfer", "transfer/tree", "checksum"},
 	"transfer/internal/wire":     {"transfer/tree", "framing"},
 	"transfer/internal/failure":  {"transfer", "transfer/storage", "transfer/link", "transfer/tree", "framing"},
-	"transfer/internal/progress": {"transfer", "transfer/internal/flow", "transfer/internal/failure", "transfer/link", "transfer/tree", "framing"},
-	"transfer/internal/streams":  {"transfer", "transfer/internal/flow", "transfer/link"},
-	"transfer/internal/compress": {"transfer", "transfer/internal/flow", "transfer/link", "framing", "checksum"},
+	"transfer/internal/progress": {"transfer", "transfer/internal/flow", "transfer/internal/failure", "transfer/tree", "framing"},
+	"transfer/internal/streams":  {"transfer", "transfer/internal/flow", "transfer/link", "framing"},
+	"transfer/internal/compress": {"transfer", "transfer/internal/flow", "framing", "checksum"},
 	"transfer/internal/parcel":   {},
 	"transfer/send":              ends,
 	"transfer/receive":           ends,
-	"transfer/local":             append(ends[:len(ends):len(ends)], "transfer/send", "transfer/receive", "transfer/dest"),
+	"transfer/local": {"transfer", "transfer/send", "transfer/receive", "transfer/link", "transfer/dest", "transfer/storage", "transfer/tree", "framing",
+		"transfer/internal/flow", "transfer/internal/failure", "transfer/internal/progress"},
 	// Tests of whole deliveries, and what they share.
 	"transfer/simulation":            {},
 	"transfer/hostile":               {},
 	"transfer/conform":               {},
-	"transfer/internal/deliverytest": append(ends[:len(ends):len(ends)], "transfer/send", "transfer/receive", "transfer/local"),
+	"transfer/internal/deliverytest": {"transfer", "transfer/send", "transfer/receive", "transfer/local", "transfer/link", "transfer/storage", "transfer/tree", "transfer/filter"},
 	// cmd names codes, kinds and digests that cross its API; it opens no destination itself.
 	"cmd/ferry":         {"cmd/ferry/confine", "transfer", "transfer/send", "transfer/receive", "transfer/local", "transfer/storage", "transfer/link", "transfer/tree", "transfer/filter", "checksum", "framing"},
 	"cmd/ferry/confine": {},
@@ -114,6 +116,7 @@ func importFaults(files, allowed, owners map[string][]string) (faults []string) 
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Sprintf(format, args...)) }
 	seen := make(map[string]bool)
 	used := make(map[string]bool)
+	needed := make(map[[2]string]bool) // who imports what
 	for file, imports := range files {
 		pkg := path.Dir(file)
 		may, known := allowed[pkg]
@@ -128,7 +131,11 @@ func importFaults(files, allowed, owners map[string][]string) (faults []string) 
 			first, _, _ := strings.Cut(imp, "/")
 			switch {
 			case isOwn:
-				if own != pkg && !test && !slices.Contains(may, own) {
+				if test {
+					continue
+				}
+				needed[[2]string{pkg, own}] = true
+				if own != pkg && !slices.Contains(may, own) {
 					fault("%s imports %s, which %s may not", file, imp, pkg)
 				}
 			case strings.Contains(first, "."):
@@ -152,9 +159,15 @@ func importFaults(files, allowed, owners map[string][]string) (faults []string) 
 			}
 		}
 	}
-	for pkg := range allowed {
+	for pkg, may := range allowed {
 		if !seen[pkg] {
 			fault("the rules name %s, which has no source", pkg)
+			continue
+		}
+		for _, own := range may {
+			if !needed[[2]string{pkg, own}] {
+				fault("%s may import %s, which it does not need", pkg, own)
+			}
 		}
 	}
 	for m := range owners {
@@ -190,6 +203,7 @@ func TestImportFaults(t *testing.T) {
 		"only cmd prints":    func(f map[string][]string) { f["low/b.go"] = []string{"flag"} },
 		"which has no":       func(f map[string][]string) { delete(f, "high/a.go") },
 		"which nothing impo": func(f map[string][]string) { f["low/a.go"] = nil },
+		"does not need":      func(f map[string][]string) { f["high/a.go"] = nil },
 	} {
 		files := sound()
 		change(files)

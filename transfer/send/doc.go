@@ -49,9 +49,13 @@
 //
 // # Locks
 //
-// book.mu, content.mu, purse.mu and those of the tracker, the compressor, queues and
-// gauges are leaves: no other lock is taken under them, nobody waits for anything but a
-// call to the file under content.mu, and no Observer is called. purse.turn comes before
-// them: a writer holds it while it waits for credit in the middle of a chunk, and writes to
-// its stream meanwhile.
+// book.mu, content.mu, purse.mu, and the locks of the tracker, the compressor, queues and
+// gauges are never held together. Under content.mu the lock of its checksum.Tree is taken,
+// and under purse.mu those of the pacer and of this side's limit. The only wait under them
+// is for a call to the file, under content.mu. No Observer is called under them.
+//
+// purse.turn comes before them. It is no lock of data but the place at the head of the
+// writers that wait for credit. The writer that has it writes to its stream and waits for
+// credit, and tells the tracker what has left: so a slow Observer keeps the others from
+// credit for as long as the purse is empty.
 package send

@@ -31,8 +31,8 @@ type Options struct {
 	Metadata tree.Metadata
 	Compress transfer.Compression // takes effect if both links offer framing.CapZstd
 	Limit    *transfer.Limit      // of what is sent; nil is none
-	// Streams is how many streams the link shall have, at most link.MaxStreams; 0
-	// finds it out. Of both sides' numbers the smaller holds.
+	// Streams is how many streams the link shall have, at most framing.MaxStreams. With 0
+	// the path decides. The smaller number of both sides holds.
 	Streams  int
 	Observer transfer.Observer
 

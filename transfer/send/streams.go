@@ -12,7 +12,6 @@ import (
 	"ferry/transfer/internal/failure"
 	"ferry/transfer/internal/progress"
 	"ferry/transfer/internal/streams"
-	"ferry/transfer/link"
 )
 
 // widener brings the link to as many streams as the path needs. Goroutine widen has it.
@@ -31,7 +30,7 @@ func agreed(choice int, a *framing.Accept, dry bool) (most int, fixed bool) {
 		return 1, true
 	}
 	most, fixed = streams.Most(choice), choice > 0
-	if theirs := int(a.Streams); theirs <= link.MaxStreams {
+	if theirs := int(a.Streams); theirs <= framing.MaxStreams {
 		most, fixed = min(most, theirs), true
 	}
 	return most, fixed

@@ -5,7 +5,6 @@ import (
 	"sync/atomic"
 
 	"ferry/framing"
-	"ferry/transfer/link"
 )
 
 // Activity is what one side is doing, as its heartbeats say it. All goroutines of a
@@ -46,11 +45,11 @@ func (a *Activity) OffDisk() (back func()) {
 	return func() { a.busy.Add(1) }
 }
 
-// trickle is how many bytes that come are progress by themselves before something
-// has to be done with them: more than a chunk on every stream and what goes beside
-// them, counted twice as long records are, since over the slowest links that takes
-// longer than any limit. What is sent for nothing stops to count.
-const trickle = 2 * (link.MaxStreams + 1) << 20
+// trickle is how many bytes that come count as progress before something is done with
+// them. Over the slowest links a chunk on every stream takes longer than any limit of a
+// stall, so that much has to count. It counts twice, since the bytes of long records do.
+// A peer that sends bytes for nothing is stalled once they are more.
+const trickle = 2 * (framing.MaxStreams + 1) << 20
 
 // Heartbeat is what this side says of itself after it received so many bytes.
 func (a *Activity) Heartbeat(received uint64) (state uint8, progress uint64) {

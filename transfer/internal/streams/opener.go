@@ -5,9 +5,9 @@ import (
 	"sync"
 	"time"
 
+	"ferry/framing"
 	"ferry/transfer"
 	"ferry/transfer/internal/flow"
-	"ferry/transfer/link"
 )
 
 // The pauses between two tries to open streams that could not be opened: what
@@ -19,7 +19,7 @@ const (
 
 // Most is how many streams a choice of --streams allows; 0 is auto.
 func Most(choice int) int {
-	most := flow.MayOpen(link.MaxStreams, 8)
+	most := flow.MayOpen(framing.MaxStreams, 8)
 	if choice == 0 {
 		return most
 	}
