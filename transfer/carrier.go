@@ -7,8 +7,8 @@ import (
 	"ferry/framing"
 )
 
-// Link is what a delivery needs of the channel to the other side, which has proved itself:
-// three things, which a *link.Link is all of. Methods may be called from any goroutine.
+// Link is what a delivery needs of the channel to the other side, which has proved itself.
+// A *link.Link is all three parts. Methods may be called from any goroutine.
 type Link struct {
 	Streams
 	Liveness
@@ -23,24 +23,24 @@ type Streams interface {
 	NumStreams() int
 	// Growth is NumStreams, and what is closed when there are more.
 	Growth() (n int, more <-chan struct{})
-	// Dialled reports that this side opens streams: Grow brings the link to n of them. The
-	// other side lets them come: AllowStreams says how many, stream 0 included.
+	// Dialled reports that this side opens streams: Grow brings the link to n of them. At
+	// the other side AllowStreams says how many may come, stream 0 included.
 	Dialled() bool
 	Grow(ctx context.Context, n int) error
 	AllowStreams(n int)
 }
 
-// Liveness is who the other side is, whether it lives, and what each side does.
+// Liveness says who the other side is, whether it lives, and what each side does.
 type Liveness interface {
 	// Peer is the other side's address, the framing.Cap… bits that both sides have, and the
 	// version of the protocol.
 	Peer() (addr string, caps uint64, version uint16)
-	// SetState gives what heartbeats ask: a framing.State, and a number that grows with
-	// whatever gets done.
+	// SetState names the function that heartbeats ask for a framing.State and for a number
+	// that grows with all that gets done. It must not block.
 	SetState(func() (state uint8, progress uint64))
 	// PeerState is the last heartbeat of the other side; ok is false before the first.
 	PeerState() (h framing.Heartbeat, ok bool)
-	// Received is how many bytes came that say something.
+	// Received is how many bytes of frames have come, but for frames of the link itself.
 	Received() uint64
 	// Lost tells since when the link is lost and waited for, and why; ok is false while it
 	// is up.
@@ -52,8 +52,9 @@ type Liveness interface {
 
 // Ending is how a link ends, and what it came to.
 type Ending interface {
-	// EndWriting says that this side sends nothing more. Part is told, before the goodbye,
-	// that the other side has ended, and that nothing more than its end is waited for.
+	// EndWriting says that this side sends nothing more. Part says, before the goodbye, that
+	// the other side may have ended its writing: nothing that is sent from then on waits to
+	// be acknowledged.
 	EndWriting()
 	Part()
 	// Close ends the link in order. Abort ends it at once, with err as the cause.

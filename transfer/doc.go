@@ -4,27 +4,26 @@
 // both in one process. This package has types only: no goroutine is started here, and the
 // one lock is that of a Limit.
 //
-// Guaranteed, when Send or Receive returns a nil error: every offered item
-// stands under its final name at the receiver, its bytes were hashed at both
-// ends and the digests agreed, everything was synced unless that was given up,
-// and at the sender the receipt for it is in hand. An error that wraps
-// ErrIncomplete means that the delivery ended but the items in Result.Failures
-// are missing. Any other error means that it did not end; running it again
-// goes on from what the destination kept. A cancelled context is never success.
+// Guaranteed, when Send or Receive returns a nil error: every offered item stands under
+// its final name at the receiver. Its bytes were hashed at both ends, and the digests
+// agreed. All of it was synced, unless that was given up. The sender has the receipt for
+// it in hand. An error that wraps ErrIncomplete means that the delivery ended but the items
+// in Result.Failures are missing. Any other error means that it did not end; running it
+// again goes on from what the destination kept. A cancelled context is never success.
 //
-// An item found unchanged whose metadata differs gets the sender's, and is told as
-// adjusted (StatusAdjusted), by a dry run as by the delivery.
+// An unchanged item whose metadata differs gets the sender's metadata, and is told as
+// StatusAdjusted, in a dry run too.
 //
-// No item of a delivery takes the place of another item of it, on a file system that
-// takes two names for one either: the item that is walked later is a conflict there,
-// in each run, whatever the policy, and under ConflictRename gets a name of its own. A
-// folder too; then all in it is left out, or lands under that name.
+// Two items of one delivery never take each other's place. Where the file system takes two
+// names for one, the item that is walked later is a conflict in each run, whatever the
+// policy says of others. Under ConflictRename it gets a name of its own. If it is a folder,
+// all that is in it is left out, or lands under that name.
 //
-// A dry run (send.Options.DryRun) goes through the same phases with a Rehearsal as
-// destination, and changes nothing on either side. Delete works after the receipt,
-// by a pass of its own over the destination, which is synced before Copy returns.
-// With it, under ConflictOverwrite, a folder and an item of another kind can take
-// each other's place: what makes way is kept until that pass.
+// A dry run (send.Options.DryRun) goes through the same phases with a rehearsal as
+// destination, and changes nothing on either side. local.Delete works after the receipt:
+// it is a pass of its own over the destination, which is synced before Copy returns. With
+// it, under ConflictOverwrite, a folder and an item of another kind can take each other's
+// place. The item that makes way is kept until that pass.
 //
 // Not guaranteed: a snapshot of a folder that changes while it is walked; and
 // changes to a file through a shared mapping that touch none of its times.
@@ -50,11 +49,10 @@
 // # Metadata
 //
 // Mode & 0777 less receive.Options.Metadata.Umask, mtime, symbolic links and holes
-// always go. The rest the sender
-// wishes for (send.Options.Metadata), the receiver permits, and ACCEPT grants. What
-// is declined, or cannot be read or applied, is in Result.Lost and in the events,
-// and keeps nothing from being delivered. A hard link waits for the verdict on
-// what it is to.
+// always go. For the rest the sender states a wish (send.Options.Metadata), the receiver
+// says what it permits, and ACCEPT grants what is in both. What is declined, or cannot be
+// read or applied, is in Result.Lost and in the events, and keeps nothing from being
+// delivered. A hard link waits for the verdict on its target.
 //
 // # Durable when
 //

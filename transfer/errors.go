@@ -15,8 +15,8 @@ type Error struct {
 	Path   string // raw bytes, to be escaped by whoever shows them
 	Code   framing.Code
 	Remote bool
-	// Place is the destination, as this side's user named it, of what ended the
-	// delivery there. The other side is not told.
+	// Place is the destination, as this side's user named it, if the destination ended the
+	// delivery. The other side is not told.
 	Place string
 	Err   error // may be nil: then Code says it all
 }

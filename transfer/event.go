@@ -6,9 +6,9 @@ import (
 	"ferry/transfer/tree"
 )
 
-// Observer is told what happens in a delivery. Observe is called from several
-// goroutines, one call at a time is not promised; it must not block, since the
-// pipeline waits for it. Paths, names and messages in events may come from the
+// Observer is told what happens in a delivery. Several goroutines call Observe, under no
+// lock. Each side of a delivery makes one call at a time; both sides of a local.Copy may
+// call at the same time. It must not block, since the pipeline waits for it. Paths, names and messages in events may come from the
 // peer or a file system and are raw bytes: whoever shows them escapes them.
 type Observer interface {
 	Observe(Event)

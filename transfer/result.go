@@ -28,8 +28,8 @@ type Result struct {
 	Reused    int64    // content taken from a partial or an older file
 	Digest    [32]byte // receipt digest, see framing/PROTOCOL.md
 	Durable   bool     // everything was synced to stable storage
-	// Unsynced is why not, where it was wished for and nothing failed; of the side that
-	// has the destination, and of Copy.
+	// Unsynced is why the delivery is not durable, if it was to be and nothing failed. Only
+	// the side with the destination, and Copy, know it.
 	Unsynced error
 	// Acknowledged: at the sender, the receipt is in hand; at the receiver, the
 	// sender was seen to have taken it.
@@ -50,13 +50,14 @@ type Loss struct {
 	Remote bool
 }
 
-// Exposes reports that l is about folders at this side, and no metadata of items.
+// Exposes reports that l is about folders at this side that others may change, and not
+// about metadata of items.
 func (l Loss) Exposes() bool { return exposes(l.What) }
 
 func exposes(what tree.Attr) bool { return what == tree.AttrForeign || what == tree.AttrOpen }
 
-// Stood reports that l is of what stood at this side already, and of no metadata that
-// could not be applied: only the receiver knows it.
+// Stood reports that l is about items that stood at this side before, and not about
+// metadata that could not be applied. Only the receiver knows it.
 func (l Loss) Stood() bool { return stood(l.What) }
 
 func stood(what tree.Attr) bool { return exposes(what) || what == tree.AttrUnsureLink }

@@ -5,8 +5,8 @@ import (
 	"strconv"
 )
 
-// SpaceError says that Need bytes do not fit where Free are left beside what is on
-// its way there already.
+// SpaceError says that Need bytes do not fit: only Free bytes are left beside those that
+// are promised to other items.
 type SpaceError struct {
 	Need, Free int64
 	Place      string // the destination as the user named it; empty for the other side

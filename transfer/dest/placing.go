@@ -157,10 +157,10 @@ func unlinkable(err error) bool {
 	return tree.Refused(err) || errors.Is(err, syscall.EACCES) || errors.Is(err, syscall.EXDEV) || errors.Is(err, syscall.EMLINK)
 }
 
-// copyToName moves the synced content of a file that cannot be given a name to one that
-// has a temporary one, which can be renamed, with the entry's metadata, and synced and
-// read again: what was found of the first file says nothing of this one. No other file of
-// the volume is written without a name from now on.
+// copyToName copies the synced content of a file that cannot be given a name to a file with
+// a temporary name, which can be renamed. The new file gets the entry's metadata, and is
+// synced and read again: what was found of the first file says nothing of this one. From
+// now on no file of the volume is written without a name.
 func (pub *placing) copyToName() error {
 	p := pub.p
 	b, verify := &p.body, p.f.opts.VerifyDisk

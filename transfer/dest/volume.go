@@ -33,9 +33,9 @@ type volume struct {
 	items itemTrial
 }
 
-// doubts reports whether metadata of e may not be kept here though no call fails: where
-// the file system is not known to keep what it takes, or has no room for the time, of
-// which it then takes the nearest that it has.
+// doubts reports whether metadata of e may not be kept here though no call fails. That may
+// be where the file system is not known to keep what it takes, or where it has no room for
+// the time of e, and takes the nearest time that it has.
 func (v *volume) doubts(e *tree.Entry) bool { return v.doubtful || !e.MTime.Common() }
 
 // unchanged reports whether now is what before was. File servers and FUSE may show

@@ -26,9 +26,9 @@ var (
 	relaySeed  = flag.Uint64("relay.seed", 0, "the only seed that TestDamagedFrames runs")
 )
 
-// relay passes frames on between a real sender and a real receiver, each of
-// which takes it for the other side, and damages one of them: so each of the two
-// meets a peer that knows the code and breaks a rule somewhere.
+// relay passes frames on between a real sender and a real receiver, and damages one frame.
+// Each of the two takes the relay for the other side: so each meets a peer that knows the
+// code and breaks a rule somewhere.
 type relay struct {
 	mu     sync.Mutex
 	rng    *rand.Rand

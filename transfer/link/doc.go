@@ -42,7 +42,7 @@
 //	Listener.mu   outlet.mu   conns.mu   inlet.mu
 //	                                     ending.mu
 //	                                     replay.mu
-//	                                     those of package admission
+//	                                     those of packages admission and record
 //
 // outlet.mu and conns.mu are never held together. No callback of the caller runs under a
 // lock. An outlet holds its lock while it writes to the network, and a Listener holds its

@@ -242,9 +242,9 @@ func TestHonestBeside200Guessers(t *testing.T) {
 	})
 }
 
-// Over real connections: 200 addresses, and one, that guess without pause at a secret
-// of 20 characters keep an honest sender out for no more than 10 s, nor does one that
-// guesses at a code that was made up here. (A listener with a 128-bit code was once
+// Over real connections: 200 addresses, or one, guess without pause at a secret of 20
+// characters, and keep an honest sender out for no more than 10 s. Nor does one address that
+// guesses at a code which was made up here. (A listener with a 128-bit code was once
 // ended by three wrong answers in 27 ms.)
 func TestGuessersOverLoopback(t *testing.T) {
 	for _, tc := range []struct {

@@ -178,11 +178,11 @@ func (d *deletion) close() {
 	_ = d.dirs.Close()
 }
 
-// Delete asks Copy to remove what stands in folders that it delivered whole and
-// is not in those folders, once everything is delivered and nothing failed; with it
-// what stood in the place of an item of another kind. What
-// the selection leaves out is left alone, and so is whatever has a name that the
-// source has by now.
+// Delete asks Copy to remove, from the copies of folders that it delivered whole, the items
+// that the source folders do not have. It does so once everything is delivered and nothing
+// failed, and removes then too what stood in the place of an item of another kind. Items
+// that the selection leaves out stay, and so does each item whose name the source has by
+// now.
 type Delete struct {
 	// Max is how many items may be removed, a folder and all in it counted one by
 	// one. If there are more, none is.

@@ -7,8 +7,8 @@
 // than Delete.Max. A source that cannot be read, or is another one than before the
 // delivery, deletes nothing.
 //
-// Not guaranteed: that a deletion is undone when a later one fails, or that what came to
-// the source during the delivery is there too.
+// Not guaranteed: that a deletion is undone when a later one fails, or that items which
+// came to the source during the delivery are copied too.
 //
 // Copy runs the receiver in a goroutine of its own and waits for it; the deletion runs
 // in the caller's. There are no locks.

@@ -13,9 +13,9 @@ import (
 	"ferry/transfer/tree"
 )
 
-// asker asks the sender for content, and for no more of it at a time than there is room
-// for at the destination and files may be open. In a dry run it settles entries in place
-// of asking. It is the planner's.
+// asker asks the sender for content. Room at the destination and the number of open files
+// bound what it asks for at a time. In a dry run it settles entries in place of asking. The
+// planner's goroutine alone uses it.
 type asker struct {
 	ledger   *ledger
 	settle   *settler
@@ -47,7 +47,7 @@ func (k *asker) content(ctx context.Context, e *entry) error {
 		return k.small(e)
 	}
 	if !k.ledger.kept(e).slot && !k.slot(e) {
-		// Not to be waited for here: what frees one may be for the planner to handle.
+		// The planner must not wait for a slot: the message that frees one may be its own.
 		k.parked = append(k.parked, e)
 		return nil
 	}

@@ -16,8 +16,8 @@ import (
 // own limits. What goes beyond the offer breaks the rules of the protocol; what
 // goes beyond the limits alone does not, and ends the delivery all the same.
 //
-// Plan, or ordered, alone calls item and resize; the reader of stream 0 calls
-// content. It is kept as long as the delivery, whatever becomes of the link.
+// The planner's goroutine alone, or that of an ordered delivery, calls item and resize. The
+// reader of stream 0 calls content. A link that is joined again changes nothing of it.
 type consent struct {
 	offer  framing.Offer
 	most   limits

@@ -9,10 +9,10 @@ import (
 	"ferry/transfer/tree"
 )
 
-// links has the entries to which hard links may come, until they and all links to them
-// are settled. A link waits for its target, and a target for nothing, so that links
-// that fill the window stop nobody. framing.MaxOpenLinks bounds the targets, and the
-// window what waits.
+// links has the entries to which hard links may come, until they and all links to them are
+// settled. A link waits for its target, and a target waits for nothing, so the targets go
+// on even if links fill the entry window. framing.MaxOpenLinks bounds the targets, and the
+// entry window bounds the links that wait.
 type links struct {
 	mu      sync.Mutex             // guards what follows, and all linkTargets; under it nothing else is taken
 	targets map[uint64]*linkTarget // by the id of the entry

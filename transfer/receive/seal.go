@@ -58,8 +58,8 @@ func (w *worker) seal(a *attempt) error {
 	return w.hand(a)
 }
 
-// untouched tells whether all of the content is what the older file has, which is still
-// there: that stays then.
+// untouched tells whether the older file is still there and has exactly the content that
+// was offered. Then the older file stays.
 func (w *worker) untouched(a *attempt) bool {
 	if !w.ledger.untouched(a) {
 		return false

@@ -9,9 +9,9 @@ import (
 	"ferry/transfer/tree"
 )
 
-// promise is what the sender's offer holds it to. The receiver ends a delivery that
-// breaks it, so what became of a source since it was offered is looked at before it is
-// announced: one that does not fit any more is left out and named.
+// promise is what the sender's offer holds it to. The receiver ends a delivery that breaks
+// it. So each source is looked at again before it is announced, and left out and named if
+// it is not what was offered any more.
 //
 // offer makes it, before walk starts; after that it does not change.
 type promise struct {

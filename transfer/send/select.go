@@ -18,9 +18,9 @@ var ErrNothingSelected = errors.New("the selection leaves out everything")
 
 // NothingSelected reports that Send would fail with ErrNothingSelected, for a
 // caller that wants to know before there is a link. It looks no further than the
-// first item that is selected. A named folder is sent even if all that is in it is
-// left out; the contents of a folder are if it was empty before that, and so is a
-// folder that cannot be read, as a failure.
+// first item that is selected. A named folder is sent even if all that is in it is left
+// out. The contents of a folder count as selected if the folder is empty, and a folder that
+// cannot be read counts too, since it is told as a failure.
 func NothingSelected(ctx context.Context, o Options) (bool, error) {
 	if o.Select.IsZero() {
 		return false, nil

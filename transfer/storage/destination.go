@@ -49,9 +49,9 @@ type Outcome struct {
 	Notes []Note
 }
 
-// Note is something about an item that the user may want to know: a folder that is not
-// this user's alone (tree.AttrForeign, tree.AttrOpen), or a name that may be a copy and
-// no hard link (tree.AttrUnsureLink).
+// Note is something about an item that the user may want to know. A folder is not this
+// user's alone (tree.AttrForeign, tree.AttrOpen), or a name may be a copy and no hard link
+// (tree.AttrUnsureLink).
 type Note struct {
 	Path string // relative to the destination, slashes, raw bytes; "." for itself
 	Loss tree.Loss

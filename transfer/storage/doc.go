@@ -16,8 +16,10 @@
 //	Way       whether a folder may make way for another item
 //	Estimate  what a dry run asks for in the place of Files
 //
-// An ability that a destination has not is a nil field. No caller asks for the type of
-// a Destination, so that one may be wrapped: by a Start that changes the Landing.
+// An ability that a destination has not is a nil field. Package receive never asks for the
+// type of a Destination, so a Destination may be wrapped by one whose Start changes the
+// Landing. Package local does ask, for local.Delete alone: a wrapped folder is not deleted
+// from.
 //
 // Entries come in the order of a walk. MakeFolder comes before the entries that name the
 // folder as their Parent, FinishFolder after all of them are settled. Destination.Finish

@@ -148,9 +148,9 @@ func Destination(op, path string, err error) *transfer.Error {
 	return e
 }
 
-// DestinationEnds is Destination of what ends the delivery. Its code is one of
-// those that lie in the destination, whatever the system called it: neither side is to
-// take it for a link that was lost, or for a rule that was broken.
+// DestinationEnds is Destination for a failure that ends the delivery. Whatever the system
+// called it, its code is one of OfDestination: neither side may take it for a lost link, or
+// for a broken rule.
 func DestinationEnds(op, place string, err error) *transfer.Error {
 	e := *Destination(op, "", err)
 	if !OfDestination(e.Code) && !e.Remote {
@@ -194,8 +194,8 @@ func Message(e *transfer.Error) string {
 	return Plain(e.Err).Error()
 }
 
-// lastWords is message for what ended the delivery: the item at which the destination
-// failed is one that both sides know.
+// lastWords is Message for what ended the delivery. It names the item at which the
+// destination failed, since both sides know that.
 func lastWords(e *transfer.Error) string {
 	if e.Path == "" || !OfDestination(e.Code) {
 		return Message(e)

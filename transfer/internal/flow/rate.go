@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	// rateSlack is how much unused time a pacer keeps: what a timer is late. So a
-	// delivery that had nothing to send makes up for none of it.
+	// rateSlack is how much unused time a pacer keeps: as much as a timer may be late. A
+	// delivery that had nothing to send for longer does not make up for that.
 	rateSlack = 20 * time.Millisecond
 	// rateFrames is how many frames a second there are at least under a limit.
 	rateFrames = 8

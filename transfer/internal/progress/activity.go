@@ -68,8 +68,8 @@ func (a *Activity) Heartbeat(received uint64) (state uint8, progress uint64) {
 	return uint8(own), progress
 }
 
-// look finds out whether the disk is stuck: no call to it has returned since calls of
-// them had. It returns how many have.
+// look finds out whether the disk is stuck: calls are under way, and none has returned
+// since the last look. calls is what the last look returned: how many had.
 func (a *Activity) look(calls uint64) uint64 {
 	n := a.calls.Load()
 	a.stuck.Store(a.busy.Load() > 0 && n == calls)

@@ -19,9 +19,9 @@ const (
 	blindPath    = 20 * time.Millisecond
 	blindStreams = 4
 
-	// settleTrips is how many round trips new streams are given to get up to speed,
-	// recoverTrips how many the first loss is given to be made good, and
-	// stretchTrips how many are then judged together, stretchLeast at least.
+	// settleTrips is how many round trips new streams have to get up to speed, and
+	// recoverTrips how many there are to make the first loss good. Then stretchTrips are
+	// judged together, which take stretchLeast at least.
 	settleTrips  = 8
 	recoverTrips = 4
 	stretchTrips = 6
@@ -38,24 +38,24 @@ const (
 	// heldShare of the time is enough to say that buffers limit a stream whose rate
 	// does not rise any more.
 	heldShare = 0.25
-	// heldTrips is how many round trips the average of how much buffers of this side
-	// limit the streams goes back, heldLeast at least, and heldAverage what it has to
-	// be for them to be too small for certain.
+	// meter.here averages the share of the time that buffers of this side limit the
+	// streams. heldTrips is its window in round trips, and heldLeast the shortest one. From
+	// heldAverage on the buffers are too small for certain.
 	heldTrips, heldAverage = 2, 0.4
 	heldLeast              = 200 * time.Millisecond
 	// apartTrips is how far apart two losses are that are not one and the same.
 	apartTrips = 2
-	// lossyShare of the looks, with nothing in the queues at lossyCalm of them, means
-	// that the path itself loses packets, all the time: then what waits to be sent
+	// The path itself loses packets, all the time, if there are losses at lossyShare of the
+	// looks and nothing is in the queues at lossyCalm of them. Then what waits to be sent
 	// again fills the buffer of a stream that resists losses.
 	lossyShare, lossyCalm = 0.25, 0.25
 	// proportion is what part of their share new streams have to bring.
 	proportion = 0.6
 	// doubtStretches one after another say that an empty path is no accident.
 	doubtStretches = 3
-	// heldFactor is how many times as many streams are tried where buffers are too
-	// small, lossFactor where losses go on that make each stream send less, and
-	// slowFactor where the streams have not got over one yet.
+	// How many times as many streams are tried: heldFactor where buffers are too small,
+	// lossFactor where losses go on and make each stream send less, slowFactor where the
+	// streams have not got over one loss yet.
 	heldFactor, lossFactor, slowFactor = 2, 8, 4
 	// worthwhileTrips is for how long a delivery must go on to gain by more streams:
 	// opening one takes four round trips.
@@ -67,9 +67,9 @@ const (
 // Breadth decides how many streams a delivery gets. It is a pure function of what
 // it is told about the path, with no clock of its own.
 //
-// More streams take more of the path from others, so there are more only while
-// the path is not full: it is full when packets wait in its queues, and then the
-// round trip is longer than it could be. If nothing waits, and yet there is more
+// More streams take more of the path from others, so there are more only while the path
+// is not full. When it is full, packets wait in its queues, and the round trip is longer
+// than it could be. If nothing waits, and yet there is more
 // to send, then the buffers of the streams are too small, or losses that have
 // nothing to do with the load keep the streams slow. Losses are first countered by
 // a congestion control that takes them for what they are; only where that cannot
@@ -241,9 +241,9 @@ func (b *Breadth) outgrow(l Look, rate float64) Change {
 	return b.raise(l.At, b.streams*heldFactor, rate)
 }
 
-// doubt is for streams that brought too little. The rate before them may have been
-// that of a start, which no loss had slowed yet: so where there are losses and the
-// path stays empty all the same they get one more chance, from what it is now.
+// doubt is for streams that brought too little. The rate before them may have been that of
+// a start, which no loss had slowed yet. So where there are losses, and the path stays
+// empty all the same, they get one more chance from the rate of now.
 func (b *Breadth) doubt(l Look, rate float64) Change {
 	if b.doubts >= doubtStretches {
 		return Change{}
