@@ -50,6 +50,7 @@ type told struct {
 	OK        bool
 	Exit      int
 	Delivered int64
+	Deleted   int64
 	Failed    int64
 	Moved     int64
 	Reused    int64

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -88,7 +89,7 @@ func tour(r *round, t *target) {
 	r.hit()
 
 	// A target that will be full takes no folder then.
-	for _, name := range []string{"copy", "archive", "link", "linked", "cp"} {
+	for _, name := range []string{"copy", "archive", "link", "linked", "mirror", "cp"} {
 		must(r, os.Mkdir(filepath.Join(t.dir, name), 0o755))
 	}
 	to := func(name string, w wish) *landing {
@@ -121,6 +122,7 @@ func tour(r *round, t *target) {
 		r.Errorf("what lies outside of the target was changed: %s, it was %s", now, outside)
 	}
 	if !t.cramped {
+		row.mirror(to("mirror", wish{}))
 		plain := to("cp", wish{archive: true})
 		row.cp(plain, archive, linked)
 	}
@@ -233,7 +235,62 @@ func (y *tally) twice(name string, l *landing, args ...string) {
 	l.report(name+", again", l.judge([]ending{second}, got, survey(y.r, l.see)), second)
 	l.report(name+", again", l.again(first, second), first, second)
 	l.expect(name, first, second)
+	if second.exit == 0 {
+		y.deletes(name, l, args[1:]...)
+	}
 	y.enter(name, fmt.Sprintf("%d %d", first.exit, second.exit), lostOf(first, second))
+}
+
+// mirror copies a tree of which each target takes all, so that --delete is tried where
+// some of the odd tree is refused, since nothing is deleted then.
+func (y *tally) mirror(l *landing) {
+	y.r.Helper()
+	from := y.r.folder("plain")
+	tree := filepath.Join(from, "tree")
+	must(y.r, os.MkdirAll(filepath.Join(tree, "a/b/empty"), 0o755))
+	for _, name := range []string{"file", "a/file", "a/b/file"} {
+		write(y.r, filepath.Join(tree, name), content(y.r.Rand, 1000), 0o644)
+	}
+	for _, name := range []string{"a/b/empty", "a/b", "a", ""} {
+		must(y.r, os.Chtimes(filepath.Join(tree, name), time.Time{}, moment(y.r)))
+	}
+	l.source, l.sent, l.roots = tree, survey(y.r, from), []string{from}
+	y.twice("mirror", l, "copy")
+}
+
+// deletes puts a file into each folder that was delivered, and copies with --delete:
+// nothing but those files may differ then. A further run finds nothing to do.
+func (y *tally) deletes(name string, l *landing, args ...string) {
+	y.r.Helper()
+	was := survey(y.r, l.see)
+	extras := 0
+	for _, at := range was.paths() {
+		// Not where the path of the file is too long for the system.
+		if extra := filepath.Join(l.out, at, "extra"); was[at].kind == "folder" && !stateful(at) && len(extra) < 4000 {
+			write(y.r, extra, nil, 0o644)
+			extras++
+			if l.target.uid != 0 {
+				must(y.r, os.Chown(extra, int(l.target.uid), int(l.target.uid)))
+			}
+		}
+	}
+	args = append(args, "--delete")
+	e := l.copy(args...)
+	got := survey(y.r, l.see)
+	l.report(name+" --delete", l.judge([]ending{e}, was, got), e)
+	if int(e.result.Deleted) != extras {
+		y.r.Errorf("%s --delete: %d are deleted, want %d: %v", name, e.result.Deleted, extras, e)
+	}
+	after := l.copy(args...)
+	l.report(name+" --delete, again", l.judge([]ending{after}, got, survey(y.r, l.see)), after)
+	if after.exit != 0 || after.result.Deleted != 0 || after.result.Moved != 0 {
+		y.r.Errorf("%s --delete, again: %v", name, after)
+	}
+	for at, t := range wordsOf(after, l.roots...).settled {
+		if t.Kind == "folder" && t.Status == "adjusted" {
+			y.r.Errorf("%s --delete, again: %q is adjusted", name, at)
+		}
+	}
 }
 
 // expect: where nothing is refused, nothing fails.
