@@ -19,11 +19,16 @@ import (
 	"ferry/transfer/tree"
 )
 
-// An honest sender never breaks its offer, whatever becomes of its sources meanwhile:
-// it leaves out what does not fit any more, names it and is incomplete. Each change
-// happens once between the offer and the announcements, and once while a person thinks
-// about the offer and everything is announced.
-func TestSourcesChangeAfterTheOffer(t *testing.T) {
+// sourceChange is a change of sources that were offered, and what is not delivered then.
+type sourceChange struct {
+	name    string
+	sources []string // of what writeSources makes
+	change  func(*testing.T, string)
+	fails   []string // before they are announced
+	late    []string // if everything was announced
+}
+
+func sourceChanges() []sourceChange {
 	grow := func(name string) func(*testing.T, string) {
 		return func(t *testing.T, src string) {
 			f, err := os.OpenFile(filepath.Join(src, name), os.O_APPEND|os.O_WRONLY, 0)
@@ -38,13 +43,7 @@ func TestSourcesChangeAfterTheOffer(t *testing.T) {
 			deliverytest.Must(t, into(filepath.Join(src, name)))
 		}
 	}
-	for _, c := range []struct {
-		name    string
-		sources []string // of a, big, d, l in the source folder
-		change  func(*testing.T, string)
-		fails   []string // before they are announced
-		late    []string // if everything was announced
-	}{
+	return []sourceChange{
 		{"a file is appended to", []string{"a", "big"}, grow("a"), []string{"a"}, []string{"a"}},
 		{"a large file is appended to", []string{"a", "big"}, grow("big"), []string{"big"}, []string{"big"}},
 		{"a compressible file is appended to", []string{"a", "text"}, grow("text"), []string{"text"}, []string{"text"}},
@@ -68,78 +67,93 @@ func TestSourcesChangeAfterTheOffer(t *testing.T) {
 		}, nil, nil},
 		{"a file in a folder is appended to", []string{"a", "d"}, grow("d/in"), nil, nil},
 		{"one of two names is appended to", []string{"a", "first", "second"}, grow("second"), []string{"first", "second"}, []string{"first", "second"}},
-	} {
-		for when, asked := range map[string]bool{"before they are announced": false, "while the question waits": true} {
-			t.Run(c.name+" "+when, func(t *testing.T) {
-				src, dst := t.TempDir(), t.TempDir()
-				deliverytest.Must(t, os.WriteFile(filepath.Join(src, "a"), []byte("aaaaa"), 0o644))
-				deliverytest.Write(t, filepath.Join(src, "big"), 3*deliverytest.MiB, 1)
-				deliverytest.Must(t, os.WriteFile(filepath.Join(src, "text"), []byte(strings.Repeat("text ", 300_000)), 0o644))
-				deliverytest.Must(t, os.WriteFile(filepath.Join(src, "sparse"), []byte("s"), 0o644))
-				deliverytest.Must(t, os.Truncate(filepath.Join(src, "sparse"), 5*deliverytest.MiB))
-				deliverytest.Must(t, os.Mkdir(filepath.Join(src, "d"), 0o755))
-				deliverytest.Must(t, os.WriteFile(filepath.Join(src, "d", "in"), []byte("in"), 0o644))
-				deliverytest.Must(t, os.Symlink("a", filepath.Join(src, "l")))
-				deliverytest.Write(t, filepath.Join(src, "first"), 2*deliverytest.MiB, 2)
-				deliverytest.Must(t, os.Link(filepath.Join(src, "first"), filepath.Join(src, "second")))
-				var paths []string
-				for _, name := range c.sources {
-					paths = append(paths, filepath.Join(src, name))
+	}
+}
+
+func writeSources(t *testing.T, src string) {
+	t.Helper()
+	deliverytest.Must(t, os.WriteFile(filepath.Join(src, "a"), []byte("aaaaa"), 0o644))
+	deliverytest.Write(t, filepath.Join(src, "big"), 3*deliverytest.MiB, 1)
+	deliverytest.Must(t, os.WriteFile(filepath.Join(src, "text"), []byte(strings.Repeat("text ", 300_000)), 0o644))
+	deliverytest.Must(t, os.WriteFile(filepath.Join(src, "sparse"), []byte("s"), 0o644))
+	deliverytest.Must(t, os.Truncate(filepath.Join(src, "sparse"), 5*deliverytest.MiB))
+	deliverytest.Must(t, os.Mkdir(filepath.Join(src, "d"), 0o755))
+	deliverytest.Must(t, os.WriteFile(filepath.Join(src, "d", "in"), []byte("in"), 0o644))
+	deliverytest.Must(t, os.Symlink("a", filepath.Join(src, "l")))
+	deliverytest.Write(t, filepath.Join(src, "first"), 2*deliverytest.MiB, 2)
+	deliverytest.Must(t, os.Link(filepath.Join(src, "first"), filepath.Join(src, "second")))
+}
+
+// An honest sender never breaks its offer, whatever becomes of its sources meanwhile:
+// it leaves out what does not fit any more, names it and is incomplete. Each change
+// happens once between the offer and the announcements, and once while a person thinks
+// about the offer and everything is announced.
+func TestSourcesChangeAfterTheOffer(t *testing.T) {
+	for _, c := range sourceChanges() {
+		t.Run(c.name+" before they are announced", func(t *testing.T) { c.meets(t, false) })
+		t.Run(c.name+" while the question waits", func(t *testing.T) { c.meets(t, true) })
+	}
+}
+
+// meets delivers with the change, which asked makes while the receiver's user is asked.
+func (c sourceChange) meets(t *testing.T, asked bool) {
+	src, dst := t.TempDir(), t.TempDir()
+	writeSources(t, src)
+	var paths []string
+	for _, name := range c.sources {
+		paths = append(paths, filepath.Join(src, name))
+	}
+	announced := make(chan struct{})
+	s := deliverytest.Deliver(t, t.Context(), dst, deliverytest.Named(paths...), func(so *send.Options, ro *receive.Options, s *deliverytest.Sides) {
+		so.Compress = transfer.CompressAlways
+		s.SendSaw.Act = func(e transfer.Event) {
+			switch e := e.(type) {
+			case transfer.Offered:
+				if !asked {
+					c.change(t, src)
 				}
-				announced := make(chan struct{})
-				s := deliverytest.Deliver(t, t.Context(), dst, deliverytest.Named(paths...), func(so *send.Options, ro *receive.Options, s *deliverytest.Sides) {
-					so.Compress = transfer.CompressAlways
-					s.SendSaw.Act = func(e transfer.Event) {
-						switch e := e.(type) {
-						case transfer.Offered:
-							if !asked {
-								c.change(t, src)
-							}
-						case transfer.Progress:
-							if e.Exact {
-								select {
-								case <-announced:
-								default:
-									close(announced)
-								}
-							}
-						}
-					}
-					ro.Accept = func(ctx context.Context, _ transfer.Offer) error {
-						if asked {
-							<-announced
-							c.change(t, src)
-						}
-						return nil
-					}
-				})
-				want := c.fails
-				if asked {
-					want = c.late
-				}
-				var failed []string
-				for _, e := range s.Sent.Failures {
-					failed = append(failed, strings.TrimPrefix(filepath.ToSlash(e.Path), filepath.ToSlash(src)+"/"))
-				}
-				slices.Sort(failed)
-				if !slices.Equal(failed, want) {
-					t.Errorf("not delivered were %v, want %v", failed, want)
-				}
-				for _, err := range []error{s.SendErr, s.ReceiveErr} {
-					if len(want) == 0 && err != nil || len(want) > 0 && !errors.Is(err, transfer.ErrIncomplete) {
-						t.Errorf("sender: %v; receiver: %v", s.SendErr, s.ReceiveErr)
+			case transfer.Progress:
+				if e.Exact {
+					select {
+					case <-announced:
+					default:
+						close(announced)
 					}
 				}
-				for _, name := range c.sources {
-					if !slices.ContainsFunc(want, func(w string) bool { return w == name || strings.HasPrefix(w, name+"/") }) {
-						if !asked || name != "d" && name != "l" { // folders and links were announced as they were
-							deliverytest.SameTree(t, filepath.Join(src, name), filepath.Join(dst, name))
-						}
-					} else if _, err := os.Lstat(filepath.Join(dst, name)); err == nil && name != "d" {
-						t.Errorf("%s was delivered all the same", name)
-					}
-				}
-			})
+			}
+		}
+		ro.Accept = func(ctx context.Context, _ transfer.Offer) error {
+			if asked {
+				<-announced
+				c.change(t, src)
+			}
+			return nil
+		}
+	})
+	want := c.fails
+	if asked {
+		want = c.late
+	}
+	var failed []string
+	for _, e := range s.Sent.Failures {
+		failed = append(failed, strings.TrimPrefix(filepath.ToSlash(e.Path), filepath.ToSlash(src)+"/"))
+	}
+	slices.Sort(failed)
+	if !slices.Equal(failed, want) {
+		t.Errorf("not delivered were %v, want %v", failed, want)
+	}
+	for _, err := range []error{s.SendErr, s.ReceiveErr} {
+		if len(want) == 0 && err != nil || len(want) > 0 && !errors.Is(err, transfer.ErrIncomplete) {
+			t.Errorf("sender: %v; receiver: %v", s.SendErr, s.ReceiveErr)
+		}
+	}
+	for _, name := range c.sources {
+		if !slices.ContainsFunc(want, func(w string) bool { return w == name || strings.HasPrefix(w, name+"/") }) {
+			if !asked || name != "d" && name != "l" { // folders and links were announced as they were
+				deliverytest.SameTree(t, filepath.Join(src, name), filepath.Join(dst, name))
+			}
+		} else if _, err := os.Lstat(filepath.Join(dst, name)); err == nil && name != "d" {
+			t.Errorf("%s was delivered all the same", name)
 		}
 	}
 }

@@ -77,7 +77,7 @@ var owners = map[string][]string{
 	"github.com/zeebo/blake3":             {"checksum", "transfer/internal/deliverytest"},
 	"lukechampine.com/blake3":             {"checksum"},
 	"golang.org/x/sync":                   {"transfer/send", "transfer/receive"},
-	"golang.org/x/sys":                    {"checksum", "transfer/tree", "transfer/dest", "transfer/link", "cmd/ferry"},
+	"golang.org/x/sys":                    {"checksum", "transfer/tree", "transfer/dest", "transfer/link", "cmd/ferry", "cmd/ferry-bench"},
 	"go.uber.org/goleak":                  {"transfer/internal/deliverytest"},
 	"golang.org/x/term":                   {"cmd/ferry"},
 	"golang.org/x/text":                   {"transfer/tree"},

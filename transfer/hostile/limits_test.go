@@ -17,16 +17,18 @@ import (
 	"ferry/transfer/storage"
 )
 
-// This side's own limits decline an offer, and end a delivery that was offered as
-// less: with the code of a refusal, since the sender broke no rule.
-func TestLimitsOfTheReceiver(t *testing.T) {
-	type limit struct{ items, bytes int64 }
-	for _, c := range []struct {
-		name   string
-		limit  limit
-		want   framing.Code
-		script func(*peer)
-	}{
+// limit is what a receiver's user allows; 0 is any number.
+type limit struct{ items, bytes int64 }
+
+type limitCase struct {
+	name   string
+	limit  limit
+	want   framing.Code
+	script func(*peer)
+}
+
+func limitCases() []limitCase {
+	return []limitCase{
 		{"items offered", limit{items: 2}, framing.CodeDeclined, func(p *peer) { p.offered(0, false, 0, crowd(3)...) }},
 		{"bytes offered", limit{bytes: 9}, framing.CodeDeclined, func(p *peer) { p.offered(0, false, 10, crowd(1)...) }},
 		{"as many items, as many bytes", limit{2, 8}, framing.CodeNone, func(p *peer) {
@@ -82,7 +84,13 @@ func TestLimitsOfTheReceiver(t *testing.T) {
 		{"what is in a folder, under names that were not told", limit{}, framing.CodeDeclined, func(p *peer) {
 			p.offered(0, false, 0, framing.OfferItem{Kind: framing.KindRoot})
 		}},
-	} {
+	}
+}
+
+// This side's own limits decline an offer, and end a delivery that was offered as
+// less: with the code of a refusal, since the sender broke no rule.
+func TestLimitsOfTheReceiver(t *testing.T) {
+	for _, c := range limitCases() {
 		t.Run(c.name, func(t *testing.T) {
 			dst, res, told, err := hostile(t, victim{options: func(o *receive.Options) {
 				o.MaxItems, o.MaxBytes, o.OnlyNamed = c.limit.items, c.limit.bytes, true

@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"ferry/framing"
@@ -62,14 +63,11 @@ func crowd(n int, first ...framing.OfferItem) []framing.OfferItem {
 // all answers every WANT with a pack of the content "evil".
 func (p *peer) all() { p.answer(func(w framing.Want) { p.pack(packed(w.ID, "evil")) }) }
 
-// What a person accepted is what comes, and of what comes besides nothing is written:
-// not one byte, to whatever kind of destination.
-func TestHostileBeyondTheOffer(t *testing.T) {
-	photo := item(framing.KindFile, "photo.jpg")
-	for _, c := range []struct {
-		name   string
-		script func(*peer)
-	}{
+var photo = item(framing.KindFile, "photo.jpg")
+
+// otherItems are offers, and other items than they say.
+func otherItems() []rule {
+	return []rule{
 		{"H28 other names, and many of them", func(p *peer) {
 			p.offered(0, true, 10, photo)
 			p.until(framing.TypeAccept)
@@ -138,6 +136,12 @@ func TestHostileBeyondTheOffer(t *testing.T) {
 			p.end(2)
 			p.all()
 		}},
+	}
+}
+
+// unlistedItems are offers of more items than can be listed, and what none of these can be.
+func unlistedItems() []rule {
+	return []rule{
 		{"H28 more than are offered, of more than are listed", func(p *peer) {
 			p.offered(0, false, 10, crowd(70)...)
 			for i := range uint64(71) {
@@ -168,6 +172,12 @@ func TestHostileBeyondTheOffer(t *testing.T) {
 			p.end(2)
 			p.all()
 		}},
+	}
+}
+
+// moreThanOffered are exact offers, and more than they say.
+func moreThanOffered() []rule {
+	return []rule{
 		{"H28 more bytes than an exact offer has", func(p *peer) {
 			p.offered(0, true, 3, photo)
 			p.entries(1, file(0, "photo.jpg", 4))
@@ -202,7 +212,13 @@ func TestHostileBeyondTheOffer(t *testing.T) {
 			o := framing.Offer{Items: 2, Listed: []framing.OfferItem{photo}}
 			p.send(framing.TypeOffer, o.Append(nil))
 		}},
-	} {
+	}
+}
+
+// What a person accepted is what comes, and of what comes besides nothing is written:
+// not one byte, to whatever kind of destination.
+func TestHostileBeyondTheOffer(t *testing.T) {
+	for _, c := range slices.Concat(otherItems(), unlistedItems(), moreThanOffered()) {
 		t.Run(c.name, func(t *testing.T) {
 			dst, res, told, err := hostile(t, victim{options: func(o *receive.Options) { o.Metadata = tree.Metadata{HardLinks: true, Devices: true} }}, c.script)
 			wantCode(t, err, told, framing.CodeProtocol)

@@ -2,6 +2,7 @@ package hostile
 
 import (
 	"errors"
+	"slices"
 	"testing"
 
 	"ferry/checksum"
@@ -27,12 +28,16 @@ func (p *peer) credit(n uint32) {
 	p.send(framing.TypeCredit, c.Append(nil))
 }
 
-func TestHostileReceiverBreaksRules(t *testing.T) {
-	same := framing.Done{ID: 1, Status: framing.DoneSame}
-	after := func(t framing.Type, body ...byte) func(*peer) {
-		return func(p *peer) { accepted(p); p.send(t, body) }
-	}
-	for _, c := range []rule{
+// same settles the file of the sender, without any of its content.
+var same = framing.Done{ID: 1, Status: framing.DoneSame}
+
+func after(t framing.Type, body ...byte) func(*peer) {
+	return func(p *peer) { accepted(p); p.send(t, body) }
+}
+
+// misplaced are frames of a receiver that are not valid when they come.
+func misplaced() []rule {
+	return []rule{
 		{"H06 WANT before ACCEPT", func(p *peer) { p.want(framing.Want{ID: 1, Kind: framing.WantAll}) }},
 		{"H06 CREDIT before ACCEPT", func(p *peer) { p.credit(1 << 20) }},
 		{"H06 RECEIPT before ACCEPT", func(p *peer) { p.receipt(framing.Receipt{}) }},
@@ -48,6 +53,18 @@ func TestHostileReceiverBreaksRules(t *testing.T) {
 		{"H06 FAULT for an unknown entry", func(p *peer) { accepted(p); p.fault(framing.Fault{ID: 9, Code: framing.CodePermission}) }},
 		{"H06 FAULT after DONE", func(p *peer) { accepted(p); p.done(same); p.fault(framing.Fault{ID: 1, Code: framing.CodePermission}) }},
 		{"H06 an unknown status", after(framing.TypeDone, 1, 99)},
+		{"H17 DONE before the data", func(p *peer) { accepted(p); p.done(framing.Done{ID: 1, Status: framing.DoneDelivered}) }},
+		{"H17 DONE equal before the data", func(p *peer) { accepted(p); p.done(framing.Done{ID: 1, Status: framing.DoneEqual}) }},
+		{"H17 DONE equal with new metadata before the data", func(p *peer) { accepted(p); p.done(framing.Done{ID: 1, Status: framing.DoneEqualAdjusted}) }},
+		{"H17 DONE for an unknown entry", func(p *peer) { accepted(p); p.done(framing.Done{ID: 99, Status: framing.DoneSame}) }},
+		{"H17 DONE twice", func(p *peer) { accepted(p); p.done(same); p.done(same) }},
+		{"H17 RECEIPT at once", func(p *peer) { accepted(p); p.receipt(framing.Receipt{Delivered: 1}) }},
+	}
+}
+
+// malformed are frames of a receiver whose fields no receiver says.
+func malformed() []rule {
+	return []rule{
 		{"H01 an overlong number", after(framing.TypeDone, 0x81, 0x00, 2)},
 		{"H02 a page of more chunks than a page has", after(framing.TypeWant, 1, 0, 2, 0, 0x81, 0x20, 1)},
 		{"H02 a page without its CVs", after(framing.TypeWant, 1, 0, 2, 0, 3, 1, 7)},
@@ -68,6 +85,16 @@ func TestHostileReceiverBreaksRules(t *testing.T) {
 		{"H08 ACCEPT of what was not offered", func(p *peer) {
 			p.accept(framing.Accept{Flags: framing.FlagAllowChanged, EntryWindow: 256, EntryBytes: 1, Streams: 1})
 		}},
+		{"H20 DONE with a path for a name", func(p *peer) {
+			accepted(p)
+			p.done(framing.Done{ID: 1, Status: framing.DoneRenamed, Name: []byte("../x")})
+		}},
+	}
+}
+
+// endless are frames of which a receiver sends more than anybody needs.
+func endless() []rule {
+	return []rule{
 		{"H12 WANT without end", func(p *peer) {
 			accepted(p)
 			for range 1 << 17 {
@@ -89,17 +116,11 @@ func TestHostileReceiverBreaksRules(t *testing.T) {
 				p.want(framing.Want{ID: 1, Kind: framing.WantCheck})
 			}
 		}},
-		{"H17 DONE before the data", func(p *peer) { accepted(p); p.done(framing.Done{ID: 1, Status: framing.DoneDelivered}) }},
-		{"H17 DONE equal before the data", func(p *peer) { accepted(p); p.done(framing.Done{ID: 1, Status: framing.DoneEqual}) }},
-		{"H17 DONE equal with new metadata before the data", func(p *peer) { accepted(p); p.done(framing.Done{ID: 1, Status: framing.DoneEqualAdjusted}) }},
-		{"H17 DONE for an unknown entry", func(p *peer) { accepted(p); p.done(framing.Done{ID: 99, Status: framing.DoneSame}) }},
-		{"H17 DONE twice", func(p *peer) { accepted(p); p.done(same); p.done(same) }},
-		{"H17 RECEIPT at once", func(p *peer) { accepted(p); p.receipt(framing.Receipt{Delivered: 1}) }},
-		{"H20 DONE with a path for a name", func(p *peer) {
-			accepted(p)
-			p.done(framing.Done{ID: 1, Status: framing.DoneRenamed, Name: []byte("../x")})
-		}},
-	} {
+	}
+}
+
+func TestHostileReceiverBreaksRules(t *testing.T) {
+	for _, c := range slices.Concat(misplaced(), malformed(), endless()) {
 		t.Run(c.name, func(t *testing.T) {
 			res, told, err := against(t, func(p *peer) { c.script(p); p.until(framing.TypeBye) })
 			wantCode(t, err, told, framing.CodeProtocol)
@@ -112,7 +133,6 @@ func TestHostileReceiverBreaksRules(t *testing.T) {
 
 // What a receiver says at the end does not make a success of what was none.
 func TestHostileReceiverLies(t *testing.T) {
-	same := framing.Done{ID: 1, Status: framing.DoneSame}
 	settled := func(p *peer) { accepted(p); p.done(same); p.until(framing.TypeEnd) }
 	for _, c := range []struct {
 		name   string

@@ -114,9 +114,9 @@ func (p *policy) sampled(in, out int, took time.Duration) bool {
 	return p.on
 }
 
-// sent takes what a chunk or a pack cost, if the decision about it was made in this epoch:
-// the bytes of its content and on the wire, the time that its writer was busy with it, and
-// the time that the writer had waited for it.
+// sent takes what a chunk or a pack cost, if the decision about it was made in this epoch.
+// The cost is the bytes of its content and on the wire, the time that its writer was busy
+// with it, and the time that the writer had waited for it.
 func (p *policy) sent(epoch uint32, s stretch) {
 	if p.always || epoch != p.epoch {
 		return
