@@ -17,10 +17,11 @@ import (
 // asked for first.
 func (r reuseRun) replaced(ctx context.Context) error {
 	r.track.Enter(transfer.PhaseComparing)
-	p := r.a.part.peek()
-	if p == nil {
+	claims := r.claims(ctx)
+	if claims == nil {
 		return nil
 	}
+	defer claims.stop()
 	var old oldFile
 	f, err := r.site.Finder.Open(r.a.item)
 	switch {
@@ -32,8 +33,6 @@ func (r reuseRun) replaced(ctx context.Context) error {
 		old.f = f
 		old.usable = fullChunks(r.a.item.Size, f.Info().Size)
 	}
-	claims := newClaims(ctx, p)
-	defer claims.stop()
 	total := checksum.Chunks(r.a.item.Size)
 	known := max(old.usable, claims.end(total))
 	for first := known; first < total; first += framing.MaxPage {

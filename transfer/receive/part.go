@@ -46,8 +46,8 @@ func (t *part) seal(item *tree.Entry, s sum) (ok bool, err error) {
 	return true, t.partial.Seal(item, s.size, s.root)
 }
 
-// peek returns the Partial, nil if there is none. The part may end while the caller uses
-// it: that is for calls which a Partial that has ended bears.
+// peek returns the Partial of a file that is ready. It is the publisher's: nobody else ends
+// the part then.
 func (t *part) peek() storage.Partial {
 	t.mu.RLock()
 	defer t.mu.RUnlock()

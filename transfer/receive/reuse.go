@@ -152,11 +152,10 @@ func (r reuseRun) read(f storage.File, index uint64, n int) ([]byte, error) {
 // claim states what a Partial claims to hold, all of it before anything is
 // hashed, so that what is missing comes at once.
 func (r reuseRun) claim(ctx context.Context) error {
-	partial := r.a.part.peek()
-	if partial == nil {
+	claims := r.claims(ctx)
+	if claims == nil {
 		return nil
 	}
-	claims := newClaims(ctx, partial)
 	defer claims.stop()
 	total := checksum.Chunks(r.a.item.Size)
 	var unread []*claimPage
@@ -267,7 +266,14 @@ type claims struct {
 	more  bool
 }
 
-func newClaims(ctx context.Context, p storage.Partial) *claims {
+// claims begins to read the claims of the run's attempt. It returns nil if the attempt is
+// over. If it ends later, what is still read changes nothing.
+func (r reuseRun) claims(ctx context.Context) *claims {
+	p := r.a.part.hold()
+	if p == nil {
+		return nil
+	}
+	defer r.a.part.let()
 	c := new(claims)
 	c.next, c.stop = iter.Pull2(p.Present(ctx))
 	c.index, c.cv, c.more = c.next()

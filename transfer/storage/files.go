@@ -32,7 +32,9 @@ type Files interface {
 type Partial interface {
 	// Present yields, in order, the chunks that an earlier delivery left here and the
 	// chaining values that it noted. They are hints: the caller reads and hashes a chunk
-	// before it counts. Chunks that are written meanwhile may be among them or not.
+	// before it counts. Chunks that are written meanwhile may be among them or not. Once it
+	// has yielded the first chunk, Seal and Discard do not wait for its end: what it yields
+	// after them counts for nothing.
 	Present(ctx context.Context) iter.Seq2[uint64, checksum.CV]
 	// WriteChunk writes b, the whole of chunk index, and notes cv as its chaining value
 	// for the next delivery. Of a file of one chunk or less, b is all of it and cv does

@@ -3,6 +3,7 @@ package storagetest
 import (
 	"errors"
 	"io"
+	"iter"
 	"testing"
 
 	"ferry/checksum"
@@ -77,6 +78,26 @@ var partialTests = map[string]func(*testing.T, *bench){
 			b.must(d.d.Close())
 			b.Remove(t, "f")
 		}
+	},
+	"claims are read on after the end": func(t *testing.T, b *bench) {
+		b.delivers()
+		data := content(4*chunk, 3)
+		e := fileOf("f", len(data))
+		b.leave(e, data, 3, keepIt)
+		d := b.begin()
+		p := d.start(e)
+		next, stop := iter.Pull2(p.Present(t.Context()))
+		defer stop()
+		if i, cv, ok := next(); !ok || i != 0 || cv != cvOf(chunkOf(data, 0), 0) {
+			t.Errorf("the first claim is chunk %d, %v", i, ok)
+		}
+		b.must(p.Discard(true))
+		for i, _, ok := next(); ok; i, _, ok = next() {
+			if i >= 4 {
+				t.Fatalf("chunk %d of 4 is claimed", i)
+			}
+		}
+		b.must(d.d.Close())
 	},
 	"another version is a basis": func(t *testing.T, b *bench) {
 		b.delivers()
