@@ -2,7 +2,6 @@ package transfer_test
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"net"
 	"path/filepath"
@@ -61,57 +60,12 @@ func (c creeping) Close() error {
 	return c.Conn.Close()
 }
 
-// pipes listens for connections that are not like memory.
-type pipes struct {
-	conns  chan net.Conn
-	closed chan struct{}
-	wrap   func(net.Conn) net.Conn // makes an end what it is to be
-}
-
-func (p pipes) Accept() (net.Conn, error) {
-	select {
-	case c := <-p.conns:
-		return c, nil
-	case <-p.closed:
-		return nil, net.ErrClosed
-	}
-}
-func (p pipes) Close() error   { close(p.closed); return nil }
-func (p pipes) Addr() net.Addr { return &net.TCPAddr{} }
-
-func (p pipes) connect(context.Context, string) (net.Conn, error) {
-	a, b := net.Pipe()
-	p.conns <- p.wrap(b)
-	return p.wrap(a), nil
-}
-
-// linkOver makes a link over connections that wrap makes.
-func linkOver(t *testing.T, near, far link.Config, wrap func(net.Conn) net.Conn) (a, b *link.Link, listener *link.Listener) {
-	t.Helper()
-	code, err := link.GenerateCode()
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := pipes{make(chan net.Conn), make(chan struct{}), wrap}
-	near.Code, far.Code, near.Connect = code, code, p.connect
-	if listener, err = link.Serve(p, far); err != nil {
-		t.Fatal(err)
-	}
-	if a, err = link.Dial(t.Context(), "far:1", near, time.Minute); err != nil {
-		t.Fatal(err)
-	}
-	if b, err = listener.Accept(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	return a, b, listener
-}
-
 // Over a link of 1 KB/s one piece of a chunk takes longer than nothing may move.
 func TestSlowestLinkIsAlive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		src := filepath.Join(t.TempDir(), "f")
 		deliverytest.Write(t, src, 1200<<10, 1)
-		a, b, listener := linkOver(t, link.Config{Role: link.Sender}, link.Config{Role: link.Receiver}, func(c net.Conn) net.Conn { return creep(c) })
+		a, b, listener := deliverytest.PairOver(t, link.Config{Role: link.Sender}, link.Config{Role: link.Receiver}, func(c net.Conn) net.Conn { return creep(c) })
 		d, err := local.NewFolder(t.TempDir(), local.FolderOptions{})
 		if err != nil {
 			t.Fatal(err)

@@ -94,7 +94,7 @@ func TestStreamsComeAfterTheAnswer(t *testing.T) {
 						dropped.Add(1)
 					}
 				}}
-				a, b, listener := linkOver(t, near, far, func(conn net.Conn) net.Conn { return delayed(conn, c.trip) })
+				a, b, listener := deliverytest.PairOver(t, near, far, func(conn net.Conn) net.Conn { return delayed(conn, c.trip) })
 				d, err := local.NewFolder(t.TempDir(), local.FolderOptions{})
 				if err != nil {
 					t.Fatal(err)

@@ -1,14 +1,8 @@
 package main
 
 import (
-	"bytes"
-	"flag"
-	"fmt"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 )
 
@@ -32,51 +26,16 @@ var rules = map[string]func(*house) []fault{
 
 // fault is one breach of a rule.
 type fault struct {
-	key  string // names what offends, wherever it lies
+	key  string // names what offends
 	what string
 }
 
-// knownFile lists the breaches that are still to be mended, a rule and a key on
-// each line.
-var knownFile = filepath.Join("testdata", "house-known.txt")
-
-var shrink = flag.Bool("house.shrink", false, "take what no longer offends off the list of known breaches")
-
-// TestHouse holds the rules. A breach that is on the list of known ones passes;
-// one that is on it and is mended fails, so that the list can only shrink:
-// go test ./cmd/ferry -run TestHouse -house.shrink takes it off.
+// TestHouse holds the rules.
 func TestHouse(t *testing.T) {
-	text, err := os.ReadFile(knownFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	left := make(map[string]bool)
-	for line := range strings.Lines(string(text)) {
-		left[strings.TrimSuffix(line, "\n")] = true
-	}
 	h := readHouse(t)
-	found := make(map[string]bool)
 	for _, name := range slices.Sorted(maps.Keys(rules)) {
 		for _, f := range rules[name](h) {
-			line := name + " " + f.key
-			found[line] = true
-			if !left[line] {
-				t.Errorf("%s | %s", line, f.what)
-			}
-		}
-	}
-	var still bytes.Buffer
-	for _, line := range slices.Sorted(maps.Keys(left)) {
-		switch {
-		case found[line]:
-			fmt.Fprintln(&still, line)
-		case !*shrink:
-			t.Errorf("%s is mended: take it off %s with -house.shrink", line, knownFile)
-		}
-	}
-	if *shrink {
-		if err := os.WriteFile(knownFile, still.Bytes(), 0o666); err != nil {
-			t.Fatal(err)
+			t.Errorf("%s %s | %s", name, f.key, f.what)
 		}
 	}
 }

@@ -136,36 +136,6 @@ func Find[E transfer.Event](r *Recorder) (all []E) {
 	return all
 }
 
-// Pair returns both ends of a link in memory, each proven to the other.
-func Pair(t *testing.T) (sender, receiver *link.Link) { return PairWith(t, 0) }
-
-// PairWith is Pair with capabilities that both sides have.
-func PairWith(t *testing.T, caps uint64) (sender, receiver *link.Link) {
-	t.Helper()
-	a, b, err := link.Pipe(link.Config{Role: link.Sender, Capabilities: caps}, link.Config{Role: link.Receiver, Capabilities: caps})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return a, b
-}
-
-// UntilStreams waits until the link has n streams.
-func UntilStreams(ctx context.Context, l *link.Link, n int) {
-	for {
-		have, more := l.Growth()
-		if have >= n {
-			return
-		}
-		select {
-		case <-more:
-		case <-l.Done():
-			return
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
 // CertCleanups are what crypto/tls has the runtime do for certificates that nobody
 // uses any more, whenever it likes (runtime.runCleanups).
 func CertCleanups() []goleak.Option {
