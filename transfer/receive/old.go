@@ -79,7 +79,7 @@ func (r reuseRun) takePage(ctx context.Context, p *claimPage, old *oldFile, clai
 		switch {
 		case !current:
 			return false, nil
-		case errors.Is(err, io.ErrUnexpectedEOF): // it shrank, or there is no such chunk
+		case errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, new(unreadError)): // it shrank, there is no such chunk, or the sender's will do
 			continue
 		case err != nil:
 			return false, r.settle.failAttempt(r.a, "taking over the file to be replaced", err)
@@ -141,13 +141,22 @@ func (r reuseRun) copyChunk(p storage.Partial, f storage.File, index uint64, n i
 	if err := p.CopyChunk(f, index, n); err != nil {
 		return cv, err
 	}
-	if got, err := p.ReadChunk(index, r.buf[:n]); err != nil || got != n {
-		return cv, errors.Join(io.ErrUnexpectedEOF, err)
+	got, err := p.ReadChunk(index, r.buf[:n])
+	if err == nil && got != n {
+		err = io.ErrUnexpectedEOF
+	}
+	if err != nil {
+		return cv, unreadError{err}
 	}
 	cv = checksum.Check(r.buf[:n], index, false)
 	p.Mark(index, cv)
 	return cv, nil
 }
+
+// unreadError: a chunk was copied to a Partial and cannot be read back.
+type unreadError struct{ error }
+
+func (e unreadError) Unwrap() error { return e.error }
 
 func unexpected(err error) error {
 	if err == io.EOF {
