@@ -20,7 +20,8 @@ const (
 	chunkAttempts = 3
 	// maxTries bounds the chunks of one file whose retries are counted.
 	maxTries = 1024
-	// maxRenames bounds the search for a free name.
+	// maxRenames bounds the search for a free name by the planner, which asks for each. What
+	// is published under the first free name is searched for by storage.MaxAlternatives.
 	maxRenames = 1000
 	// spaceStep is how much is asked for between two looks at the free space.
 	spaceStep = 64 << 20

@@ -28,8 +28,7 @@ type opening struct {
 
 // read reads OFFER, with which every delivery begins.
 func (o *opening) read(ctx context.Context) error {
-	unwatch := context.AfterFunc(ctx, func() { failure.Leave(o.link, context.Cause(ctx)) })
-	defer unwatch()
+	defer failure.Watch(ctx, o.link, func() bool { return false })()
 	o.track.Enter(transfer.PhaseOffering)
 	in := o.link.Stream(0)
 	t, _, err := in.Next()

@@ -151,13 +151,7 @@ func (r *receiver) run(parent context.Context) error {
 		defer r.decoder.Close()
 	}
 
-	// A blocked read or write on the link ends when the delivery fails.
-	unwatch := context.AfterFunc(gctx, func() {
-		if !r.end.sent() {
-			failure.Leave(r.link, context.Cause(gctx))
-		}
-	})
-	defer unwatch()
+	defer failure.Watch(gctx, r.link, r.end.sent)()
 
 	group.Go(func() error {
 		defer close(r.heard)

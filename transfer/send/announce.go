@@ -16,7 +16,7 @@ import (
 )
 
 // announcer walks the sources and announces every item, as far ahead of the verdicts as
-// the window allows. It ends with END. Goroutine deliver has it for the offer, and
+// the window allows. It ends with END. The goroutine deliver uses it for the offer, and the
 // goroutine walk from then on.
 type announcer struct {
 	opt     *Options

@@ -12,7 +12,7 @@ import (
 
 // batch gathers ENTRY records into frames. A frame leaves when it is full, when its oldest
 // record has waited long enough, or when the announcer has to wait for something.
-// Goroutine walk has the batch.
+// The goroutine walk alone uses it.
 type batch struct {
 	out   framing.Stream // stream 0
 	purse *purse

@@ -20,8 +20,8 @@ type checkJob struct {
 	want    want // wantPage or wantCheck
 }
 
-// checker hashes what is not sent, beside the sending. One goroutine has it. It has a
-// buffer of its own, so that neither waits for the other.
+// checker hashes what is not sent, beside the sending. One goroutine runs it. It has
+// a buffer of its own, so that neither waits for the other.
 type checker struct {
 	checks   *flow.Queue[checkJob]
 	wants    *wants

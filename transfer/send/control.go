@@ -17,8 +17,8 @@ import (
 )
 
 // control takes what the receiver says on stream 0, until the receipt. It never waits for
-// a disk, for credit or for a write, because what frees those arrives here. Goroutine
-// control has it.
+// a disk, for credit or for a write, because what frees those arrives here. The goroutine
+// control runs it.
 type control struct {
 	in     framing.Stream // stream 0
 	link   transfer.Link

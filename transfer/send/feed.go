@@ -14,7 +14,8 @@ import (
 	"ferry/transfer/tree"
 )
 
-// feeder turns wants into jobs, in the order in which they came. Goroutine feed has it.
+// feeder turns wants into jobs, in the order in which they came. The goroutine feed runs
+// it.
 type feeder struct {
 	wants    *wants
 	checks   *flow.Queue[checkJob]

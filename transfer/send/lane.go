@@ -10,7 +10,7 @@ import (
 )
 
 // lane is the outlet of one stream of a link: it cuts content into DATA and PACK frames,
-// which pass when the purse lets them. One goroutine has it.
+// which pass when the purse lets them. One goroutine uses it.
 type lane struct {
 	out    framing.Stream
 	purse  *purse

@@ -15,8 +15,8 @@ import (
 	"ferry/transfer/storage"
 )
 
-// reader fills jobs: it reads, hashes and compresses. A worker goroutine has it; there
-// are as many as processors.
+// reader fills jobs: it reads, hashes and compresses. Each goroutine work runs one;
+// there are as many as processors.
 type reader struct {
 	belt     *belt
 	bufs     *buffers

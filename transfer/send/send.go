@@ -112,15 +112,7 @@ type starter func(run func(context.Context) error)
 func (s *sender) run(ctx context.Context, group *errgroup.Group, cancel context.CancelCauseFunc) error {
 	s.track.Be(framing.StateUser)
 	s.link.SetState(func() (uint8, uint64) { return s.track.Heartbeat(s.link.Received()) })
-	// A blocked read or write on the link ends when the delivery is cancelled;
-	// Leave says goodbye first where it can.
-	left := make(chan struct{})
-	unwatch := context.AfterFunc(ctx, func() {
-		defer close(left)
-		if !s.control.agreed.Load() {
-			failure.Leave(s.link, context.Cause(ctx))
-		}
-	})
+	unwatch := failure.Watch(ctx, s.link, s.control.agreed.Load)
 
 	heard := make(chan struct{}) // closed when stream 0 is read no more
 	group.Go(func() error {
@@ -149,9 +141,7 @@ func (s *sender) run(ctx context.Context, group *errgroup.Group, cancel context.
 	}
 	start(func(ctx context.Context) error { return s.deliver(ctx, start, heard) })
 	err := group.Wait()
-	if !unwatch() {
-		<-left // the link is closed only when the other side was told why
-	}
+	unwatch() // the link is closed only when the other side was told why
 	return err
 }
 

@@ -17,7 +17,7 @@ import (
 )
 
 // streamRun sends a source of unknown length on stream 0. Bytes leave after at most
-// streamDelay, and the last piece of each chunk carries its CV. One goroutine has the run,
+// streamDelay, and the last piece of each chunk carries its CV. One goroutine does so,
 // in the place of feed and a worker; another goroutine reads the source.
 type streamRun struct {
 	entry    *entry

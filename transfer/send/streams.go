@@ -14,7 +14,8 @@ import (
 	"ferry/transfer/internal/streams"
 )
 
-// widener brings the link to as many streams as the path needs. Goroutine widen has it.
+// widener brings the link to as many streams as the path needs. The goroutine
+// widen runs it.
 type widener struct {
 	link   transfer.Streams
 	out    framing.Stream // stream 0

@@ -9,7 +9,7 @@ import (
 )
 
 // writer sends jobs on one stream, each when it is filled and in the order of feed. One
-// goroutine a stream has it. What is small may wait in the outlet while more is at hand.
+// goroutine a stream runs it. What is small may wait in the outlet while more is at hand.
 type writer struct {
 	belt     *belt
 	out      parcel.Outlet

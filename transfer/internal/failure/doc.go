@@ -4,5 +4,6 @@
 // Guaranteed: errors that were classified before pass unchanged, and what they wrap stays
 // to be found by errors.Is and errors.As.
 //
-// Leave and Patient wait for the link. No goroutine is started and there are no locks.
+// Leave and Patient wait for the link, and so does the goroutine of a Watch, which ends when
+// the Watch is stopped. There are no locks.
 package failure

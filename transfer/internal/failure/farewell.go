@@ -37,6 +37,24 @@ func Leave(l transfer.Link, cause error) {
 	_ = l.Close()
 }
 
+// Watch calls Leave when ctx ends, unless over says then that the delivery is over. A read or
+// write that waits on the link ends so. stop, which is to be called once, ends the watch and
+// waits for a Leave under way.
+func Watch(ctx context.Context, l transfer.Link, over func() bool) (stop func()) {
+	left := make(chan struct{})
+	unwatch := context.AfterFunc(ctx, func() {
+		defer close(left)
+		if !over() {
+			Leave(l, context.Cause(ctx))
+		}
+	})
+	return func() {
+		if !unwatch() {
+			<-left
+		}
+	}
+}
+
 // Patient keeps a failed write from ending the delivery before the reader of
 // the same link had its chance to find the reason: a goodbye that came before.
 func Patient(ctx context.Context, l transfer.Ending, run func() error) func() error {
