@@ -52,9 +52,11 @@ func (p *played) until(ty framing.Type) []byte {
 
 func (p *played) say(ty framing.Type, body []byte) { p.link.stream.come <- frame{ty, body} }
 
-// accept takes the offer, and asks for all of an entry when that is announced.
+// accept takes the offer, and asks for all of an entry when everything is announced: RECEIPT
+// may not come before END.
 func (p *played) accept(id uint64) {
 	p.until(framing.TypeEntry)
+	p.until(framing.TypeEnd)
 	a := framing.Accept{EntryWindow: 1000, EntryBytes: 1 << 20, Streams: 1}
 	c := framing.Credit{Bytes: 8 << 20}
 	w := framing.Want{ID: id, Kind: framing.WantAll}
