@@ -52,9 +52,9 @@ func New(rules []Rule) (*List, error) {
 	return l, nil
 }
 
-// Unmet returns the rules of New that stand on a command line and decided about no
-// item so far: nothing matched, a later rule had the last word, or what matches lies
-// in a folder that was left out. Rules in files are often written for many trees, so
+// Unmet returns the rules of New that stand on a command line and decided about no item so
+// far. Either nothing matched, or a later rule had the last word, or what matches lies in a
+// folder that was left out. Rules in files are often written for many trees, so
 // Unmet does not return those.
 func (l *List) Unmet() []*Rule {
 	if l == nil {

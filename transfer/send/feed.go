@@ -50,14 +50,14 @@ func (f *feeder) run(ctx context.Context) error {
 		if !ok {
 			return nil
 		}
-		if err := f.take(ctx, &w); err != nil {
+		if err := f.begin(ctx, &w); err != nil {
 			return err
 		}
 	}
 }
 
-// take makes the jobs for one want.
-func (f *feeder) take(ctx context.Context, w *want) error {
+// begin makes the jobs for one want.
+func (f *feeder) begin(ctx context.Context, w *want) error {
 	it := w.entry.item
 	if w.kind == wantAll && it.Kind == tree.File && w.attempt == 0 && it.Size <= int64(f.purse.frame(flow.PackLimit)) {
 		return f.small(ctx, w.entry)

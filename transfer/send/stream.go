@@ -119,7 +119,7 @@ func (r *streamRun) copy(ctx context.Context, src io.Reader) error {
 			err = r.leave(ctx, false)
 		case b := <-blocks:
 			r.track.Be(framing.StateSending)
-			end, err = r.take(ctx, b, fresh)
+			end, err = r.got(ctx, b, fresh)
 		}
 		if end || err != nil {
 			return err
@@ -127,8 +127,8 @@ func (r *streamRun) copy(ctx context.Context, src io.Reader) error {
 	}
 }
 
-// take deals with what was read; end says that it was the last.
-func (r *streamRun) take(ctx context.Context, b block, fresh chan<- []byte) (end bool, err error) {
+// got deals with a block that was read; end says that it was the last.
+func (r *streamRun) got(ctx context.Context, b block, fresh chan<- []byte) (end bool, err error) {
 	c := &r.chunk
 	c.filled += b.n
 	switch {

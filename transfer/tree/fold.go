@@ -8,9 +8,9 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// FoldKey returns a key that two names share if some file system takes them for one: a
-// file system that does not tell apart capital letters or forms of one letter, or that
-// drops dots and spaces at the end. Names with different keys are two names everywhere,
+// FoldKey returns a key that two names share if some file system takes them for one. There
+// are file systems that do not tell apart capital letters or forms of one letter, and some
+// that drop dots and spaces at the end. Names with different keys are two names everywhere,
 // but for short names (IsShortName). Names with one key are two names on most systems.
 func FoldKey(name string) string {
 	if IsASCII(name) {

@@ -28,9 +28,9 @@ type Walk struct {
 	// It gets the source's index, what the source is now and, for a File, its size in
 	// bytes. If it returns an error, the source is left out, as a problem. It may be nil.
 	Admit func(source int, kind Kind, size int64) error
-	// Problem is called for each item that cannot be sent, and for a folder with all
-	// that is in it: because it cannot be read, or with ErrSpecial, ErrOwnState,
-	// ErrName or ErrTooDeep, or because a folder contains itself. Run does not look at
+	// Problem is called for each item that cannot be sent, and once for a folder with all
+	// that is in it. The item cannot be read, or is a folder that contains itself, or the
+	// error is ErrSpecial, ErrOwnState, ErrName or ErrTooDeep. Run does not look at
 	// the content of files. If Problem is nil, the first problem ends the walk.
 	Problem func(display string, err error)
 
