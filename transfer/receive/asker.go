@@ -59,7 +59,7 @@ func (k *asker) small(e *entry) error {
 	if err := k.reserve(e, e.stored()); err != nil {
 		return err
 	}
-	a := &attempt{of: e, number: e.number, item: e.item, small: true}
+	a := &attempt{of: e, number: e.number, item: e.item, form: lone}
 	if !k.ledger.ask(a) {
 		return nil
 	}
@@ -115,7 +115,7 @@ func (k *asker) large(ctx context.Context, e *entry) error {
 	if err := k.reserve(e, k.need(e, p, b, claims, shared)); err != nil {
 		return errors.Join(err, p.Discard(true))
 	}
-	a := &attempt{of: e, number: e.number, item: e.item, chunks: checksum.NewTree(e.item.Size)}
+	a := &attempt{of: e, number: e.number, item: e.item, form: chunked, chunks: checksum.NewTree(e.item.Size)}
 	if claims || replaces {
 		a.basis = b
 	}
@@ -160,7 +160,7 @@ func hasClaims(ctx context.Context, p storage.Partial) bool {
 // compare has both sides hash the file, and this side the one under name. The sender does
 // it once: of a second comparison its digest is known.
 func (k *asker) compare(e *entry, name string) error {
-	a := &attempt{of: e, number: e.number, item: e.item, end: e.choice.answer, compared: &comparison{name: name}}
+	a := &attempt{of: e, number: e.number, item: e.item, form: comparing, end: e.choice.answer, compared: &comparison{name: name}}
 	if !k.ledger.ask(a) {
 		return nil
 	}

@@ -10,24 +10,33 @@ import (
 // CHANGED, or when a comparison tells that the content is needed. A goroutine that works
 // for an attempt sees that it is over when the entry has another one, or none.
 //
-// There are three kinds. A small file comes as one chunk, alone or in a pack. For a
-// comparison only FILEEND comes. All other content comes chunk by chunk.
+// Its form says what comes, and what of the fields is used.
 type attempt struct {
 	of     *entry
 	number uint8       // that the sender has for it
 	item   *tree.Entry // the entry as it is in this attempt; nobody changes it
-	small  bool        // a file of one chunk or less: its check is the root
+	form   form        // set once
 	part   part
 
 	// Guarded by ledger.mu.
 	end      *framing.FileEnd
-	chunks   *checksum.Tree // chunks that were verified; nil where nothing is stored by chunks
+	chunks   *checksum.Tree // of form chunked: the chunks that were verified
 	got      uint64         // the number of them that came
 	tries    map[uint64]int // how often a chunk had to be asked for again
-	basis    *basis         // nil: nothing of it was here
-	compared *comparison    // nil: content was asked for
+	basis    *basis         // of form chunked; nil: nothing of it was here
+	compared *comparison    // of form comparing
 	sum      sum
 }
+
+// form is how what was asked for comes.
+type form uint8
+
+const (
+	lone      form = iota + 1 // a file of one chunk or less, alone or in a pack: its check is the root
+	chunked                   // chunk by chunk, in any order, to be stored
+	passing                   // chunk by chunk, in order, to be passed on
+	comparing                 // only FILEEND, to hold an existing file against
+)
 
 // sum is what the content of an entry was verified to be.
 type sum struct {
@@ -60,7 +69,7 @@ func (a *attempt) want(kind framing.WantKind) *framing.Want {
 
 // wantAgain asks once more for one chunk.
 func (a *attempt) wantAgain(index uint64) *framing.Want {
-	if a.small {
+	if a.form == lone {
 		return a.want(framing.WantAll)
 	}
 	w := a.want(framing.WantAgain)
@@ -70,16 +79,18 @@ func (a *attempt) wantAgain(index uint64) *framing.Want {
 
 // whole tells whether all that was asked for is here. Callers hold ledger.mu.
 func (a *attempt) whole() bool {
-	switch {
-	case a.end == nil:
+	if a.end == nil {
 		return false
-	case a.compared != nil:
+	}
+	switch a.form {
+	case comparing:
 		return a.compared.done
-	case a.small:
+	case lone:
 		return a.item.Size == 0 // else its chunk tells
-	case a.chunks == nil:
-		return false
-	case a.of.kind == tree.Stream:
+	case passing:
+		return false // the goroutine that passes it on tells
+	}
+	if a.of.kind == tree.Stream {
 		return a.got >= checksum.Chunks(int64(a.end.Size))
 	}
 	return a.chunks.Complete()

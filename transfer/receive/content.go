@@ -33,7 +33,7 @@ func (l *ledger) expectPacked(id uint64, size int) (*attempt, error) {
 	if e == nil || err != nil {
 		return nil, err
 	}
-	if e.state < asked || e.number != 0 || !e.attempt.small || int64(size) != e.attempt.item.Size {
+	if e.state < asked || e.number != 0 || e.attempt.form != lone || int64(size) != e.attempt.item.Size {
 		return nil, failure.Violation("PACK with entry %d of %d bytes", id, size)
 	}
 	return e.attempt, nil
@@ -43,7 +43,7 @@ func (l *ledger) expectPacked(id uint64, size int) (*attempt, error) {
 func (l *ledger) wants(a *attempt, index uint64) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return a.current() && (a.small || a.chunks != nil && !a.chunks.Has(index))
+	return a.current() && (a.form == lone || a.form == chunked && !a.chunks.Has(index))
 }
 
 // written is what follows from a chunk that was written.

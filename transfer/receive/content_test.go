@@ -100,7 +100,7 @@ func TestIntakeOfOwnContent(t *testing.T) {
 	e.item.Size = size
 	w.ledger.plan(e)
 	p := &memoryPart{chunks: make([][]byte, checksum.Chunks(size))}
-	a := &attempt{of: e, item: e.item, chunks: checksum.NewTree(size)}
+	a := &attempt{of: e, item: e.item, form: chunked, chunks: checksum.NewTree(size)}
 	a.part.begin(p)
 	if !w.ledger.ask(a) {
 		t.Fatal("it was not asked for")
@@ -164,7 +164,7 @@ func TestIntakeRefuses(t *testing.T) {
 	if in.Chunk(&good) == nil {
 		t.Error("it takes what was not asked for")
 	}
-	l.ask(&attempt{of: e, item: e.item, chunks: checksum.NewTree(e.item.Size)})
+	l.ask(&attempt{of: e, item: e.item, form: chunked, chunks: checksum.NewTree(e.item.Size)})
 	for name, change := range map[string]func(c *parcel.Chunk){
 		"an unknown entry":        func(c *parcel.Chunk) { c.Entry = 2 },
 		"a chunk past the end":    func(c *parcel.Chunk) { c.Offset = 2 * checksum.ChunkSize },
@@ -196,7 +196,7 @@ func TestHalfChunksGoWithTheirStream(t *testing.T) {
 			t.Fatal(err)
 		}
 		l.plan(e)
-		l.ask(&attempt{of: e, item: e.item, chunks: checksum.NewTree(-1)})
+		l.ask(&attempt{of: e, item: e.item, form: chunked, chunks: checksum.NewTree(-1)})
 		h := framing.DataHeader{ID: e.id}
 		if err := out.WriteFrame(framing.TypeData, framing.AppendDataHeader(nil, &h), make([]byte, 5000)); err != nil {
 			t.Fatal(err)

@@ -125,7 +125,7 @@ func (a *attempt) seal() bool { return a.current() && a.whole() && a.of.move(sea
 func (l *ledger) sealSmall(a *attempt, s sum) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !a.small || !a.current() || !a.of.move(sealed) {
+	if a.form != lone || !a.current() || !a.of.move(sealed) {
 		return false
 	}
 	a.sum = s
@@ -137,7 +137,7 @@ func (l *ledger) sealSmall(a *attempt, s sum) bool {
 func (l *ledger) differ(a *attempt) (answer *framing.FileEnd, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if a.of.attempt != a || a.compared == nil || a.of.state != sealed || !a.of.move(planned) {
+	if a.of.attempt != a || a.form != comparing || a.of.state != sealed || !a.of.move(planned) {
 		return nil, false
 	}
 	a.of.attempt = nil
@@ -148,7 +148,7 @@ func (l *ledger) differ(a *attempt) (answer *framing.FileEnd, ok bool) {
 func (l *ledger) hand(a *attempt) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return a.of.attempt == a && a.compared == nil && a.of.move(ready)
+	return a.of.attempt == a && a.form != comparing && a.of.move(ready)
 }
 
 // final is what an entry came to, as its verdict needs it.

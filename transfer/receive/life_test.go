@@ -37,7 +37,7 @@ func arrows() []arrow {
 	return []arrow{
 		{"plan", []state{announced}, planned, func(l *ledger, e *entry) bool { return l.plan(e) }},
 		{"ask", []state{planned}, asked, func(l *ledger, e *entry) bool {
-			return l.ask(&attempt{of: e, number: e.number, item: e.item, small: true})
+			return l.ask(&attempt{of: e, number: e.number, item: e.item, form: lone})
 		}},
 		{"change", []state{asked}, planned, func(l *ledger, e *entry) bool {
 			_, _, err := l.change(e, &framing.Changed{ID: e.id, Attempt: e.number + 1}, e.item)
@@ -46,7 +46,7 @@ func arrows() []arrow {
 		{"seal", []state{asked}, sealed, func(l *ledger, e *entry) bool {
 			a := e.attempt
 			if a == nil {
-				a = &attempt{of: e, item: e.item, small: true}
+				a = &attempt{of: e, item: e.item, form: lone}
 			}
 			return l.sealSmall(a, sum{true, rootOf, int64(len(bytesOf))})
 		}},
@@ -68,7 +68,7 @@ func orNone(e *entry) *attempt {
 	if e.attempt != nil {
 		return e.attempt
 	}
-	return &attempt{of: e, item: e.item}
+	return &attempt{of: e, item: e.item, form: passing}
 }
 
 func announceFile(t *testing.T, l *ledger, id uint64) *entry {
@@ -126,7 +126,7 @@ func TestArrows(t *testing.T) {
 func TestDiffer(t *testing.T) {
 	l := newLedger()
 	e := in(t, l, 1, planned)
-	a := &attempt{of: e, item: e.item, compared: &comparison{name: e.name}}
+	a := &attempt{of: e, item: e.item, form: comparing, compared: &comparison{name: e.name}}
 	l.ask(a)
 	if _, ok := l.differ(a); ok {
 		t.Error("it differs before it was compared")
@@ -265,7 +265,7 @@ func TestAttemptIsOver(t *testing.T) {
 	e := in(t, l, 1, planned)
 	e.item.Size = size
 	begin := func() *attempt {
-		a := &attempt{of: e, number: e.number, item: e.item, chunks: checksum.NewTree(size), basis: &basis{pages: make(map[uint64]*claimPage)}}
+		a := &attempt{of: e, number: e.number, item: e.item, form: chunked, chunks: checksum.NewTree(size), basis: &basis{pages: make(map[uint64]*claimPage)}}
 		if !l.keep(e, holdings{slot: true, room: 100}) || !l.ask(a) {
 			t.Fatal("it was not asked for")
 		}

@@ -141,7 +141,10 @@ func (o *ordered) arrive(e *entry) error {
 }
 
 func (o *ordered) ask(e *entry) error {
-	a := &attempt{of: e, item: e.item, small: e.kind == tree.File && e.item.Size <= checksum.ChunkSize}
+	a := &attempt{of: e, item: e.item, form: passing}
+	if e.kind == tree.File && e.item.Size <= checksum.ChunkSize {
+		a.form = lone
+	}
 	o.ledger.ask(a)
 	o.track.Enter(transfer.PhaseTransfer)
 	return o.requests.add(a.want(framing.WantAll))
@@ -246,7 +249,7 @@ func (o *ordered) piece(ctx context.Context, c *parcel.Chunk) error {
 	size := int64(len(o.chunk))
 	o.chunk = o.chunk[:0]
 	switch {
-	case a.small:
+	case a.form == lone:
 		return o.verified(ctx, node.Root(), c.Check, size)
 	case [32]byte(node.CV()) != c.Check:
 		return o.wrong(ctx, a.of)

@@ -13,10 +13,10 @@ import (
 // seal ends an attempt of which all is here: a comparison, or content of which both ends
 // must have the same digest. The worker that has the job is alone with the attempt.
 func (w *worker) seal(a *attempt) error {
-	switch {
-	case a.compared != nil:
+	switch a.form {
+	case comparing:
 		return w.sealCompared(a)
-	case a.small:
+	case lone:
 		return w.sealEmpty(a)
 	}
 	if a.of.kind == tree.Stream {

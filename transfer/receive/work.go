@@ -135,7 +135,7 @@ func (w *worker) chunk(c *parcel.Chunk) error {
 	}
 	index := c.Offset / checksum.ChunkSize
 	node := checksum.NewNode(data, index)
-	if a.small {
+	if a.form == lone {
 		return w.onlyChunk(a, c, data, node.Root())
 	}
 	stale, err := w.write(a, c, data, node)
