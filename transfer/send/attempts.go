@@ -65,12 +65,16 @@ func (t *attempts) asItIs(a *attempt) bool {
 // not, it ends the attempt.
 func (t *attempts) sound(c *content, a *attempt) (ok bool, err error) {
 	changed, err := c.changed(a)
+	lies := err == nil && !changed && c.longer(a)
+	if lies { // or it grew between the two looks
+		changed, err = c.changed(a)
+	}
 	switch {
 	case err != nil:
 		return false, nil // the entry was settled, or the attempt is over
 	case changed && !t.asItIs(a):
 		return false, t.again(c, a)
-	case !changed && c.longer(a):
+	case lies && !changed:
 		return false, t.lying(c.entry)
 	}
 	return true, nil

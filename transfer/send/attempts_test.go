@@ -190,3 +190,33 @@ func TestAttemptGoesOn(t *testing.T) {
 		t.Errorf("another file is the same: %v, %v", same, err)
 	}
 }
+
+// growing is a file that grows behind the first look at it.
+type growing struct {
+	storage.Source
+	grow func()
+}
+
+func (g *growing) Stat() (tree.Info, error) {
+	info, err := g.Source.Stat()
+	if g.grow != nil {
+		g.grow()
+		g.grow = nil
+	}
+	return info, err
+}
+
+// A file that grows between the look at its size and the look behind its end has changed;
+// its size is no lie.
+func TestGrowthIsAChange(t *testing.T) {
+	f, a := tryFile(t, Options{}, framing.Accept{})
+	f.settle(a)
+	f.content.park() // so that it is looked at by its name
+	f.content.source = &growing{f.content.source, func() { f.write(2*checksum.ChunkSize + 1) }}
+	if err := f.attempt.finish(f.content, a); err != nil {
+		t.Fatal(err)
+	}
+	if got := f.last(1).t; got != framing.TypeChanged {
+		t.Errorf("%v was sent in place of CHANGED", got)
+	}
+}
