@@ -33,6 +33,10 @@ func fields(t framing.Type, body []byte) string {
 		return one(framing.ParseFault(body))
 	case framing.TypeChecked:
 		return one(framing.ParseChecked(body))
+	case framing.TypeLimit:
+		return one(framing.ParseLimited(body))
+	case framing.TypeWarn:
+		return every(framing.ParseWarns(body))
 	case framing.TypeChanged:
 		return one(framing.ParseChanged(body))
 	case framing.TypeEntry:

@@ -26,6 +26,11 @@ func doneFrame(ids ...uint64) frame {
 	return frame{typ: framing.TypeDone, body: body}
 }
 
+func faultFrame(code framing.Code, text string) frame {
+	f := framing.Fault{ID: 1, Code: code, Message: text}
+	return frame{typ: framing.TypeFault, body: f.Append(nil)}
+}
+
 func creditFrame(n uint32) frame {
 	c := framing.Credit{Bytes: n}
 	return frame{typ: framing.TypeCredit, body: c.Append(nil)}
@@ -53,6 +58,7 @@ func TestLedgerEqual(t *testing.T) {
 		"pieces":                  {ledgerOf(dataFrames(content, 1, 700)...), ledgerOf(dataFrames(content, 1, 5000)...)},
 		"credit in other steps":   {ledgerOf(creditFrame(5<<20), creditFrame(3<<20)), ledgerOf(creditFrame(8 << 20))},
 		"credit, a step behind":   {ledgerOf(creditFrame(8 << 20)), ledgerOf(creditFrame(9<<20 - 1))},
+		"the text of a fault":     {ledgerOf(faultFrame(2, "it changed")), ledgerOf(faultFrame(2, ""))},
 		"more credit than it was": {ledgerOf(creditFrame(12 << 20)), ledgerOf(creditFrame(8 << 20))},
 	} {
 		if faults := pair[0].differs(pair[1], false); len(faults) > 0 {
@@ -69,6 +75,8 @@ func TestLedgerDiffers(t *testing.T) {
 		"a record less":       {ledgerOf(doneFrame(1)), ledgerOf(doneFrame(1, 2))},
 		"a record more":       {ledgerOf(doneFrame(1, 2)), ledgerOf(doneFrame(1))},
 		"a record twice":      {ledgerOf(doneFrame(1, 1)), ledgerOf(doneFrame(1))},
+		"another fault":       {ledgerOf(faultFrame(2, "")), ledgerOf(faultFrame(7, ""))},
+		"a fault for a done":  {ledgerOf(faultFrame(2, "")), ledgerOf(doneFrame(1))},
 		"content":             {ledgerOf(dataFrames(other, 1, 700)...), ledgerOf(dataFrames(content, 1, 700)...)},
 		"another chunk":       {ledgerOf(dataFrames(content, 2, 700)...), ledgerOf(dataFrames(content, 1, 700)...)},
 		"chunks out of order": {ledgerOf(append(dataFrames(content, 2, 700), dataFrames(content, 1, 700)...)...), ledgerOf(append(dataFrames(content, 1, 700), dataFrames(content, 2, 700)...)...)},

@@ -19,7 +19,8 @@ import (
 //   - Of CREDIT the sum counts. A receiver grants in steps, so less than one may be
 //     outstanding; more than expected is as good.
 //   - What the file systems of two machines tell differently is left out: holes, time
-//     and mode of a symbolic link, and whether a receipt is durable. So is the text of BYE.
+//     and mode of a symbolic link, and whether a receipt is durable. So are the texts of
+//     BYE and FAULT.
 type ledger struct {
 	mu     sync.Mutex // guards what follows
 	more   sync.Cond  // something was added, or the side has ended
@@ -176,6 +177,11 @@ func (l *ledger) take(t framing.Type, body []byte) error {
 	case framing.TypeChecked:
 		m, err := framing.ParseChecked(body)
 		l.note(fmt.Sprintf("pages of entry %d", m.ID), m)
+		return err
+	case framing.TypeFault:
+		m, err := framing.ParseFault(body)
+		m.Message = ""
+		l.note(fmt.Sprintf("the verdict on entry %d", m.ID), m)
 		return err
 	case framing.TypeData:
 		return l.takePiece(body)

@@ -54,6 +54,12 @@ func offersByName() []followed {
 		{name: "a listed name twice", listed: two(), says: says(false, file(0, "f", 5), file(0, "f", 5)), broken: true},
 		{name: "a name that differs in case from a listed one", listed: two(), says: says(false, file(0, "F", 5)), broken: true},
 		{name: "a name of a state folder that is listed fails, and breaks no rule", listed: listed(fileKind, ".ferry-partial"), says: says(true, file(0, ".ferry-partial", 0))},
+		{name: "a name that is listed twice comes once", listed: listed(fileKind, "f", "f"), says: says(true, file(0, "f", 5))},
+		{name: "a name that is listed twice, twice", listed: listed(fileKind, "f", "f"), says: says(false, file(0, "f", 5), file(0, "f", 5)), broken: true},
+		{name: "of a name that is listed twice the last kind counts", listed: append(listed(fileKind, "f"), listed(folderKind, "f")...), says: says(true, folder(0, "f"), ends(1))},
+		{name: "names that no item may have are listed, and do not come", listed: listed(fileKind, "..", "a/b", "\x00", ""), says: (*speech).end},
+		{name: "a name that no item may have is listed, comes and fails", listed: listed(folderKind, ".."), says: says(true, folder(0, ".."), ends(1))},
+		{name: "set-id bits that were not granted are ignored", listed: two(), says: says(true, withMode(file(0, "f", 5), 0o6755))},
 		{name: "a stream where a file is listed", listed: two(), says: says(false, entry(framing.KindStream, 0, "f")), broken: true},
 	}
 }
@@ -191,6 +197,11 @@ func ends(id uint64) framing.Entry { return framing.Entry{Kind: framing.KindFold
 func file(parent uint64, name string, size uint64) framing.Entry {
 	e := entry(framing.KindFile, parent, name)
 	e.Size = size
+	return e
+}
+
+func withMode(e framing.Entry, mode uint32) framing.Entry {
+	e.Mode, e.Sec = mode, aWhile
 	return e
 }
 

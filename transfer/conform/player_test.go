@@ -3,6 +3,8 @@ package conform
 import (
 	"bytes"
 	"context"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -24,10 +26,12 @@ import (
 func ofLadder(t framing.Type) bool { return t == framing.TypeHello || t == framing.TypeProof }
 
 // player says over l what one side of a session says. Each frame leaves when the other
-// side has said all that it said before that frame in the session.
-func play(l *link.Link, s *session, side string) (said, due *ledger) {
+// side has said all that it said before that frame in the session. The link is closed once
+// the other side has ended it: Close reads what comes, as hear does.
+func play(l *link.Link, s *session, side string, cue cues) (said, due *ledger) {
 	due = newLedger()
 	said, read := hear(l)
+	asked := false
 	for _, f := range s.frames {
 		switch {
 		case ofLadder(f.typ):
@@ -35,14 +39,25 @@ func play(l *link.Link, s *session, side string) (said, due *ledger) {
 			due.add(f)
 		default:
 			said.await(due)
+			if f.typ == framing.TypeWant && !asked {
+				asked = true
+				cue.asking()
+			}
 			// The other side may have left; what is missing then shows below.
 			_ = l.Stream(f.stream).Send(true, f.typ, f.body)
 		}
 	}
 	said.await(due)
-	_ = l.Close()
+	cue.said()
 	<-read
+	_ = l.Close()
 	return said, due
+}
+
+// cues are what a player does beside saying frames.
+type cues struct {
+	asking func() // before the first WANT
+	said   func() // when the other side has said all
 }
 
 // hear takes what the other side of l says, until it ends; then read is closed.
@@ -126,6 +141,12 @@ func (s *session) check(t *testing.T, dir string) {
 	where := func(path string) string { return filepath.Join(dir, filepath.FromSlash(s.place(path))) }
 	for _, it := range s.items {
 		info, err := os.Lstat(where(it.path))
+		if it.fault != 0 {
+			if it.kind != framing.KindFolder && !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("%s was given up, and is there: %v", it.path, err)
+			}
+			continue
+		}
 		if err != nil {
 			t.Error(err)
 			continue
@@ -175,9 +196,15 @@ func againstReceiver(t *testing.T, s *session, dst string) (err error) {
 			t.Error(err)
 		}
 	}()
-	a, done := receiverOf(t, receive.Options{Destination: folder, OnConflict: transfer.ConflictOverwrite, Metadata: s.metadata()})
-	said, due := play(a, s, fromSender)
-	err = <-done
+	return playSender(t, s, receive.Options{Destination: folder, OnConflict: transfer.ConflictOverwrite, Metadata: s.metadata()})
+}
+
+// playSender plays the sender of a session to a real receiver, and returns how that ended.
+func playSender(t *testing.T, s *session, o receive.Options) error {
+	t.Helper()
+	a, done := receiverOf(t, o)
+	said, due := play(a, s, fromSender, cues{said: func() {}})
+	err := <-done
 	for _, f := range said.differs(due, s.broken()) {
 		t.Errorf("%s: the receiver: %s", s.name, f)
 	}
@@ -217,13 +244,45 @@ func againstSender(t *testing.T, s *session, src string) (err error) {
 	if s.broken() {
 		script.frames = s.frames[:len(s.frames)-1]
 	}
-	said, due := play(b, &script, fromReceiver)
-	cancel()
+	said, due := play(b, &script, fromReceiver, cues{asking: func() { s.vanish(t, src) }, said: func() {
+		if s.broken() {
+			cancel()
+		}
+	}})
 	err = <-done
 	for _, f := range said.differs(due, s.broken()) {
 		t.Errorf("%s: the sender: %s", s.name, f)
 	}
 	return err
+}
+
+// vanish removes what the sender announced and is to give up.
+func (s *session) vanish(t *testing.T, src string) {
+	t.Helper()
+	for _, it := range s.items {
+		if it.fault != 0 {
+			if err := os.Remove(filepath.Join(src, filepath.FromSlash(it.path))); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+// incomplete tells whether an item is not delivered, as a side of that name sees it.
+func (s *session) incomplete(t *testing.T, side string) bool {
+	t.Helper()
+	for _, f := range s.frames {
+		switch f.typ {
+		case framing.TypeEnd:
+			if m, err := framing.ParseEnd(f.body); err != nil || m.Failed > 0 {
+				return true
+			}
+		case framing.TypeReceipt:
+			m, err := framing.ParseReceipt(f.body)
+			return err != nil || m.Failed > 0 || side == fromSender && m.Skipped > 0
+		}
+	}
+	return false
 }
 
 // broken tells whether the session ends with a sender that leaves before the receipt.

@@ -91,15 +91,43 @@ func (s *script) offer(exact bool) {
 	s.say(fromSender, framing.TypeOffer, o.Append(nil))
 }
 
-// entries announces all items and says END. The items are in the order of a walk.
+// entries announces all items in one frame and says END. The items are in the order of a
+// walk.
 func (s *script) entries() {
+	all, end := s.walk()
 	body := framing.AppendEntryHeader(nil, 1)
-	var end framing.End
+	for _, e := range all {
+		body = e.Append(body)
+	}
+	s.say(fromSender, framing.TypeEntry, body)
+	s.say(fromSender, framing.TypeEnd, end.Append(nil))
+}
+
+// entriesApart is entries with a frame for each record. END says that so many items could
+// not be announced. After the entry of each path that is in then, its function is called.
+func (s *script) entriesApart(failed uint64, then map[string]func()) {
+	all, end := s.walk()
+	next := uint64(1)
+	for _, e := range all {
+		s.say(fromSender, framing.TypeEntry, e.Append(framing.AppendEntryHeader(nil, next)))
+		if e.Kind == framing.KindFolderEnd {
+			continue
+		}
+		if after := then[s.items[next-1].path]; after != nil {
+			after()
+		}
+		next++
+	}
+	end.Failed = failed
+	s.say(fromSender, framing.TypeEnd, end.Append(nil))
+}
+
+// walk gives all items their ids. It returns their records, and END.
+func (s *script) walk() (all []framing.Entry, end framing.End) {
 	var open []string // folders that did not end
 	leave := func(path string) {
 		for len(open) > 0 && !strings.HasPrefix(path, open[len(open)-1]+"/") {
-			e := framing.Entry{Kind: framing.KindFolderEnd, ID: s.ids[open[len(open)-1]]}
-			body = e.Append(body)
+			all = append(all, framing.Entry{Kind: framing.KindFolderEnd, ID: s.ids[open[len(open)-1]]})
 			open = open[:len(open)-1]
 		}
 	}
@@ -119,17 +147,19 @@ func (s *script) entries() {
 			end.Files++
 			end.Bytes += uint64(it.length)
 		}
-		body = e.Append(body)
+		all = append(all, e)
 	}
 	leave("")
 	end.Entries = s.last
-	s.say(fromSender, framing.TypeEntry, body)
-	s.say(fromSender, framing.TypeEnd, end.Append(nil))
+	return all, end
 }
 
 // accept accepts as ferry does, with credit for more than is asked for.
-func (s *script) accept() {
-	a := framing.Accept{EntryWindow: 16384, EntryBytes: 4 << 20, Streams: 65535}
+func (s *script) accept() { s.acceptBy(framing.Accept{Streams: 65535}) }
+
+// acceptBy is accept, with the fields of a that are about content.
+func (s *script) acceptBy(a framing.Accept) {
+	a.EntryWindow, a.EntryBytes = 16384, 4<<20
 	s.say(fromReceiver, framing.TypeAccept, a.Append(nil))
 	s.credit(8 << 20)
 }
@@ -220,80 +250,4 @@ func contains(all []int, one int) bool {
 		}
 	}
 	return false
-}
-
-// pack sends small files in one frame.
-func (s *script) pack(paths ...string) {
-	var body []byte
-	for _, path := range paths {
-		it := s.item(path)
-		content := it.content(0, it.length)
-		var root int
-		body, root = framing.AppendPackedHeader(body, s.ids[path], it.length)
-		sum := checksum.Sum(content)
-		copy(body[root:], sum[:])
-		body = append(body, content...)
-	}
-	s.say(fromSender, framing.TypePack, body)
-}
-
-// pieceBytes is the payload of a piece, as ferry cuts chunks.
-const pieceBytes = 208 << 10
-
-// data sends some chunks of a file.
-func (s *script) data(path string, which ...int) {
-	chunks, _, _ := s.chunks(path)
-	checks, _ := s.checks(path)
-	for _, i := range which {
-		for from := 0; from < len(chunks[i]); from += pieceBytes {
-			piece := chunks[i][from:min(from+pieceBytes, len(chunks[i]))]
-			h := framing.DataHeader{ID: s.ids[path], Offset: uint64(i*checksum.ChunkSize + from)}
-			if from+len(piece) == len(chunks[i]) {
-				h.Flags, h.Check = framing.DataLast, checks[i]
-			}
-			s.say(fromSender, framing.TypeData, append(framing.AppendDataHeader(nil, &h), piece...))
-		}
-	}
-}
-
-// fileEnd ends a file of which so many chunks were sent.
-func (s *script) fileEnd(path string, sent int) {
-	_, _, root := s.chunks(path)
-	f := framing.FileEnd{ID: s.ids[path], Size: uint64(s.item(path).length), Root: root, Chunks: uint64(sent)}
-	s.say(fromSender, framing.TypeFileEnd, f.Append(nil))
-}
-
-// done settles items in one frame.
-func (s *script) done(status framing.DoneStatus, paths ...string) {
-	var body []byte
-	for _, path := range paths {
-		d := framing.Done{ID: s.ids[path], Status: status}
-		body = d.Append(body)
-		it := s.item(path)
-		length := uint64(it.length)
-		switch status {
-		case framing.DoneDelivered:
-			s.receipt.Delivered++
-			s.receipt.Bytes += length
-		default:
-			s.receipt.Same++
-		}
-		if it.kind == framing.KindFile && (status == framing.DoneDelivered || status == framing.DoneEqual) {
-			_, root := s.checks(path)
-			s.sums.Add(d.ID, length, root)
-		}
-	}
-	s.say(fromReceiver, framing.TypeDone, body)
-}
-
-// finish is RECEIPT and BYE.
-func (s *script) finish() {
-	s.receipt.Durable, s.receipt.Digest = true, s.sums.Sum()
-	s.say(fromReceiver, framing.TypeReceipt, s.receipt.Append(nil))
-	s.bye(framing.CodeNone)
-}
-
-func (s *script) bye(code framing.Code) {
-	b := framing.Bye{Code: code}
-	s.say(fromSender, framing.TypeBye, b.Append(nil))
 }

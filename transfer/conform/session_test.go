@@ -43,6 +43,7 @@ type item struct {
 	length int // of a file; byte i of its content is (i + seed) mod 251
 	seed   int
 	target string // of a symbolic link; of a hard link the path of what it is a name of
+	fault  uint64 // the code that the sender gives it up with; 0: it is delivered
 }
 
 // content returns bytes of a file's content.
@@ -121,6 +122,7 @@ func takeItem(v *vector.Stanza, key string, to *[]item) error {
 		"seconds": func(n uint64) { it.sec = int64(n) },
 		"length":  func(n uint64) { it.length = int(n) },
 		"seed":    func(n uint64) { it.seed = int(n) },
+		"fault":   func(n uint64) { it.fault = n },
 	} {
 		if !v.Has(key) {
 			continue
@@ -243,6 +245,9 @@ func (i item) stanza(key string) (v vector.Stanza) {
 	if i.kind == framing.KindFile {
 		v.AddNumber("length", uint64(i.length))
 		v.AddNumber("seed", uint64(i.seed))
+	}
+	if i.fault != 0 {
+		v.AddNumber("fault", i.fault)
 	}
 	return v
 }

@@ -3,6 +3,7 @@
 package conform
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"testing"
@@ -135,7 +136,7 @@ func answers(t *testing.T) *script {
 
 // TestTranscriptsMade makes the transcripts and holds them against the files.
 func TestTranscriptsMade(t *testing.T) {
-	for _, s := range []*script{smallTree(t), interrupted(t), resumed(t), answers(t)} {
+	for _, s := range []*script{smallTree(t), interrupted(t), resumed(t), answers(t), inOrder(t), plain(t), faults(t), verdicts(t)} {
 		if *update {
 			if err := s.write(""); err != nil {
 				t.Fatal(err)
@@ -160,6 +161,10 @@ func TestTranscripts(t *testing.T) {
 		{"tree"},
 		{"interrupted", "resumed"},
 		{"answers"},
+		{"ordered"},
+		{"plain"},
+		{"faults"},
+		{"verdicts"},
 		{"44b4521-tree"},
 		{"44b4521-update"},
 	} {
@@ -167,6 +172,9 @@ func TestTranscripts(t *testing.T) {
 			t.Run(names[len(names)-1]+" to the receiver", func(t *testing.T) { toReceiver(t, names) })
 		}
 		for _, name := range names {
+			if load(t, name).only == fromReceiver {
+				continue
+			}
 			t.Run(name+" to the sender", func(t *testing.T) { toSender(t, name) })
 		}
 	}
@@ -178,8 +186,12 @@ func toReceiver(t *testing.T, names []string) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, name := range names {
 			s := load(t, name)
+			if s.ordered() {
+				wantEnd(t, s, fromReceiver, intoArchive(t, s))
+				continue
+			}
 			lay(t, dst, s.held, s.place)
-			wantEnd(t, s, againstReceiver(t, s, dst))
+			wantEnd(t, s, fromReceiver, againstReceiver(t, s, dst))
 			if !s.broken() {
 				s.check(t, dst)
 			}
@@ -193,18 +205,22 @@ func toSender(t *testing.T, name string) {
 	synctest.Test(t, func(t *testing.T) {
 		s := load(t, name)
 		lay(t, src, s.items, func(path string) string { return path })
-		wantEnd(t, s, againstSender(t, s, src))
+		wantEnd(t, s, fromSender, againstSender(t, s, src))
 	})
 }
 
-// wantEnd checks how the real side ended.
-func wantEnd(t *testing.T, s *session, err error) {
+// wantEnd checks how the real side ended, which is the session's side of that name.
+func wantEnd(t *testing.T, s *session, side string, err error) {
 	t.Helper()
 	var own *transfer.Error
 	switch {
+	case s.incomplete(t, side):
+		if !errors.Is(err, transfer.ErrIncomplete) {
+			t.Errorf("%s, in which not all is delivered, ended with %v", s.name, err)
+		}
 	case !s.broken() && err != nil:
 		t.Errorf("%s ended with %v", s.name, err)
-	case s.broken() && (err == nil || !errors.As(err, &own) && !errors.Is(err, t.Context().Err())):
+	case s.broken() && (err == nil || !errors.As(err, &own) && !errors.Is(err, context.Canceled)):
 		t.Errorf("%s, which is broken off, ended with %v", s.name, err)
 	}
 }

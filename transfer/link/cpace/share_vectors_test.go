@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"flag"
+	"math/big"
+	"slices"
 	"strings"
 	"testing"
 
@@ -79,9 +81,28 @@ func TestShareVectors(t *testing.T) {
 	vector.Compare(t, shareVectors, "K of section 2.3 from a scalar and the other side's share.\n", stanzas, *update)
 }
 
+// branchOf tells by big numbers, apart from the code under test, whether the first
+// candidate of section 2.3 is on the curve for the little-endian number r.
+func branchOf(r []byte) string {
+	big1, a := big.NewInt(1), big.NewInt(curveA)
+	p := new(big.Int).Sub(new(big.Int).Lsh(big1, 255), big.NewInt(19))
+	slices.Reverse(r)
+	r[0] &= 0x7f
+	n := new(big.Int).SetBytes(r)
+	x := new(big.Int).Mul(n, n)
+	x.Add(x.Lsh(x, 1), big1).ModInverse(x, p).Mul(x, a).Neg(x).Mod(x, p) // -A / (1 + 2r²)
+	y := new(big.Int).Add(x, a)
+	y.Mul(y, x).Add(y, big1).Mul(y, x).Mod(y, p) // x³ + A·x² + x
+	if big.Jacobi(y, p) >= 0 {
+		return "taken"
+	}
+	return "not taken"
+}
+
 // The points that 32 bytes are mapped to.
 func TestMapVectors(t *testing.T) {
 	var stanzas []vector.Stanza
+	branches := make(map[string]bool)
 	for _, r := range []struct{ name, hash string }{
 		{"zero", strings.Repeat("00", 32)},
 		{"zero with the top bit set", strings.Repeat("00", 31) + "80"},
@@ -102,7 +123,13 @@ func TestMapVectors(t *testing.T) {
 		s.Add("name", r.name)
 		s.Add("r", r.hash)
 		s.Add("g", hex.EncodeToString(g[:]))
+		branch := branchOf(unhex(t, r.hash))
+		s.Add("x1", branch)
+		branches[branch] = true
 		stanzas = append(stanzas, s)
+	}
+	if len(branches) != 2 {
+		t.Errorf("only these branches have vectors: %v", branches)
 	}
 	vector.Compare(t, mapVectors, "Elligator2 of section 2.3: the point g of the 32 bytes r.\n", stanzas, *update)
 }
