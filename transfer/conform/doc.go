@@ -4,9 +4,10 @@
 // real receiver, with those of its sender. What the real side says in between has to
 // be what the transcript says.
 //
-// Two kinds of transcripts are there. Some are made here, by a program that knows
+// Two kinds of transcripts are there. Some are made here, by a script that knows
 // PROTOCOL.md only and sends the simplest frames that it allows; go test -run
-// Transcripts -update writes them again. The others were recorded between the sender
+// Transcripts -update writes them again. What one of ferry's sides never says is played
+// to the other one only. The others were recorded between the sender
 // and the receiver of an earlier commit, and are never written again: so that old and
 // new stay able to deliver to each other.
 //
