@@ -132,7 +132,7 @@ func (r *reader) data(cost int64) error {
 	if err != nil {
 		return err
 	}
-	if a == nil || a.form == comparing { // settled, or of another attempt
+	if a == nil { // settled, or of another attempt
 		r.forget(h.ID)
 		return r.discard(n, cost)
 	}
