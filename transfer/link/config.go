@@ -44,7 +44,8 @@ type Config struct {
 	// with the address as it was given to Dial, when the link is lost.
 	Connect func(ctx context.Context, addr string) (net.Conn, error)
 	// Notify may be nil. Several goroutines of the link call it, perhaps at the same time,
-	// and hold no lock. It must not block.
+	// and hold no lock. It must not block. EventLost, EventRetrying and EventRejoined of a
+	// link come one at a time, in the order of what they tell of.
 	Notify func(Event)
 }
 

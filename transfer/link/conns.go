@@ -16,10 +16,12 @@ import (
 // Goroutines of the link begin under mu, and none begins once it is closed. A wait for
 // tasks after that is a wait for all.
 type conns struct {
-	tasks sync.WaitGroup
-	await func(*outage) // waits for the end of an outage, in a goroutine of its own
+	tasks    sync.WaitGroup
+	await    func(*outage)        // waits for the end of an outage, in a goroutine of its own
+	retryFor func() time.Duration // see Link.RetryFor
+	news     news                 // of losses and their ends; who causes one has it told
 
-	mu      sync.Mutex // guards what follows; the lock of an inlet may be taken under it
+	mu      sync.Mutex // guards what follows; the locks of an inlet and of news may be taken under it
 	streams []*stream
 	parked  map[int]*stream // streams that came before a lower number
 	grown   chan struct{}   // closed and replaced when streams grows
@@ -167,7 +169,7 @@ func (c *conns) dropParked() {
 }
 
 // lose gives up the connections because of ch, unless it is not among them any more. The
-// outage begins.
+// outage begins, and is put into the news.
 func (c *conns) lose(ch *channel, err error) (lost bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -181,6 +183,7 @@ func (c *conns) lose(ch *channel, err error) (lost bool) {
 func (c *conns) loseLocked(err error) {
 	o := &outage{since: time.Now(), cause: err, over: make(chan struct{})}
 	c.down = o
+	c.news.put(Event{Kind: EventLost, Addr: c.addr, Err: err, Window: c.retryFor()})
 	for _, s := range c.allLocked() {
 		s.in.detach()
 	}
@@ -204,20 +207,21 @@ func (c *conns) rejoin(epoch uint32) (first *stream, lost bool, err error) {
 	return c.streams[0], lost, nil
 }
 
-// carryOn ends the outage: stream 0 goes on over ch. then runs in a goroutine of its own.
-// It returns how long the outage took.
-func (c *conns) carryOn(ch *channel, then func()) (time.Duration, error) {
+// carryOn ends the outage after so many tries, and puts that into the news: stream 0 goes
+// on over ch. then runs in a goroutine of its own.
+func (c *conns) carryOn(ch *channel, tries int, then func()) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.frozen || c.epoch != ch.epoch {
-		return 0, &Error{Code: framing.CodeLost, Op: "join", Err: errStale}
+		return &Error{Code: framing.CodeLost, Op: "join", Err: errStale}
 	}
 	o := c.down
 	c.streams[0].in.attach(ch)
 	c.tasks.Go(then)
 	c.down, c.addr = nil, addrOf(ch.raw)
 	close(o.over)
-	return time.Since(o.since), nil
+	c.news.put(Event{Kind: EventRejoined, Addr: c.addr, Attempts: tries, Elapsed: time.Since(o.since)})
+	return nil
 }
 
 // addAgain has a further stream go on over ch, or begin, on a link that was joined again.

@@ -42,6 +42,7 @@
 //	Listener.mu   outlet.mu   conns.mu   inlet.mu
 //	                                     ending.mu
 //	                                     replay.mu
+//	                                     news.mu
 //	                                     those of packages admission and record
 //
 // outlet.mu and conns.mu are never held together. No callback of the caller runs under a

@@ -49,7 +49,8 @@ func newLink(c *ladder, cfg *Config, peer framing.Hello, p *codeProver, w *way) 
 		return nil, err
 	}
 	l := &Link{cfg: *cfg, session: s, rtt: c.rtt, closed: make(chan struct{})}
-	l.conns = conns{await: l.await, parked: map[int]*stream{}, grown: make(chan struct{}), allowed: MaxStreams, addr: addrOf(c.raw)}
+	l.conns = conns{await: l.await, retryFor: l.RetryFor, parked: map[int]*stream{}, grown: make(chan struct{}), allowed: MaxStreams, addr: addrOf(c.raw)}
+	l.conns.news.to = l.cfg.notify
 	l.vitals.acks = make(chan struct{}, 1)
 	l.tally.pulse = record.NewPulse()
 	l.ending.init()

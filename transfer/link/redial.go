@@ -116,7 +116,8 @@ func (r *redialler) run(o *outage) {
 			l.gaveUp(o, err)
 			return
 		}
-		l.cfg.notify(Event{Kind: EventRetrying, Addr: l.address(), Attempts: tries, Err: err, Elapsed: time.Since(o.since), Window: l.RetryFor()})
+		l.conns.news.put(Event{Kind: EventRetrying, Addr: l.address(), Attempts: tries, Err: err, Elapsed: time.Since(o.since), Window: l.RetryFor()})
+		l.conns.news.tell()
 	}
 }
 

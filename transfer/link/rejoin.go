@@ -62,12 +62,8 @@ func (l *Link) lost(ch *channel, err error) {
 	case l.ending.closing.Load(), l.ending.leaving.Load(), !l.rejoins():
 		l.end(err)
 	case l.conns.lose(ch, err):
-		l.notifyLost(err)
+		l.conns.news.tell()
 	}
-}
-
-func (l *Link) notifyLost(err error) {
-	l.cfg.notify(Event{Kind: EventLost, Addr: l.address(), Err: err, Window: l.RetryFor()})
 }
 
 // lostSoon is lost a moment later: the other side's reason for closing may be on its way
@@ -108,7 +104,7 @@ func (l *Link) resume(c *ladder, epoch uint32, tries int) (*channel, error) {
 		return nil, err
 	}
 	if lost {
-		l.notifyLost(errReplaced)
+		l.conns.news.tell()
 	}
 	peer, err := c.exchange(first.in.detach())
 	if err != nil {
@@ -118,11 +114,10 @@ func (l *Link) resume(c *ladder, epoch uint32, tries int) (*channel, error) {
 	if err != nil {
 		return nil, err
 	}
-	took, err := l.conns.carryOn(ch, func() { l.resend(first, ch, peer) })
-	if err != nil {
+	if err := l.conns.carryOn(ch, tries, func() { l.resend(first, ch, peer) }); err != nil {
 		return nil, err
 	}
 	l.tally.pulse.Touch()
-	l.cfg.notify(Event{Kind: EventRejoined, Addr: addrOf(ch.raw), Attempts: tries, Elapsed: took})
+	l.conns.news.tell()
 	return ch, nil
 }

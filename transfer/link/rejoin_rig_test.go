@@ -90,11 +90,17 @@ type rejoining struct {
 	a, b     *Link
 	listener *Listener
 	told     []EventKind // by either side
+	slow     bool        // whoever tells of a loss is stopped for a while
 	mu       sync.Mutex
 }
 
 func (r *rejoining) notify(e Event) {
 	r.mu.Lock()
+	if r.slow && e.Kind == EventLost {
+		r.mu.Unlock()
+		time.Sleep(MinTimeout / 2)
+		r.mu.Lock()
+	}
 	defer r.mu.Unlock()
 	r.told = append(r.told, e.Kind)
 }

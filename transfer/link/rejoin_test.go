@@ -228,6 +228,43 @@ func TestRestartedDialler(t *testing.T) {
 	})
 }
 
+// However late the system lets a goroutine tell that the link was lost, that it goes on is
+// told after that.
+func TestLossIsToldBeforeItsEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRejoining(t, time.Hour)
+		aEnd, bEnd := read(r.a, 0), read(r.b, 0)
+		r.mu.Lock()
+		r.slow = true
+		r.mu.Unlock()
+		for range 5 {
+			r.cut()
+			time.Sleep(time.Minute)
+		}
+		if _, _, lost := r.a.Lost(); lost || epochOf(r.a) < 5 {
+			t.Errorf("epoch %d, lost: %v", epochOf(r.a), lost)
+		}
+		r.close()
+		<-aEnd
+		<-bEnd
+		var balance int
+		for i, kind := range r.told {
+			switch kind {
+			case EventLost:
+				balance++
+			case EventRejoined:
+				balance--
+			}
+			if balance < 0 {
+				t.Fatalf("the end of an outage is told as number %d of %v, before its loss", i, r.told)
+			}
+		}
+		if balance != 0 {
+			t.Errorf("%d losses have no end in %v", balance, r.told)
+		}
+	})
+}
+
 // An unproven rejoin changes nothing; a proven one replaces the link at once,
 // but only with a new epoch.
 func TestRejoinMustBeProven(t *testing.T) {
