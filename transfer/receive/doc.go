@@ -54,9 +54,9 @@
 //
 // # Locks
 //
-// In this order: part.mu, for as long as one call to the Partial lasts; ledger.mu; the
-// lock of a checksum.Tree. Verdicts.sending is held while stream 0 is written to, and
-// verdicts.mu is taken under it. The locks of twins, links, account, consent, settler and
-// verdicts, those of queues and those of gauges are leaves: nothing is taken under them.
-// An Observer is called under no lock, and a destination under no other than part.mu.
+// In this order: ledger.mu; the lock of a checksum.Tree. Verdicts.sending is held while
+// stream 0 is written to, and verdicts.mu is taken under it. The locks of parts, twins,
+// links, account, consent, settler and verdicts, those of queues and those of gauges are
+// leaves: nothing is taken under them. No Observer and no destination is called under a
+// lock. A part counts who uses its Partial: whoever seals or ends it waits for them.
 package receive
