@@ -165,7 +165,7 @@ func TestHonestPeerInAFlood(t *testing.T) {
 				l := listen(t, Config{Role: Receiver, Code: code(t, "7-right")})
 				flood(t, l, crowd, s, from)
 				for range 3 {
-					honestGetsIn(t, l)
+					honestGetsIn(t, l, slowed*promised)
 				}
 			})
 		}
