@@ -29,6 +29,9 @@ func goodBodies(t testing.TB) map[Type][][]byte {
 // refused with an *Error, or what was parsed is what Append writes.
 func checkBody(t *testing.T, typ Type, body []byte) (value any, ok bool) {
 	t.Helper()
+	if typ == TypePad {
+		return nil, true // what it holds means nothing, and nobody parses it
+	}
 	before := bytes.Clone(body)
 	value, again, err := codecs[typ](body)
 	if !bytes.Equal(before, body) {
