@@ -35,7 +35,8 @@
 // each item that is missing was named. Under each name stands the old or the new,
 // and nothing of ferry's own after a success. A second run ends with the same code
 // and moves nothing that is there. What cp -a keeps on that file system, ferry -a
-// keeps. After 0, a file is put into each folder, and copy --delete removes it again:
+// keeps. After 0, a file is put into each folder, and copy --delete removes it again,
+// or names it where the file system refuses that:
 // each folder is as it was then, and a further run changes nothing.
 //
 // Each round is checked by code that shares nothing with ferry. Exit code 0 at either

@@ -89,6 +89,7 @@ func refusals(f *family) {
 				lacks := !slices.Contains(both(failing, large), errno)
 				t.whole = refused.costs == extra && lacks
 				t.most = refused.costs == some && lacks
+				t.keepsFiles = slices.Contains([]string{"unlink", "rmdir", "opendir", "readdir"}, refused.op)
 				refuse(r, t, word)
 			})
 		}
