@@ -58,7 +58,7 @@ func newApp(env *Env) *cli.App {
 		// report decides about the exit code, and not the library.
 		ExitErrHandler: func(*cli.Context, error) {},
 		Commands: []*cli.Command{
-			sendCommand(env), receiveCommand(env), copyCommand(env), checksumCommand(env), verifyCommand(env), versionCommand(env), helpCommand(), manCommand(env),
+			sendCommand(env), receiveCommand(env), copyCommand(env), checksumCommand(env), verifyCommand(env), versionCommand(env), helpCommand(env), manCommand(env),
 		},
 	}
 	for _, c := range app.Commands {

@@ -174,13 +174,23 @@ func unknownFlag(cmd *cli.Command, arg, key string) error {
 	return &usageError{verb: cmd.Name, text: text}
 }
 
-// unknownCommand suggests a command that begins with the same letters, if there is one.
+// unknownCommand suggests a command that is spelt alike, if there is one.
 func unknownCommand(app *cli.App, name string) error {
 	text := "unknown command " + name
-	for _, c := range app.Commands {
-		if !c.Hidden && name != "" && c.Name[0] == name[0] && cli.SuggestCommand(app.Commands, name) == fmt.Sprintf(cli.SuggestDidYouMeanTemplate, c.Name) {
-			text += "; did you mean " + c.Name + "?"
-		}
+	if like := similar(app.Commands, name); like != "" {
+		text += "; did you mean " + like + "?"
 	}
 	return &usageError{text: text}
+}
+
+// similar is the name most like the given one, "" if none begins with the same letter.
+// The library always finds one, however different.
+func similar(from []*cli.Command, name string) string {
+	best := cli.SuggestCommand(from, name)
+	for _, c := range from {
+		if !c.Hidden && name != "" && c.Name[0] == name[0] && best == fmt.Sprintf(cli.SuggestDidYouMeanTemplate, c.Name) {
+			return c.Name
+		}
+	}
+	return ""
 }

@@ -34,27 +34,6 @@ func buildVersion() string {
 	return info.Main.Version
 }
 
-// helpCommand replaces that of the library, which exits with 3 for an unknown topic.
-func helpCommand() *cli.Command {
-	return &cli.Command{
-		Name:      "help",
-		Usage:     "explain ferry, or one of its commands",
-		ArgsUsage: "[COMMAND]",
-		Action: func(c *cli.Context) error {
-			switch name := c.Args().First(); {
-			case c.NArg() > 1:
-				return usagef("help", "help takes one command")
-			case name == "":
-				return cli.ShowAppHelp(c)
-			case lookup(c.App, name) == nil:
-				return unknownCommand(c.App, name)
-			default:
-				return cli.ShowCommandHelp(c, name)
-			}
-		},
-	}
-}
-
 // manCommand is for packagers, so help does not list it.
 func manCommand(env *Env) *cli.Command {
 	return &cli.Command{
