@@ -118,10 +118,14 @@ func checksumPaths(c *cli.Context, env *Env) error {
 }
 
 func newSums(c *cli.Context, env *Env) *sums {
-	return &sums{
+	s := &sums{
 		ctx: c.Context, env: env, verb: c.Command.Name, flags: sumFlags{json: c.Bool("json"), quiet: c.Bool("quiet")},
 		out: bufio.NewWriter(env.Stdout), started: time.Now(),
 	}
+	if s.flags.json {
+		s.object(startObject())
+	}
+	return s
 }
 
 // sums is one run of checksum. It belongs to one goroutine.
@@ -244,7 +248,7 @@ func (s *sums) finish(err error) error {
 		}
 	}
 	if err == nil && c.Failed+c.Differ+c.Invalid > 0 {
-		err = &exitError{exit: exitIncomplete, err: errors.New(c.text())}
+		err = &exitError{exit: exitIncomplete, word: "incomplete", err: errors.New(c.text())}
 	}
 	c.Type, c.Exit = "result", exitOf(s.ctx, err, transfer.Result{}, nil)
 	c.OK = c.Exit == exitOK
@@ -256,7 +260,7 @@ func (s *sums) finish(err error) error {
 	}
 	if s.flags.json {
 		if err != nil {
-			c.Error = &jsonError{Message: tell(err.Error())}
+			c.Error = &jsonError{Code: outcome{err: err, exit: c.Exit}.word(), Message: tell(err.Error())}
 		}
 		s.object(c)
 	}

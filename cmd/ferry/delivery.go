@@ -104,7 +104,7 @@ func (d *delivery) end(o outcome, err error) error {
 	}
 	var why error
 	if o.losses, why = o.lossesAfter(err); err == nil && d.strict && why != nil {
-		err = &exitError{exit: exitIncomplete, err: why}
+		err = &exitError{exit: exitIncomplete, word: "strict", err: why}
 	}
 	o.err, o.exit = err, exitOf(d.ctx, err, o.result, &d.tally)
 	var sig signalError

@@ -39,6 +39,7 @@ type exitError struct {
 	err  error
 	hint string // what to do about it
 	done bool   // was shown already
+	word string // for programs; empty: that of err
 }
 
 func (e *exitError) Error() string { return e.err.Error() }
@@ -47,7 +48,7 @@ func (e *exitError) Unwrap() error { return e.err }
 // outputError says that standard output takes nothing, though the work may be
 // done.
 func outputError(err error) error {
-	return &exitError{exit: exitIncomplete, err: fmt.Errorf("writing to standard output: %w", err)}
+	return &exitError{exit: exitIncomplete, word: "output", err: fmt.Errorf("writing to standard output: %w", err)}
 }
 
 // exitOfCode is the exit code for a failure of the whole delivery. Codes that
@@ -253,7 +254,7 @@ func report(ctx context.Context, env *Env, err error) int {
 		}
 	}
 	if out := jsonOutput(env); out != nil {
-		if _, err := out.Write(jsonLine(o.object())); err == nil {
+		if _, err := out.Write(append(jsonLine(startObject()), jsonLine(o.object())...)); err == nil {
 			return exit
 		}
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 
+	"ferry/framing"
 	"ferry/transfer"
 	"ferry/transfer/tree"
 )
@@ -10,6 +11,15 @@ import (
 // The objects of --json, one a line; JSON.md beside this file documents them.
 // Sizes are bytes, times milliseconds. A field with omitempty is absent when it
 // says nothing.
+
+// jsonStart is the first line of every command with --json.
+type jsonStart struct {
+	Type     string `json:"type"` // start
+	Version  string `json:"version"`
+	Protocol int    `json:"protocol"`
+}
+
+func startObject() jsonStart { return jsonStart{"start", buildVersion(), framing.Version} }
 
 type jsonListening struct {
 	Type      string   `json:"type"` // listening
@@ -176,6 +186,7 @@ type jsonResult struct {
 }
 
 type jsonError struct {
+	Code    string `json:"code"` // see outcome.word
 	Message string `json:"message"`
 	Hint    string `json:"hint,omitempty"`
 }

@@ -38,6 +38,7 @@ func newJSONRenderer(out io.Writer, ticker *time.Ticker) *jsonRenderer {
 		out: sticky, buf: bufio.NewWriter(sticky), ticker: ticker,
 		queue: make(chan any, queuedLines), stop: make(chan struct{}), ended: make(chan struct{}),
 	}
+	r.queue <- startObject() // it has room
 	go r.loop()
 	return r
 }

@@ -159,7 +159,7 @@ would deliver 4 items (3 new, 1 replaced), leave 1 unchanged, give 1 new metadat
 a dry run: nothing was changed
 ferry: 1 item would not be delivered
 `},
-		{programs.String(), `{"type":"offer","peer":"192.0.2.9:33779","items":1,"bytes":0,"exact":false,"dry_run":true,"listed":[]}
+		{programs.String(), string(jsonLine(startObject())) + `{"type":"offer","peer":"192.0.2.9:33779","items":1,"bytes":0,"exact":false,"dry_run":true,"listed":[]}
 {"type":"item","path":"n\r","kind":"file","status":"would_send","size":10}
 {"type":"item","path":"d","kind":"folder","status":"would_send"}
 {"type":"item","path":"r","kind":"file","status":"would_replace","size":10}
@@ -169,7 +169,7 @@ ferry: 1 item would not be delivered
 {"type":"item","path":"m","kind":"file","status":"would_adjust","size":10}
 {"type":"failed","path":"x","code":16,"cause":"no space left","remote":true}
 {"type":"would_delete","path":"o\u001b","kind":"folder"}
-{"type":"result","ok":false,"exit":1,"dry_run":true,"delivered":4,"replaced":1,"same":2,"adjusted":1,"skipped":1,"excluded":0,"deleted":1,"failed":1,"files":0,"bytes":30,"moved":0,"wire_bytes":0,"resent":0,"streams":0,"reused":0,"durable":false,"acknowledged":true,"elapsed_ms":0,"error":{"message":"1 item would not be delivered"}}
+{"type":"result","ok":false,"exit":1,"dry_run":true,"delivered":4,"replaced":1,"same":2,"adjusted":1,"skipped":1,"excluded":0,"deleted":1,"failed":1,"files":0,"bytes":30,"moved":0,"wire_bytes":0,"resent":0,"streams":0,"reused":0,"durable":false,"acknowledged":true,"elapsed_ms":0,"error":{"code":"incomplete","message":"1 item would not be delivered"}}
 `},
 	} {
 		if c.got != c.want {
@@ -208,7 +208,7 @@ func TestJSON(t *testing.T) {
 	if err := r.finish(sceneEnd()); err != nil {
 		t.Fatal(err)
 	}
-	want := `{"type":"listening","addresses":["192.0.2.7:33779","[2001:db8::7]:33779"],"command":"ferry receive --from 192.0.2.7:33779","code":"7-copper-violin-meadow"}
+	want := string(jsonLine(startObject())) + `{"type":"listening","addresses":["192.0.2.7:33779","[2001:db8::7]:33779"],"command":"ferry receive --from 192.0.2.7:33779","code":"7-copper-violin-meadow"}
 {"type":"waiting","address":"192.0.2.9:33779","attempts":1,"message":"connection refused"}
 {"type":"waiting","address":"192.0.2.9:33779","attempts":2,"message":"connection refused"}
 {"type":"code_refused","address":"192.0.2.66:1","attempts":1,"limit":64}
@@ -235,7 +235,7 @@ func TestJSON(t *testing.T) {
 {"type":"excluded","path":"d/mnt\r","by":"--one-file-system"}
 {"type":"notice","path":"pipe\n","message":"` + tree.ErrSpecial.Error() + `"}
 {"type":"progress","bytes":10,"moved":6,"total":13,"done":3,"items":4,"exact":true}
-{"type":"result","ok":false,"exit":1,"delivered":2,"replaced":1,"same":2,"adjusted":1,"skipped":1,"excluded":2,"deleted":1,"failed":2,"files":2,"bytes":13,"moved":6,"wire_bytes":5000,"resent":0,"streams":0,"reused":4,"durable":true,"acknowledged":true,"elapsed_ms":1500,"manifest":"sums","lost":[{"what":"owner","items":1,"cause":"permission denied"},{"what":"extended attribute","items":0,"cause":"declined"}],"error":{"message":"some items were not delivered","hint":"run again: ferry send 'a b'"}}
+{"type":"result","ok":false,"exit":1,"delivered":2,"replaced":1,"same":2,"adjusted":1,"skipped":1,"excluded":2,"deleted":1,"failed":2,"files":2,"bytes":13,"moved":6,"wire_bytes":5000,"resent":0,"streams":0,"reused":4,"durable":true,"acknowledged":true,"elapsed_ms":1500,"manifest":"sums","lost":[{"what":"owner","items":1,"cause":"permission denied"},{"what":"extended attribute","items":0,"cause":"declined"}],"error":{"code":"incomplete","message":"some items were not delivered","hint":"run again: ferry send 'a b'"}}
 `
 	if got := out.String(); got != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)

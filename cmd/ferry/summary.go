@@ -169,7 +169,7 @@ func (o outcome) object() jsonResult {
 		j.Lost = append(j.Lost, jsonLoss{l.What.String(), l.Items, l.Code.String()})
 	}
 	if o.err != nil {
-		j.Error = &jsonError{Message: errorText(o.err), Hint: plain(o.hint)}
+		j.Error = &jsonError{Code: o.word(), Message: errorText(o.err), Hint: plain(o.hint)}
 	}
 	return j
 }
