@@ -12,6 +12,11 @@
 // of checksum are escaped as b3sum does. A code is never taken from the argument list. If
 // standard output cannot be written, the exit code is not 0, and the delivery goes on.
 //
+// github.com/urfave/cli/v2 parses flags. github.com/schollz/progressbar/v3 draws the bar,
+// github.com/rivo/uniseg tells how wide a name is on the screen, and golang.org/x/term
+// whether there is a terminal. golang.org/x/sys has the calls that the standard library
+// lacks, here and in other packages, and golang.org/x/sync ends goroutines together.
+//
 // Once an offer is accepted, receive gives up all rights that the delivery does not
 // need: see confinement.go and package confine.
 //

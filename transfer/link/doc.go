@@ -8,6 +8,9 @@
 // package cpace proves the code, package record seals what is sent, and package memory has
 // connections within a process.
 //
+// The words of codes are those of github.com/sethvargo/go-diceware, the short list of the
+// EFF: each is known by its first three letters.
+//
 // # What is guaranteed
 //
 // A Link ends at a peer that knew the code. No other party reads or alters a byte of it,
