@@ -14,15 +14,6 @@ import (
 // defaultListen is FERRY on a telephone's keys, on every address.
 const defaultListen = ":33779"
 
-const appDescription = `Exit code 0 means: every item is at the receiver under its final name, its bytes
-were verified against a BLAKE3 digest computed at both ends, and all of it was
-synced to stable storage. Anything else is another code, and running the same
-command again goes on from what is there.
-
-Exit codes: 1 some items were not delivered, 2 usage, 3 no connection or lost,
-4 code refused or offer declined, 5 a digest differed, 6 the destination cannot
-take it, 7 protocol, 130 and 143 interrupted.`
-
 // run is the whole program except for signals. It returns the exit code. Nobody else
 // may write to env.Stdout meanwhile.
 func run(ctx context.Context, env *Env) int {
@@ -49,10 +40,10 @@ func newApp(env *Env) *cli.App {
 		HelpName:    "ferry",
 		Usage:       "move files between machines, verified and durable",
 		UsageText:   "ferry COMMAND [FLAGS] [PATH...]",
-		Description: appDescription,
 		Writer:      env.Stdout,
 		ErrWriter:   env.Stderr,
 		HideVersion: true,
+		Action:      func(c *cli.Context) error { return shortHelp(c, env) },
 		// A comma belongs to the value and separates nothing.
 		DisableSliceFlagSeparator: true,
 		// report decides about the exit code, and not the library.
@@ -74,65 +65,90 @@ func newApp(env *Env) *cli.App {
 
 // pairingFlags say how the two sides meet. dial is "to" or "from".
 func pairingFlags(dial string) []cli.Flag {
-	return []cli.Flag{
-		&cli.StringFlag{Name: dial, Usage: "dial `HOST:PORT`, where the other side listens; without it this side listens"},
-		&cli.StringFlag{Name: "listen", Usage: "listen on `ADDR`; port 0 picks a free one", Value: defaultListen},
-		&cli.DurationFlag{Name: "wait", Usage: "with --" + dial + ": how long the other side may take to be there, as `DURATION`", Value: defaultWait},
-		&cli.StringFlag{Name: "code-file", Usage: "read the code from `FILE`, - for the terminal or standard input; else it comes from FERRY_CODE or is asked for"},
-		boolFlag("weak-code", "take a code of one's own that is easy to guess, of less than 28 bits behind the room; three wrong guesses burn it"),
-		&cli.DurationFlag{Name: "timeout", Usage: "silence of the other side after which the link counts as lost, as `DURATION`", Value: link.DefaultTimeout},
-		&cli.DurationFlag{Name: "retry-for", Usage: "how long a lost link is waited for, as `DURATION`; both sides keep to the smaller, 0 ends at the first loss", Value: defaultRetry},
-		&cli.StringFlag{Name: "streams", Usage: "move content over `N` connections at once, 1 to 16, or auto: one, and more where that is faster, as over long ways; of both sides' numbers the smaller holds", Value: "auto"},
-	}
+	return in(aboutConnection,
+		everyday(&cli.StringFlag{Name: dial, Usage: "dial `HOST:PORT`, where the other side listens"}).
+			more("Without it this side listens."),
+		optionOf(&cli.StringFlag{Name: "listen", Usage: "listen on `ADDR`; port 0 picks one", Value: defaultListen}).
+			more("Addresses are HOST:PORT, or :PORT for all of this machine."),
+		optionOf(&cli.DurationFlag{Name: "wait", Usage: "wait `TIME` for the other side", Value: defaultWait}).
+			oneOf("1m", "10m", "1h", "24h").more("It goes with --"+dial+"."),
+		everyday(&cli.StringFlag{Name: "code-file", Usage: "read the code from `FILE`, - for standard input"}).
+			aFile().more("Without it the code comes from FERRY_CODE, or is asked for. At a terminal - asks too."),
+		boolFlag("weak-code", "take a code of one's own that is easy to guess").
+			more("Such a code has less than 28 bits behind the room. Three wrong guesses burn it."),
+		optionOf(&cli.DurationFlag{Name: "timeout", Usage: "silence of `TIME` is a lost link", Value: link.DefaultTimeout}).
+			oneOf("10s", "30s", "1m"),
+		optionOf(&cli.DurationFlag{Name: "retry-for", Usage: "wait `TIME` for a lost link", Value: defaultRetry}).
+			oneOf("0", "10m", "1h", "24h").more("Both sides keep to the smaller value. 0 ends at the first loss."),
+	)
+}
+
+// streamsFlag says how many connections a link has.
+func streamsFlag() []cli.Flag {
+	return in(aboutSpeed,
+		optionOf(&cli.StringFlag{Name: "streams", Usage: "use `N` connections at once, 1 to 16", Value: "auto"}).
+			oneOf("auto", "1", "2", "4", "8", "16").
+			more("auto is one, and more where that is faster, as over long ways. The smaller number of both sides holds."),
+	)
 }
 
 // sourceFlags say how sources are read.
 func sourceFlags() []cli.Flag {
-	return []cli.Flag{
-		boolFlag("dry-run", "say what would happen, and change nothing on either side", "n"),
-		boolFlag("allow-changed", "deliver a file that changes while it is read, as read"),
-		boolFlag("checksum", "compare files of equal size by digest, not by size and time"),
+	return in(aboutSent,
+		everyday(boolFlag("dry-run", "say what would happen; change nothing anywhere", "n")),
+		everyday(boolFlag("checksum", "compare by digest, not by size and time")).
+			more("Only files of equal size are compared."),
 		boolFlag("follow", "send what symbolic links point to"),
-	}
+		boolFlag("allow-changed", "deliver what changes while it is read, as read"),
+	)
 }
 
 // placeFlags say what may happen at the destination. links is the default of --links.
-// onConflict describes the default of --on-conflict, which depends on whether a person
-// can be asked.
+// onConflict is a sentence about the default of --on-conflict, which depends on whether a
+// person can be asked.
 func placeFlags(links, onConflict string) []cli.Flag {
-	return []cli.Flag{
-		&cli.StringFlag{Name: "on-conflict", Usage: "`WHAT` to do about an existing different item: fail, skip, overwrite or rename (default: " + onConflict + ")"},
-		&cli.StringFlag{Name: "links", Usage: "`WHICH` symbolic links to make: safe (none that leave the tree), all or skip", Value: links},
-		boolFlag("no-sync", "do not wait for stable storage: a power cut may lose what was delivered"),
-		boolFlag("verify-disk", "read everything back from the disk before saying that it is there"),
-	}
+	return in(aboutDestination,
+		everyday(&cli.StringFlag{Name: "on-conflict", Usage: "`WHAT`: where one is: fail, skip, overwrite or rename"}).
+			oneOf("fail", "skip", "overwrite", "rename").
+			more("It is about an existing different item. Without it, "+onConflict+". fail reports the item and goes on with the rest. Folders never conflict."),
+		optionOf(&cli.StringFlag{Name: "links", Usage: "`WHICH`: symbolic links: safe, all or skip", Value: links}).
+			oneOf("safe", "all", "skip").
+			more("safe makes none that leave the tree."),
+		boolFlag("no-sync", "do not wait for stable storage").
+			more("A power cut may then lose what was delivered."),
+		everyday(boolFlag("verify-disk", "read all back from the disk before the end")),
+	)
 }
 
 func manifestFlag() cli.Flag {
-	return &cli.StringFlag{Name: "manifest", Usage: "write digests and names of what was verified to `FILE`, for b3sum --check"}
+	return optionOf(&cli.StringFlag{Name: "manifest", Usage: "write a list of digests to `FILE`"}).aFile().
+		more("It lists what was verified, for ferry verify and b3sum --check.")
 }
 
 func jsonFlag() cli.Flag {
-	return boolFlag("json", "write one JSON object a line to standard output instead of text for people")
+	return everyday(boolFlag("json", "write one JSON object a line, for scripts")).
+		more("The objects go to standard output. Text for people is not written.")
 }
 
 func quietFlag() cli.Flag {
-	return boolFlag("quiet", "say only what went wrong", "q")
+	return everyday(boolFlag("quiet", "say only what went wrong", "q"))
 }
 
 func outputFlagList() []cli.Flag {
-	return []cli.Flag{
+	return in(aboutOutput,
 		manifestFlag(),
 		jsonFlag(),
-		&cli.StringFlag{Name: "progress", Usage: "`WHEN` to show progress: auto, always (more often without a terminal) or never", Value: "auto"},
+		optionOf(&cli.StringFlag{Name: "progress", Usage: "`WHEN`: progress: auto, always or never", Value: "auto"}).
+			oneOf("auto", "always", "never").
+			more("always tells more often where there is no terminal."),
 		quietFlag(),
-		boolFlag("verbose", "name every item", "v"),
-	}
+		everyday(boolFlag("verbose", "name every item", "v")),
+	)
 }
 
 // boolFlag is a flag that is off by default. Help does not repeat that.
-func boolFlag(name, usage string, aliases ...string) cli.Flag {
-	return &cli.BoolFlag{Name: name, Aliases: aliases, Usage: usage, DisableDefaultText: true}
+func boolFlag(name, usage string, aliases ...string) *option {
+	return optionOf(&cli.BoolFlag{Name: name, Aliases: aliases, Usage: usage, DisableDefaultText: true})
 }
 
 func join(lists ...[]cli.Flag) []cli.Flag {

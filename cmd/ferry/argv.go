@@ -27,14 +27,14 @@ func usagef(verb, format string, args ...any) error {
 // paths, since the library takes everything after the first path for a path.
 // "-" is a path, and all that follows "--" are.
 func arrange(app *cli.App, argv []string) ([]string, error) {
-	if len(argv) < 2 {
-		return nil, usagef("", "a command is missing")
+	if len(argv) < 2 || len(argv) == 2 && isHelp(argv[1]) {
+		return argv[:1], nil // shows the short help
 	}
 	name, rest := argv[1], argv[2:]
-	switch name {
-	case "--help", "-h":
+	switch {
+	case isHelp(name):
 		name = "help"
-	case "--version":
+	case name == "--version", name == "-V":
 		name = "version"
 	}
 	cmd := lookup(app, name)
@@ -60,11 +60,11 @@ func arrange(app *cli.App, argv []string) ([]string, error) {
 		flags = append(flags, arg)
 		key, value, hasValue := strings.Cut(strings.TrimLeft(arg, "-"), "=")
 		flag := lookupFlag(cmd, key)
+		if flag == cli.HelpFlag || flag == nil && arg == allFlags && slices.ContainsFunc(rest[i:], isHelp) {
+			return helpOn(argv[0], cmd, rest), nil
+		}
 		if flag == nil {
 			return nil, unknownFlag(cmd, arg, key)
-		}
-		if flag == cli.HelpFlag {
-			return []string{argv[0], "help", "--", cmd.Name}, nil
 		}
 		if err := seen.add(cmd, flag, hasValue); err != nil {
 			return nil, err
@@ -88,6 +88,19 @@ func arrange(app *cli.App, argv []string) ([]string, error) {
 	}
 	out := append([]string{argv[0], name}, flags...)
 	return append(append(out, "--"), paths...), nil
+}
+
+// allFlags beside --help asks for all flags of a command.
+const allFlags = "--all"
+
+func isHelp(arg string) bool { return arg == "--help" || arg == "-h" }
+
+// helpOn is the command line that explains a command whose arguments were rest.
+func helpOn(program string, cmd *cli.Command, rest []string) []string {
+	if slices.Contains(rest, allFlags) {
+		return []string{program, "help", allFlags, "--", cmd.Name}
+	}
+	return []string{program, "help", "--", cmd.Name}
 }
 
 // oneForm keeps, by the first name of each switch, the form in which it was first
@@ -123,6 +136,9 @@ func (g given) add(cmd *cli.Command, flag cli.DocGenerationFlag, hasValue bool) 
 
 // takesMany reports whether a flag keeps every value that it is given.
 func takesMany(flag cli.DocGenerationFlag) bool {
+	if o, ok := flag.(*option); ok {
+		flag = o.DocGenerationFlag
+	}
 	if g, ok := flag.(*cli.GenericFlag); ok {
 		_, many := g.Value.(ruleFlag)
 		return many
@@ -177,7 +193,11 @@ func unknownFlag(cmd *cli.Command, arg, key string) error {
 // unknownCommand suggests a command that is spelt alike, if there is one.
 func unknownCommand(app *cli.App, name string) error {
 	text := "unknown command " + name
-	if like := similar(app.Commands, name); like != "" {
+	if strings.HasPrefix(name, "-") {
+		text = "a command comes first: ferry COMMAND " + name
+	} else if _, found := topicNamed(name); found {
+		text += "; ferry help " + name + " explains that topic"
+	} else if like := similar(app.Commands, name); like != "" {
 		text += "; did you mean " + like + "?"
 	}
 	return &usageError{text: text}

@@ -21,11 +21,18 @@ func TestArrange(t *testing.T) {
 		{"send -v -- -v --json --", "send -v -- -v --json --"},
 		{"send --name --to -", "send --name --to -- -"}, // a value may look like a flag
 		{"copy a --help b", "help -- copy"},
+		{"copy a --help b --all", "help --all -- copy"},
+		{"copy --all -h", "help --all -- copy"},
+		{"", ""},
+		{"--help", ""},
 		{"send a -qv b", "send -q -v -- a b"},
 		{"send help", "send -- help"},
 		{"send h", "send -- h"},
 		{"--version", "version --"},
-		{"-h", "help --"},
+		{"-V", "version --"},
+		{"-h", ""},
+		{"-h send", "help -- send"},
+		{"--help --all", "help --all --"},
 	} {
 		got, err := arrange(newApp(&Env{}), append([]string{"ferry"}, strings.Fields(c.in)...))
 		if err != nil {
@@ -40,11 +47,12 @@ func TestArrange(t *testing.T) {
 
 func TestArrangeRefuses(t *testing.T) {
 	for in, want := range map[string]string{
-		"":                        "a command is missing",
 		"sned":                    "unknown command sned; did you mean send?",
 		"wxyz":                    "unknown command wxyz",
 		"h":                       "unknown command h",
-		"--frob":                  "unknown command --frob",
+		"--frob":                  "a command comes first: ferry COMMAND --frob",
+		"exit":                    "unknown command exit; ferry help exit explains that topic",
+		"send a --all":            "unknown flag --all; did you mean --allow-changed?",
 		"send a --fllow":          "unknown flag --fllow; did you mean --follow?",
 		"send a --manifset=x":     "unknown flag --manifset; did you mean --manifest?",
 		"send -x a":               "unknown flag -x",
@@ -132,11 +140,12 @@ func TestArrangeRefusesAnEmptyValue(t *testing.T) {
 func TestFlags(t *testing.T) {
 	want := map[string]string{
 		"send":     "to listen wait code-file weak-code dry-run n allow-changed checksum follow exclude include exclude-from ferryignore files-from from0 max-size min-size one-file-system name timeout retry-for streams json manifest progress quiet q verbose v archive a owner xattrs hard-links devices strict numeric-ids compress bwlimit",
-		"receive":  "from out listen wait code-file weak-code yes y max-items max-bytes on-conflict links no-sync verify-disk manifest timeout retry-for streams json progress quiet q verbose v archive a owner xattrs hard-links devices perms xattrs-all strict compress bwlimit",
+		"receive":  "from out o listen wait code-file weak-code yes y max-items max-bytes on-conflict links no-sync verify-disk manifest timeout retry-for streams json progress quiet q verbose v archive a owner xattrs hard-links devices perms xattrs-all strict compress bwlimit",
 		"copy":     "on-conflict links delete delete-all max-delete dry-run n allow-changed checksum follow exclude include exclude-from ferryignore files-from from0 max-size min-size one-file-system no-sync verify-disk manifest json progress quiet q verbose v archive a owner xattrs hard-links devices strict numeric-ids compress bwlimit",
 		"checksum": "check c extra manifest json quiet q",
 		"verify":   "extra json quiet q",
-		"version":  "", "help": "", "man": "",
+		"help":     "all",
+		"version":  "", "man": "",
 	}
 	for _, c := range newApp(&Env{}).Commands {
 		names := []string{}

@@ -18,15 +18,13 @@ import (
 
 func checksumCommand(env *Env) *cli.Command {
 	return &cli.Command{
-		Name:      "checksum",
-		Usage:     "print or check BLAKE3 digests, as b3sum does",
-		ArgsUsage: "PATH...",
-		Description: "Folders are hashed with all that is in them; - is standard input. Links in them, and what is\n" +
-			"no file, are left out. --check reads such a list, also with CRLF or as b3sum --tag writes it,\n" +
-			"and ends with 0 if everything matches, 1 if something differs or is missing, 2 if the list is no list.",
-		Flags: join([]cli.Flag{
-			&cli.StringFlag{Name: "check", Aliases: []string{"c"}, Usage: "read a list from `FILE`, - for standard input, and compare"},
-		}, checkFlags(), []cli.Flag{manifestFlag()}),
+		Name:        "checksum",
+		Usage:       "print or check BLAKE3 digests, as b3sum does",
+		ArgsUsage:   "PATH...",
+		Description: "Folders are hashed with all that is in them, without links; - is standard input. --check reads such a list, also with CRLF or as b3sum --tag writes it. It ends with 0 if everything matches, 1 if something differs or is missing, 2 if the list is none.",
+		Flags: join(in(aboutChecked,
+			everyday(&cli.StringFlag{Name: "check", Aliases: []string{"c"}, Usage: "compare with the list in `FILE`, - for stdin"}).aFile(),
+		), checkFlags(), in(aboutOutput, everyday(manifestFlag()))),
 		Action: func(c *cli.Context) error { return checksumPaths(c, env) },
 	}
 }
@@ -37,7 +35,7 @@ func verifyCommand(env *Env) *cli.Command {
 		Name:        "verify",
 		Usage:       "check a list of BLAKE3 digests: checksum --check LIST",
 		ArgsUsage:   "LIST",
-		Description: "LIST is what checksum, b3sum or --manifest wrote, - for standard input; see ferry checksum --help.",
+		Description: "LIST is what checksum, b3sum or --manifest wrote, - for standard input. Names are relative to the current folder.",
 		Flags:       checkFlags(),
 		Action: func(c *cli.Context) error {
 			if !c.Args().Present() {
@@ -50,11 +48,10 @@ func verifyCommand(env *Env) *cli.Command {
 
 // checkFlags are those of a check.
 func checkFlags() []cli.Flag {
-	return []cli.Flag{
-		boolFlag("extra", "with a list: tell the files too that it does not name, in the folders it speaks of or in PATH..."),
-		jsonFlag(),
-		quietFlag(),
-	}
+	return join(in(aboutChecked,
+		everyday(boolFlag("extra", "with a list: tell files that it does not name")).
+			more("They are looked for in the folders that the list speaks of, or in PATH..."),
+	), in(aboutOutput, jsonFlag(), quietFlag()))
 }
 
 // sumFlags are what checksum needs to know while it runs.

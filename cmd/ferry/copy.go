@@ -19,13 +19,12 @@ import (
 func copyCommand(env *Env) *cli.Command {
 	chosen := &selectionArgs{}
 	return &cli.Command{
-		Name:      "copy",
-		Usage:     "copy files and folders on this machine",
-		ArgsUsage: "SRC... DEST",
-		Description: "A folder SRC lands as DEST/SRC, and SRC/ as what is in it. DEST is a folder, made if\n" +
-			"absent; but one file to a DEST that is no folder and ends in no slash gets that name.\n\n" + deleteHelp + "\n\n" + selectionHelp,
-		Flags:  join(placeFlags("all", "overwrite"), deleteFlags(), throttleFlags(), sourceFlags(), metadataFlags(false), chosen.flags(), outputFlagList()),
-		Action: func(c *cli.Context) error { return copyLocal(c, env, chosen) },
+		Name:        "copy",
+		Usage:       "copy files and folders on this machine",
+		ArgsUsage:   "SRC... DEST",
+		Description: "A folder SRC lands as DEST/SRC, and SRC/ as what is in it. DEST is a folder, made if absent. But one file to a DEST that is no folder and ends in no slash gets that name.",
+		Flags:       join(placeFlags("all", "the new item takes its place"), deleteFlags(), throttleFlags(), sourceFlags(), metadataFlags(false), chosen.flags(), outputFlagList()),
+		Action:      func(c *cli.Context) error { return copyLocal(c, env, chosen) },
 	}
 }
 

@@ -13,19 +13,14 @@ import (
 // more than most days bring, and less than a wrong SRC would cost.
 const defaultMaxDelete = 1000
 
-const deleteHelp = "With --delete, what DEST has in the folders that were copied and SRC has not is removed,\n" +
-	"once everything was copied and nothing failed. What --exclude and its like leave out is\n" +
-	"left alone, and no link is followed. If a folder of SRC has changed meanwhile, nothing is\n" +
-	"removed in it, and copy ends with 1. A folder that is something else in SRC, or the\n" +
-	"reverse, makes way for it and is removed with the rest. A SRC with nothing in it to copy\n" +
-	"deletes nothing without --delete-all."
-
 func deleteFlags() []cli.Flag {
-	return []cli.Flag{
-		boolFlag("delete", "remove from the folders that were copied what SRC has not, after everything else succeeded"),
-		boolFlag("delete-all", "with --delete: delete even where SRC has nothing in it to copy, as where its disk is not mounted"),
-		&cli.Int64Flag{Name: "max-delete", Usage: "with --delete: remove nothing at all if more than `N` items would go", Value: defaultMaxDelete},
-	}
+	return in(aboutDestination,
+		everyday(boolFlag("delete", "remove from the copies what SRC does not have")).
+			more("This happens after everything else succeeded. See ferry help delete."),
+		boolFlag("delete-all", "--delete even where SRC has nothing to copy").
+			more("An empty SRC may mean that its disk is not mounted."),
+		optionOf(&cli.Int64Flag{Name: "max-delete", Usage: "delete none if more than `N` would go", Value: defaultMaxDelete}),
+	)
 }
 
 // deleteOf reads the flags about deleting; nil without --delete.

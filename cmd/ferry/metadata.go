@@ -15,24 +15,34 @@ import (
 // metadataFlags say which metadata is kept beside mode and time. On receive they permit
 // what the sender asks for.
 func metadataFlags(receive bool) []cli.Flag {
-	verb, xattrs, all := "keep ", "", "all of these: --owner --xattrs --hard-links --devices"
+	verb, all, whose := "keep ", "keep owners, attributes, hard links, devices", ""
 	if receive {
-		verb, xattrs, all = "let the sender set ", " of users", "permit all of these: --owner --xattrs --hard-links --devices"
+		verb, all, whose = "allow ", "allow owners, attributes, hard links, devices", "Those of the system take --xattrs-all. "
 	}
 	flags := []cli.Flag{
-		boolFlag("archive", all, "a"),
-		boolFlag("owner", verb+"user and group, by name where that is known, and the set-id and sticky bits"),
-		boolFlag("xattrs", verb+"extended attributes"+xattrs+", and with them POSIX ACLs"),
-		boolFlag("hard-links", verb+"names of one file as such; without it each becomes a file of its own"),
-		boolFlag("devices", verb+"devices, FIFOs and sockets, as what they are; without it they are left out"),
-		boolFlag("strict", "end with 1 if anything is told as lost: metadata, durability, or a folder there that is not this user's alone"),
+		everyday(boolFlag("archive", all, "a")).
+			more("It is --owner --xattrs --hard-links --devices."),
+		boolFlag("owner", verb+"user and group").
+			more("They go by name where that is known, and with them the set-id and sticky bits."),
+		boolFlag("xattrs", verb+"extended attributes, and ACLs").
+			more(whose + "The ACLs are those of POSIX."),
+		boolFlag("hard-links", verb+"the names of one file as such").
+			more("Without it each becomes a file of its own."),
+		boolFlag("devices", verb+"devices, FIFOs and sockets").
+			more("Without it those in folders are left out."),
+		boolFlag("strict", "end with 1 if anything is told as lost").
+			more("That is metadata, durability, or a folder there that is not this user's alone."),
 	}
 	if receive {
-		return append(flags,
-			boolFlag("xattrs-all", "as --xattrs, and if this is root those of the system too, such as security.* and trusted.*; --archive has them not"),
-			boolFlag("perms", "permission bits exactly as sent, as with --archive; without either, less the umask"))
+		return in(aboutKept, append(flags,
+			boolFlag("xattrs-all", "as --xattrs, and those of the system, as root").
+				more("Such are security.* and trusted.*, which --archive does not include."),
+			boolFlag("perms", "keep permission bits exactly, as --archive").
+				more("Without either, the bits are less the umask."))...)
 	}
-	return append(flags, boolFlag("numeric-ids", "with --owner or --xattrs: keep the numbers, whatever their names"))
+	return in(aboutKept, append(flags,
+		boolFlag("numeric-ids", "keep the numbers of users, whatever their names").
+			more("It goes with --owner, --xattrs or --archive."))...)
 }
 
 // metadataOf reads those flags.

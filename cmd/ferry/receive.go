@@ -15,16 +15,18 @@ import (
 
 func receiveCommand(env *Env) *cli.Command {
 	return &cli.Command{
-		Name:  "receive",
-		Usage: "take a delivery into a folder, or to standard output",
-		Description: "Without --from this side listens, and prints its addresses, the code and the command for\n" +
-			"the other side. To --out - a single file or stream comes as it is, anything else as a tar archive.",
-		Flags: join([]cli.Flag{
-			&cli.StringFlag{Name: "out", Usage: "put what comes into the folder `DIR`, made if absent; - for standard output", Value: "."},
-			boolFlag("yes", "accept the offer, and ask nothing at all", "y"),
-			&cli.Int64Flag{Name: "max-items", Usage: "take at most `N` items, all that is in folders counted: decline an offer of more, and end once more come"},
-			&cli.StringFlag{Name: "max-bytes", Usage: "take at most `SIZE` of content, such as 500M or 2G: decline an offer of more, and end once more comes"},
-		}, placeFlags("safe", "ask on a terminal, else fail"), metadataFlags(true), pairingFlags("from"), throttleFlags(), outputFlagList()),
+		Name:        "receive",
+		Usage:       "take a delivery into a folder, or to standard output",
+		Description: "Without --from this side listens, and prints what to run at the other side. To --out - a single file or stream comes as it is, anything else as a tar archive.",
+		Flags: join(in(aboutDestination,
+			everyday(&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "put it into folder `DIR`, - for stdout", Value: "."}).
+				aFile().more("A folder that is absent is made."),
+			everyday(boolFlag("yes", "accept the offer, and ask nothing at all", "y")),
+			optionOf(&cli.Int64Flag{Name: "max-items", Usage: "take at most `N` items, those in folders too"}).
+				more("An offer of more is declined, and a delivery that grows beyond it ends."),
+			optionOf(&cli.StringFlag{Name: "max-bytes", Usage: "take at most `SIZE`, such as 500M or 2G"}).
+				more("An offer of more is declined, and a delivery that grows beyond it ends."),
+		), placeFlags("safe", "a person at a terminal is asked, and else it is fail"), metadataFlags(true), pairingFlags("from"), streamsFlag(), throttleFlags(), outputFlagList()),
 		Action: func(c *cli.Context) error { return receiveItems(c, env) },
 	}
 }

@@ -45,25 +45,27 @@ const (
 	excludeFromFlag = "exclude-from"
 )
 
-const selectionHelp = `Rules are those of gitignore, relative to each PATH and with / at the start anchored
-there; a PATH that is a file is matched by its name. The last rule that matches decides,
-in the order of the command line, and nothing below a folder that is left out comes back.`
-
 func (a *selectionArgs) flags() []cli.Flag {
 	rule := func(name, usage string) cli.Flag {
 		return &cli.GenericFlag{Name: name, Usage: usage, Value: ruleFlag{a, name}}
 	}
-	return []cli.Flag{
-		rule(excludeFlag, "leave out what matches `PATTERN`; may be repeated, as the next two"),
-		rule(includeFlag, "take what matches `PATTERN` though an earlier rule leaves it out, as --exclude '!PATTERN'"),
-		rule(excludeFromFlag, "take rules from `FILE`, one a line as in .gitignore"),
-		boolFlag("ferryignore", "obey the rules of "+filter.IgnoreFile+" files in the folders; those of the flags have the last word"),
-		&cli.StringFlag{Name: "files-from", Usage: "send only the paths that `FILE` lists, one a line, relative to the one PATH; a listed folder is taken whole; - is standard input"},
-		boolFlag("from0", "the paths of --files-from end in a zero byte, as those of find -print0"),
-		&cli.StringFlag{Name: "max-size", Usage: "leave out files larger than `SIZE`, such as 4096, 64K or 1.5GiB"},
-		&cli.StringFlag{Name: "min-size", Usage: "leave out files smaller than `SIZE`"},
-		boolFlag("one-file-system", "leave out folders on other file systems than their PATH"),
-	}
+	return in(aboutSent,
+		everyday(rule(excludeFlag, "leave out what matches `PATTERN`")).
+			more("It may be repeated, as --include and --exclude-from. See ferry help filters."),
+		optionOf(rule(includeFlag, "take back what matches `PATTERN`")).
+			more("That is --exclude '!PATTERN': it takes what an earlier rule leaves out."),
+		optionOf(rule(excludeFromFlag, "take rules from `FILE`, one a line")).
+			aFile().more("They are written as in .gitignore."),
+		boolFlag("ferryignore", "obey the "+filter.IgnoreFile+" files in the folders").
+			more("The rules of the flags have the last word."),
+		optionOf(&cli.StringFlag{Name: "files-from", Usage: "send only the paths that `FILE` lists"}).
+			aFile().more("There is one a line, relative to the one PATH. A listed folder is taken whole. - is standard input."),
+		boolFlag("from0", "that list ends its paths in zero bytes").
+			more("find -print0 writes such lists."),
+		optionOf(&cli.StringFlag{Name: "max-size", Usage: "leave out files larger than `SIZE`, as 64K, 1.5GiB"}),
+		optionOf(&cli.StringFlag{Name: "min-size", Usage: "leave out files smaller than `SIZE`"}),
+		boolFlag("one-file-system", "stay on the file system of each PATH"),
+	)
 }
 
 // selection reads the flags and the files that they name. It also returns the rules of

@@ -18,14 +18,13 @@ const stdinName = "stdin"
 func sendCommand(env *Env) *cli.Command {
 	chosen := &selectionArgs{}
 	return &cli.Command{
-		Name:      "send",
-		Usage:     "offer files and folders, or standard input",
-		ArgsUsage: "PATH... | -",
-		Description: "A folder DIR lands as DIR in the folder that the other side chose. Without --to this\n" +
-			"side listens, and prints its addresses, the code and the command for the other side.\n\n" + selectionHelp,
-		Flags: join(pairingFlags("to"), throttleFlags(), sourceFlags(), metadataFlags(false), chosen.flags(), []cli.Flag{
-			&cli.StringFlag{Name: "name", Usage: "store standard input under `NAME` (default: " + stdinName + ")"},
-		}, outputFlagList()),
+		Name:        "send",
+		Usage:       "offer files and folders, or standard input",
+		ArgsUsage:   "PATH... | -",
+		Description: "A folder DIR lands as DIR in the folder that the other side chose. Without --to this side listens, and prints what to run at the other side.",
+		Flags: join(pairingFlags("to"), streamsFlag(), throttleFlags(), sourceFlags(), metadataFlags(false), chosen.flags(), in(aboutSent,
+			&cli.StringFlag{Name: "name", Usage: "store standard input under `NAME`", DefaultText: stdinName},
+		), outputFlagList()),
 		Action: func(c *cli.Context) error { return sendPaths(c, env, chosen) },
 	}
 }

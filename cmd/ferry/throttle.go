@@ -24,10 +24,13 @@ const (
 
 // throttleFlags say how much of the line a delivery uses.
 func throttleFlags() []cli.Flag {
-	return []cli.Flag{
-		&cli.StringFlag{Name: "compress", Usage: "`WHAT` to compress on the way: auto (what then arrives sooner), never, or zstd (all that shrinks); never at either side forbids it", Value: "auto"},
-		&cli.StringFlag{Name: "bwlimit", Usage: "move at most `RATE` bytes a second, such as 500K or 2.5M, over all connections together; @FILE takes the rate from a file, again when its content changes, and 0 there is no limit"},
-	}
+	return in(aboutSpeed,
+		optionOf(&cli.StringFlag{Name: "compress", Usage: "`HOW`: compress: auto, never or zstd", Value: "auto"}).
+			oneOf("auto", "never", "zstd").
+			more("auto compresses what then arrives sooner, zstd all that shrinks. never at either side forbids it."),
+		everyday(&cli.StringFlag{Name: "bwlimit", Usage: "move at most `RATE` bytes a second, as 500K or 2M"}).
+			more("It counts all connections together. @FILE takes the rate from a file, again when its content changes; 0 there is no limit."),
+	)
 }
 
 // throttle holds the values of those flags.

@@ -7,9 +7,6 @@ import (
 	"unicode/utf8"
 )
 
-// helpColumns is the widest line of help: a terminal of 80 columns shows it unbroken.
-const helpColumns = 78
-
 // The names are a contract, and each text has the form that the lists need.
 func TestTopics(t *testing.T) {
 	var names []string

@@ -34,12 +34,10 @@ func buildVersion() string {
 	return info.Main.Version
 }
 
-// manCommand is for packagers, so help does not list it.
 func manCommand(env *Env) *cli.Command {
 	return &cli.Command{
-		Name:   "man",
-		Usage:  "print the manual page",
-		Hidden: true,
+		Name:  "man",
+		Usage: "print the manual page",
 		Action: func(c *cli.Context) error {
 			page, err := c.App.ToManWithSection(1)
 			if err != nil {
