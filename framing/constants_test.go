@@ -108,7 +108,7 @@ func TestConstants(t *testing.T) {
 		{"CapZstd", CapZstd, 1}, {"CapSealed", CapSealed, 8}, {"CapCopy", CapCopy, 4},
 		{"FlagChecksum", uint64(FlagChecksum), 1}, {"FlagAllowChanged", uint64(FlagAllowChanged), 2}, {"FlagOwner", uint64(FlagOwner), 4},
 		{"FlagXattrs", uint64(FlagXattrs), 8}, {"FlagHardLinks", uint64(FlagHardLinks), 16}, {"FlagDevices", uint64(FlagDevices), 32},
-		{"FlagDryRun", uint64(FlagDryRun), 64}, {"FlagNumeric", uint64(FlagNumeric), 128}, {"flagsKnown", uint64(flagsKnown), 255},
+		{"FlagDryRun", uint64(FlagDryRun), 64}, {"FlagNumeric", uint64(FlagNumeric), 128}, {"FlagText", uint64(FlagText), 256}, {"flagsKnown", uint64(flagsKnown), 511},
 		{"KindFile", uint64(KindFile), 1}, {"KindFolder", uint64(KindFolder), 2}, {"KindSymlink", uint64(KindSymlink), 3}, {"KindHardLink", uint64(KindHardLink), 4},
 		{"KindStream", uint64(KindStream), 5}, {"KindRoot", uint64(KindRoot), 6}, {"KindFolderEnd", uint64(KindFolderEnd), 15},
 		{"KindFIFO", uint64(KindFIFO), 7}, {"KindCharDevice", uint64(KindCharDevice), 8}, {"KindBlockDevice", uint64(KindBlockDevice), 9}, {"KindSocket", uint64(KindSocket), 10},

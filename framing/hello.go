@@ -43,6 +43,7 @@ const (
 	_         uint64 = 1 << 1 // reserved: early builds seal records with keys made in another way
 	CapCopy   uint64 = 1 << 2 // COPY from a basis; reserved
 	CapSealed uint64 = 1 << 3 // once both sides are proven, records are sealed with keys from the TLS exporter
+	CapText   uint64 = 1 << 6 // OFFER may have FlagText
 )
 
 // Hello opens a connection, both ways.

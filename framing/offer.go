@@ -6,6 +6,9 @@ import "encoding/binary"
 // lists all of them; an offer of more lists MaxListed of them.
 const MaxListed = 64
 
+// MaxText is the longest text of an offer with FlagText, in bytes.
+const MaxText = 64 << 10
+
 // Flags of OFFER. ACCEPT repeats the flags that the receiver grants.
 const (
 	FlagChecksum     uint32 = 1 << iota // compare equal-sized files by digest
@@ -16,8 +19,9 @@ const (
 	FlagDevices // devices, FIFOs and sockets
 	FlagDryRun  // say what would happen, and change nothing
 	FlagNumeric // owners by number, whatever their names
+	FlagText    // the one item is a text for people; needs CapText
 
-	flagsKnown = FlagNumeric<<1 - 1
+	flagsKnown = FlagText<<1 - 1
 )
 
 // Offer is what the sender proposes. The receiver holds it to that.
@@ -63,10 +67,19 @@ func ParseOffer(b []byte) (Offer, error) {
 	if d.end() == nil && n != min(m.Items, MaxListed) {
 		d.fail("listed items", errMismatch)
 	}
+	if d.err == nil && m.Flags&FlagText != 0 && !m.isText() {
+		d.fail("text", errMismatch)
+	}
 	if d.err != nil {
 		return Offer{}, d.err
 	}
 	return m, nil
+}
+
+// isText tells whether an offer is all that one with FlagText may be: a short stream entry
+// and nothing else. So whoever takes it can hold all of it.
+func (m *Offer) isText() bool {
+	return m.Flags == FlagText && m.Exact && m.Bytes <= MaxText && m.Items == 1 && m.Listed[0].Kind == KindStream
 }
 
 // Append appends the body to b.

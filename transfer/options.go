@@ -12,6 +12,7 @@ type Offer struct {
 	Bytes  int64 // of the named files; folders are counted as the walk goes
 	Exact  bool  // the whole delivery has no more items and bytes than that
 	DryRun bool  // nothing will be changed
+	Text   bool  // it is a text for people, and no more; see receive.Options.Text
 	Listed []OfferItem
 	Peer   string // address of the other side
 }

@@ -11,7 +11,7 @@ import (
 
 // offers are the vectors.
 func offers() []followed {
-	return slices.Concat(offersByName(), offersOfLinks(), offersOfMany(), offersOfRoots(), exactOffers(), brokenIDs())
+	return slices.Concat(offersByName(), offersOfLinks(), offersOfMany(), offersOfRoots(), exactOffers(), textOffers(), brokenIDs())
 }
 
 // The kinds that are offered most.
@@ -151,6 +151,24 @@ func exactOffers() []followed {
 			s.entries(entry(framing.KindStream, 0, "s"))
 			s.piece(1, 6)
 		}, broken: true},
+	}
+}
+
+// textOffers are of texts, that are granted.
+func textOffers() []followed {
+	text := func(name string, broken bool, bytes uint64, says func(*speech)) followed {
+		return followed{name: name, flags: framing.FlagText, bytes: bytes, exact: true, listed: listed(framing.KindStream, "message.txt"), says: says, broken: broken}
+	}
+	announced := func(s *speech) {
+		s.entries(entry(framing.KindStream, 0, "message.txt"))
+		s.end()
+	}
+	return []followed{
+		text("a text", false, 5, func(s *speech) { announced(s); s.stream("hello") }),
+		text("a text with a byte more", true, 5, func(s *speech) { announced(s); s.piece(1, 6) }),
+		text("a text that is not UTF-8", true, 5, func(s *speech) { announced(s); s.stream("hell\xff") }),
+		text("a file for a text", true, 5, says(false, file(0, "message.txt", 5))),
+		text("a file beside a text", true, 5, says(false, entry(framing.KindStream, 0, "message.txt"), file(0, "f", 0))),
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"ferry/checksum"
 	"ferry/framing"
 	"ferry/framing/vector"
 	"ferry/transfer/local"
@@ -77,6 +78,14 @@ func (s *speech) changed(id uint64, attempt uint8, size uint64) {
 func (s *speech) piece(id uint64, n int) {
 	h := framing.DataHeader{ID: id}
 	s.say(framing.TypeData, append(framing.AppendDataHeader(nil, &h), make([]byte, n)...))
+}
+
+// stream is all of the only entry, of one chunk.
+func (s *speech) stream(content string) {
+	h := framing.DataHeader{ID: 1, Flags: framing.DataLast, Check: [32]byte(checksum.NewNode([]byte(content), 0).CV())}
+	s.say(framing.TypeData, append(framing.AppendDataHeader(nil, &h), content...))
+	f := framing.FileEnd{ID: 1, Size: uint64(len(content)), Chunks: 1, Root: [32]byte(checksum.Sum([]byte(content)))}
+	s.say(framing.TypeFileEnd, f.Append(nil))
 }
 
 // offer is the frame that begins it.
@@ -173,7 +182,14 @@ func followOffer(t *testing.T, dst string, flags uint32, frames []frame) string 
 		t.Fatal(err)
 	}
 	defer folder.Close()
-	a, done := receiverOf(t, receive.Options{Destination: folder, Metadata: tree.Metadata{HardLinks: flags&framing.FlagHardLinks != 0}})
+	o := receive.Options{Destination: folder, Metadata: tree.Metadata{HardLinks: flags&framing.FlagHardLinks != 0}}
+	o.Text = func(_, text string) error {
+		if text != "hello" {
+			t.Errorf("the text is %q", text)
+		}
+		return nil
+	}
+	a, done := receiverOf(t, o)
 	said, read := hear(a)
 	got := "ok"
 	for i, f := range frames {

@@ -177,7 +177,7 @@ func (s *session) check(t *testing.T, dir string) {
 // pipe is a link in memory.
 func pipe(t *testing.T) (sender, receiver *link.Link) {
 	t.Helper()
-	a, b, err := link.Pipe(link.Config{Role: link.Sender}, link.Config{Role: link.Receiver})
+	a, b, err := link.Pipe(link.Config{Role: link.Sender, Capabilities: framing.CapText}, link.Config{Role: link.Receiver, Capabilities: framing.CapText})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package receive
 import (
 	"archive/tar"
 	"context"
+	"errors"
 	"io"
 
 	"ferry/checksum"
@@ -46,8 +47,8 @@ func (w outputWriter) Write(b []byte) (int, error) {
 
 // outputError is a failure to write the archive, or the one file, to the Output.
 func outputError(err error) error {
-	if err == nil {
-		return nil
+	if err == nil || errors.As(err, new(*transfer.Error)) {
+		return err
 	}
 	return &transfer.Error{Op: "writing to the output:", Code: framing.CodeIO, Err: err}
 }

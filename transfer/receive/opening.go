@@ -23,6 +23,7 @@ type opening struct {
 	track   *progress.Tracker
 	offer   framing.Offer
 	consent *consent
+	letter  *letter             // nil unless the offer is a text that is shown
 	dest    storage.Destination // nil: not yet, or an Output
 }
 
@@ -56,6 +57,15 @@ func (o *opening) read(ctx context.Context) error {
 	for i, it := range o.offer.Listed {
 		o.offer.Listed[i].Name = bytes.Clone(it.Name) // the body is gone with the next frame
 	}
+	peer, caps, _ := o.link.Peer()
+	text := o.offer.Flags&framing.FlagText != 0
+	switch {
+	case text && caps&framing.CapText == 0:
+		return failure.Violation("a text, which this side cannot take")
+	case text && o.opt.Text != nil && o.opt.Output == nil:
+		o.letter = &letter{peer: peer, show: o.opt.Text}
+		o.opt.Output = o.letter
+	}
 	o.consent = newConsent(o.offer, limits{o.opt.MaxItems, o.opt.MaxBytes})
 	return nil
 }
@@ -64,7 +74,7 @@ func (o *opening) dry() bool { return o.offer.Flags&framing.FlagDryRun != 0 }
 
 // event is the offer as people and the Observer are told it.
 func (o *opening) event() transfer.Offer {
-	e := transfer.Offer{Items: int64(o.offer.Items), Bytes: int64(o.offer.Bytes), Exact: o.offer.Exact, DryRun: o.dry()}
+	e := transfer.Offer{Items: int64(o.offer.Items), Bytes: int64(o.offer.Bytes), Exact: o.offer.Exact, DryRun: o.dry(), Text: o.offer.Flags&framing.FlagText != 0}
 	e.Peer, _, _ = o.link.Peer()
 	for _, it := range o.offer.Listed {
 		e.Listed = append(e.Listed, transfer.OfferItem{Name: string(it.Name), Kind: tree.Kind(it.Kind), Size: int64(it.Size) - 1})
@@ -81,7 +91,7 @@ func (o *opening) decide(ctx context.Context) error {
 	if err := o.consent.refuse(o.opt.OnlyNamed); err != nil {
 		return o.decline(framing.CodeDeclined, err)
 	}
-	if o.opt.Accept == nil {
+	if o.opt.Accept == nil || o.letter != nil {
 		return nil
 	}
 	if err := o.opt.Accept(ctx, o.event()); err != nil {
@@ -142,6 +152,9 @@ func (o *opening) enter(s *site) error {
 
 // open gets the destination.
 func (o *opening) open(s *site) (err error) {
+	if o.letter != nil {
+		return nil
+	}
 	o.dest = o.opt.Destination
 	switch {
 	case s.dry:
@@ -162,8 +175,12 @@ func (o *opening) accept(s *site, streams uint16, rate int64, credit *window) er
 	o.track.Begin()
 	o.track.Tell(transfer.Offered{Offer: o.event()})
 	o.track.Be(framing.StateIdle)
+	granted := framing.FlagChecksum | framing.FlagAllowChanged | framing.FlagDryRun
+	if o.letter != nil {
+		granted |= framing.FlagText
+	}
 	a := framing.Accept{
-		Flags:        o.offer.Flags&(framing.FlagChecksum|framing.FlagAllowChanged|framing.FlagDryRun) | wire.Flags(s.granted),
+		Flags:        o.offer.Flags&granted | wire.Flags(s.granted),
 		RetrySeconds: wire.RetrySeconds(o.link.RetryFor()),
 		EntryWindow:  flow.EntryWindow, EntryBytes: flow.EntryBytes, Ordered: o.opt.Output != nil, Streams: streams,
 	}

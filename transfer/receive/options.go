@@ -26,6 +26,12 @@ type Options struct {
 	// is one file or stream, otherwise a tar archive (PAX, POSIX.1-2001) in the
 	// order of the walk. Nothing about it is durable.
 	Output io.Writer
+	// Text takes a text that is offered to be read (send.Options.Text), in place of the
+	// Destination. Accept is not asked, nothing is opened and nothing stored. It is called
+	// once all has come and is right, with UTF-8 that nobody made safe to show; the sender
+	// hears of success when it has returned. With nil, or with an Output, a text is a
+	// stream like any other.
+	Text func(peer, text string) error
 	// Accept is asked once, before anything is written; an error declines.
 	// Nil accepts every offer of a peer that proved the code.
 	Accept func(context.Context, transfer.Offer) error

@@ -33,6 +33,7 @@ type ordered struct {
 	decoder  *compress.Decoder // nil: compression was not agreed on
 	track    *progress.Tracker
 	archive  *archive
+	letter   *letter // which the archive writes to; nil: none
 
 	waiting []*entry // announced, and neither written nor failed; in order
 	current *attempt // of the file whose content is being written, waiting[0]; nil: none
@@ -343,6 +344,13 @@ func (o *ordered) verified(ctx context.Context, got checksum.Digest, want [32]by
 	a := o.current
 	if got != checksum.Digest(want) {
 		return o.wrong(ctx, a.of)
+	}
+	if o.letter != nil {
+		was := o.track.Be(framing.StateSource)
+		err := o.letter.hand()
+		if o.track.Be(was); err != nil {
+			return err
+		}
 	}
 	o.ledger.verified(a, sum{true, got, size})
 	o.close()

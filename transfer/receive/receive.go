@@ -89,6 +89,7 @@ func Receive(ctx context.Context, l interface {
 	l.SetState(r.heartbeat)
 	err := r.opening.read(ctx)
 	if err == nil {
+		r.breadth.single = o.Output != nil
 		err = r.opening.placed(r.run(ctx))
 	}
 	if err != nil {
@@ -115,7 +116,7 @@ func newReceiver(l transfer.Link, o *Options) *receiver {
 	r.queues = queues{flow.NewQueue[message](), flow.NewQueue[job](), flow.NewQueue[old](), flow.NewQueue[*attempt]()}
 	r.credit = &window{control: control}
 	r.requests = &requests{control: control}
-	r.breadth = &breadth{link: l, opener: streams.NewOpener(l), credit: r.credit, choice: o.Streams, single: o.Output != nil}
+	r.breadth = &breadth{link: l, opener: streams.NewOpener(l), credit: r.credit, choice: o.Streams}
 	r.settle = &settler{
 		ledger: r.ledger, site: &r.site, verdicts: &verdicts{control: control}, track: r.track, links: newLinks(), plans: r.queues.plans,
 		room: &room{site: &r.site}, window: r.credit,
@@ -281,7 +282,7 @@ func (r *receiver) accept(ctx context.Context, start starter) error {
 func (r *receiver) ordered(ctx context.Context, g *gate) error {
 	o := &ordered{
 		plans: r.queues.plans, jobs: r.queues.jobs, ledger: r.ledger, settle: r.settle, gate: g, requests: r.requests, credit: r.credit,
-		pool: &r.pool, decoder: r.decoder, track: r.track,
+		pool: &r.pool, decoder: r.decoder, track: r.track, letter: r.opening.letter,
 		archive: newArchive(r.opt.Output, &r.opening.offer, r.site.granted, r.track),
 	}
 	if err := o.run(ctx); err != nil {

@@ -20,7 +20,7 @@ func (a *announcer) offer(link transfer.Link) error {
 	items, total, exact := a.named()
 	o.Exact = exact && !a.opt.AllowChanged
 	o.Items, o.Bytes, o.Listed = uint64(len(items)), uint64(total), choose(items)
-	event := transfer.Offer{Items: int64(o.Items), Bytes: total, Exact: o.Exact, DryRun: a.opt.DryRun}
+	event := transfer.Offer{Items: int64(o.Items), Bytes: total, Exact: o.Exact, DryRun: a.opt.DryRun, Text: a.opt.Text != ""}
 	for _, it := range o.Listed {
 		event.Listed = append(event.Listed, transfer.OfferItem{Name: string(it.Name), Kind: tree.Kind(it.Kind), Size: int64(it.Size) - 1})
 	}
@@ -42,6 +42,7 @@ func (a *announcer) flags() uint32 {
 		{a.opt.Checksum, framing.FlagChecksum},
 		{a.opt.AllowChanged, framing.FlagAllowChanged},
 		{a.opt.DryRun, framing.FlagDryRun},
+		{a.opt.Text != "", framing.FlagText},
 	} {
 		if f.on {
 			flags |= f.flag
@@ -59,7 +60,7 @@ func (a *announcer) named() (items []framing.OfferItem, total int64, exact bool)
 		src := &a.opt.Sources[i]
 		if src.Reader != nil {
 			items = append(items, framing.OfferItem{Kind: framing.KindStream, Name: []byte(src.Name)})
-			exact = false
+			total, exact = int64(len(a.opt.Text)), a.opt.Text != "" // of a text all is known
 			continue
 		}
 		kind, size, err := walk.Look(&src.Source)

@@ -1,6 +1,7 @@
 package send
 
 import (
+	"errors"
 	"io"
 
 	"ferry/transfer"
@@ -14,9 +15,18 @@ type Source struct {
 	Reader io.Reader
 }
 
-// Options say what to send and how. Only Sources is required.
+// TextName is what a text is called where the receiver stores it.
+const TextName = "message.txt"
+
+// ErrNoText: the receiver's link has no framing.CapText.
+var ErrNoText = errors.New("the receiver is an older ferry, which takes no messages")
+
+// Options say what to send and how. Sources or Text is required.
 type Options struct {
-	Sources      []Source
+	Sources []Source
+	// Text, unless it is empty, is sent alone and in place of Sources, for a person to read:
+	// UTF-8 of at most framing.MaxText bytes. Both links have to offer framing.CapText.
+	Text         string
 	Checksum     bool // compare equal-sized files by digest, not by size and mtime
 	AllowChanged bool // publish a file that changed while it was read, as read
 	Follow       bool // send what symbolic links point to

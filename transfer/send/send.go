@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -16,6 +17,7 @@ import (
 	"ferry/transfer/internal/flow"
 	"ferry/transfer/internal/progress"
 	"ferry/transfer/internal/streams"
+	"ferry/transfer/tree"
 )
 
 // The sender's pipeline. Content goes from top to bottom, wants and verdicts from bottom to
@@ -88,6 +90,7 @@ func Send(ctx context.Context, l interface {
 	defer cancel(nil)
 	group, gctx := errgroup.WithContext(ctx)
 	l.AllowStreams(1) // until they are asked for
+	o.text()
 	s := newSender(gctx, transfer.Link{Streams: l, Liveness: l, Ending: l}, &o)
 	err := s.run(gctx, group, cancel)
 	s.book.releaseAll()
@@ -102,6 +105,13 @@ func Send(ctx context.Context, l interface {
 	s.silent.Wait()
 	r.Wire = l.Traffic()
 	return r, err
+}
+
+// text makes a text the only source.
+func (o *Options) text() {
+	if o.Text != "" {
+		o.Sources = []Source{{Source: tree.Source{Name: TextName}, Reader: strings.NewReader(o.Text)}}
+	}
 }
 
 // starter runs a function in the group of a delivery.
@@ -149,6 +159,9 @@ func (s *sender) run(ctx context.Context, group *errgroup.Group, cancel context.
 func (s *sender) deliver(ctx context.Context, start starter, heard <-chan struct{}) error {
 	if err := checkSelection(ctx, s.opt); err != nil {
 		return err
+	}
+	if _, caps, _ := s.link.Peer(); s.opt.Text != "" && caps&framing.CapText == 0 {
+		return &transfer.Error{Op: "offering:", Code: framing.CodeVersion, Err: ErrNoText}
 	}
 	s.track.Enter(transfer.PhaseOffering)
 	if err := s.announce.offer(s.link); err != nil {
