@@ -65,6 +65,7 @@ type Offered struct{ Offer Offer }
 type Progress struct {
 	Bytes  int64  // content settled so far: moved, reused or found the same
 	Moved  int64  // the part of Bytes that crossed the network in this delivery
+	Kept   int64  // content that is there already by what the receiver says, and is still being checked; not in Bytes
 	Total  int64  // content known of so far; 0 while nothing is known
 	Done   int64  // items settled
 	Items  int64  // items known of

@@ -79,6 +79,21 @@ type jsonProgress struct {
 	Done  int64  `json:"done"`
 	Items int64  `json:"items"`
 	Exact bool   `json:"exact"`
+	Kept  int64  `json:"kept,omitempty"`
+	Rate  int64  `json:"rate"` // bytes a second; 0 while none is known
+	Left  *int64 `json:"left_ms,omitempty"`
+}
+
+func progressObject(v view) jsonProgress {
+	p := v.progress
+	j := jsonProgress{Type: "progress", Bytes: p.Bytes, Moved: p.Moved, Total: p.Total, Done: p.Done, Items: p.Items, Exact: p.Exact, Kept: p.Kept}
+	if v.hasRate {
+		j.Rate = int64(v.rate)
+	}
+	if v.hasLeft {
+		j.Left = new(v.left.Milliseconds())
+	}
+	return j
 }
 
 // jsonPath is a name: Path is its text, made readable when it is not UTF-8,
@@ -254,8 +269,6 @@ func jsonEvent(e transfer.Event) any {
 			o.Listed = append(o.Listed, jsonOfferItem{kindText(it.Kind), pathOf(it.Name), sizeOf(it.Size)})
 		}
 		return o
-	case transfer.Progress:
-		return jsonProgress{"progress", e.Bytes, e.Moved, e.Total, e.Done, e.Items, e.Exact}
 	case transfer.ItemStarted:
 		return jsonStarted{"started", pathOf(e.Path), sizeOf(e.Size), e.Reuse}
 	case transfer.ItemDone:

@@ -38,12 +38,14 @@ type renderer interface {
 type outputFlags struct {
 	json, quiet, verbose bool
 	progress             string // auto, always or never
+	verb                 string // of the command line
+	style                style  // of standard error
 }
 
 // outputOf reads the flags about output, and checks what the library cannot: values out
 // of a set, and flags that exclude each other.
 func outputOf(c *cli.Context) (outputFlags, error) {
-	o := outputFlags{json: c.Bool("json"), quiet: c.Bool("quiet"), verbose: c.Bool("verbose"), progress: c.String("progress")}
+	o := outputFlags{json: c.Bool("json"), quiet: c.Bool("quiet"), verbose: c.Bool("verbose"), progress: c.String("progress"), verb: c.Command.Name}
 	switch o.progress {
 	case "auto", "always", "never":
 	default:
@@ -94,6 +96,7 @@ func newTextRenderer(env *Env, o outputFlags) *console {
 	if !o.quiet && o.progress != "never" {
 		ticker = time.NewTicker(tick)
 	}
+	o.style = env.style()
 	c := newConsole(env.Stderr, o, width, ticker)
 	if env.StderrTTY {
 		c.screen.columns = env.Width

@@ -21,14 +21,13 @@ type jsonRenderer struct {
 	stop   chan struct{} // closed by finish
 	ended  chan struct{} // closed by loop
 
-	mu     sync.Mutex
-	latest transfer.Progress
-	fresh  bool // latest was not yet written
-	phase  transfer.Phase
-	link   *link.Link
+	mu    sync.Mutex
+	sight sight
+	fresh bool // the progress of sight was not yet written
 
 	// Of loop alone.
-	stall   stall
+	pace    pace
+	rated   bool // the rate was told, and holds until the next is
 	stalled bool // was told, until something moves
 }
 
@@ -55,8 +54,7 @@ func (r *jsonRenderer) loop() {
 				r.flush()
 			}
 		case <-r.ticker.C:
-			r.progress()
-			r.standstill(time.Now())
+			r.look(time.Now())
 			r.flush()
 		case <-r.stop:
 			for {
@@ -64,7 +62,7 @@ func (r *jsonRenderer) loop() {
 				case v := <-r.queue:
 					r.put(v)
 				default:
-					r.progress()
+					r.look(time.Now())
 					return
 				}
 			}
@@ -76,25 +74,25 @@ func (r *jsonRenderer) loop() {
 func (r *jsonRenderer) put(v any) { _, _ = r.buf.Write(jsonLine(v)) }
 func (r *jsonRenderer) flush()    { _ = r.buf.Flush() }
 
-// progress writes the newest progress, once.
-func (r *jsonRenderer) progress() {
+// look writes the newest progress, once, and again when its rate holds no more. It reports
+// once that nothing moves, and again only after something moved.
+func (r *jsonRenderer) look(now time.Time) {
 	r.mu.Lock()
-	p, fresh := r.latest, r.fresh
+	s, fresh := r.sight, r.fresh
 	r.fresh = false
 	r.mu.Unlock()
-	if fresh {
-		r.put(jsonEvent(p))
+	v := r.pace.look(now, s, "")
+	if fresh || r.rated && !v.hasRate {
+		r.put(progressObject(v))
+		r.rated = v.hasRate
 	}
-}
-
-// standstill reports once that nothing moves, and again only after something moved.
-func (r *jsonRenderer) standstill(now time.Time) {
-	r.mu.Lock()
-	phase, p, l := r.phase, r.latest, r.link
-	r.mu.Unlock()
-	d := r.stall.check(now, phase, p)
+	d := r.pace.stall.check(now, s)
 	if d > 0 && !r.stalled {
-		r.put(jsonStalled{"stalled", d.Milliseconds(), peerDoes(l)})
+		message := peerDoes(s.peer)
+		if silent(s) > 0 {
+			message = "nothing is heard from the other side"
+		}
+		r.put(jsonStalled{"stalled", d.Milliseconds(), message})
 	}
 	r.stalled = d > 0
 }
@@ -112,7 +110,7 @@ func (*jsonRenderer) confined(string) {}
 func (r *jsonRenderer) linked(l *link.Link) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.link = l
+	r.sight.peer = l
 }
 
 // send queues one object. After finish it drops the object.
@@ -127,13 +125,13 @@ func (r *jsonRenderer) send(v any) {
 func (r *jsonRenderer) Observe(e transfer.Event) {
 	if p, ok := e.(transfer.Progress); ok {
 		r.mu.Lock()
-		r.latest, r.fresh = p, true
+		r.sight.progress, r.fresh = p, true
 		r.mu.Unlock()
 		return
 	}
 	if p, ok := e.(transfer.PhaseChanged); ok {
 		r.mu.Lock()
-		r.phase = p.Phase
+		r.sight.phase = p.Phase
 		r.mu.Unlock()
 	}
 	if v := jsonEvent(e); v != nil {
@@ -146,6 +144,9 @@ func (r *jsonRenderer) listening(addresses []string, other, code string) {
 }
 
 func (r *jsonRenderer) linkEvent(e link.Event) {
+	r.mu.Lock()
+	r.sight.takes(e)
+	r.mu.Unlock()
 	v := jsonLink{Address: e.Addr, Attempts: e.Attempts, Limit: e.Limit, ElapsedMS: e.Elapsed.Milliseconds()}
 	switch e.Kind {
 	case link.EventWaiting:

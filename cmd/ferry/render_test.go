@@ -234,7 +234,7 @@ func TestJSON(t *testing.T) {
 {"type":"excluded","path":"d/\u001bo","by":"--max-size"}
 {"type":"excluded","path":"d/mnt\r","by":"--one-file-system"}
 {"type":"notice","path":"pipe\n","message":"` + tree.ErrSpecial.Error() + `"}
-{"type":"progress","bytes":10,"moved":6,"total":13,"done":3,"items":4,"exact":true}
+{"type":"progress","bytes":10,"moved":6,"total":13,"done":3,"items":4,"exact":true,"rate":0}
 {"type":"result","ok":false,"exit":1,"delivered":2,"replaced":1,"same":2,"adjusted":1,"skipped":1,"excluded":2,"deleted":1,"failed":2,"files":2,"bytes":13,"moved":6,"wire_bytes":5000,"resent":0,"streams":0,"reused":4,"durable":true,"acknowledged":true,"elapsed_ms":1500,"manifest":"sums","lost":[{"what":"owner","items":1,"cause":"permission denied"},{"what":"extended attribute","items":0,"cause":"declined"}],"error":{"code":"incomplete","message":"some items were not delivered","hint":"run again: ferry send 'a b'"}}
 `
 	if got := out.String(); got != want {
@@ -256,6 +256,7 @@ func TestJSONIsDocumented(t *testing.T) {
 	out.Write(jsonLine(jsonSum{Type: "file", Digest: "d", Size: new(int64), OK: new(bool), Message: "m"}))
 	out.Write(jsonLine(jsonWarning{"warning", "m"}))
 	out.Write(jsonLine(jsonExtra{Type: "extra"}))
+	out.Write(jsonLine(progressObject(view{progress: transfer.Progress{Kept: 1}, hasRate: true, hasLeft: true})))
 	out.Write(jsonLine(jsonSumResult{Type: "result", Extra: new(int64)}))
 	out.Write(jsonLine(jsonResult{Type: "result", Unmet: []string{"*.o (--exclude)"}}))
 	types := 0

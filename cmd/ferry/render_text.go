@@ -20,24 +20,21 @@ type console struct {
 	screen *screen
 
 	mu     sync.Mutex // guards what follows up to exposed
-	state  view       // but for rate, left and trouble, which picture fills in
-	dry    bool       // it is a dry run
-	known  bool       // a delivery began, so there is something to show
-	last   string     // link text said last, not to be repeated
-	lost   *outage
-	link   *link.Link
+	state  sight
+	dry    bool   // it is a dry run
+	known  bool   // a delivery began, so there is something to show
+	last   string // link text said last, not to be repeated
 	unmade unmade
 	// exposed counts the folders that were there and are not this user's alone.
 	exposed int
 
 	// Of picture, which the loop of screen calls.
-	meter meter
-	stall stall
+	pace pace
 }
 
 func newConsole(out io.Writer, o outputFlags, width func() int, ticker *time.Ticker) *console {
 	c := &console{flags: o}
-	c.screen = newScreen(out, width, ticker, c.picture)
+	c.screen = newScreen(out, width, o.style, ticker, c.picture)
 	return c
 }
 
@@ -45,22 +42,12 @@ func newConsole(out io.Writer, o outputFlags, width func() int, ticker *time.Tic
 // lines say what is waited for.
 func (c *console) picture(now time.Time) (view, bool) {
 	c.mu.Lock()
-	v, known, lost, l := c.state, c.known, c.lost, c.link
+	s, known := c.state, c.known
 	c.mu.Unlock()
 	if !known {
-		return v, false
+		return view{}, false
 	}
-	c.meter.add(now, v.progress.Moved)
-	v.rate = c.meter.rate()
-	v.left, v.hasLeft = c.meter.left(v.progress)
-	stalled := c.stall.check(now, v.phase, v.progress)
-	switch {
-	case lost != nil:
-		v.trouble = lost.line(now)
-	case stalled > 0:
-		v.trouble = stallText(stalled, peerDoes(l))
-	}
-	return v, true
+	return c.pace.look(now, s, c.flags.verb), true
 }
 
 func (c *console) say(text string) { c.screen.say(text) }
@@ -79,7 +66,7 @@ func (c *console) listening(addresses []string, other, code string) {
 // for the same reason.
 func (c *console) linkEvent(e link.Event) {
 	c.mu.Lock()
-	c.lost = outageOf(c.lost, e)
+	c.state.takes(e)
 	c.mu.Unlock()
 	if c.flags.quiet && e.Kind != link.EventRefused {
 		return
@@ -109,7 +96,7 @@ func (c *console) confined(text string) {
 func (c *console) linked(l *link.Link) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.link = l
+	c.state.peer = l
 }
 
 // Observe is called for every item. An event that is not shown costs a lock at most.

@@ -16,6 +16,7 @@ const queuedLines = 1024
 type screen struct {
 	out   io.Writer
 	width func() int // nil: lines only, nothing is redrawn
+	style style
 	// columns is the width of the terminal that out is, nil if it is none.
 	columns func() int
 	// picture is what the line that changes shows; false: nothing yet.
@@ -71,9 +72,9 @@ func (a answer) show(s *screen) {
 	s.write(string(a))
 }
 
-func newScreen(out io.Writer, width func() int, ticker *time.Ticker, picture func(time.Time) (view, bool)) *screen {
+func newScreen(out io.Writer, width func() int, st style, ticker *time.Ticker, picture func(time.Time) (view, bool)) *screen {
 	s := &screen{
-		out: out, width: width, picture: picture, ticker: ticker,
+		out: out, width: width, style: st, picture: picture, ticker: ticker,
 		queue: make(chan entry, queuedLines), stop: make(chan struct{}), ended: make(chan struct{}),
 	}
 	go s.loop()
@@ -120,7 +121,7 @@ func (s *screen) draw(now time.Time) {
 	case s.width == nil:
 		s.write(plainLine(v) + "\n")
 	default:
-		s.write("\r" + barLine(v, s.width()) + eraseRest)
+		s.write("\r" + barLine(v, s.width(), s.style) + eraseRest)
 		s.drawn = true
 	}
 }

@@ -22,12 +22,14 @@ func TestBarOnATerminal(t *testing.T) {
 	tick(ticks, now)
 	c.Observe(transfer.Progress{Bytes: 10 * mib, Moved: 10 * mib, Total: 100 * mib, Exact: true})
 	tick(ticks, now.Add(time.Second))
+	c.Observe(transfer.Progress{Bytes: 20 * mib, Moved: 20 * mib, Total: 100 * mib, Exact: true})
+	tick(ticks, now.Add(2*time.Second))
 	c.Observe(transfer.ItemFailed{Path: "x", Err: &transfer.Error{Code: framing.CodeVanished}})
 	_ = c.finish(outcome{began: true, result: transfer.Result{Delivered: 1, Durable: true, Acknowledged: true}})
 	got := out.String()
 	for _, want := range []string{
-		"\rsending   0% [                            ]  0 B of 100 MiB" + eraseRest,
-		"\rsending  10%  10.0 MiB of 100 MiB  10.0 MiB/s  0:09 left" + eraseRest,
+		"\rsending   0% [            ]          --     -- left" + eraseRest,
+		"\rsending  20% [=>          ]  10.0 MiB/s   0:08 left" + eraseRest,
 		"\r" + eraseRest + "not delivered: x: not there\n",
 		"1 item delivered; 0 B in 0 ms, 0 B over the network\n",
 	} {
@@ -46,7 +48,7 @@ func TestPlainProgress(t *testing.T) {
 	c.Observe(transfer.PhaseChanged{Phase: transfer.PhaseComparing})
 	ticks <- time.Unix(0, 0)
 	_ = c.finish(outcome{})
-	if got, want := out.String(), "comparing, 0 B\n"; got != want {
+	if got, want := out.String(), "checking what is there, 0 B\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

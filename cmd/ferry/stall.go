@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"time"
 
 	"ferry/framing"
@@ -34,43 +33,51 @@ func outageOf(old *outage, e link.Event) *outage {
 	return old
 }
 
-// line describes it: how long ago the link was lost, how long it is waited for, and why.
-func (o outage) line(now time.Time) string {
-	gone := now.Sub(o.since)
-	s := fmt.Sprintf("link lost for %s, waiting up to %s more", clock(gone), clock(max(0, o.window-gone)))
-	if o.cause != "" {
-		s += ": " + o.cause
+// takes notes what e says of the link.
+func (s *sight) takes(e link.Event) {
+	s.lost = outageOf(s.lost, e)
+	switch e.Kind {
+	case link.EventLost, link.EventConnected, link.EventRejoined:
+		s.breaks++
 	}
-	return s
+}
+
+// trouble tells how long ago the link was lost, how long it is waited for, and why.
+func (o outage) trouble(now time.Time) trouble {
+	gone := now.Sub(o.since)
+	short := "link lost for " + clock(gone)
+	return trouble{what: []string{short + ", waiting up to " + clock(max(0, o.window-gone)) + " more", short}, cause: o.cause}
 }
 
 // stall notices that nothing moves. It belongs to one goroutine.
 type stall struct {
-	seen  transfer.Progress
-	phase transfer.Phase
-	since time.Time // of what is seen
+	seen   transfer.Progress
+	phase  transfer.Phase
+	breaks int
+	since  time.Time // of what is seen
 }
 
 // check compares the progress with that of the last call. It returns how long nothing
 // has changed if that is at least stallAfter, else 0.
-func (s *stall) check(now time.Time, phase transfer.Phase, p transfer.Progress) time.Duration {
+func (t *stall) check(now time.Time, s sight) time.Duration {
+	p := s.progress
 	p.Active = ""
-	if s.since.IsZero() || p != s.seen || phase != s.phase {
-		s.seen, s.phase, s.since = p, phase, now
+	if t.since.IsZero() || p != t.seen || s.phase != t.phase || s.breaks != t.breaks || s.lost != nil {
+		t.seen, t.phase, t.breaks, t.since = p, s.phase, s.breaks, now
 	}
-	d := now.Sub(s.since)
-	if d < stallAfter || phase < transfer.PhaseScanning || phase > transfer.PhaseSyncing {
+	d := now.Sub(t.since)
+	if d < stallAfter || s.phase < transfer.PhaseScanning || s.phase > transfer.PhaseSyncing {
 		return 0
 	}
 	return d
 }
 
 // peerDoes says what the other side does while nothing moves.
-func peerDoes(l *link.Link) string {
-	if l == nil { // both sides are here
+func peerDoes(p peer) string {
+	if p == nil { // both sides are here
 		return ""
 	}
-	h, ok := l.PeerState()
+	h, ok := p.PeerState()
 	if !ok {
 		return "nothing was heard of the other side"
 	}
@@ -89,10 +96,30 @@ func peerDoes(l *link.Link) string {
 	return "the other side waits"
 }
 
-func stallText(d time.Duration, peer string) string {
-	text := "nothing moved for " + clock(d)
-	if peer != "" {
-		text += ": " + peer
+// asks reports whether a person at the other side is asked something, as far as was heard.
+func asks(p peer) bool {
+	if p == nil {
+		return false
 	}
-	return text
+	h, ok := p.PeerState()
+	return ok && h.State == framing.StateUser
+}
+
+// silent reports since when a heartbeat of the other side is overdue; 0 while none is.
+func silent(s sight) time.Duration {
+	if s.peer == nil || s.phase < transfer.PhaseOffering || s.phase > transfer.PhaseSyncing {
+		return 0
+	}
+	if d, overdue := s.peer.Silence(); overdue {
+		return d
+	}
+	return 0
+}
+
+func silenceTrouble(d time.Duration) trouble {
+	return trouble{what: []string{"nothing heard from the other side for " + clock(d), "nothing heard for " + clock(d), "silent for " + clock(d)}}
+}
+
+func stallTrouble(d time.Duration, peer string) trouble {
+	return trouble{what: []string{"nothing moved for " + clock(d), "stalled for " + clock(d)}, cause: peer}
 }

@@ -107,6 +107,16 @@ func (l *Link) beat() {
 	}
 }
 
+// lateBeat is how late a heartbeat of a healthy peer may be, on a slow path with losses.
+const lateBeat = 3 * time.Second
+
+// Silence is for how long nothing came from the other side. overdue says that a heartbeat
+// should have come by now: the path or the other side may be gone.
+func (l *Link) Silence() (d time.Duration, overdue bool) {
+	d = l.tally.pulse.Silence()
+	return d, d >= heartbeat+lateBeat
+}
+
 // stoppedAfter is how late a timer may be before this process, and not the peer, must have
 // stood still.
 const stoppedAfter = time.Second
