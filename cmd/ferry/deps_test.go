@@ -32,6 +32,7 @@ var allowed = map[string][]string{
 	"transfer/tree":           {},
 	"transfer/filter":         {},
 	"transfer/link":           {"transfer/link/admission", "transfer/link/cpace", "transfer/link/memory", "transfer/link/record", "framing"},
+	"transfer/reach":          {"transfer/link", "framing"},
 	"transfer/link/cpace":     {},
 	"transfer/link/memory":    {},
 	"transfer/link/admission": {"framing"},

@@ -175,7 +175,7 @@ func (m *meter) honestOnce(t *testing.T) error {
 		t.Fatal(err)
 	}
 	d.connect = func(context.Context, string) (net.Conn, error) { return conn, nil }
-	l, _, err := d.prove(conn)
+	l, _, err := d.prove(conn, 0)
 	if err != nil {
 		return err
 	}

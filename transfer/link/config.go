@@ -40,9 +40,16 @@ type Config struct {
 	// RetryFor is how long a lost link is waited for, from each loss on. 0 ends the link at
 	// the first loss. LimitRetry makes it shorter.
 	RetryFor time.Duration
-	// Connect makes the connections of Dial; nil means TCP. It is called again,
-	// with the address as it was given to Dial, when the link is lost.
+	// Connect makes the connections of Dial; nil means TCP. The address is the one given to
+	// Dial, which is not looked into, also when the link is lost. For further streams it is
+	// the address that the first connection leads to. An error that wraps ErrNoWay says that
+	// nothing is left to connect to.
 	Connect func(ctx context.Context, addr string) (net.Conn, error)
+	// Failed may be nil. It hears of each connection of Connect that ended with err before
+	// its proof, and of the address that it led to. After a refused code final is true:
+	// Connect has to leave that address out from then on, and Dial goes on with others. It
+	// is called by one goroutine at a time, which holds no lock.
+	Failed func(at net.Addr, err error, final bool)
 	// Notify may be nil. Several goroutines of the link call it, perhaps at the same time,
 	// and hold no lock. It must not block. EventLost, EventRetrying and EventRejoined of a
 	// link come one at a time, in the order of what they tell of.

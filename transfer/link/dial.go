@@ -3,6 +3,7 @@ package link
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -22,6 +23,9 @@ const (
 	longestPause = 5 * time.Second
 	// shortestTry is what an attempt is given even if the wait ends sooner.
 	shortestTry = time.Second
+	// shakeLimit is how long the TLS handshake may take while other addresses wait, beside
+	// what the path takes.
+	shakeLimit = 5 * time.Second
 	// answerLimit is how long the answer to HELLO may take, beside what the path takes.
 	answerLimit = 3 * time.Second
 	// maxBroken is how many exchanges may end after our own confirmation was out: each
@@ -40,27 +44,34 @@ func keepAlive() net.KeepAliveConfig {
 // answer first, until the right one takes its place.
 //
 // Only a refused code ends it at once. Three exchanges that broke off after our own
-// confirmation count as a refused code, since each could have been a guess. No connection
-// in time is an *Error with Op "dial" that wraps the last cause. Its Code is CodeVersion
-// if the versions did not meet, else CodeLost.
+// confirmation count as a refused code, since each could have been a guess. With
+// Config.Failed a refused code rules out the address that it came from, and whatever else
+// shows the same certificate. It is the outcome if no other address proves itself.
+//
+// No connection in time is an *Error with Op "dial" that wraps the last cause. Its Code is
+// CodeVersion if the versions did not meet, else CodeLost.
 func Dial(ctx context.Context, addr string, cfg Config, wait time.Duration) (*Link, error) {
 	if err := cfg.check(); err != nil {
 		return nil, &Error{Code: framing.CodeInternal, Op: "dial", Err: err}
 	}
-	host, _, err := net.SplitHostPort(addr)
-	if err == nil && host == "" {
-		err = errors.New("no host")
-	}
-	if err != nil {
-		return nil, &Error{Code: framing.CodeLost, Op: "dial", Err: fmt.Errorf("address %q: %w", addr, err)}
-	}
-	nd := net.Dialer{Timeout: connectLimit, KeepAliveConfig: keepAlive()}
-	connect := byName(nd.DialContext)
-	if cfg.Connect != nil {
-		connect = cfg.Connect
+	connect := cfg.Connect
+	if connect == nil {
+		host, _, err := net.SplitHostPort(addr)
+		if err == nil && host == "" {
+			err = errors.New("no host")
+		}
+		if err != nil {
+			return nil, &Error{Code: framing.CodeLost, Op: "dial", Err: fmt.Errorf("address %q: %w", addr, err)}
+		}
+		connect = byName(Dialer().DialContext)
 	}
 	d := &dialler{way: way{addr: addr, connect: connect}, cfg: cfg}
 	return d.run(ctx, wait)
+}
+
+// Dialer makes TCP connections as Dial makes them without Config.Connect.
+func Dialer() *net.Dialer {
+	return &net.Dialer{Timeout: connectLimit, KeepAliveConfig: keepAlive()}
 }
 
 // byName makes TCP connections by dial, which resolves the name in an address each time.
@@ -92,7 +103,10 @@ type way struct {
 // dialler makes one link. It starts no goroutine.
 type dialler struct {
 	way
-	cfg Config
+	cfg     Config
+	broken  map[string]int    // exchanges that broke off after our confirmation, by address
+	refused map[[32]byte]bool // certificates of sides that refused the code
+	refusal error             // the first refused code
 }
 
 func (d *dialler) run(ctx context.Context, wait time.Duration) (*Link, error) {
@@ -102,9 +116,8 @@ func (d *dialler) run(ctx context.Context, wait time.Duration) (*Link, error) {
 	}
 	end := time.Now().Add(wait)
 	pause := firstPause
-	broken := 0
 	for attempts := 1; ; attempts++ {
-		l, confirmed, err := d.attempt(ctx, end, wait > 0)
+		l, err := d.attempt(ctx, end, wait > 0)
 		if err == nil {
 			d.cfg.notify(Event{Kind: EventConnected, Addr: l.address(), Attempts: attempts})
 			return l, nil
@@ -112,20 +125,18 @@ func (d *dialler) run(ctx context.Context, wait time.Duration) (*Link, error) {
 		if ctx.Err() != nil {
 			return nil, d.cancelled(ctx, err)
 		}
-		if codeOf(err) == framing.CodeCodeRefused {
-			return nil, wrap("dial", err)
-		}
-		if confirmed {
-			broken++
-		}
-		if broken == maxBroken {
-			return nil, &Error{Code: framing.CodeCodeRefused, Op: "dial", Err: fmt.Errorf("%w: %w", errBroken, err)}
+		refused := codeOf(err) == framing.CodeCodeRefused
+		if refused && d.refusal == nil {
+			d.refusal = wrap("dial", err)
 		}
 		left := time.Until(end)
-		if left <= 0 {
-			return nil, notThere(err)
+		if over := refused && d.cfg.Failed == nil; over || left <= 0 || errors.Is(err, ErrNoWay) {
+			return nil, d.notThere(err)
 		}
 		d.cfg.notify(Event{Kind: EventWaiting, Addr: d.addr, Attempts: attempts, Err: err})
+		if refused {
+			pause = firstPause // the others have not been at fault
+		}
 		select {
 		case <-ctx.Done():
 			return nil, d.cancelled(ctx, err)
@@ -139,47 +150,85 @@ func (d *dialler) cancelled(ctx context.Context, last error) error {
 	return &Error{Code: codeOf(ctx.Err()), Op: "dial", Err: fmt.Errorf("%w; before: %w", ctx.Err(), last)}
 }
 
-// attempt makes one connection and its proof. confirmed tells that our
-// confirmation went out.
-func (d *dialler) attempt(ctx context.Context, end time.Time, bounded bool) (l *Link, confirmed bool, err error) {
+// attempt makes one connection and its proof. What became of a connection is told to
+// Config.Failed.
+func (d *dialler) attempt(ctx context.Context, end time.Time, bounded bool) (*Link, error) {
 	limit := connectLimit
 	if bounded {
 		limit = min(limit, max(time.Until(end), shortestTry))
 	}
 	cctx, cancel := context.WithTimeout(ctx, limit)
+	began := time.Now()
 	conn, err := d.connect(cctx, d.addr)
 	cancel()
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	// The ladder itself knows deadlines only; closing under it is how ctx ends it.
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
-	l, confirmed, err = d.prove(conn)
+	l, confirmed, err := d.prove(conn, time.Since(began))
 	if !stop() && err == nil {
 		// Cancelled between the proof and here: the connection is closed.
 		l.Abort(ctx.Err())
 		_ = l.Close()
-		return nil, true, ctx.Err()
+		return nil, ctx.Err()
 	}
-	if err != nil {
-		_ = conn.Close()
-		return nil, confirmed, err
+	if err == nil {
+		return l, nil
 	}
-	return l, true, nil
+	_ = conn.Close()
+	at := conn.RemoteAddr()
+	if err = d.judge(at, confirmed, err); d.cfg.Failed != nil && ctx.Err() == nil {
+		d.cfg.Failed(at, err, codeOf(err) == framing.CodeCodeRefused)
+	}
+	return nil, err
 }
 
-// prove runs the ladder on conn and makes the link. conn stays the caller's when
-// there is an error.
-func (d *dialler) prove(conn net.Conn) (l *Link, confirmed bool, err error) {
+// judge is the error of a connection that failed before its proof: a refused code, if
+// exchanges with that address broke off too often.
+func (d *dialler) judge(at net.Addr, confirmed bool, err error) error {
+	if codeOf(err) == framing.CodeCodeRefused {
+		return err
+	}
+	if !confirmed {
+		return &AnsweredError{at, err}
+	}
+	if d.broken == nil {
+		d.broken = make(map[string]int)
+	}
+	key := ""
+	if d.cfg.Failed != nil && at != nil {
+		key = at.String()
+	}
+	if d.broken[key]++; d.broken[key] < maxBroken {
+		return &AnsweredError{at, err}
+	}
+	return &Error{Code: framing.CodeCodeRefused, Op: "dial", Err: fmt.Errorf("%w: %w", errBroken, err)}
+}
+
+// prove runs the ladder on conn, which took that long to make, and makes the link. conn
+// stays the caller's when there is an error.
+func (d *dialler) prove(conn net.Conn, took time.Duration) (l *Link, confirmed bool, err error) {
 	until := time.Now().Add(admission.ProofLimit)
-	if err := conn.SetDeadline(until); err != nil {
+	shaken := until
+	if d.cfg.Failed != nil {
+		shaken = earlier(until, time.Now().Add(shakeLimit+3*took)) // others wait for their turn
+	}
+	if err := conn.SetDeadline(shaken); err != nil {
 		return nil, false, err
 	}
 	c, err := openLadder(record.NewConn(conn), d.conf, dialling)
 	if err != nil {
 		return nil, false, err
 	}
+	if err := conn.SetDeadline(until); err != nil {
+		return nil, false, err
+	}
 	c.until, c.hurried = until, true
+	cert := sha256.Sum256(c.tls.ConnectionState().PeerCertificates[0].Raw)
+	if d.refused[cert] {
+		return nil, false, &Error{Code: framing.CodeCodeRefused, Op: "dial", Err: errRefusedIt}
+	}
 	p, err := newCodeProver(rand.Reader, d.cfg.Code, d.cfg.Role, c.exporter)
 	if err != nil {
 		return nil, false, err
@@ -187,6 +236,9 @@ func (d *dialler) prove(conn net.Conn) (l *Link, confirmed bool, err error) {
 	hello := newHello(d.cfg.Role, d.cfg.Capabilities)
 	hello.Purpose, hello.Method = framing.PurposeNew, framing.MethodCode
 	peer, confirmed, err := dialHandshake(c, hello, p)
+	if codeOf(err) == framing.CodeCodeRefused {
+		d.ruleOut(cert)
+	}
 	if err != nil {
 		return nil, confirmed, err
 	}
@@ -196,14 +248,34 @@ func (d *dialler) prove(conn net.Conn) (l *Link, confirmed bool, err error) {
 	return l, true, nil
 }
 
-// notThere is the error at the end of the wait. Two versions that do not meet stay apart
-// however often ferry is run; all else may be right the next time.
-func notThere(last error) *Error {
+// ruleOut remembers the certificate of a side that refused the code. The same side at
+// another address would only count one more wrong code.
+func (d *dialler) ruleOut(cert [32]byte) {
+	if d.refused == nil {
+		d.refused = make(map[[32]byte]bool)
+	}
+	d.refused[cert] = true
+}
+
+// notThere is the error at the end of the wait: a refused code, if there was one. Two
+// versions that do not meet stay apart however often ferry is run; all else may be right
+// the next time.
+func (d *dialler) notThere(last error) error {
+	if d.refusal != nil {
+		return d.refusal
+	}
 	code := framing.CodeLost
 	if codeOf(last) == framing.CodeVersion {
 		code = framing.CodeVersion
 	}
 	return &Error{Code: code, Op: "dial", Err: last}
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // jitter spreads d over [d/2, d), so that many diallers do not come at once.

@@ -41,6 +41,22 @@ func (e *Error) Unwrap() error { return e.Err }
 // ErrSameRole says that one side has to send and the other to receive.
 var ErrSameRole = errors.New("both sides want to send, or both to receive")
 
+// ErrNoWay is for Config.Connect: there is no address left that may be dialled.
+var ErrNoWay = errors.New("nothing is left to dial")
+
+// ErrNotFerry says that what answers is another program.
+var ErrNotFerry = errors.New("another program listens there")
+
+// AnsweredError says that something at Addr took a connection, and why it did not prove
+// itself.
+type AnsweredError struct {
+	Addr net.Addr
+	Err  error
+}
+
+func (e *AnsweredError) Error() string { return e.Err.Error() }
+func (e *AnsweredError) Unwrap() error { return e.Err }
+
 // ErrBurnt says that a code was guessed at too often, and is worth nothing now.
 var ErrBurnt = admission.ErrBurnt
 
@@ -51,7 +67,8 @@ var (
 	errMismatch   = errors.New("answer does not fit the question")
 	errUnknown    = errors.New("unknown session")
 	errBroken     = fmt.Errorf("%d exchanges broke off after this side had confirmed: somebody may be guessing", maxBroken)
-	errNotFerry   = errors.New("the other side speaks TLS but not ferry")
+	errNotFerry   = fmt.Errorf("%w, which speaks TLS", ErrNotFerry)
+	errRefusedIt  = errors.New("the side that refused the code answers there too")
 	errSilence    = errors.New("nothing heard from the other side")
 	errUnexpected = errors.New("not allowed at this point")
 )

@@ -2,7 +2,9 @@ package link
 
 import (
 	"crypto/tls"
+	"errors"
 	"fmt"
+	"net"
 	"time"
 
 	"ferry/framing"
@@ -39,6 +41,9 @@ func openLadder(raw *record.Conn, conf *tls.Config, own side) (*ladder, error) {
 	began := time.Now()
 	err := raw.Handshake(conn.Handshake)
 	took := time.Since(began)
+	if err != nil && own == dialling && speaksOther(err) {
+		return nil, fmt.Errorf("%w: TLS handshake: %w", ErrNotFerry, err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("TLS handshake: %w", err)
 	}
@@ -54,6 +59,15 @@ func openLadder(raw *record.Conn, conf *tls.Config, own side) (*ladder, error) {
 	l := &ladder{raw: raw, tls: conn, r: framing.NewReader(conn), w: framing.NewWriter(conn), exporter: exporter, side: own, shook: took}
 	l.r.Restrict(framing.TypeHello, framing.TypeProof, framing.TypeRefuse, framing.TypePad)
 	return l, nil
+}
+
+// speaksOther tells of a TLS handshake whether what the peer said rules out ferry: no TLS,
+// or an alert that a ferry does not send.
+func speaksOther(err error) bool {
+	var alert tls.AlertError
+	var remote *net.OpError
+	return errors.As(err, new(tls.RecordHeaderError)) || errors.As(err, &alert) ||
+		errors.As(err, &remote) && remote.Op == "remote error"
 }
 
 // trip is the round trip of the connection: as the system has it, or else what the TLS

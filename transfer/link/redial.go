@@ -154,6 +154,9 @@ func (r *redialler) rejoin(o *outage, tries int) error {
 	}
 	if err != nil {
 		_ = conn.Close()
+		if l.cfg.Failed != nil && ctx.Err() == nil {
+			l.cfg.Failed(conn.RemoteAddr(), &AnsweredError{conn.RemoteAddr(), err}, false)
+		}
 		var le *Error
 		if errors.As(err, &le) && le.Remote && le.Code == framing.CodeDeclined {
 			return ErrBegunAnew

@@ -1,0 +1,380 @@
+package reach
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"ferry/framing"
+	"ferry/transfer/internal/deliverytest"
+	"ferry/transfer/link"
+)
+
+// The tests use real listeners on addresses of 127/8, which Linux has without set-up.
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, deliverytest.CertCleanups()...) }
+
+// place is a listener that counts its callers and does with each what it is told.
+func place(t *testing.T, host string, then func(net.Conn)) (addr string, calls func() int) {
+	t.Helper()
+	ln, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
+	if err != nil {
+		t.Skipf("no other addresses of loopback here: %v", err)
+	}
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	n := 0
+	wg.Go(func() {
+		for {
+			conn, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			mu.Lock()
+			n++
+			mu.Unlock()
+			if then == nil {
+				_ = conn.Close()
+				continue
+			}
+			wg.Go(func() { then(conn); _ = conn.Close() })
+		}
+	})
+	t.Cleanup(func() { _ = ln.Close(); wg.Wait() })
+	return ln.Addr().String(), func() int {
+		mu.Lock()
+		defer mu.Unlock()
+		return n
+	}
+}
+
+// shut is an address where nothing listens.
+func shut(t *testing.T, host string) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
+	if err != nil {
+		t.Skipf("no other addresses of loopback here: %v", err)
+	}
+	defer ln.Close()
+	return ln.Addr().String()
+}
+
+func raceTo(t *testing.T, patience time.Duration, addrs ...string) *Race {
+	t.Helper()
+	var list []Address
+	for _, a := range addrs {
+		one, err := ParseList(a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, one...)
+	}
+	return NewRace(list, patience)
+}
+
+func connectTo(t *testing.T, r *Race) string {
+	t.Helper()
+	conn, err := r.Connect(t.Context(), r.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	return conn.RemoteAddr().String()
+}
+
+func TestTheFirstOfEqualsWins(t *testing.T) {
+	a, _ := place(t, "127.0.0.2", nil)
+	b, _ := place(t, "127.0.0.3", nil)
+	if got := connectTo(t, raceTo(t, 0, a, b)); got != a {
+		t.Errorf("%s came before %s", got, a)
+	}
+	if got := connectTo(t, raceTo(t, 0, shut(t, "127.0.0.2"), b, a)); got != b {
+		t.Errorf("%s came before %s", got, b)
+	}
+}
+
+func TestNamesResolve(t *testing.T) {
+	_, port, _ := net.SplitHostPort(shut(t, "127.0.0.1"))
+	ln, err := net.Listen("tcp4", net.JoinHostPort("127.0.0.1", port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	if got := connectTo(t, raceTo(t, 0, shut(t, "127.0.0.2"), "localhost:"+port)); got != ln.Addr().String() {
+		t.Errorf("connected to %s", got)
+	}
+}
+
+// What failed before its proof comes last, and what refused the code not at all.
+func TestAStrangerComesLast(t *testing.T) {
+	stranger, _ := place(t, "127.0.0.2", nil)
+	right, _ := place(t, "127.0.0.3", nil)
+	r := raceTo(t, 0, stranger, right)
+	at := func(addr string) net.Addr {
+		a, err := net.ResolveTCPAddr("tcp", addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a
+	}
+	if got := connectTo(t, r); got != stranger {
+		t.Fatalf("connected to %s first", got)
+	}
+	r.Failed(at(stranger), &link.AnsweredError{Addr: at(stranger), Err: link.ErrNotFerry}, false)
+	for range 2 {
+		if got := connectTo(t, r); got != right {
+			t.Errorf("connected to %s again", got)
+		}
+	}
+	// The right one, if it is lost and fails, is followed by the other.
+	r.Failed(at(right), &link.AnsweredError{Addr: at(right), Err: context.DeadlineExceeded}, false)
+	r.Failed(at(right), &link.AnsweredError{Addr: at(right), Err: context.DeadlineExceeded}, false)
+	if got := connectTo(t, r); got != stranger {
+		t.Errorf("connected to %s, which failed more often", got)
+	}
+	refused := &link.Error{Code: framing.CodeCodeRefused, Remote: true}
+	r.Failed(at(stranger), refused, true)
+	if got := connectTo(t, r); got != right {
+		t.Errorf("connected to %s, which refused the code", got)
+	}
+	r.Failed(at(right), refused, true)
+	if _, err := r.Connect(t.Context(), r.Addr()); !errors.Is(err, link.ErrNoWay) {
+		t.Errorf("all have refused: %v", err)
+	}
+	for _, try := range r.Tries() {
+		if try.Cause != CodeRefused {
+			t.Errorf("%v: %v, %v", try.Address, try.Cause, try.Err)
+		}
+	}
+}
+
+// After a refused code the others have as long as the patience.
+func TestPatience(t *testing.T) {
+	stranger, _ := place(t, "127.0.0.2", nil)
+	r := raceTo(t, time.Millisecond, stranger, shut(t, "127.0.0.3"))
+	if got := connectTo(t, r); got != stranger {
+		t.Fatalf("connected to %s first", got)
+	}
+	at, _ := net.ResolveTCPAddr("tcp", stranger)
+	r.Failed(at, &link.Error{Code: framing.CodeCodeRefused, Remote: true}, true)
+	for {
+		_, err := r.Connect(t.Context(), r.Addr())
+		if errors.Is(err, link.ErrNoWay) {
+			return
+		}
+		if t.Context().Err() != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// An address that hangs keeps nobody from one that comes later than the race began.
+func TestOneThatHangsAndOneThatComesLater(t *testing.T) {
+	late := shut(t, "127.0.0.3")
+	r := raceTo(t, 0, hanging(t), late)
+	type made struct {
+		conn net.Conn
+		err  error
+	}
+	done := make(chan made, 1)
+	go func() {
+		conn, err := r.Connect(t.Context(), r.Addr())
+		done <- made{conn, err}
+	}()
+	for r.Tries()[1].Cause != Refused {
+		if t.Context().Err() != nil {
+			t.FailNow()
+		}
+		time.Sleep(time.Millisecond) // polls what another goroutine finds
+	}
+	ln, err := net.Listen("tcp", late)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	m := <-done
+	if m.err != nil {
+		t.Fatal(m.err)
+	}
+	_ = m.conn.Close()
+}
+
+// hanging is an address that takes no more connections and refuses none: its listener
+// has a backlog that is full.
+func hanging(t *testing.T) string {
+	t.Helper()
+	addr := fullListener(t)
+	conn, err := net.DialTimeout("tcp", addr, 200*time.Millisecond)
+	if err == nil {
+		_ = conn.Close()
+		t.Skip("a full backlog refuses nothing here")
+	}
+	return addr
+}
+
+// Of what an address has shown, the most informative stays.
+func TestCausesStay(t *testing.T) {
+	addr := shut(t, "127.0.0.2")
+	r := raceTo(t, 0, addr)
+	_, err := r.Connect(t.Context(), r.Addr())
+	if CauseOf(err) != Refused || r.Tries()[0].Cause != Refused {
+		t.Fatalf("%v is %d", err, CauseOf(err))
+	}
+	var inside *Error
+	if !errors.As(err, &inside) || len(inside.Tries) != 1 {
+		t.Errorf("%v has no causes", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := r.Connect(ctx, r.Addr()); err == nil {
+		t.Error("connected without a context")
+	}
+	if got := r.Tries()[0]; got.Cause != Refused {
+		t.Errorf("a late %v took the place of the cause", got.Err)
+	}
+}
+
+func TestCauseOf(t *testing.T) {
+	answered := func(err error) error { return &link.AnsweredError{Err: err} }
+	for want, errs := range map[Cause][]error{
+		NoAnswer:     {nil, context.DeadlineExceeded, &net.OpError{Op: "dial", Err: timeout{}}},
+		NoName:       {&net.DNSError{Err: "no such host"}, &net.DNSError{IsTimeout: true}},
+		Silent:       {answered(context.DeadlineExceeded), answered(&net.OpError{Op: "read", Err: timeout{}})},
+		NotFerry:     {answered(link.ErrNotFerry)},
+		SameRole:     {answered(&link.Error{Code: framing.CodeProtocol, Err: link.ErrSameRole})},
+		Busy:         {answered(&link.Error{Code: framing.CodeBusy, Remote: true})},
+		OtherVersion: {answered(&link.Error{Code: framing.CodeVersion, Remote: true})},
+		CodeRefused:  {&link.Error{Code: framing.CodeCodeRefused, Remote: true}},
+		OtherCause:   {errors.New("odd"), answered(errors.New("odd"))},
+	} {
+		for _, err := range errs {
+			if got := CauseOf(err); got != want {
+				t.Errorf("%v is %d, want %d", err, got, want)
+			}
+			if want == NoAnswer || err == nil {
+				continue
+			}
+			all := &Error{Tries: []Try{{Err: context.DeadlineExceeded}, {Cause: want, Err: err}}}
+			if got := CauseOf(all); got != want {
+				t.Errorf("beside a timeout %v is %d, want %d", err, got, want)
+			}
+		}
+	}
+}
+
+type timeout struct{}
+
+func (timeout) Error() string   { return "i/o timeout" }
+func (timeout) Timeout() bool   { return true }
+func (timeout) Temporary() bool { return true }
+
+func code(t *testing.T, text string) link.Code {
+	t.Helper()
+	c, err := link.ParseCode(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// ferryAt is a listening side at one address.
+func ferryAt(t *testing.T, host string, role link.Role, secret string) *link.Listener {
+	t.Helper()
+	l, err := link.Listen(t.Context(), net.JoinHostPort(host, "0"), link.Config{Role: role, Code: code(t, secret), Timeout: link.MinTimeout})
+	if err != nil {
+		t.Skipf("no other addresses of loopback here: %v", err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	return l
+}
+
+// dial makes a link over r. It tells how often it failed before.
+func dial(t *testing.T, r *Race, secret string, wait time.Duration) (*link.Link, int, error) {
+	t.Helper()
+	waits := 0
+	l, err := link.Dial(t.Context(), r.Addr(), link.Config{
+		Role: link.Sender, Code: code(t, secret), Connect: r.Connect, Failed: r.Failed,
+		Notify: func(e link.Event) {
+			if e.Kind == link.EventWaiting {
+				waits++
+			}
+		},
+	}, wait)
+	return l, waits, err
+}
+
+// Behind strangers of all kinds the right side is found, and each costs one attempt.
+func TestTheRightOneAmongStrangers(t *testing.T) {
+	web, _ := place(t, "127.0.0.2", func(c net.Conn) {
+		_, _ = c.Read(make([]byte, 1))
+		_, _ = c.Write([]byte("HTTP/1.1 400 Bad Request\r\n\r\n"))
+	})
+	hangsUp, _ := place(t, "127.0.0.3", nil)
+	otherCode := ferryAt(t, "127.0.0.4", link.Receiver, "7-another-code-here")
+	otherRole := ferryAt(t, "127.0.0.5", link.Sender, "7-right-code-here")
+	right := ferryAt(t, "127.0.0.6", link.Receiver, "7-right-code-here")
+	r := raceTo(t, 0, web, hangsUp, otherCode.Addr().String(), otherRole.Addr().String(), shut(t, "127.0.0.7"), right.Addr().String())
+	l, waits, err := dial(t, r, "7-right-code-here", time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	if peer, _, _ := l.Peer(); peer != right.Addr().String() {
+		t.Errorf("the link is to %s", peer)
+	}
+	if waits != 4 {
+		t.Errorf("%d attempts failed before", waits)
+	}
+	for i, want := range []Cause{NotFerry, HungUp, CodeRefused, SameRole} {
+		if got := r.Tries()[i]; got.Cause != want {
+			t.Errorf("%v: %d (%v), want %d", got.Address, got.Cause, got.Err, want)
+		}
+	}
+}
+
+// A code that all refuse is refused, before the time to wait is over.
+func TestAllRefuse(t *testing.T) {
+	a := ferryAt(t, "127.0.0.4", link.Receiver, "7-another-code-here")
+	b := ferryAt(t, "127.0.0.5", link.Receiver, "7-yet-another-code")
+	_, _, err := dial(t, raceTo(t, 0, a.Addr().String(), b.Addr().String()), "7-right-code-here", time.Hour)
+	if CauseOf(err) != CodeRefused {
+		t.Errorf("%v", err)
+	}
+}
+
+// One side that listens at several addresses counts one wrong code, not one for each.
+func TestOneSideCountsOnce(t *testing.T) {
+	var mu sync.Mutex
+	wrong := 0
+	l, err := link.Listen(t.Context(), "0.0.0.0:0", link.Config{Role: link.Receiver, Code: code(t, "7-right-code-here"), Notify: func(e link.Event) {
+		mu.Lock()
+		defer mu.Unlock()
+		if e.Kind == link.EventRefused {
+			wrong++
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	var addrs []string
+	for i := 2; i < 6; i++ {
+		addrs = append(addrs, net.JoinHostPort("127.0.0."+strconv.Itoa(i), port))
+	}
+	_, _, err = dial(t, raceTo(t, 0, addrs...), "7-wrong-code-here", time.Hour)
+	if CauseOf(err) != CodeRefused {
+		t.Errorf("%v", err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if wrong != 1 {
+		t.Errorf("%d wrong codes were counted", wrong)
+	}
+}
