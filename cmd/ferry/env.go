@@ -30,6 +30,8 @@ type Env struct {
 
 	// Which of the three streams are terminals.
 	StdinTTY, StdoutTTY, StderrTTY bool
+	// Dumb says that the terminal at Stderr takes no control sequences.
+	Dumb bool
 	// Width is the number of columns of the terminal at Stderr, asked anew for
 	// each line since windows are resized; 0 when unknown.
 	Width func() int
@@ -50,7 +52,7 @@ func osEnv() *Env {
 		StdoutFile: file,
 		Args:       os.Args, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv, Umask: umask(), Confine: confine.Apply,
 		StdinErr: unreadable(os.Stdin), StdoutErr: unwritable(os.Stdout), StderrErr: unwritable(os.Stderr),
-		StdinTTY: isTTY(os.Stdin), StdoutTTY: isTTY(os.Stdout), StderrTTY: isTTY(os.Stderr),
+		StdinTTY: isTTY(os.Stdin), StdoutTTY: isTTY(os.Stdout), StderrTTY: isTTY(os.Stderr), Dumb: dumb(os.Stderr),
 		Width: func() int {
 			w, _, err := term.GetSize(int(os.Stderr.Fd()))
 			if err != nil {
@@ -67,7 +69,7 @@ func osEnv() *Env {
 func (e *Env) interactive() bool { return e.StdinTTY && e.StderrTTY }
 
 // redraws reports whether standard error can show a line that changes.
-func (e *Env) redraws() bool { return e.StderrTTY && e.Getenv("TERM") != "dumb" }
+func (e *Env) redraws() bool { return e.StderrTTY && !e.Dumb && e.Getenv("TERM") != "dumb" }
 
 // stickyWriter remembers the first write error. Code that prints help and lists ignores
 // errors; the exit code is still right. One goroutine at a time may use it.

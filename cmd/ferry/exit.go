@@ -258,7 +258,7 @@ func report(ctx context.Context, env *Env, err error) int {
 			return exit
 		}
 	}
-	for _, row := range o.rows(true, 0) {
+	for _, row := range env.style().verdict(o.rows(true, 0), true) {
 		fmt.Fprintln(env.Stderr, row)
 	}
 	return exit

@@ -171,3 +171,14 @@ func linkText(e link.Event, verbose bool) string {
 	}
 	return ""
 }
+
+// linkColour is that of linkText.
+func linkColour(k link.EventKind) colour {
+	switch k {
+	case link.EventRefused, link.EventLost:
+		return yellow
+	case link.EventRejoined:
+		return green
+	}
+	return ""
+}

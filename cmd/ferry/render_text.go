@@ -58,7 +58,7 @@ func (c *console) listening(addresses []string, other, code string) {
 		return
 	}
 	for _, text := range pairingLines(addresses, other, code) {
-		c.screen.add(line(plain(text)))
+		c.screen.add(line(c.flags.style.mark(bold, plain(text), code)))
 	}
 }
 
@@ -77,7 +77,7 @@ func (c *console) linkEvent(e link.Event) {
 	c.last = text
 	c.mu.Unlock()
 	if text != "" && !again {
-		c.say(text)
+		c.screen.remark(linkColour(e.Kind), text)
 	}
 }
 
@@ -124,7 +124,7 @@ func (c *console) Observe(e transfer.Event) {
 		}
 		c.mu.Unlock()
 		if !told {
-			c.say(what + show(e.Path) + ": " + causeText(e.Err))
+			c.screen.remark(red, what+show(e.Path)+": "+causeText(e.Err))
 		}
 	case transfer.ItemDeleted:
 		if e.DryRun && !c.flags.quiet {
@@ -142,11 +142,11 @@ func (c *console) Observe(e transfer.Event) {
 			if e.Stays {
 				what = "left there: "
 			}
-			c.say(what + show(e.Path) + ": " + tell(bare(e.Err)))
+			c.screen.remark(yellow, what+show(e.Path)+": "+tell(bare(e.Err)))
 		}
 	case transfer.ItemWarned:
 		if c.warns(e) {
-			c.say(warnedText(e))
+			c.screen.remark(yellow, warnedText(e))
 		}
 	case transfer.ItemExcluded:
 		if text := excludedText(e, c.flags.verbose); text != "" && !c.flags.quiet {
@@ -244,9 +244,9 @@ func (c *console) finish(o outcome) error {
 		what = "would fail: "
 	}
 	for _, text := range c.unmade.lines() {
-		c.screen.write(fold(what+text, c.screen.terminal()) + "\n")
+		c.screen.write(c.flags.style.lead(red, fold(what+text, c.screen.terminal())) + "\n")
 	}
-	for _, row := range o.rows(c.flags.quiet, c.screen.terminal()) {
+	for _, row := range c.flags.style.verdict(o.rows(c.flags.quiet, c.screen.terminal()), o.err != nil) {
 		c.screen.write(row + "\n")
 	}
 	return nil

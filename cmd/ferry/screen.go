@@ -161,6 +161,11 @@ func (s *screen) add(e entry) {
 // say shows a line, made safe as a whole.
 func (s *screen) say(text string) { s.add(line(fold(text, s.terminal()))) }
 
+// remark is say with a colour for what the line begins with.
+func (s *screen) remark(c colour, text string) {
+	s.add(line(s.style.lead(c, fold(text, s.terminal()))))
+}
+
 // terminal is the width of the terminal in columns, 0 where there is none.
 func (s *screen) terminal() int {
 	if s.columns == nil {

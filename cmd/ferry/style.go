@@ -43,6 +43,28 @@ func (s style) mark(c colour, line, part string) string {
 	return before + s.paint(c, part) + after
 }
 
+// lead paints what a line begins with, up to its first colon, or all of it. A name never
+// comes before that.
+func (s style) lead(c colour, line string) string {
+	if i := strings.Index(line, ": "); i >= 0 {
+		return s.paint(c, line[:i+1]) + line[i+1:]
+	}
+	return s.paint(c, line)
+}
+
+// verdict paints the rows that tell how all ended, the first of which counts what is done.
+func (s style) verdict(rows []string, failed bool) []string {
+	for i, row := range rows {
+		switch {
+		case strings.HasPrefix(row, "ferry: "):
+			rows[i] = s.lead(red, row)
+		case i == 0 && !failed:
+			rows[i] = s.paint(green, row)
+		}
+	}
+	return rows
+}
+
 // style is that of standard error.
 func (e *Env) style() style {
 	if !e.redraws() {

@@ -7,4 +7,7 @@ import (
 	"os"
 )
 
+// dumb reports whether a terminal takes no control sequences; TERM says more.
+func dumb(*os.File) bool { return false }
+
 func openTTY() (io.ReadWriteCloser, error) { return os.OpenFile("/dev/tty", os.O_RDWR, 0) }

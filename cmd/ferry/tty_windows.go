@@ -5,7 +5,20 @@ import (
 	"io"
 	"os"
 	"syscall"
+
+	"golang.org/x/sys/windows"
 )
+
+// dumb has a console take control sequences, and reports whether it does not. One of before
+// Windows 10 shows them as text.
+func dumb(f *os.File) bool {
+	console := windows.Handle(f.Fd())
+	var mode uint32
+	if windows.GetConsoleMode(console, &mode) != nil {
+		return true
+	}
+	return windows.SetConsoleMode(console, mode|windows.ENABLE_VIRTUAL_TERMINAL_PROCESSING) != nil
+}
 
 // openTTY opens the console, whose input and output have names of their own on Windows.
 func openTTY() (io.ReadWriteCloser, error) {
