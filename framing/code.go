@@ -8,16 +8,17 @@ type Code uint8
 
 // Causes that concern one item.
 const (
-	CodeNone        Code = 0 // no failure; only BYE may carry it
-	CodeUnreadable  Code = 1 // the source cannot be read
-	CodeChanged     Code = 2 // the source changed while it was read
-	CodeConflict    Code = 3 // a different item stands under the name
-	CodeUnsupported Code = 4 // the receiver or its file system cannot make it
-	CodeName        Code = 5 // name refused
-	CodeLink        Code = 6 // link refused
-	CodeVanished    Code = 7 // gone from the source since it was listed
-	CodeOtherKind   Code = 8 // exists as another kind of item
-	CodeCancelled   Code = 9 // given up because the delivery ended
+	CodeNone        Code = 0  // no failure; only BYE may carry it
+	CodeUnreadable  Code = 1  // the source cannot be read
+	CodeChanged     Code = 2  // the source changed while it was read
+	CodeConflict    Code = 3  // a different item stands under the name
+	CodeUnsupported Code = 4  // the receiver or its file system cannot make it
+	CodeName        Code = 5  // name refused
+	CodeLink        Code = 6  // link refused
+	CodeVanished    Code = 7  // gone from the source since it was listed
+	CodeOtherKind   Code = 8  // exists as another kind of item
+	CodeCancelled   Code = 9  // given up because the delivery ended
+	CodeNewer       Code = 10 // what stands under the name is newer
 )
 
 // Causes that lie in the destination.
@@ -68,6 +69,8 @@ func (c Code) String() string {
 		return "exists as another kind of item"
 	case CodeCancelled:
 		return "cancelled"
+	case CodeNewer:
+		return "newer at the destination"
 	case CodeNoSpace:
 		return "no space left"
 	case CodePermission:

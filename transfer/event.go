@@ -124,7 +124,7 @@ type ItemDone struct {
 	Digest  checksum.Digest // of files whose bytes were verified
 	Hashed  bool            // Digest is set
 	NewName string          // with StatusRenamed
-	Cause   framing.Code    // with StatusSkipped: CodeConflict or CodeLink
+	Cause   framing.Code    // with StatusSkipped: CodeConflict, CodeLink or CodeNewer
 }
 
 // ItemDeleted tells that Copy removed an item that the source has not.

@@ -26,7 +26,7 @@ func receiveCommand(env *Env) *cli.Command {
 				more("An offer of more is declined, and a delivery that grows beyond it ends."),
 			optionOf(&cli.StringFlag{Name: "max-bytes", Usage: "take at most `SIZE`, such as 500M or 2G"}).
 				more("An offer of more is declined, and a delivery that grows beyond it ends."),
-		), placeFlags("safe", "a person at a terminal is asked, and else it is fail"), metadataFlags(true), pairingFlags("from"), streamsFlag(), throttleFlags(), outputFlagList()),
+		), placeFlags("safe", "a person at a terminal is asked, and else it is fail"), replaceFlags(), metadataFlags(true), pairingFlags("from"), streamsFlag(), throttleFlags(), outputFlagList()),
 		Action: func(c *cli.Context) error { return receiveItems(c, env) },
 	}
 }
@@ -50,6 +50,9 @@ func receivingOf(c *cli.Context, env *Env) (r *receiving, err error) {
 		return nil, err
 	}
 	if r.options, err = placeOf(c); err != nil {
+		return nil, err
+	}
+	if err = replacingOf(c, env, &r.options); err != nil {
 		return nil, err
 	}
 	if r.options.Metadata, err = permittedOf(c, env); err != nil {
@@ -140,7 +143,7 @@ func (r *receiving) asking(c *cli.Context, env *Env, to renderer) receive.Option
 		return o
 	}
 	o.Accept = accept(env, people.screen, r.place.name())
-	if !c.IsSet("on-conflict") {
+	if !c.IsSet("on-conflict") && !o.Update {
 		o.OnConflict = transfer.ConflictAsk
 		o.Resolve = resolve(env, people.screen)
 	}
@@ -171,7 +174,7 @@ func checkReceive(c *cli.Context, env *Env, out outputFlags) error {
 		return usagef("receive", "standard input holds the code and cannot answer: accept the offer with --yes")
 	}
 	if c.String("out") == "-" {
-		for _, name := range []string{"on-conflict", "no-sync", "verify-disk"} {
+		for _, name := range []string{"on-conflict", "update", "chmod", "no-sync", "verify-disk"} {
 			if c.IsSet(name) {
 				return usagef("receive", "--%s is about a folder and does not go with --out -", name)
 			}

@@ -99,7 +99,7 @@ func (t *tally) missingHint(again string) string {
 	case all == 0:
 		return ""
 	case t.skipped == all:
-		return "the other side skipped what is missing: its --on-conflict and --links decide that"
+		return "the other side skipped what is missing: its --on-conflict, --update and --links decide that"
 	case t.vain+t.absent == all:
 		return "once that is mended, run again: " + again
 	}

@@ -17,6 +17,7 @@ const (
 	takeSame                          // there already, by size and mtime
 	takeCompare                       // perhaps there already: digests tell
 	takeSkip                          // left alone at the user's word
+	takeOlder                         // left alone at the user's word, since what is there is newer
 	takeConflict                      // reported
 	takeAsk                           // the user decides
 	takeWrongKind                     // a folder, device or FIFO stands there: never replaced
@@ -57,4 +58,10 @@ func resolve(found *tree.Info, policy transfer.ConflictPolicy) decision {
 		return takeReplace
 	}
 	return takeConflict
+}
+
+// isNewer tells whether a file stands there that is newer than the one that is offered.
+// With an item of another kind there, or a link on either side, time does not decide.
+func isNewer(found *tree.Info, offered *tree.Entry) bool {
+	return found != nil && found.Kind == tree.File && offered.Kind == tree.File && found.MTime.After(offered.MTime)
 }

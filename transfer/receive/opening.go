@@ -130,7 +130,7 @@ func (o *opening) enter(s *site) error {
 	if o.opt.Output != nil {
 		return nil // modes as sent: whoever unpacks an archive has a umask
 	}
-	s.granted.Umask = permitted.Umask
+	s.granted.Umask, s.modes = permitted.Umask, o.opt.Modes
 	landing, err := o.dest.Start(s.granted)
 	if err == nil && (s.dry && landing.Estimate == nil || !s.dry && landing.Files == nil) {
 		err = errors.New("it is not of the kind that this delivery needs")

@@ -45,7 +45,13 @@ type Options struct {
 	OnConflict         transfer.ConflictPolicy
 	// Resolve is asked for each conflict under ConflictAsk, one at a time.
 	Resolve func(context.Context, transfer.Conflict) (transfer.ConflictPolicy, error)
-	Links   transfer.LinkPolicy
+	// Update skips a file if a file with a later mtime stands there, whatever OnConflict says
+	// about others.
+	Update bool
+	Links  transfer.LinkPolicy
+	// Modes change the modes of the sender's items before anything else is done with them.
+	// An archive has modes as sent.
+	Modes tree.Modes
 	// Metadata is what may be taken beyond mode & 0777 and mtime, if the sender offers it
 	// and the Destination keeps it. Numeric needs no permission. Umask holds at every
 	// Destination, and 0 keeps modes exactly. An archive has modes as sent.

@@ -23,7 +23,11 @@ func (p *planner) file(ctx context.Context, e *entry, differs bool) error {
 	if err != nil {
 		return p.settle.fail(e, "looking up", err)
 	}
-	d, err := p.decideConflict(ctx, e, found, p.decide(t, found, differs))
+	d := p.decide(t, found, differs)
+	if p.update && d != takeSame && isNewer(found, t) {
+		d = takeOlder
+	}
+	d, err = p.decideConflict(ctx, e, found, d)
 	if err != nil {
 		return err
 	}

@@ -28,6 +28,7 @@ type planner struct {
 	consent *consent
 
 	policy   transfer.ConflictPolicy
+	update   bool // a file there that is newer stays
 	byDigest bool // files of equal size are compared by digest, never by their time
 	resolve  func(context.Context, transfer.Conflict) (transfer.ConflictPolicy, error)
 }
@@ -253,6 +254,8 @@ func (p *planner) leave(e *entry, d decision) error {
 	switch d {
 	case takeSkip:
 		return p.settle.done(e, skipped(framing.CodeConflict))
+	case takeOlder:
+		return p.settle.done(e, skipped(framing.CodeNewer))
 	case takeWrongKind:
 		return p.settle.fail(e, "receiving", &transfer.Error{Code: framing.CodeOtherKind, Err: errors.New("what is neither a file nor a link is never replaced")})
 	}

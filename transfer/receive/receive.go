@@ -302,7 +302,7 @@ func (r *receiver) planner(g *gate) *planner {
 			olds: r.queues.olds, slots: r.settle.slots, track: r.track,
 		},
 		track: r.track, consent: r.opening.consent,
-		policy: r.opt.OnConflict, byDigest: r.opening.offer.Flags&framing.FlagChecksum != 0, resolve: r.opt.Resolve,
+		policy: r.opt.OnConflict, update: r.opt.Update, byDigest: r.opening.offer.Flags&framing.FlagChecksum != 0, resolve: r.opt.Resolve,
 	}
 }
 

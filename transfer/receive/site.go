@@ -19,11 +19,15 @@ type site struct {
 	place   string              // as the user named it
 	granted tree.Metadata       // what of the metadata offered is taken
 	dry     bool                // nothing is written: it is told what would be
+	modes   tree.Modes          // of the modes sent, before all else
 }
 
-// narrow takes off an entry what this delivery does not apply. What the umask leaves,
-// the destination knows.
-func (s *site) narrow(e *tree.Entry) { wire.Narrow(e, s.granted) }
+// narrow makes of an entry what this delivery applies of it. What the umask leaves, the
+// destination knows.
+func (s *site) narrow(e *tree.Entry) {
+	e.Mode = s.modes.Apply(e.Mode, e.Kind)
+	wire.Narrow(e, s.granted)
+}
 
 // lookUp tells what stands under t's name; nil is nothing.
 func (s *site) lookUp(t *tree.Entry) (*tree.Info, error) {

@@ -66,6 +66,9 @@ type Time struct {
 // Common reports whether every file system with exact times can hold t.
 func (t Time) Common() bool { return 0 <= t.Sec && t.Sec < 1<<31 }
 
+// After reports whether t is later than u.
+func (t Time) After(u Time) bool { return t.Sec > u.Sec || t.Sec == u.Sec && t.Nsec > u.Nsec }
+
 // Std converts t without loss.
 func (t Time) Std() time.Time { return time.Unix(t.Sec, int64(t.Nsec)) }
 
