@@ -124,7 +124,7 @@ func TestConstants(t *testing.T) {
 		{"StateSource", uint64(StateSource), 4}, {"StateUser", uint64(StateUser), 5}, {"StateIdle", uint64(StateIdle), 6},
 		{"ChunkSize", ChunkSize, 1 << 20}, {"MaxSize", MaxSize, 1<<63 - 1}, {"maxChunks", maxChunks, 1 << 43}, {"MaxPage", MaxPage, 4096},
 		{"MaxName", MaxName, 255}, {"MaxTarget", MaxTarget, 4095}, {"maxMessage", maxMessage, 1024}, {"MaxListed", MaxListed, 64},
-		{"maxPiece", maxPiece, 262092}, {"maxShare", maxShare, 64}, {"MinLimit", MinLimit, 16384}, {"MaxZstdWindow", MaxZstdWindow, 1 << 20}, {"FirstEntries", FirstEntries, 256},
+		{"maxPiece", maxPiece, 262092}, {"maxShare", maxShare, 64}, {"MinLimit", MinLimit, 16384}, {"MaxZstdWindow", MaxZstdWindow, 1 << 20}, {"FirstEntries", FirstEntries, 16384}, {"MinEntryWindow", MinEntryWindow, 256},
 	} {
 		if c.got != c.want {
 			t.Errorf("%s is %d, the wire has %d", c.name, c.got, c.want)

@@ -27,7 +27,7 @@ func TestDeclineWritesNothing(t *testing.T) {
 	deliverytest.Write(t, filepath.Join(src, "f"), 10, 1)
 	no := errors.New("not now")
 	s := deliverytest.Deliver(t, t.Context(), dst, deliverytest.Contents(src), func(_ *send.Options, r *receive.Options, _ *deliverytest.Sides) {
-		r.Accept = func(context.Context, transfer.Offer) error { return no }
+		r.Accept = func(context.Context, transfer.Offer, <-chan transfer.Extent) error { return no }
 	})
 	var e *transfer.Error
 	if !errors.As(s.SendErr, &e) || e.Code != framing.CodeDeclined || !e.Remote || !errors.Is(s.ReceiveErr, no) {
@@ -50,7 +50,7 @@ func TestSenderThatLeavesEndsTheQuestion(t *testing.T) {
 	defer d.Close()
 	received := make(chan error)
 	go func() {
-		_, err := receive.Receive(t.Context(), b, receive.Options{Destination: d, Accept: func(asked context.Context, _ transfer.Offer) error {
+		_, err := receive.Receive(t.Context(), b, receive.Options{Destination: d, Accept: func(asked context.Context, _ transfer.Offer, _ <-chan transfer.Extent) error {
 			cancel()
 			<-asked.Done()
 			return context.Cause(asked)

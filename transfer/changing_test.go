@@ -29,7 +29,7 @@ func TestManyLargeFilesThatVanish(t *testing.T) {
 		deliverytest.Must(t, os.Truncate(name, deliverytest.MiB+1))
 	}
 	s := deliverytest.Deliver(t, t.Context(), dst, deliverytest.Contents(src), func(_ *send.Options, r *receive.Options, _ *deliverytest.Sides) {
-		r.Accept = func(context.Context, transfer.Offer) error {
+		r.Accept = func(context.Context, transfer.Offer, <-chan transfer.Extent) error {
 			for i := range files {
 				deliverytest.Must(t, os.Remove(filepath.Join(src, fmt.Sprint(i))))
 			}
@@ -125,7 +125,7 @@ func TestSmallFileThatChangedSinceItWasListed(t *testing.T) {
 		path := filepath.Join(src, "f")
 		deliverytest.Write(t, path, 5, 1)
 		deliverytest.Deliver(t, t.Context(), dst, deliverytest.Contents(src), func(_ *send.Options, r *receive.Options, _ *deliverytest.Sides) {
-			r.Accept = func(context.Context, transfer.Offer) error { change(path); return nil }
+			r.Accept = func(context.Context, transfer.Offer, <-chan transfer.Extent) error { change(path); return nil }
 		}).OK(t)
 		deliverytest.SameTree(t, src, dst)
 	}

@@ -15,6 +15,16 @@ type Offer struct {
 	Text   bool  // it is a text for people, and no more; see receive.Options.Text
 	Listed []OfferItem
 	Peer   string // address of the other side
+	Extent Extent // at the receiver: what was announced so far
+}
+
+// Extent is how much a delivery is, as far as its sender has announced it.
+type Extent struct {
+	Files   int64 // further names of files counted
+	Folders int64
+	Others  int64 // links, streams, devices
+	Bytes   int64 // of the files
+	Whole   bool  // no more will be announced
 }
 
 // OfferItem is one top-level item of an offer. Up to 64 are all listed; of more,

@@ -122,7 +122,7 @@ func (c sourceChange) meets(t *testing.T, asked bool) {
 				}
 			}
 		}
-		ro.Accept = func(ctx context.Context, _ transfer.Offer) error {
+		ro.Accept = func(ctx context.Context, _ transfer.Offer, _ <-chan transfer.Extent) error {
 			if asked {
 				<-announced
 				c.change(t, src)
@@ -214,7 +214,7 @@ func TestOfferIsKept(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			var shown transfer.Offer
 			s := deliverytest.Deliver(t, t.Context(), t.TempDir(), c.sources, func(so *send.Options, ro *receive.Options, s *deliverytest.Sides) {
-				ro.Accept = func(_ context.Context, o transfer.Offer) error { shown = o; return nil }
+				ro.Accept = func(_ context.Context, o transfer.Offer, _ <-chan transfer.Extent) error { shown = o; return nil }
 				if c.options != nil {
 					c.options(so, ro)
 				}

@@ -100,7 +100,7 @@ func TestStreamsComeAfterTheAnswer(t *testing.T) {
 					t.Fatal(err)
 				}
 				var asked int
-				accept := func(context.Context, transfer.Offer) error {
+				accept := func(context.Context, transfer.Offer, <-chan transfer.Extent) error {
 					time.Sleep(time.Minute) // a person thinks, in the time of the bubble
 					asked = b.NumStreams()
 					return nil

@@ -29,8 +29,8 @@ func (s *screen) question(ctx context.Context, env *Env, text string) (string, e
 }
 
 // accept returns a function that asks a person at the terminal whether to take an offer.
-func accept(env *Env, s *screen, place string) func(context.Context, transfer.Offer) error {
-	return func(ctx context.Context, o transfer.Offer) error {
+func accept(env *Env, s *screen, place string) func(context.Context, transfer.Offer, <-chan transfer.Extent) error {
+	return func(ctx context.Context, o transfer.Offer, _ <-chan transfer.Extent) error {
 		room := s.row()
 		for _, row := range offerLines(o, room) {
 			s.say(row)

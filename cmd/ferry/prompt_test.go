@@ -130,7 +130,7 @@ func TestAccept(t *testing.T) {
 	for typed, want := range map[string]error{"y\n": nil, "YES \n": nil, "n\n": errDeclined, "\n": errDeclined, "": errDeclined, "yy\n": errDeclined} {
 		env, screen := ttyEnv(typed)
 		c := newConsole(screen, outputFlags{}, nil, nil)
-		err := accept(env, c.screen, "downloads")(t.Context(), offer)
+		err := accept(env, c.screen, "downloads")(t.Context(), offer, nil)
 		_ = c.finish(outcome{})
 		if err != want {
 			t.Errorf("%q gives %v, want %v", typed, err, want)

@@ -138,7 +138,7 @@ func TestTypedBeforeTheQuestion(t *testing.T) {
 		c := newConsole(env.Stderr, outputFlags{}, nil, nil)
 		person.typedAhead(t, early)
 		got := make(chan error, 1)
-		go func() { got <- accept(env, c.screen, "downloads")(t.Context(), offer) }()
+		go func() { got <- accept(env, c.screen, "downloads")(t.Context(), offer, nil) }()
 		select {
 		case err := <-got:
 			t.Fatalf("%q, typed before, answers with %v\n%s", early, err, person.seen)

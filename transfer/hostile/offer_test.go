@@ -329,7 +329,7 @@ func TestHostileWithinTheOffer(t *testing.T) {
 // this is about the offer itself.)
 func TestHostileOfferIsNotAsked(t *testing.T) {
 	_, _, told, err := hostile(t, victim{options: func(o *receive.Options) {
-		o.Accept = func(context.Context, transfer.Offer) error { return errors.New("was asked") }
+		o.Accept = func(context.Context, transfer.Offer, <-chan transfer.Extent) error { return errors.New("was asked") }
 	}}, func(p *peer) {
 		o := framing.Offer{Items: 65, Listed: []framing.OfferItem{item(framing.KindFile, "a")}}
 		p.send(framing.TypeOffer, o.Append(nil))

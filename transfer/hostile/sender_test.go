@@ -2,6 +2,8 @@ package hostile
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"math"
 	"os"
 	"testing"
@@ -283,7 +285,10 @@ func TestHostileSenderBeforeAccept(t *testing.T) {
 		{"H06 a frame of the receiver", func(p *peer) { p.offer(); p.send(framing.TypeDone, []byte{1, 1}) }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			asked := func(ctx context.Context, _ transfer.Offer) error { <-ctx.Done(); return ctx.Err() }
+			asked := func(ctx context.Context, _ transfer.Offer, _ <-chan transfer.Extent) error {
+				<-ctx.Done()
+				return ctx.Err()
+			}
 			opened := false
 			dst, _, told, err := hostile(t, victim{options: func(o *receive.Options) {
 				d := o.Destination
@@ -292,6 +297,67 @@ func TestHostileSenderBeforeAccept(t *testing.T) {
 			wantCode(t, err, told, framing.CodeProtocol)
 			if names, err := os.ReadDir(dst); err != nil || len(names) != 0 || opened {
 				t.Errorf("before ACCEPT the destination was opened: %v; it has %v, %v", opened, names, err)
+			}
+		})
+	}
+}
+
+// A sender that announces for ever before ACCEPT is held to the window: what it announced
+// is counted, nothing is written, and the question can be answered all the while.
+func TestHostileSenderAnnouncesForEver(t *testing.T) {
+	no := errors.New("no")
+	batch := func(first uint64) (all []framing.Entry) {
+		for i := range uint64(framing.FirstEntries / 16) {
+			e := file(0, fmt.Sprint("f", first+i), 1<<60)
+			if i%2 == 0 {
+				e = folderEntry(0, fmt.Sprint("d", first+i))
+			}
+			all = append(all, e)
+		}
+		return all
+	}
+	for _, c := range []struct {
+		about string
+		over  bool // it goes on beyond the window
+		code  framing.Code
+	}{{"to the end of the window", false, framing.CodeDeclined}, {"beyond it", true, framing.CodeProtocol}} {
+		t.Run(c.about, func(t *testing.T) {
+			dst, _, told, err := hostile(t, victim{options: func(o *receive.Options) {
+				o.Accept = func(ctx context.Context, _ transfer.Offer, grown <-chan transfer.Extent) error {
+					var last transfer.Extent
+					for last.Files+last.Folders < framing.FirstEntries || c.over {
+						select {
+						case last = <-grown:
+							continue
+						case <-ctx.Done():
+						}
+						return ctx.Err()
+					}
+					if want := (transfer.Extent{Files: framing.FirstEntries / 2, Folders: framing.FirstEntries / 2, Bytes: math.MaxInt64}); last != want {
+						t.Errorf("%+v were counted, want %+v", last, want)
+					}
+					return no
+				}
+			}}, func(p *peer) {
+				p.offer()
+				first := uint64(1)
+				for range 16 {
+					p.entries(first, batch(first)...)
+					first += framing.FirstEntries / 16
+				}
+				if c.over {
+					p.entries(first, file(0, "more", 1))
+				} else if p.until(framing.TypeDecline) == nil {
+					t.Error("the answer did not come")
+				}
+			})
+			if c.over {
+				wantCode(t, err, told, c.code)
+			} else if !errors.Is(err, no) {
+				t.Errorf("it ended with %v", err)
+			}
+			if names, err := os.ReadDir(dst); err != nil || len(names) != 0 {
+				t.Errorf("the destination has %v, %v", names, err)
 			}
 		})
 	}

@@ -114,7 +114,10 @@ func TestSlowIsNotStalled(t *testing.T) {
 			time.AfterFunc(5*time.Hour, func() { p.pack(packed(1, "late")); p.end(1) })
 		}},
 		"a person who thinks": {func(o *receive.Options) {
-			o.Accept = func(context.Context, transfer.Offer) error { time.Sleep(50 * time.Minute); return nil }
+			o.Accept = func(context.Context, transfer.Offer, <-chan transfer.Extent) error {
+				time.Sleep(50 * time.Minute)
+				return nil
+			}
 		}, give(file(0, "f", 4))},
 		"an output that is taken slowly": {func(o *receive.Options) {
 			o.Destination, o.Output = nil, slowOutput{}

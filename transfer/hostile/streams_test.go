@@ -97,7 +97,7 @@ func streamsNotAllowed(t *testing.T, allowed int) {
 	asked, tried := make(chan struct{}), make(chan struct{})
 	_, _, _, err := hostile(t, victim{options: func(o *receive.Options) {
 		o.Streams = allowed
-		o.Accept = func(context.Context, transfer.Offer) error {
+		o.Accept = func(context.Context, transfer.Offer, <-chan transfer.Extent) error {
 			close(asked)
 			<-tried
 			return nil

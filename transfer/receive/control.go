@@ -18,6 +18,7 @@ type control struct {
 	reuse   *reuse
 	breadth *breadth
 	end     *closing
+	growth  *growth
 	track   *progress.Tracker
 	ordered bool
 }
@@ -67,7 +68,8 @@ func (c *control) handle(t framing.Type, body []byte) (over bool, err error) {
 // entries takes announcements in.
 func (c *control) entries(body []byte) error {
 	var records []message
-	var items, size int64
+	var announced []*tree.Entry
+	var size int64
 	for w, err := range framing.ParseEntries(body) {
 		if err != nil {
 			return failure.Malformed(err)
@@ -79,13 +81,14 @@ func (c *control) entries(body []byte) error {
 		}
 		e := &entry{id: t.ID, kind: t.Kind, name: t.Name, item: t, weight: wire.Weight(&w), holes: w.Holes}
 		records = append(records, arrival{e})
-		items++
+		announced = append(announced, t)
 		size = flow.Plus(size, max(t.Size, 0))
 	}
 	if err := c.ledger.announce(records); err != nil {
 		return err
 	}
-	c.track.Announced(items, size)
+	c.growth.count(announced)
+	c.track.Announced(int64(len(announced)), size)
 	c.plans.Put(records...)
 	return nil
 }
@@ -96,6 +99,7 @@ func (c *control) announcedAll(m framing.End) error {
 		return err
 	}
 	// Before the ledger knows: the last verdict may come at any time, and then the receipt.
+	c.growth.walked()
 	c.track.WalkedThere(int64(m.Failed))
 	c.ledger.announcedAll(m)
 	return nil

@@ -18,6 +18,7 @@
 //
 //	receiver   the wiring of one delivery, and its goroutines
 //	opening    the offer until it is accepted or declined; the goroutine accept
+//	growth     how much was announced, for whoever considers the offer; the reader of stream 0
 //	site       the destination as this delivery uses it; filled in when the offer is accepted
 //	reader     frames of one stream → content and control; one goroutine a stream
 //	control    frames of stream 0 that are no content; the reader of stream 0
@@ -50,13 +51,15 @@
 // follows a limit. The other readers, and the sending of the receipt, end with the link;
 // Receive waits for them too. Readers wait for nothing but the network and an Observer that
 // is slow, and never write: what they hand on is bounded by the credit and the entry window
-// that this side granted.
+// that this side granted. Accept and Resolve, which wait for a person, run in the
+// goroutines accept and plan; the count of what is offered comes to Accept on a channel
+// that the reader of stream 0 never waits for.
 //
 // # Locks
 //
 // In this order: ledger.mu; the lock of a checksum.Tree. Verdicts.sending is held while
 // stream 0 is written to, and verdicts.mu is taken under it. The locks of parts, twins,
-// links, account, consent, settler and verdicts, those of queues and those of gauges are
+// links, account, consent, growth, settler and verdicts, those of queues and those of gauges are
 // leaves: nothing is taken under them. No Observer and no destination is called under a
 // lock. A part counts who uses its Partial: whoever seals or ends it waits for them.
 package receive

@@ -23,7 +23,8 @@ type opening struct {
 	track   *progress.Tracker
 	offer   framing.Offer
 	consent *consent
-	letter  *letter             // nil unless the offer is a text that is shown
+	letter  *letter // nil unless the offer is a text that is shown
+	growth  *growth
 	dest    storage.Destination // nil: not yet, or an Output
 }
 
@@ -74,7 +75,10 @@ func (o *opening) dry() bool { return o.offer.Flags&framing.FlagDryRun != 0 }
 
 // event is the offer as people and the Observer are told it.
 func (o *opening) event() transfer.Offer {
-	e := transfer.Offer{Items: int64(o.offer.Items), Bytes: int64(o.offer.Bytes), Exact: o.offer.Exact, DryRun: o.dry(), Text: o.offer.Flags&framing.FlagText != 0}
+	e := transfer.Offer{
+		Items: int64(o.offer.Items), Bytes: int64(o.offer.Bytes), Exact: o.offer.Exact, DryRun: o.dry(), Text: o.offer.Flags&framing.FlagText != 0,
+		Extent: o.growth.now(),
+	}
 	e.Peer, _, _ = o.link.Peer()
 	for _, it := range o.offer.Listed {
 		e.Listed = append(e.Listed, transfer.OfferItem{Name: string(it.Name), Kind: tree.Kind(it.Kind), Size: int64(it.Size) - 1})
@@ -94,7 +98,7 @@ func (o *opening) decide(ctx context.Context) error {
 	if o.opt.Accept == nil || o.letter != nil {
 		return nil
 	}
-	if err := o.opt.Accept(ctx, o.event()); err != nil {
+	if err := o.opt.Accept(ctx, o.event(), o.growth.news); err != nil {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}

@@ -32,9 +32,12 @@ type Options struct {
 	// hears of success when it has returned. With nil, or with an Output, a text is a
 	// stream like any other.
 	Text func(peer, text string) error
-	// Accept is asked once, before anything is written; an error declines.
-	// Nil accepts every offer of a peer that proved the code.
-	Accept func(context.Context, transfer.Offer) error
+	// Accept is asked once, before anything is written; an error declines. Nil accepts
+	// every offer of a peer that proved the code. Meanwhile the sender announces more: grown
+	// has the newest count once there is one that was not received yet, and is closed
+	// behind the count that is whole. Nobody has to receive. A goroutine of the delivery
+	// calls Accept, and the delivery waits for it; ctx ends with the delivery.
+	Accept func(ctx context.Context, o transfer.Offer, grown <-chan transfer.Extent) error
 	// OnlyNamed declines an offer of the contents of a folder (tree.Source.Contents),
 	// since such an offer does not tell the names that come.
 	OnlyNamed bool

@@ -112,7 +112,7 @@ func Receive(ctx context.Context, l interface {
 func newReceiver(l transfer.Link, o *Options) *receiver {
 	r := &receiver{link: l, opt: o, track: progress.New(o.Observer), ledger: newLedger(), heard: make(chan struct{})}
 	control := l.Stream(0)
-	r.opening = opening{link: l, opt: o, track: r.track}
+	r.opening = opening{link: l, opt: o, track: r.track, growth: newGrowth()}
 	r.queues = queues{flow.NewQueue[message](), flow.NewQueue[job](), flow.NewQueue[old](), flow.NewQueue[*attempt]()}
 	r.credit = &window{control: control}
 	r.requests = &requests{control: control}
@@ -215,7 +215,8 @@ func (r *receiver) reader(stream int) *reader {
 	}
 	if stream == 0 {
 		in.control = &control{
-			ledger: r.ledger, plans: r.queues.plans, jobs: r.queues.jobs, reuse: r.reuse, breadth: r.breadth, end: r.end, track: r.track, ordered: ordered,
+			ledger: r.ledger, plans: r.queues.plans, jobs: r.queues.jobs, reuse: r.reuse, breadth: r.breadth, end: r.end,
+			growth: r.opening.growth, track: r.track, ordered: ordered,
 		}
 	}
 	return in

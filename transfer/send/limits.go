@@ -19,7 +19,8 @@ const (
 	entryBatch = 16 << 10
 	entryDelay = 20 * time.Millisecond
 	// firstEntries may be announced before ACCEPT tells the receiver's window:
-	// small deliveries need no round trip for it.
+	// small deliveries need no round trip for it, and a person who is asked there hears how
+	// much is coming.
 	firstEntries = framing.FirstEntries
 
 	// readAhead is how many chunks the sender reads before they can be sent.

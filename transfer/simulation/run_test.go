@@ -227,7 +227,7 @@ func (w *simWorld) deliver(p *simProcess, l *link.Link) (transfer.Result, error)
 
 func (w *simWorld) receive(p *simProcess, l *link.Link) (transfer.Result, error) {
 	o := receive.Options{OnConflict: w.plan.policy, Links: transfer.LinksAll, Streams: w.plan.streams}
-	o.Accept = func(context.Context, transfer.Offer) error {
+	o.Accept = func(context.Context, transfer.Offer, <-chan transfer.Extent) error {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		if s := w.procs[senderHost]; s != nil {
