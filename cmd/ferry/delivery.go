@@ -23,6 +23,8 @@ type delivery struct {
 	alone    bool                     // both sides are here
 	madeCode bool                     // this side made the code up
 	fed      bool                     // what is sent is standard input
+	text     bool                     // it is a message
+	taken    bool                     // which was shown or written here, and not stored
 	strict   bool                     // metadata that could not be applied is a failure
 	unsynced bool                     // this side gave up durability: --no-sync, or standard output
 	rules    *filter.List             // the rules of what is sent; nil without any
@@ -79,7 +81,7 @@ func (d *delivery) finish(r transfer.Result, err error, lost int) error {
 		err = fmt.Errorf("%w: %s", transfer.ErrIncomplete, items(r.Failed))
 	}
 	err = rehearsedError(r, err)
-	o := outcome{began: true, result: r, toStream: d.stream, local: d.alone, unsynced: d.unsynced || d.stream}
+	o := outcome{began: true, result: r, toStream: d.stream, local: d.alone, unsynced: d.unsynced || d.stream || d.text, text: d.text, taken: d.taken}
 	if err == nil || errors.Is(err, transfer.ErrIncomplete) {
 		o.unmet = d.rules.Unmet() // the walk saw everything
 	}

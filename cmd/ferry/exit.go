@@ -152,6 +152,9 @@ func hintOf(exit int, err error, again string, alone bool) string {
 	case exitDestination:
 		return "once that is mended, run again: " + again
 	case exitProtocol:
+		if errors.Is(err, send.ErrNoText) {
+			return "until then send a file there: echo WORDS | ferry send --name " + send.TextName + " -"
+		}
 		return "one side has to send and the other to receive, both with the same version (ferry version)"
 	}
 	return ""

@@ -62,7 +62,14 @@ type jsonOffer struct {
 	Bytes  int64           `json:"bytes"`
 	Exact  bool            `json:"exact"`
 	DryRun bool            `json:"dry_run,omitempty"`
+	Text   bool            `json:"text,omitempty"`
 	Listed []jsonOfferItem `json:"listed"`
+}
+
+// jsonText is a message, as it was sent.
+type jsonText struct {
+	Type string `json:"type"` // text
+	Text string `json:"text"`
 }
 
 type jsonOfferItem struct {
@@ -264,7 +271,7 @@ func jsonEvent(e transfer.Event) any {
 	case transfer.PhaseChanged:
 		return jsonPhase{"phase", e.Phase.String()}
 	case transfer.Offered:
-		o := jsonOffer{"offer", e.Offer.Peer, e.Offer.Items, e.Offer.Bytes, e.Offer.Exact, e.Offer.DryRun, []jsonOfferItem{}}
+		o := jsonOffer{"offer", e.Offer.Peer, e.Offer.Items, e.Offer.Bytes, e.Offer.Exact, e.Offer.DryRun, e.Offer.Text, []jsonOfferItem{}}
 		for _, it := range e.Offer.Listed {
 			o.Listed = append(o.Listed, jsonOfferItem{kindText(it.Kind), pathOf(it.Name), sizeOf(it.Size)})
 		}

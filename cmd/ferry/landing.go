@@ -17,6 +17,7 @@ import (
 // anybody waits. Everything else is made late, after the sender has proved the code.
 type landing struct {
 	path    string // of the folder
+	named   bool   // the command line says so
 	stream  bool   // standard output in its place
 	options local.FolderOptions
 	file    string // of --manifest, or ""
@@ -30,7 +31,7 @@ type landing struct {
 // landingOf reads the flags; nothing is opened yet.
 func landingOf(c *cli.Context) *landing {
 	path := c.String("out")
-	return &landing{path: path, stream: path == "-", options: folderOptions(c), file: c.String("manifest")}
+	return &landing{path: path, named: c.IsSet("out"), stream: path == "-", options: folderOptions(c), file: c.String("manifest")}
 }
 
 // name is what a person is asked to accept an offer into.

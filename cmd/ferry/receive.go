@@ -6,6 +6,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"ferry/framing"
 	"ferry/transfer"
 	"ferry/transfer/link"
 	"ferry/transfer/local"
@@ -65,7 +66,7 @@ func receivingOf(c *cli.Context, env *Env) (r *receiving, err error) {
 	if r.throttle, err = throttleOf(c); err != nil {
 		return nil, err
 	}
-	r.pair.offers, r.options.Limit, r.options.Streams = r.throttle.compress.Capabilities(), r.throttle.limit, r.pair.streams
+	r.pair.offers, r.options.Limit, r.options.Streams = r.throttle.compress.Capabilities()|framing.CapText, r.throttle.limit, r.pair.streams
 	if err := checkReceive(c, env, r.out); err != nil {
 		return nil, err
 	}
@@ -117,6 +118,12 @@ func receiveItems(c *cli.Context, env *Env) error {
 // prepare completes the options for a delivery d.
 func (r *receiving) prepare(env *Env, d *delivery) {
 	r.options.Observer = d
+	if !r.place.named {
+		r.options.Text = func(peer, text string) error {
+			d.taken = true
+			return d.message(peer, text)
+		}
+	}
 	limits := &confinement{landing: r.place, pairing: r.pair, throttle: r.throttle, metadata: r.options.Metadata}
 	r.options.Begin = func() error {
 		limits.apply(env, d.render)

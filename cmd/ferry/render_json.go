@@ -70,9 +70,33 @@ func (r *jsonRenderer) loop() {
 	}
 }
 
+// lasting is an object whose writer waits for it.
+type lasting struct {
+	object  any
+	written chan error
+}
+
+// written writes v and all that is queued before it, and returns the error of the output.
+func (r *jsonRenderer) written(v any) error {
+	l := lasting{v, make(chan error, 1)}
+	r.send(l)
+	return <-l.written // finish comes only after the delivery
+}
+
 // put and flush leave errors to the sticky writer.
-func (r *jsonRenderer) put(v any) { _, _ = r.buf.Write(jsonLine(v)) }
-func (r *jsonRenderer) flush()    { _ = r.buf.Flush() }
+func (r *jsonRenderer) put(v any) {
+	l, waits := v.(lasting)
+	if waits {
+		v = l.object
+	}
+	_, _ = r.buf.Write(jsonLine(v))
+	if waits {
+		r.flush()
+		l.written <- r.out.err
+	}
+}
+
+func (r *jsonRenderer) flush() { _ = r.buf.Flush() }
 
 // look writes the newest progress, once, and again when its rate holds no more. It reports
 // once that nothing moves, and again only after something moved.

@@ -20,10 +20,12 @@ func sendCommand(env *Env) *cli.Command {
 	return &cli.Command{
 		Name:        "send",
 		Usage:       "offer files and folders, or standard input",
-		ArgsUsage:   "PATH... | -",
+		ArgsUsage:   "PATH... | - | --text WORDS",
 		Description: "A folder DIR lands as DIR in the folder that the other side chose. Without --to this side listens, and prints what to run at the other side.",
 		Flags: join(pairingFlags("to"), streamsFlag(), throttleFlags(), sourceFlags(), metadataFlags(false), chosen.flags(), in(aboutSent,
 			&cli.StringFlag{Name: "name", Usage: "store standard input under `NAME`", DefaultText: stdinName},
+			everyday(&cli.StringFlag{Name: textFlag, Usage: "send `WORDS` for a person to read; - reads them"}).
+				more("At most 64 KiB of UTF-8. The other side shows them, and stores nothing unless its --out names a folder. Everybody on this machine can see WORDS in the list of processes (ps); with - they come from standard input, or are asked for."),
 		), outputFlagList()),
 		Action: func(c *cli.Context) error { return sendPaths(c, env, chosen) },
 	}
@@ -53,6 +55,9 @@ func sendingOf(c *cli.Context, env *Env, chosen *selectionArgs) (s *sending, err
 		return nil, err
 	}
 	s.pair.offers = s.throttle.compress.Capabilities()
+	if c.IsSet(textFlag) {
+		return s, s.text(c, env)
+	}
 	selection, rules, err := chosen.selection(c, env)
 	if err != nil {
 		return nil, err
@@ -117,7 +122,7 @@ func sendPaths(c *cli.Context, env *Env, chosen *selectionArgs) error {
 	}
 	d := &delivery{
 		ctx: ctx, env: env, render: newRenderer(env, s.out, false),
-		madeCode: made, fed: s.stream, strict: c.Bool("strict"), rules: s.rules,
+		madeCode: made, fed: s.stream, text: s.options.Text != "", strict: c.Bool("strict"), rules: s.rules,
 	}
 	d.manifest.Store(sums)
 	d.missing(s.list.missing)

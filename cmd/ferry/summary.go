@@ -15,6 +15,8 @@ type outcome struct {
 	began    bool // a delivery ran, so that its counts mean something
 	toStream bool // delivered to standard output
 	local    bool // both sides were here
+	text     bool // what was delivered is a message
+	taken    bool // which this side showed or wrote, and did not store
 	unsynced bool // this side gave up durability
 	losses   int  // see lossesAfter
 	manifest string
@@ -30,6 +32,12 @@ type outcome struct {
 func (o outcome) lines(quiet bool) []string {
 	var lines []string
 	r := o.result
+	if o.text && o.err == nil {
+		if !quiet {
+			lines = append(lines, o.textLine())
+		}
+		return lines
+	}
 	if settled := r.Delivered + r.Same + r.Skipped + r.Deleted + r.Failed; o.began && !quiet && (o.err == nil || settled > 0) {
 		lines = append(lines, o.counts())
 		for _, l := range r.Lost {

@@ -19,7 +19,7 @@ type Source struct {
 const TextName = "message.txt"
 
 // ErrNoText: the receiver's link has no framing.CapText.
-var ErrNoText = errors.New("the receiver is an older ferry, which takes no messages")
+var ErrNoText = errors.New("ferry has to be updated at the receiver, which takes no messages yet")
 
 // Options say what to send and how. Sources or Text is required.
 type Options struct {
