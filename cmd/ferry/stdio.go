@@ -95,7 +95,7 @@ func isStdin(path string) bool {
 func ruleFiles(c *cli.Context) []string {
 	var files []string
 	for _, f := range c.Command.Flags {
-		g, ok := f.(*cli.GenericFlag)
+		g, ok := optionOf(f).DocGenerationFlag.(*cli.GenericFlag)
 		if !ok || g.Name != excludeFromFlag {
 			continue
 		}
