@@ -144,6 +144,7 @@ func TestFlags(t *testing.T) {
 		"copy":     "on-conflict links delete delete-all max-delete dry-run n allow-changed checksum follow exclude include exclude-from ferryignore files-from from0 max-size min-size one-file-system no-sync verify-disk manifest json progress quiet q verbose v archive a owner xattrs hard-links devices strict numeric-ids compress bwlimit",
 		"checksum": "check c extra manifest json quiet q",
 		"verify":   "extra json quiet q",
+		"selftest": "dir json quiet q",
 		"help":     "all",
 		"version":  "", "man": "",
 	}

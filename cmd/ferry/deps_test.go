@@ -61,8 +61,10 @@ var allowed = map[string][]string{
 	"transfer/conform":               {},
 	"transfer/internal/deliverytest": {"transfer", "transfer/send", "transfer/receive", "transfer/local", "transfer/link", "transfer/storage", "transfer/tree", "transfer/filter"},
 	// cmd names codes, kinds and digests that cross its API; it opens no destination itself.
-	"cmd/ferry":         {"cmd/ferry/confine", "transfer", "transfer/send", "transfer/receive", "transfer/local", "transfer/storage", "transfer/link", "transfer/tree", "transfer/filter", "checksum", "framing"},
+	"cmd/ferry":         {"cmd/ferry/confine", "cmd/ferry/selftest", "transfer", "transfer/send", "transfer/receive", "transfer/local", "transfer/storage", "transfer/link", "transfer/tree", "transfer/filter", "checksum", "framing"},
 	"cmd/ferry/confine": {},
+	// It starts ferry as a user would, and shares nothing with what it tries.
+	"cmd/ferry/selftest": {},
 	// The benchmark and the tests of faults run programs as a user would.
 	"cmd/ferry-bench":  {},
 	"cmd/ferry/faults": {},
@@ -78,7 +80,7 @@ var owners = map[string][]string{
 	"github.com/zeebo/blake3":             {"checksum", "transfer/internal/deliverytest"},
 	"lukechampine.com/blake3":             {"checksum"},
 	"golang.org/x/sync":                   {"transfer/send", "transfer/receive"},
-	"golang.org/x/sys":                    {"checksum", "transfer/tree", "transfer/dest", "transfer/link", "cmd/ferry", "cmd/ferry-bench"},
+	"golang.org/x/sys":                    {"checksum", "transfer/tree", "transfer/dest", "transfer/link", "cmd/ferry", "cmd/ferry/selftest", "cmd/ferry-bench"},
 	"go.uber.org/goleak":                  {"transfer/internal/deliverytest"},
 	"golang.org/x/term":                   {"cmd/ferry"},
 	"golang.org/x/text":                   {"transfer/tree"},

@@ -26,7 +26,8 @@
 // Goroutines: main starts one that waits for signals and lives as long as the process. A
 // renderer starts one, and finish waits for it. With --bwlimit @FILE one watches the file
 // until the delivery ends. A question starts one that reads standard input. That read
-// cannot be interrupted: the goroutine may be left behind and end with the process.
+// cannot be interrupted: the goroutine may be left behind and end with the process. In what
+// selftest started, one ends the process with its standard input.
 //
 // Locks: each guards its own object (tally, console, manifest, jsonRenderer, typed), and
 // none of them is held while another is taken.

@@ -42,6 +42,10 @@ var guides = map[string]guide{
 		{"ferry verify --extra sums.b3", "and tell what is not listed"},
 		{"ferry verify - <sums.b3", "take the list from elsewhere"},
 	}, []string{"json", "exit"}},
+	"selftest": {[]example{
+		{"ferry selftest", "try this machine"},
+		{"ferry selftest --dir /media/stick", "try another disk"},
+	}, []string{"exit", "json"}},
 	"version": {[]example{
 		{"ferry version", "or ferry --version, or ferry -V"},
 	}, nil},

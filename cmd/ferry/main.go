@@ -5,6 +5,7 @@ import "os"
 // main is all that needs a real process; run is the rest.
 func main() {
 	keepPrivate()
+	tie(os.Stdin)
 	env := osEnv()
 	limitMemory(os.DirFS("/"))
 	ctx, signals := watchSignals(os.Exit)

@@ -19,9 +19,9 @@ import (
 )
 
 // TestMain lets scripts run this program as the command ferry, and tests as one
-// that tries what it may do once it is confined.
+// that tries what it may do once it is confined, and as one that lies.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"ferry": main, insideName: inside})
+	testscript.Main(m, map[string]func(){"ferry": main, insideName: inside, liarName: liar})
 }
 
 // scriptLimit ends a script that hangs; no script comes near it.
