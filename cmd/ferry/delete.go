@@ -19,7 +19,7 @@ func deleteFlags() []cli.Flag {
 			more("This happens after everything else succeeded. See ferry help delete."),
 		boolFlag("delete-all", "--delete even where SRC has nothing to copy").
 			more("An empty SRC may mean that its disk is not mounted."),
-		optionOf(&cli.Int64Flag{Name: "max-delete", Usage: "delete none if more than `N` would go", Value: defaultMaxDelete}),
+		optionOf(&cli.Int64Flag{Name: "max-delete", Usage: "remove none if over `N` would go", Value: defaultMaxDelete}),
 	)
 }
 

@@ -55,14 +55,14 @@ func shortHelp(c *cli.Context, env *Env) error {
 
 // page is a text of help while it is written.
 type page struct {
-	text strings.Builder
-	bold bool // headings are
+	text  strings.Builder
+	style style
 }
 
 // pageFor returns an empty page for the standard output of env.
 func pageFor(env *Env) *page {
-	plain := !env.StdoutTTY || env.Getenv("NO_COLOR") != "" || env.Getenv("TERM") == "dumb"
-	return &page{bold: !plain}
+	colour := env.StdoutTTY && env.Getenv("NO_COLOR") == "" && env.Getenv("TERM") != "dumb"
+	return &page{style: style{colour: colour}}
 }
 
 func (p *page) print(to io.Writer) error {
@@ -79,10 +79,7 @@ func (p *page) heading(text string) {
 	if p.text.Len() > 0 {
 		p.line()
 	}
-	if p.bold {
-		text = "\x1b[1m" + text + "\x1b[0m"
-	}
-	p.line(text)
+	p.line(p.style.paint(bold, text))
 }
 
 // row writes two columns, of which the second begins at column.

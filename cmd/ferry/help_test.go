@@ -217,7 +217,7 @@ func TestBoldHeadings(t *testing.T) {
 		}}
 		p := pageFor(env)
 		p.overview(newApp(env))
-		if got := strings.Contains(p.text.String(), "\x1b[1mCommands:\x1b[0m"); got != c.bold {
+		if got := strings.Contains(p.text.String(), string(bold)+"Commands:"); got != c.bold {
 			t.Errorf("%+v: the headings are bold: %t", c, got)
 		}
 	}

@@ -33,18 +33,3 @@ func buildVersion() string {
 	}
 	return info.Main.Version
 }
-
-func manCommand(env *Env) *cli.Command {
-	return &cli.Command{
-		Name:  "man",
-		Usage: "print the manual page",
-		Action: func(c *cli.Context) error {
-			page, err := c.App.ToManWithSection(1)
-			if err != nil {
-				return fmt.Errorf("making the manual page: %w", err)
-			}
-			_, err = fmt.Fprint(env.Stdout, page)
-			return err
-		},
-	}
-}
