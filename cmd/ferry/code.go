@@ -2,8 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"runtime"
@@ -19,8 +19,9 @@ const codeVariable = "FERRY_CODE"
 type codeSource struct {
 	pairing pairing
 	env     *Env
-	left    int  // questions that may yet be asked
-	typed   bool // the code came from the terminal
+	left    int     // questions that may yet be asked
+	typed   bool    // the code came from the terminal
+	edit    *editor // of the questions so far; nil before the first
 }
 
 // maxQuestions is how often a person is asked for the code, in all.
@@ -41,7 +42,7 @@ func (s *codeSource) find(ctx context.Context) (code link.Code, made bool, err e
 		code, err = s.parseFrom(codeVariable, text)
 		return code, false, err
 	}
-	if s.pairing.dial == "" {
+	if !s.pairing.dials() {
 		code, err = link.GenerateCode()
 		return code, true, err
 	}
@@ -98,14 +99,33 @@ func othersRead(info fs.FileInfo) bool {
 	return runtime.GOOS != "windows" && info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0
 }
 
-var errWeakCode = fmt.Errorf("that code is too easy to guess: behind the room it needs %d bits, as 6 letters, 9 digits or 3 words of ferry's own have; --weak-code takes it all the same", link.MinBits)
+var (
+	errWeakCode   = fmt.Errorf("that code is too easy to guess: behind the room it needs %d bits, as 6 letters, 9 digits or 3 words of ferry's own have; --weak-code takes it all the same", link.MinBits)
+	errAlmostOurs = errors.New("a word of the code is almost one of ferry's own: correct it, or type the code when ferry asks")
+)
 
+// parse reads a code where nobody can be asked what is meant.
 func (s *codeSource) parse(text string) (link.Code, error) {
-	code, err := link.ParseCode(text)
-	if err == nil && code.Weak() && !s.pairing.weakCode {
-		return link.Code{}, errWeakCode
+	r, err := link.ReadCode(text)
+	if err != nil {
+		return link.Code{}, err
 	}
-	return code, err
+	// A side that listens says itself what the code is.
+	if r.Almost && s.pairing.dials() {
+		return link.Code{}, errAlmostOurs
+	}
+	return r.Code, s.tooWeak(r)
+}
+
+// tooWeak is why a code cannot be taken as it is, nil if it can.
+func (s *codeSource) tooWeak(r link.Reading) error {
+	switch {
+	case s.pairing.weakCode || !r.Code.Weak():
+		return nil
+	case r.Doubt != nil:
+		return r.Doubt
+	}
+	return errWeakCode
 }
 
 // parseFrom parses a code. Its error names where the text came from, and never the text
@@ -113,71 +133,13 @@ func (s *codeSource) parse(text string) (link.Code, error) {
 func (s *codeSource) parseFrom(from, text string) (link.Code, error) {
 	code, err := s.parse(text)
 	if err != nil {
-		return code, usagef(s.pairing.verb, "%s: %v", show(from), err)
+		return link.Code{}, usagef(s.pairing.verb, "%s: %v", show(from), err)
 	}
 	return code, nil
 }
 
-// ask asks on the terminal, and again if what is typed is no code. on is the screen if
-// there is one already: its own lines may still be queued. why, if not empty, is shown
-// before the first question.
-func (s *codeSource) ask(ctx context.Context, on *screen, why string) (link.Code, error) {
-	in, out := s.env.Stdin, s.env.Stderr
-	if !s.env.interactive() {
-		// Standard input carries the data, but a person may sit at the terminal.
-		if !s.pairing.stdinIsData {
-			return link.Code{}, s.pairing.noCode()
-		}
-		tty, err := s.env.OpenTTY()
-		if err != nil {
-			return link.Code{}, s.pairing.noCode()
-		}
-		defer tty.Close()
-		in, out, on = tty, tty, nil
-	}
-	for s.left > 0 {
-		s.left--
-		switch {
-		case why == "":
-		case on != nil:
-			on.say(why)
-		default:
-			fmt.Fprintln(out, why)
-		}
-		line, err := s.askLine(ctx, in, out, on)
-		if err != nil {
-			return link.Code{}, s.pairing.stopped(ctx, s.pairing.noCode())
-		}
-		code, err := s.parse(line)
-		if err == nil {
-			s.typed = true
-			return code, nil
-		}
-		why = err.Error()
-	}
-	if on == nil {
-		fmt.Fprintln(out, why)
-	}
-	return link.Code{}, s.pairing.noCode()
-}
-
-// askLine puts the question and reads the line that is typed.
-func (s *codeSource) askLine(ctx context.Context, in io.Reader, out io.Writer, on *screen) (string, error) {
-	const question = "code: "
-	if on != nil {
-		return on.question(ctx, s.env, question)
-	}
-	t := &typed{from: in}
-	t.discard()
-	if _, err := io.WriteString(out, question); err != nil {
-		return "", err
-	}
-	line, err := t.line(ctx)
-	if err != nil {
-		fmt.Fprintln(out) // the question still stands there
-	}
-	return line, err
-}
+// dials reports a side that calls the other one.
+func (p pairing) dials() bool { return p.dial != "" }
 
 func (p pairing) noCode() error {
 	return usagef(p.verb, "no code: set %s, or give --code-file FILE", codeVariable)

@@ -8,6 +8,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// What reads and sets the modes of a terminal.
+const (
+	getModes = unix.TIOCGETA
+	setModes = unix.TIOCSETA
+)
+
 // discardInput throws away what was typed at a terminal and not read yet.
 func discardInput(r io.Reader) {
 	const input = 1 // FREAD of sys/file.h: what was typed, and not what is to be shown

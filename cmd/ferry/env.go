@@ -35,6 +35,8 @@ type Env struct {
 	// Width is the number of columns of the terminal at Stderr, asked anew for
 	// each line since windows are resized; 0 when unknown.
 	Width func() int
+	// Modes is how a terminal is to be left that is in use; nil: nobody needs to know.
+	Modes *modes
 	// OpenTTY opens the controlling terminal, for a prompt while standard input
 	// carries the data.
 	OpenTTY func() (io.ReadWriteCloser, error)
@@ -60,13 +62,21 @@ func osEnv() *Env {
 			}
 			return w
 		},
-		OpenTTY: openTTY,
+		OpenTTY: openTTY, Modes: &modes{},
 	}
 }
 
 // interactive reports whether a person can be asked: the question is seen and
 // the answer can be typed.
 func (e *Env) interactive() bool { return e.StdinTTY && e.StderrTTY }
+
+// columns is the width of the terminal, 0 where it is not known.
+func (e *Env) columns() int {
+	if e.Width == nil {
+		return 0
+	}
+	return e.Width()
+}
 
 // redraws reports whether standard error can show a line that changes.
 func (e *Env) redraws() bool { return e.StderrTTY && !e.Dumb && e.Getenv("TERM") != "dumb" }

@@ -8,7 +8,10 @@ func main() {
 	tie(os.Stdin)
 	env := osEnv()
 	limitMemory(os.DirFS("/"))
-	ctx, signals := watchSignals(os.Exit)
+	ctx, signals := watchSignals(func(code int) {
+		env.Modes.restore()
+		os.Exit(code)
+	})
 	code := run(ctx, env)
 	os.Exit(signals.exit(code))
 }

@@ -80,7 +80,7 @@ func TestCodeBesideData(t *testing.T) {
 	typed := &terminal{in: strings.NewReader(aCode + "\n")}
 	env.OpenTTY = func() (io.ReadWriteCloser, error) { return typed, nil }
 	code, _, err := newCodeSource(pairing{dial: "h:1", stdinIsData: true}, env).find(t.Context())
-	if err != nil || code.Reveal() != aCode || !typed.closed || typed.String() != "code: " {
+	if err != nil || code.Reveal() != aCode || !typed.closed || typed.String() != codePlain+"\n"+codeQuestion {
 		t.Errorf("code %q, %v; the terminal shows %q", code.Reveal(), err, typed.String())
 	}
 	if rest, _ := io.ReadAll(env.Stdin); string(rest) != "the data" {

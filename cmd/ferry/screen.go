@@ -30,8 +30,9 @@ type screen struct {
 	typed *typed // of the goroutine that asks, one at a time; nil before the first question
 
 	// Of loop, and behind its end of the goroutine that called close.
-	drawn  bool   // a line that changes stands on the terminal
-	asking string // a question stands on the terminal
+	drawn  bool      // a line that changes stands on the terminal
+	asking string    // a question stands on the terminal
+	over   io.Writer // shows lines above a line that is being edited; nil if none is
 }
 
 // entry is something to show, by loop.
@@ -52,7 +53,15 @@ type question struct {
 // withdrawn.
 type answer string
 
+// edited is the news through whom lines have to be shown while one is being edited, or
+// with nil that none is any more.
+type edited struct{ over io.Writer }
+
 func (l line) show(s *screen) {
+	if s.over != nil {
+		_, _ = io.WriteString(s.over, string(l)+"\n")
+		return
+	}
 	if s.asking != "" {
 		s.write("\n" + string(l) + "\n" + s.asking)
 		return
@@ -71,6 +80,8 @@ func (a answer) show(s *screen) {
 	s.asking = ""
 	s.write(string(a))
 }
+
+func (e edited) show(s *screen) { s.over = e.over }
 
 func newScreen(out io.Writer, width func() int, st style, ticker *time.Ticker, picture func(time.Time) (view, bool)) *screen {
 	s := &screen{
@@ -112,7 +123,7 @@ func (s *screen) loop() {
 
 // draw shows progress, on the line that changes or as a line of its own.
 func (s *screen) draw(now time.Time) {
-	if s.asking != "" {
+	if s.asking != "" || s.over != nil {
 		return
 	}
 	v, known := s.picture(now)
@@ -188,6 +199,9 @@ func (s *screen) ask(before func(), text string) {
 	case <-s.ended:
 	}
 }
+
+// edit has lines shown through over while a line is being edited, until edit(nil).
+func (s *screen) edit(over io.Writer) { s.add(edited{over}) }
 
 func (s *screen) answered() { s.add(answer("")) }
 func (s *screen) withdraw() { s.add(answer("\n")) }

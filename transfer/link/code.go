@@ -57,8 +57,8 @@ func GenerateCode() (Code, error) {
 	return newCode(strings.Join(parts, "-")), nil
 }
 
-// ParseCode reads a code as a person types it: upper case is folded, runs of
-// spaces count as one separator. The error does not quote s.
+// ParseCode reads a code: upper case is folded, runs of spaces count as one separator.
+// ReadCode understands more of what people type. The error does not quote s.
 func ParseCode(s string) (Code, error) {
 	s = strings.ToLower(strings.Join(strings.Fields(s), "-"))
 	if len(s) < minCode || len(s) > maxCode {
@@ -97,10 +97,10 @@ func (c Code) secret() string {
 // strength estimates the secret from its length and the classes of its characters:
 // its bits, and the characters that are neither in words of ours nor between words.
 func (c Code) strength() (bits float64, characters int) {
-	list := diceware.WordListEffSmall()
+	list := ourWords()
 	var class [3]bool // letters, digits, others
 	for part := range strings.SplitSeq(c.secret(), "-") {
-		if isWord(list, part) {
+		if list.has(part) {
 			bits += wordBits
 			continue
 		}
@@ -126,17 +126,6 @@ func (c Code) strength() (bits float64, characters int) {
 		bits += float64(characters) * math.Log2(float64(alphabet))
 	}
 	return bits, characters
-}
-
-// isWord tells whether text is one of the words that GenerateCode draws from.
-func isWord(list diceware.WordList, text string) bool {
-	for n := range 6 * 6 * 6 * 6 { // rolls of codeDice
-		roll := 1000*(1+n/216) + 100*(1+n/36%6) + 10*(1+n/6%6) + 1 + n%6
-		if list.WordAt(roll) == text {
-			return true
-		}
-	}
-	return false
 }
 
 // Weak tells that the secret has less than MinBits.

@@ -1,0 +1,236 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"os"
+	"strings"
+	"sync"
+
+	"golang.org/x/term"
+)
+
+// editor reads lines that a person types at a terminal and may edit. It has the terminal
+// in raw mode while a question stands there, and no longer. One goroutine at a time may
+// use it.
+type editor struct {
+	in    io.Reader
+	out   io.Writer
+	width func() int
+	modes *modes
+	// key returns the line and the place of the cursor after a key that the terminal has
+	// no meaning for itself; false leaves the line alone. It may write to the terminal.
+	key func(to io.Writer, line string, at int, key rune) (string, int, bool)
+	// over is told through whom others have to write while the line stands there, and
+	// with nil that they need not any more.
+	over func(io.Writer)
+
+	history term.History // the lines of earlier questions; nil before the first
+	pending chan chunk   // of a read that is still under way; nil if there is none
+}
+
+// leastEditor is the least width that lines are edited in.
+const leastEditor = 10
+
+// chunk is what one read of a terminal gave.
+type chunk struct {
+	data []byte
+	err  error
+}
+
+// editorEnd is a terminal as an editor's line reads and writes it.
+type editorEnd struct {
+	*editor
+	ctx     context.Context
+	signals <-chan os.Signal
+	stop    func(os.Signal) // does what a signal asks for
+	show    func()          // shows the line anew
+	rest    []byte          // read and not yet used
+	taken   int             // bytes that were used
+}
+
+func (e *editorEnd) Write(p []byte) (int, error) { return e.out.Write(p) }
+
+// Read returns what is typed, up to the end of a line, so that what comes behind the line
+// stays with rest. If ctx ends, Read leaves the goroutine that reads behind, as typed does.
+func (e *editorEnd) Read(p []byte) (int, error) {
+	for len(e.rest) == 0 {
+		if e.pending == nil {
+			got := make(chan chunk, 1) // so that the reader left behind can end
+			e.pending = got
+			go readChunk(e.in, got)
+		}
+		select {
+		case c := <-e.pending:
+			e.pending, e.rest = nil, knownKeys(c.data)
+			if c.err != nil {
+				return 0, c.err
+			}
+		case sig := <-e.signals:
+			e.stop(sig)
+			e.show()
+		case <-e.ctx.Done():
+			return 0, context.Cause(e.ctx)
+		}
+	}
+	if e.taken > 4*maxAnswer || len(p) == 0 {
+		return 0, errLongLine
+	}
+	part := e.rest[:min(len(e.rest), len(p))]
+	if at := bytes.IndexAny(part, "\r\n"); at >= 0 {
+		part = part[:at+1]
+		e.rest = bytes.TrimPrefix(e.rest[at+1:], []byte{'\n'}) // of a CR LF
+	} else {
+		e.rest = e.rest[len(part):]
+	}
+	e.taken += len(part)
+	return copy(p, part), nil
+}
+
+// readChunk reads once. It is the one goroutine of an editor.
+func readChunk(in io.Reader, got chan<- chunk) {
+	var b [maxAnswer]byte
+	n, err := in.Read(b[:])
+	got <- chunk{b[:n], err}
+}
+
+// knownKeys puts keys that x/term knows in the place of those that mean the same on other
+// terminals. Within a paste a tab is a space.
+func knownKeys(data []byte) []byte {
+	text := strings.NewReplacer("\x1b[1~", "\x01", "\x1b[7~", "\x01", "\x1bOH", "\x01", "\x1b[4~", "\x05", "\x1b[8~", "\x05", "\x1bOF", "\x05",
+		"\x1bOC", "\x1b[C", "\x1bOD", "\x1b[D", string(rune(keyCtrlW)), string(rune(keyWordOff))).Replace(string(data))
+	if strings.Contains(text, pasteBegin) {
+		text = strings.ReplaceAll(text, "\t", " ")
+	}
+	return []byte(text)
+}
+
+// modes knows how a terminal is to be left, for a process that ends while it is raw.
+type modes struct {
+	mu    sync.Mutex
+	leave func()
+}
+
+// set says how to leave the terminal from now on; nil: as it is.
+func (m *modes) set(leave func()) {
+	if m == nil {
+		return
+	}
+	m.mu.Lock()
+	m.leave = leave
+	m.mu.Unlock()
+}
+
+// restore leaves the terminal as it was found.
+func (m *modes) restore() {
+	if m == nil {
+		return
+	}
+	m.mu.Lock()
+	leave := m.leave
+	m.leave = nil
+	m.mu.Unlock()
+	if leave != nil {
+		leave()
+	}
+}
+
+// The marks between which terminals put what is pasted, and the asking for them.
+const (
+	pasteOn    = "\x1b[?2004h"
+	pasteOff   = "\x1b[?2004l"
+	pasteBegin = "\x1b[200~"
+)
+
+// Keys that x/term knows by another name, or takes for the end of a word only at a space.
+const (
+	keyTab     = '\t'
+	keyCtrlW   = 0x17
+	keyWordOff = 0x1f // stands for Ctrl-W, so that complete gets it
+)
+
+// line asks a question and returns what is typed: a line, and while that is not enough,
+// the lines that were pasted with it. What was typed before is thrown away. The terminal
+// is as before when line returns, and while ferry is stopped.
+func (e *editor) line(ctx context.Context, question string, enough func(text string) bool) (string, error) {
+	leave, err := e.raw()
+	if err != nil {
+		return "", err
+	}
+	defer func() { leave() }()
+	discardInput(e.in)
+	signals, quiet := editorSignals()
+	defer quiet()
+	end := &editorEnd{ctx: ctx, editor: e, signals: signals}
+	t := term.NewTerminal(end, question)
+	end.stop = func(sig os.Signal) {
+		if !handOn(sig, leave) {
+			return // of another size
+		}
+		if again, err := e.raw(); err == nil {
+			leave = again
+		}
+	}
+	end.show = func() {
+		_ = t.SetSize(e.size(), 1)
+		_, _ = t.Write(nil)
+	}
+	_ = t.SetSize(e.size(), 1)
+	if e.history != nil {
+		t.History = e.history // the arrow up brings it back
+	}
+	e.history = t.History
+	t.AutoCompleteCallback = func(line string, at int, key rune) (string, int, bool) { return e.key(t, line, at, key) }
+	e.over(t)
+	defer e.over(nil)
+	text, err := readEdited(t)
+	for err == nil && !enough(text) && len(bytes.TrimSpace(end.rest)) > 0 {
+		var more string
+		t.SetPrompt("")
+		more, err = readEdited(t)
+		text += "\n" + more
+	}
+	return text, err
+}
+
+// readEdited is ReadLine for which a pasted line is one like others.
+func readEdited(t *term.Terminal) (string, error) {
+	line, err := t.ReadLine()
+	if err == term.ErrPasteIndicator {
+		err = nil
+	}
+	return line, err
+}
+
+// works reports whether the terminal can be put into raw mode.
+func (e *editor) works() bool {
+	back, err := rawMode(e.in, e.out)
+	if err == nil {
+		back()
+	}
+	return err == nil
+}
+
+// size is how wide the terminal is, as far as that is known.
+func (e *editor) size() int {
+	if w := e.width(); w > 0 {
+		return max(w, leastEditor)
+	}
+	return 80
+}
+
+// raw puts the terminal into raw mode, and returns what ends that.
+func (e *editor) raw() (leave func(), err error) {
+	back, err := rawMode(e.in, e.out)
+	if err != nil {
+		return nil, err
+	}
+	_, _ = io.WriteString(e.out, pasteOn)
+	leave = sync.OnceFunc(func() {
+		_, _ = io.WriteString(e.out, pasteOff)
+		back()
+	})
+	e.modes.set(leave)
+	return leave, nil
+}
