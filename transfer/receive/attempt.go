@@ -49,8 +49,9 @@ type sum struct {
 type comparison struct {
 	name   string // of the existing file
 	root   checksum.Digest
-	done   bool // it was hashed
-	broken bool // it could not be read
+	done   bool  // it was hashed
+	broken bool  // it could not be read
+	kept   int64 // bytes hashed so far, which are taken for the same meanwhile
 }
 
 // chunkLen is the length of a chunk as asked for: 0 if there is none with that index,

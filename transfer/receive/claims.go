@@ -34,6 +34,7 @@ type claimPage struct {
 	bad          bitmap // hashed by this process: they do not
 	equal        bitmap // the sender's bytes have it too
 	answered     bool   // CHECKED came
+	kept         int64  // bytes of what is held; counted when the page is about to be stated
 }
 
 func newClaimPage(first, count uint64) *claimPage {
@@ -45,10 +46,37 @@ func (p *claimPage) hold(index uint64, cv checksum.CV) {
 	p.held.set(index - p.first)
 }
 
+// claimed is the length of claim i of a page, in bytes.
+func (a *attempt) claimed(p *claimPage, i uint64) int64 {
+	return int64(checksum.ChunkLen(a.item.Size, p.first+i))
+}
+
+// count counts the claims of a page that is still its maker's, in bytes.
+func (a *attempt) count(p *claimPage) (n int64) {
+	for i := range p.count {
+		if p.held.has(i) {
+			n += a.claimed(p, i)
+		}
+	}
+	p.kept = n
+	return n
+}
+
+// refute takes back a claim. Callers hold ledger.mu.
+func (a *attempt) refute(p *claimPage, i uint64, g *gain) {
+	if p.held.has(i) {
+		p.held.clear(i)
+		n := a.claimed(p, i)
+		p.kept -= n
+		g.refuted += n
+	}
+}
+
 // gain is what follows from an answer about claims. The goroutine that gets one hands it to
 // reuse.gained.
 type gain struct {
 	reused  int64    // bytes that count as verified now
+	refuted int64    // bytes that were claimed and have to come after all
 	paid    int64    // of the room promised to the entry
 	pages   int      // pages that are done with
 	again   []uint64 // chunks to be asked for: the sender has what was claimed, and this side has not
@@ -89,7 +117,7 @@ func (l *ledger) judge(a *attempt, p *claimPage, i uint64, good bool) (g gain, e
 		err = a.fold(p, i, &g)
 	default:
 		if p.bad.set(i); p.equal.has(i) {
-			p.held.clear(i)
+			a.refute(p, i, &g)
 			g.again = append(g.again, p.first+i)
 		}
 	}
@@ -117,7 +145,7 @@ func (l *ledger) checked(c framing.Checked) (a *attempt, g gain, err error) {
 	p.answered = true
 	for i := range p.count {
 		if !c.Same(i) {
-			p.held.clear(i) // it comes, or came, as DATA
+			a.refute(p, i, &g) // it comes, or came, as DATA
 			if l := a.basis.lent; l != nil && !l.differs {
 				l.differs, g.differs = true, true
 			}
@@ -125,7 +153,7 @@ func (l *ledger) checked(c framing.Checked) (a *attempt, g gain, err error) {
 		}
 		p.equal.set(i)
 		if p.bad.has(i) {
-			p.held.clear(i)
+			a.refute(p, i, &g)
 			g.again = append(g.again, p.first+i)
 		} else if err := a.fold(p, i, &g); err != nil {
 			return a, g, err
@@ -147,7 +175,8 @@ func (a *attempt) fold(p *claimPage, i uint64, g *gain) error {
 		return err
 	}
 	p.held.clear(i)
-	n := int64(checksum.ChunkLen(a.item.Size, index))
+	n := a.claimed(p, i)
+	p.kept -= n
 	g.reused += n
 	g.paid += a.pay(n)
 	return nil

@@ -137,17 +137,31 @@ func (l *ledger) compared(a *attempt, root checksum.Digest, broken bool) (whole 
 	return a.seal()
 }
 
+// compares notes that n more bytes of an existing file were hashed. It returns false if the
+// attempt is over.
+func (l *ledger) compares(a *attempt, n int64) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !a.current() {
+		return false
+	}
+	a.compared.kept += n
+	return true
+}
+
 // equal tells how a comparison ended, for which the attempt is sealed. If the files are
-// the same, the attempt's content is verified.
-func (l *ledger) equal(a *attempt) bool {
+// the same, the attempt's content is verified. kept is how many bytes were taken for the same
+// until now.
+func (l *ledger) equal(a *attempt) (kept int64, same bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	c := a.compared
 	if c.broken || a.end.Root != c.root {
-		return false
+		return 0, false
 	}
 	a.sum = sum{true, c.root, int64(a.end.Size)}
-	return true
+	kept, c.kept = c.kept, 0
+	return kept, true
 }
 
 // verified notes what the content of a sealed attempt was verified to be.

@@ -133,15 +133,16 @@ func (l *ledger) sealSmall(a *attempt, s sum) bool {
 }
 
 // differ: sealed → planned. A comparison told that the content is another one. It returns
-// what the sender said of its content, which is asked for only once.
-func (l *ledger) differ(a *attempt) (answer *framing.FileEnd, ok bool) {
+// what the sender said of its content, which is asked for only once, and how many bytes were
+// taken for the same.
+func (l *ledger) differ(a *attempt) (answer *framing.FileEnd, kept int64, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if a.of.attempt != a || a.form != comparing || a.of.state != sealed || !a.of.move(planned) {
-		return nil, false
+		return nil, 0, false
 	}
 	a.of.attempt = nil
-	return a.end, true
+	return a.end, a.compared.kept, true
 }
 
 // hand: sealed → ready. The file is complete at the destination, but for its name.
@@ -205,7 +206,8 @@ func (l *ledger) leaveFlight(e *entry) (f final, ok bool) {
 // freed is what is given back of what is scarce.
 type freed struct {
 	holdings
-	pages int // of WANT
+	pages int   // of WANT
+	kept  int64 // bytes that were claimed in them
 }
 
 // keep notes what e has got of what is scarce. It returns false if e is settled: then
@@ -234,7 +236,13 @@ func (l *ledger) kept(e *entry) holdings {
 func (e *entry) free() (f freed) {
 	if a := e.attempt; a != nil && a.basis != nil {
 		f.pages = len(a.basis.pages)
+		for _, p := range a.basis.pages {
+			f.kept += p.kept
+		}
 		a.basis.pages = nil
+	}
+	if a := e.attempt; a != nil && a.compared != nil {
+		f.kept, a.compared.kept = a.compared.kept, 0
 	}
 	f.room, e.holds.room = e.holds.room, 0
 	return f

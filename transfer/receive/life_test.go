@@ -128,8 +128,11 @@ func TestDiffer(t *testing.T) {
 	e := in(t, l, 1, planned)
 	a := &attempt{of: e, item: e.item, form: comparing, compared: &comparison{name: e.name}}
 	l.ask(a)
-	if _, ok := l.differ(a); ok {
+	if _, _, ok := l.differ(a); ok {
 		t.Error("it differs before it was compared")
+	}
+	if !l.compares(a, 7) {
+		t.Error("what is compared does not count")
 	}
 	if l.compared(a, checksum.Sum(nil), false) {
 		t.Error("it is whole without the sender's word")
@@ -138,13 +141,13 @@ func TestDiffer(t *testing.T) {
 	if got != a || !whole || err != nil || e.state != sealed {
 		t.Fatalf("FILEEND: %v %v %v, the entry is %v", got, whole, err, e.state)
 	}
-	if l.equal(a) || l.hand(a) {
+	if _, same := l.equal(a); same || l.hand(a) {
 		t.Error("other bytes are equal, or a comparison is published")
 	}
-	if end, ok := l.differ(a); !ok || end.Root != rootOf || e.state != planned || e.attempt != nil {
+	if end, kept, ok := l.differ(a); !ok || kept != 7 || end.Root != rootOf || e.state != planned || e.attempt != nil {
 		t.Errorf("differ: %v %v, the entry is %v", end, ok, e.state)
 	}
-	if _, ok := l.differ(a); ok {
+	if _, _, ok := l.differ(a); ok {
 		t.Error("it differs twice")
 	}
 }

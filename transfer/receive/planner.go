@@ -209,10 +209,11 @@ func (p *planner) change(ctx context.Context, e *entry, c *framing.Changed) erro
 
 // differ goes on with a file that was compared and is not the same.
 func (p *planner) differ(ctx context.Context, a *attempt) error {
-	answer, ok := p.ledger.differ(a)
+	answer, kept, ok := p.ledger.differ(a)
 	if !ok {
 		return nil
 	}
+	p.track.Kept(-kept)
 	a.of.choice.answer = answer
 	return p.file(ctx, a.of, true)
 }

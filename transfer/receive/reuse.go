@@ -73,6 +73,7 @@ func (u *reuse) gained(a *attempt, g gain) {
 	if g.reused > 0 {
 		u.track.Reused(g.reused, a.of.path())
 	}
+	u.track.Kept(-g.refuted)
 	u.settle.room.give(g.paid)
 	if g.pages > 0 {
 		u.settle.pages.Give(int64(g.pages))
@@ -131,6 +132,9 @@ func (r reuseRun) hashExisting(ctx context.Context) (checksum.Digest, error) {
 		}
 		if err := t.SetNode(i, checksum.NewNode(data, i)); err != nil {
 			return checksum.Digest{}, err
+		}
+		if n := int64(len(data)); r.ledger.compares(r.a, n) {
+			r.track.Kept(n)
 		}
 	}
 	return t.Root()
@@ -250,10 +254,12 @@ func (r reuseRun) state(p *claimPage) (ok bool, err error) {
 		}
 	}
 	w.Last = p.first+p.count == checksum.Chunks(r.a.item.Size)
+	kept := r.a.count(p)
 	if !r.ledger.stated(r.a, p) {
 		r.settle.pages.Give(1)
 		return false, nil
 	}
+	r.track.Kept(kept)
 	return true, r.requests.now(w)
 }
 

@@ -70,11 +70,12 @@ func (w *worker) untouched(a *attempt) bool {
 
 // sealCompared ends a comparison.
 func (w *worker) sealCompared(a *attempt) error {
-	if !w.ledger.equal(a) {
+	kept, same := w.ledger.equal(a)
+	if !same {
 		w.queues.plans.Put(differing{a})
 		return nil
 	}
-	w.track.Spared(a.sum.size)
+	w.track.Spared(a.sum.size, kept)
 	return w.settle.equal(a.of, a.item, a.compared.name)
 }
 

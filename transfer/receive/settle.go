@@ -134,7 +134,7 @@ func (s *settler) tell(e *entry, f final, o outcome) {
 	case f.sum.known:
 		d.Size = f.sum.size
 	case content && d.Size > 0:
-		s.track.Spared(d.Size)
+		s.track.Spared(d.Size, 0)
 	}
 	s.track.Done(d, content)
 }
@@ -271,6 +271,7 @@ func (s *settler) give(had freed) {
 	if had.pages > 0 {
 		s.pages.Give(int64(had.pages))
 	}
+	s.track.Kept(-had.kept)
 	s.room.give(had.room)
 }
 

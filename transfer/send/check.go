@@ -54,10 +54,15 @@ func (k *checker) run(ctx context.Context) error {
 
 // whole hashes all of a file.
 func (k *checker) whole(ctx context.Context, j *checkJob) error {
+	e := j.want.entry
 	for i := range checksum.Chunks(j.attempt.size()) {
 		if _, over, err := k.chunk(ctx, j, i, nil); over || err != nil {
+			k.track.Kept(-e.compared.Swap(0))
 			return err
 		}
+		n := int64(checksum.ChunkLen(j.attempt.size(), i))
+		e.compared.Add(n)
+		k.track.Kept(n)
 	}
 	return k.attempts.finish(j.content, j.attempt)
 }
@@ -81,12 +86,15 @@ func (k *checker) page(ctx context.Context, j *checkJob) error {
 		if over {
 			break
 		}
+		n := int64(checksum.ChunkLen(j.attempt.size(), w.first+i))
+		w.kept -= n
 		if !equal {
+			k.track.Kept(-n)
 			k.wants.add(want{entry: e, attempt: w.attempt, kind: wantDiffer, first: w.first + i, count: 1})
 			continue
 		}
 		answer.SetSame(i)
-		k.track.Reused(int64(checksum.ChunkLen(j.attempt.size(), w.first+i)), e.item.Display)
+		k.track.Reused(n, e.item.Display)
 	}
 	k.wants.answered(*w)
 	return failure.Link("answering a page", k.out.Send(true, framing.TypeChecked, answer.Append(nil)))

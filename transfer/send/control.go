@@ -161,7 +161,12 @@ func (c *control) onWant(w framing.Want) error {
 	if err := c.wants.put(e, &w); err != nil {
 		return err
 	}
-	c.track.Enter(transfer.PhaseTransfer)
+	if w.Kind == framing.WantCheck {
+		c.track.Enter(transfer.PhaseComparing)
+	} else {
+		c.track.Kept(-e.compared.Swap(0))
+		c.track.Enter(transfer.PhaseTransfer)
+	}
 	return nil
 }
 
@@ -174,6 +179,7 @@ func (c *control) onFault(f framing.Fault) error {
 		return err
 	}
 	c.settled(&v)
+	c.track.Kept(-v.entry.compared.Swap(0))
 	cause := v.failed // what this side said first, if it did
 	if cause == nil {
 		cause = &transfer.Error{Op: "delivering", Path: v.entry.item.Display, Code: f.Code, Remote: true, Err: errors.New(faultText(f))}
@@ -209,13 +215,15 @@ func (c *control) onDone(d framing.Done) error {
 	c.settled(&v)
 	e := v.entry
 	if status == framing.DoneSkipped && !c.opt.OwnSkips {
+		c.track.Kept(-e.compared.Swap(0))
 		c.track.Failed(&transfer.Error{Op: "delivering", Path: e.item.Display, Code: d.Code, Remote: true, Err: transfer.SkippedError{Cause: d.Code}})
 		return nil
 	}
 	content := e.hasContent()
 	if sent := v.delivers && !c.opt.DryRun; content && !sent && v.size > 0 {
-		c.track.Spared(v.size)
+		c.track.Spared(v.size, e.compared.Swap(0))
 	}
+	c.track.Kept(-e.compared.Swap(0))
 	if v.delivers && e.trial.fails() {
 		c.track.Failed(e.trial.err)
 		return nil

@@ -2,6 +2,7 @@ package send
 
 import (
 	"io"
+	"sync/atomic"
 
 	"ferry/checksum"
 	"ferry/transfer"
@@ -34,6 +35,9 @@ type entry struct {
 	cost   int64     // room in the window that it takes
 	most   int64     // bytes that it was announced with at first
 	trial  *trial    // nil: a delivery could send it, as far as is known
+	// compared is how many bytes were hashed for a comparison, and are taken for the same
+	// until the receiver says more.
+	compared atomic.Int64
 
 	// The book's, under its mu.
 	open   opened          // nil until content is asked for

@@ -60,9 +60,10 @@ type sender struct {
 
 // newSender makes the objects of a delivery whose goroutines end with ctx.
 func newSender(ctx context.Context, l transfer.Link, o *Options) *sender {
+	track := progress.New(o.Observer)
 	s := &sender{
-		link: l, opt: o, out: l.Stream(0), track: progress.New(o.Observer), terms: newTerms(o), purse: newPurse(ctx, o.Limit),
-		wants: newWants(), checks: flow.NewQueue[checkJob](), belt: newBelt(), bufs: newBuffers(ctx), opener: streams.NewOpener(l),
+		link: l, opt: o, out: l.Stream(0), track: track, terms: newTerms(o), purse: newPurse(ctx, o.Limit),
+		wants: newWants(track), checks: flow.NewQueue[checkJob](), belt: newBelt(), bufs: newBuffers(ctx), opener: streams.NewOpener(l),
 	}
 	window, promise := newWindow(ctx), new(promise)
 	s.book = newBook(window)

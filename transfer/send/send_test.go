@@ -12,6 +12,7 @@ import (
 	"ferry/checksum"
 	"ferry/framing"
 	"ferry/transfer"
+	"ferry/transfer/internal/progress"
 	"ferry/transfer/tree"
 )
 
@@ -134,7 +135,7 @@ func TestTooManyWants(t *testing.T) {
 		"pages": {page, 2 * 32},
 	} {
 		t.Run(name, func(t *testing.T) {
-			q := newWants()
+			q := newWants(progress.New(nil))
 			for range 2 {
 				for i := range c.most {
 					if err := q.put(e, c.want); err != nil {

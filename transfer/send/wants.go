@@ -8,6 +8,7 @@ import (
 	"ferry/framing"
 	"ferry/transfer/internal/failure"
 	"ferry/transfer/internal/flow"
+	"ferry/transfer/internal/progress"
 )
 
 // want asks for content of an entry. Kind says which fields count.
@@ -18,6 +19,7 @@ type want struct {
 	first   uint64 // chunk; of a page and of some chunks
 	count   uint64 // likewise
 	page    *page  // of a page
+	kept    int64  // bytes of a page that the receiver says it has, and that are not checked
 }
 
 type wantKind uint8
@@ -59,12 +61,15 @@ func (w *want) held(size int64) (n int64) {
 // must not wait. So wants are counted, and a receiver that asks for too many breaks the
 // rules of the protocol.
 type wants struct {
+	track  *progress.Tracker
 	queue  *flow.Queue[want]
 	queued atomic.Int64 // the receiver's in queue
 	pages  atomic.Int64 // pages that came and are not answered
 }
 
-func newWants() *wants { return &wants{queue: flow.NewQueue[want]()} }
+func newWants(t *progress.Tracker) *wants {
+	return &wants{track: t, queue: flow.NewQueue[want]()}
+}
 
 // put takes what the receiver asks of e.
 func (q *wants) put(e *entry, m *framing.Want) error {
@@ -82,6 +87,8 @@ func (q *wants) put(e *entry, m *framing.Want) error {
 		}
 		w.kind = wantPage
 		w.page = &page{bitmap: append([]byte(nil), m.Bitmap...), cvs: append([]byte(nil), m.CVs...)}
+		w.kept = w.held(e.item.Size)
+		q.track.Kept(w.kept)
 	case framing.WantCheck:
 		w.kind = wantCheck
 	case framing.WantAgain:
@@ -118,6 +125,7 @@ func (q *wants) taken(w want, ok bool) {
 func (q *wants) answered(w want) {
 	if w.kind == wantPage {
 		q.pages.Add(-1)
+		q.track.Kept(-w.kept)
 	}
 }
 

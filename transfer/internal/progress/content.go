@@ -63,18 +63,34 @@ func (t *Tracker) moved(content, crossed int64, active string) {
 	t.progress.Active = active
 }
 
-// Reused counts content, in bytes, that a partial or an older file gave.
+// Kept counts content, in bytes, that is here already by what the receiver says: it is
+// being checked. A negative count is of content of which nobody needs to know any more, or
+// that has to move after all.
+func (t *Tracker) Kept(content int64) {
+	if content == 0 {
+		return
+	}
+	t.mu.Lock()
+	flow.Grow(&t.progress.Kept, content)
+	t.progressed()
+}
+
+// Reused counts content, in bytes, that a partial or an older file gave: it was kept, and is
+// right.
 func (t *Tracker) Reused(content int64, active string) {
 	t.mu.Lock()
+	flow.Grow(&t.progress.Kept, -content)
 	flow.Grow(&t.progress.Bytes, content)
 	flow.Grow(&t.result.Reused, content)
 	t.progress.Active = active
 	t.progressed()
 }
 
-// Spared counts content, in bytes, that need not move: it is there, or left alone.
-func (t *Tracker) Spared(content int64) {
+// Spared counts content, in bytes, that need not move: it is there, or left alone. So many
+// bytes of it were counted as kept.
+func (t *Tracker) Spared(content, kept int64) {
 	t.mu.Lock()
+	flow.Grow(&t.progress.Kept, -kept)
 	flow.Grow(&t.progress.Bytes, content)
 	t.progressed()
 }
@@ -93,7 +109,9 @@ func (t *Tracker) progressed() {
 		t.mu.Unlock()
 		return
 	}
-	t.leave(t.progress)
+	now := t.progress
+	now.Kept = max(now.Kept, 0) // what is settled may be counted off before it was counted
+	t.leave(now)
 }
 
 // Left is how much content is still to be moved, in bytes; -1 while that is not known.
