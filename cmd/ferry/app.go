@@ -66,12 +66,12 @@ func newApp(env *Env) *cli.App {
 // pairingFlags say how the two sides meet. dial is "to" or "from".
 func pairingFlags(dial string) []cli.Flag {
 	return in(aboutConnection,
-		everyday(&cli.StringFlag{Name: dial, Usage: "dial `HOST:PORT`, where the other side listens"}).
-			more("Without it this side listens."),
+		everyday(&cli.StringFlag{Name: dial, Usage: "call `HOST`, where the other side listens"}).
+			more("HOST:PORT is for a port other than 33779. Of several with commas between them, the first that takes the call counts. Without it this side listens."),
 		optionOf(&cli.StringFlag{Name: "listen", Usage: "listen on `ADDR`; port 0 picks one", Value: defaultListen}).
 			more("Addresses are HOST:PORT, or :PORT for all of this machine."),
 		optionOf(&cli.DurationFlag{Name: "wait", Usage: "wait `TIME` for the other side", Value: defaultWait}).
-			oneOf("1m", "10m", "1h", "24h").more("It goes with --"+dial+"."),
+			oneOf("1m", "10m", "1h", "24h").more("Without it a side that calls waits for 1m, and one that listens as long as it takes."),
 		everyday(&cli.StringFlag{Name: "code-file", Usage: "read the code from `FILE`, - for standard input"}).
 			aFile().more("Without it the code comes from FERRY_CODE, or is asked for. At a terminal - asks too."),
 		boolFlag("weak-code", "take a code of one's own that is easy to guess").

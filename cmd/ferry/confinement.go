@@ -77,25 +77,15 @@ func (l *landing) needs(s *confine.Set) {
 	}
 }
 
-// needs adds the port that is dialled again after a lost link and for more streams. A
+// needs adds the ports that are dialled again after a lost link and for more streams. A
 // listener has its socket already and opens no connections.
 func (p pairing) needs(s *confine.Set) {
 	s.Reads = append(s.Reads, "/proc/sys/net/ipv4", "/proc/sys/net/core") // what connections may ask for
-	if p.dial == "" {
-		return
-	}
-	host, port, err := net.SplitHostPort(p.dial)
-	number := 0
-	if err == nil {
-		number, err = net.LookupPort("tcp", port)
-	}
-	if err != nil { // odd, since it has been dialled: allow all ports
-		s.AnyPort = true
-		return
-	}
-	s.Connects = append(s.Connects, uint16(number))
-	if net.ParseIP(host) == nil && !slices.Contains([]byte(host), '%') {
-		s.Resolver()
+	for _, a := range p.to {
+		s.Connects = append(s.Connects, a.Port)
+		if net.ParseIP(a.Host) == nil && !slices.Contains([]byte(a.Host), '%') {
+			s.Resolver()
+		}
 	}
 }
 

@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"math"
 	"net"
-	"slices"
 	"strconv"
-	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -16,6 +16,7 @@ import (
 
 	"ferry/framing"
 	"ferry/transfer/link"
+	"ferry/transfer/reach"
 )
 
 // defaultWait leaves time to walk to the other machine and type a command.
@@ -32,9 +33,10 @@ const (
 type pairing struct {
 	verb        string
 	role        link.Role
-	dial        string // HOST:PORT, or "" to listen
+	to          []reach.Address // to dial; none to listen
+	dial        string          // the same as text
 	listen      string
-	wait        time.Duration
+	wait        time.Duration // 0 of a listener is no limit
 	timeout     time.Duration
 	retry       time.Duration
 	codeFile    string
@@ -47,20 +49,28 @@ type pairing struct {
 // pairingOf reads and checks the flags. dial is "to" or "from".
 func pairingOf(c *cli.Context, role link.Role, dial string) (pairing, error) {
 	p := pairing{
-		verb: c.Command.Name, role: role, dial: c.String(dial), listen: c.String("listen"),
+		verb: c.Command.Name, role: role, listen: c.String("listen"),
 		wait: c.Duration("wait"), timeout: c.Duration("timeout"), retry: c.Duration("retry-for"), codeFile: c.String("code-file"), weakCode: c.Bool("weak-code"),
 	}
 	var err error
 	if p.streams, err = parseStreams(c.String("streams")); err != nil {
 		return p, usagef(p.verb, "%v", err)
 	}
+	if p.to, err = placesOf(c, dial); err != nil {
+		return p, err
+	}
+	p.dial = reach.Join(p.to)
+	dials := len(p.to) > 0
+	if !dials && !c.IsSet("wait") {
+		p.wait = 0
+	}
 	switch {
-	case c.IsSet(dial) && c.IsSet("listen"):
+	case dials && c.IsSet("listen"):
 		return p, usagef(p.verb, "--%s dials and --listen listens: give one of them", dial)
-	case c.IsSet("wait") && !c.IsSet(dial):
-		return p, usagef(p.verb, "--wait goes with --%s: a side that listens waits as long as it takes", dial)
 	case p.wait < 0:
 		return p, usagef(p.verb, "--wait is a time, and not %s", p.wait)
+	case !dials && c.IsSet("wait") && p.wait == 0:
+		return p, usagef(p.verb, "--wait 0 leaves no time to call; without --wait a side that listens waits as long as it takes")
 	case p.timeout < link.MinTimeout:
 		return p, usagef(p.verb, "--timeout is at least %s", link.MinTimeout)
 	case p.retry < 0 || p.retry > longestRetry:
@@ -68,11 +78,7 @@ func pairingOf(c *cli.Context, role link.Role, dial string) (pairing, error) {
 	case c.IsSet("code-file") && p.codeFile == "":
 		return p, usagef(p.verb, "--code-file needs the name of a file, or -")
 	}
-	if c.IsSet(dial) {
-		if host, port, err := net.SplitHostPort(p.dial); err != nil || host == "" || port == "" || port == "0" || !isPort(port) {
-			return p, usagef(p.verb, "--%s needs HOST:PORT, such as 192.0.2.7:33779 or [2001:db8::7]:33779, and not %q", dial, p.dial)
-		}
-	} else if _, port, err := net.SplitHostPort(p.listen); err != nil || !isPort(port) {
+	if _, port, err := net.SplitHostPort(p.listen); !dials && (err != nil || !isPort(port)) {
 		return p, usagef(p.verb, "--listen needs an address such as :33779, 192.0.2.7:0 or [::1]:33779, and not %q", p.listen)
 	}
 	return p, nil
@@ -102,6 +108,8 @@ type connection struct {
 	*link.Link
 	pairing  pairing
 	config   link.Config
+	args     []string       // the command line
+	race     *reach.Race    // nil at the side that listens
 	listener *link.Listener // nil at the side that dialled
 }
 
@@ -113,45 +121,96 @@ func (c *connection) close() error {
 	return c.listener.Close()
 }
 
-// connect makes the link. It dials, asking for the code again if the other side
-// refuses one that was typed, or it listens and tells r how to start the other side.
+// connect makes the link. It dials, or it listens and tells r how to start the other side.
 func (s *codeSource) connect(ctx context.Context, code link.Code, made bool, r renderer) (*connection, error) {
 	p := s.pairing
-	c := &connection{pairing: p}
+	c := &connection{pairing: p, args: s.env.Args}
 	c.config = link.Config{Role: p.role, Code: code, Timeout: p.timeout, RetryFor: p.retry, Capabilities: p.offers, Notify: r.linkEvent}
-	if p.dial != "" {
-		var on *screen
-		if people, ok := r.(*console); ok {
-			on = people.screen
+	if len(p.to) > 0 {
+		return c, s.call(ctx, c, r)
+	}
+	var known atomic.Pointer[invitation] // once it listens
+	var once sync.Once
+	c.config.Notify = func(e link.Event) {
+		r.linkEvent(e)
+		if invite := known.Load(); e.Kind == link.EventBroken && errors.Is(e.Err, link.ErrSameRole) && invite != nil {
+			once.Do(func() { r.advise(sameRoleThere(p.role, e.Addr, invite.command())) })
 		}
-		err := c.meet(ctx, p.wait)
-		for err != nil && refused(err) {
-			if c.config.Code, err = s.again(ctx, on, err); err != nil {
-				return c, err
-			}
-			err = c.meet(ctx, p.wait)
-		}
-		return c, err
 	}
 	ln, err := link.Listen(ctx, p.listen, c.config)
 	if err != nil {
 		return nil, &exitError{exit: exitConnection, err: err, hint: listenHint(err)}
 	}
 	c.listener = ln
-	shown := ""
+	invite := inviteTo(ln.Addr(), p.role)
 	if made {
-		shown = code.Reveal()
+		invite.code = code.Reveal()
 	}
-	addresses := dialable(ln.Addresses())
-	other := ""
-	if len(addresses) > 0 {
-		other = p.otherSide(addresses[0])
-	}
-	r.listening(addresses, other, shown)
-	if err := c.meet(ctx, 0); err != nil {
+	known.Store(&invite)
+	r.listening(invite)
+	if err := c.await(ctx, invite, r); err != nil {
 		return nil, errors.Join(err, ln.Close())
 	}
 	return c, nil
+}
+
+// oneMoreTry is how long other addresses are tried after one has refused a code that a
+// person at the terminal can type again.
+const oneMoreTry = 3 * time.Second
+
+// call dials, asking for the code again if the other side refuses one that was typed.
+func (s *codeSource) call(ctx context.Context, c *connection, r renderer) error {
+	var on *screen
+	if people, ok := r.(*console); ok {
+		on = people.screen
+	}
+	var once sync.Once
+	c.config.Notify = func(e link.Event) {
+		r.linkEvent(e)
+		if e.Kind == link.EventWaiting && reach.CauseOf(e.Err) == reach.SameRole {
+			once.Do(func() { r.advise(c.sameRoleHere()) })
+		}
+	}
+	for {
+		patience := time.Duration(0)
+		if s.typed && s.left > 0 {
+			patience = oneMoreTry
+		}
+		c.race = reach.NewRace(s.pairing.to, patience)
+		c.config.Connect, c.config.Failed = c.race.Connect, c.race.Failed
+		r.searching(&search{tries: c.race.Tries, began: time.Now(), wait: s.pairing.wait})
+		err := c.meet(ctx, s.pairing.wait)
+		r.searching(nil)
+		if err == nil || !refused(err) {
+			return err
+		}
+		if c.config.Code, err = s.again(ctx, on, err); err != nil {
+			return err
+		}
+	}
+}
+
+// callPatience is how long a listener waits before it wonders.
+const callPatience = 30 * time.Second
+
+// await takes the link of the side that calls. It says once if nobody calls.
+func (c *connection) await(ctx context.Context, invite invitation, r renderer) error {
+	var watch sync.WaitGroup
+	defer watch.Wait()
+	met, cancel := context.WithCancel(ctx)
+	defer cancel()
+	watch.Go(func() { c.remind(met, callPatience, invite, r) })
+	within := ctx
+	if c.pairing.wait > 0 {
+		var stop context.CancelFunc
+		within, stop = context.WithTimeout(ctx, c.pairing.wait)
+		defer stop()
+	}
+	err := c.meet(within, 0)
+	if err != nil && ctx.Err() == nil && within.Err() != nil {
+		return c.notCalled(invite)
+	}
+	return err
 }
 
 // listenHint is what can be done about an address that cannot be listened on.
@@ -176,8 +235,8 @@ func (c *connection) meet(ctx context.Context, wait time.Duration) error {
 		c.Link, err = c.listener.Accept(ctx)
 		return err
 	}
-	c.Link, err = link.Dial(ctx, c.pairing.dial, c.config, wait)
-	return c.pairing.explain(err)
+	c.Link, err = link.Dial(ctx, c.race.Addr(), c.config, wait)
+	return c.explain(err)
 }
 
 // refused reports whether the other side refused the code.
@@ -192,56 +251,4 @@ func (c *connection) meetAgain(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, c.pairing.retry)
 	defer cancel()
 	return c.meet(ctx, c.pairing.retry)
-}
-
-// dialable leaves out addresses with a zone, which means nothing on another
-// machine, unless there are no others.
-func dialable(addresses []string) []string {
-	zoned := func(a string) bool { return strings.Contains(a, "%") }
-	if rest := slices.DeleteFunc(slices.Clone(addresses), zoned); len(rest) > 0 {
-		return rest
-	}
-	return addresses
-}
-
-// explain adds to a dialler's error what can be done about it.
-func (p pairing) explain(err error) error {
-	if err == nil || exitOfCode(codeOf(err)) != exitConnection {
-		return err
-	}
-	_, port, _ := net.SplitHostPort(p.dial)
-	other := command("ferry", "receive", "--listen", ":"+port)
-	if p.role == link.Receiver {
-		other = command("ferry", "send", "--listen", ":"+port) + " PATH..."
-	}
-	hint := "is the other side running? there: " + other
-	var name *net.DNSError
-	if errors.As(err, &name) {
-		hint = "is the name right? an address does too"
-	}
-	if errors.Is(err, link.ErrSameRole) {
-		hint = "one side has to send and the other to receive"
-	}
-	return &exitError{exit: exitConnection, err: fmt.Errorf("no connection to %s: %s", p.dial, dialCause(err)), hint: hint}
-}
-
-// otherSide is the command that dials this side.
-func (p pairing) otherSide(address string) string {
-	if p.role == link.Sender {
-		return command("ferry", "receive", "--from", address)
-	}
-	return command("ferry", "send", "--to", address) + " PATH..."
-}
-
-// pairingLines tell a person how to start the other side.
-func pairingLines(addresses []string, other, code string) []string {
-	lines := []string{
-		"listening on " + strings.Join(addresses, ", "),
-		"on the other machine run:",
-		"    " + other,
-	}
-	if code != "" {
-		lines = append(lines, "and give it this code when it asks:", "    "+code)
-	}
-	return lines
 }

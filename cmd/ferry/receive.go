@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -160,14 +159,8 @@ func (r *receiving) asking(c *cli.Context, env *Env, to renderer) receive.Option
 // checkReceive refuses flags that do not go together, before anybody is waited
 // for: a script that forgot --yes must not hang at a question.
 func checkReceive(c *cli.Context, env *Env, out outputFlags) error {
-	if _, err := link.ParseCode(c.Args().First()); err == nil && isCodeAlone(c.Args().First()) {
-		return usagef("receive", "a code is never an argument, where everybody on this machine can read it: run ferry receive --from HOST:PORT, and type it when asked")
-	}
 	if err := refuseRemote("receive", "--out", c.String("out")); err != nil {
 		return err
-	}
-	if c.Args().Present() {
-		return usagef("receive", "receive takes no paths (%s); --out DIR says where to", c.Args().First())
 	}
 	switch {
 	case c.String("out") == "":
@@ -189,10 +182,6 @@ func checkReceive(c *cli.Context, env *Env, out outputFlags) error {
 	}
 	return nil
 }
-
-// isCodeAlone reports whether text can only be a code: it has none of the characters
-// that mark an address or a path.
-func isCodeAlone(text string) bool { return !strings.ContainsAny(text, `./:\`) }
 
 // limitsOf reads the flags that limit how much is taken; 0 is no limit.
 func limitsOf(c *cli.Context) (items, bytes int64, err error) {

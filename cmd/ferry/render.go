@@ -12,6 +12,7 @@ import (
 	"ferry/framing"
 	"ferry/transfer"
 	"ferry/transfer/link"
+	"ferry/transfer/reach"
 )
 
 // renderer shows a delivery, to people or to programs. All but finish may be
@@ -19,9 +20,13 @@ import (
 // renderer's goroutine.
 type renderer interface {
 	transfer.Observer
-	// listening tells how to start the other side. code is one made up here, or
-	// "" when both sides were given it.
-	listening(addresses []string, other, code string)
+	// listening tells how to start the other side.
+	listening(invitation)
+	// advise tells people what else they can do. Lines that begin with a space are
+	// commands.
+	advise(lines []string)
+	// searching tells what is dialled from now on; nil ends it.
+	searching(*search)
 	linkEvent(link.Event)
 	// limited tells of the limit in bytes a second, 0 for none, and with err why it
 	// could not be changed.
@@ -108,6 +113,17 @@ func newTextRenderer(env *Env, o outputFlags) *console {
 // beside it.
 func dialCause(err error) string {
 	var op *net.OpError
+	var several *reach.Error
+	var answered *link.AnsweredError
+	if errors.As(err, &several) && len(several.Tries) > 1 {
+		return triesText(several.Tries, false)
+	}
+	if errors.As(err, &several) {
+		return whyNot(several.Tries[0], false)
+	}
+	if errors.As(err, &answered) {
+		err = answered.Err
+	}
 	for {
 		le, ok := err.(*link.Error)
 		if ok && le.Remote && le.Code == framing.CodeBusy {
@@ -133,11 +149,11 @@ func dialCause(err error) string {
 func wrongCodeText(e link.Event) string {
 	switch {
 	case e.Limit > 0:
-		return fmt.Sprintf("a wrong code from %s (%d of %d)", e.Addr, e.Attempts, e.Limit)
+		return fmt.Sprintf("a wrong code from %s (%d of %d)", hostOf(e.Addr), e.Attempts, e.Limit)
 	case e.Attempts&(e.Attempts-1) != 0:
 		return ""
 	}
-	return fmt.Sprintf("a wrong code from %s (%d so far)", e.Addr, e.Attempts)
+	return fmt.Sprintf("a wrong code from %s (%d so far)", hostOf(e.Addr), e.Attempts)
 }
 
 // linkText says for people what happens on the way to a link; "" when nothing
@@ -149,15 +165,15 @@ func linkText(e link.Event, verbose bool) string {
 	}
 	switch e.Kind {
 	case link.EventWaiting:
-		return fmt.Sprintf("waiting for %s%s", e.Addr, cause)
+		return waitingText(e)
 	case link.EventRefused:
 		return wrongCodeText(e)
 	case link.EventBroken:
 		if verbose {
-			return fmt.Sprintf("dropped a connection from %s%s", e.Addr, cause)
+			return fmt.Sprintf("dropped a connection from %s%s", hostOf(e.Addr), cause)
 		}
 	case link.EventConnected:
-		return "connected to " + e.Addr
+		return "connected to " + hostOf(e.Addr)
 	case link.EventLost:
 		if e.Window > 0 {
 			return fmt.Sprintf("the link was lost%s; it is waited for up to %s", cause, clock(e.Window))

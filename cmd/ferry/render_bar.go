@@ -73,6 +73,9 @@ func (r *row) add(space int, c colour, text string) bool {
 func barLine(v view, width int, st style) string {
 	width = orDefault(width)
 	room := width - 1 // a full last column makes some terminals go to the next line
+	if v.search != nil {
+		return v.search.line(v.now, room)
+	}
 	if v.trouble.known() {
 		return troubleLine(v, width, st)
 	}

@@ -163,9 +163,13 @@ func (r *jsonRenderer) Observe(e transfer.Event) {
 	}
 }
 
-func (r *jsonRenderer) listening(addresses []string, other, code string) {
-	r.send(jsonListening{"listening", addresses, other, code})
+func (r *jsonRenderer) listening(v invitation) {
+	r.send(jsonListening{"listening", v.addresses(), v.command(), v.code})
 }
+
+func (*jsonRenderer) advise([]string) {}
+
+func (*jsonRenderer) searching(*search) {}
 
 func (r *jsonRenderer) linkEvent(e link.Event) {
 	r.mu.Lock()

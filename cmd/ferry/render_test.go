@@ -17,6 +17,7 @@ import (
 	"ferry/framing"
 	"ferry/transfer"
 	"ferry/transfer/link"
+	"ferry/transfer/reach"
 	"ferry/transfer/tree"
 )
 
@@ -32,7 +33,10 @@ func certCleanups() []goleak.Option {
 // scene is a delivery in which everything happens, with names that would
 // mislead.
 func scene(r renderer) {
-	r.listening([]string{"192.0.2.7:33779", "[2001:db8::7]:33779"}, "ferry receive --from 192.0.2.7:33779", "7-copper-violin-meadow")
+	r.listening(invitation{
+		role: link.Sender, scope: reach.Anywhere, code: "7-copper-violin-meadow",
+		at: []reach.Address{{Host: "192.0.2.7", Port: 33779}, {Host: "2001:db8::7", Port: 33779}},
+	})
 	r.linkEvent(link.Event{Kind: link.EventWaiting, Addr: "192.0.2.9:33779", Attempts: 1, Err: errors.New("connection refused")})
 	r.linkEvent(link.Event{Kind: link.EventWaiting, Addr: "192.0.2.9:33779", Attempts: 2, Err: errors.New("connection refused")})
 	r.linkEvent(link.Event{Kind: link.EventRefused, Addr: "192.0.2.66:1", Attempts: 1, Limit: 64})
@@ -85,13 +89,13 @@ func TestText(t *testing.T) {
 	}
 	want := `listening on 192.0.2.7:33779, [2001:db8::7]:33779
 on the other machine run:
-    ferry receive --from 192.0.2.7:33779
+    ferry receive --from 192.0.2.7,2001:db8::7
 and give it this code when it asks:
     7-copper-violin-meadow
-waiting for 192.0.2.9:33779: connection refused
-a wrong code from 192.0.2.66:1 (1 of 64)
-dropped a connection from 192.0.2.66:2: EOF
-connected to 192.0.2.9:33779
+trying 192.0.2.9: connection refused
+a wrong code from 192.0.2.66 (1 of 64)
+dropped a connection from 192.0.2.66: EOF
+connected to 192.0.2.9
 the link was lost: it ended without a goodbye; it is waited for up to 10:00
 no link yet, try 1: no \x1b[1mroute
 the link is back after 2.5 s, going on where it was
@@ -193,7 +197,7 @@ func TestQuietTextSaysOnlyWhatWentWrong(t *testing.T) {
 	}
 	out.Reset()
 	c = newConsole(&out, outputFlags{quiet: true}, nil, nil)
-	c.listening([]string{"192.0.2.7:1"}, "ferry receive", "")
+	c.listening(invitation{role: link.Sender, at: []reach.Address{{Host: "192.0.2.7", Port: 1}}})
 	_ = c.finish(outcome{began: true, result: transfer.Result{Delivered: 1, Durable: true}})
 	if out.Len() > 0 {
 		t.Errorf("quiet shows of a success: %q", out.String())
@@ -208,7 +212,7 @@ func TestJSON(t *testing.T) {
 	if err := r.finish(sceneEnd()); err != nil {
 		t.Fatal(err)
 	}
-	want := string(jsonLine(startObject())) + `{"type":"listening","addresses":["192.0.2.7:33779","[2001:db8::7]:33779"],"command":"ferry receive --from 192.0.2.7:33779","code":"7-copper-violin-meadow"}
+	want := string(jsonLine(startObject())) + `{"type":"listening","addresses":["192.0.2.7:33779","[2001:db8::7]:33779"],"command":"ferry receive --from 192.0.2.7,2001:db8::7","code":"7-copper-violin-meadow"}
 {"type":"waiting","address":"192.0.2.9:33779","attempts":1,"message":"connection refused"}
 {"type":"waiting","address":"192.0.2.9:33779","attempts":2,"message":"connection refused"}
 {"type":"code_refused","address":"192.0.2.66:1","attempts":1,"limit":64}

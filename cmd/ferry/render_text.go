@@ -21,9 +21,10 @@ type console struct {
 
 	mu     sync.Mutex // guards what follows up to exposed
 	state  sight
-	dry    bool   // it is a dry run
-	known  bool   // a delivery began, so there is something to show
-	last   string // link text said last, not to be repeated
+	dry    bool    // it is a dry run
+	known  bool    // a delivery began, so there is something to show
+	search *search // while the other side is dialled
+	last   string  // link text said last, not to be repeated
 	unmade unmade
 	// exposed counts the folders that were there and are not this user's alone.
 	exposed int
@@ -42,9 +43,12 @@ func newConsole(out io.Writer, o outputFlags, width func() int, ticker *time.Tic
 // lines say what is waited for.
 func (c *console) picture(now time.Time) (view, bool) {
 	c.mu.Lock()
-	s, known := c.state, c.known
+	s, known, search := c.state, c.known, c.search
 	c.mu.Unlock()
-	if !known {
+	if search != nil && search.known(now) && (c.screen.width != nil || search.takesLine(now)) {
+		return view{search: search, now: now}, true
+	}
+	if search != nil || !known {
 		return view{}, false
 	}
 	return c.pace.look(now, s, c.flags.verb), true
@@ -52,15 +56,37 @@ func (c *console) picture(now time.Time) (view, bool) {
 
 func (c *console) say(text string) { c.screen.say(text) }
 
-func (c *console) listening(addresses []string, other, code string) {
+func (c *console) listening(v invitation) {
 	// Without the code nobody can connect, so even --quiet shows one made up.
-	if c.flags.quiet && code == "" {
+	if c.flags.quiet && v.code == "" {
 		return
 	}
-	for _, text := range pairingLines(addresses, other, code) {
-		c.screen.add(line(c.flags.style.mark(bold, plain(text), code)))
+	for _, text := range v.lines() {
+		c.screen.add(line(c.flags.style.mark(bold, plain(text), v.code)))
 	}
 }
+
+func (c *console) advise(lines []string) {
+	if c.flags.quiet {
+		return
+	}
+	for _, text := range lines {
+		if strings.HasPrefix(text, " ") {
+			c.screen.add(line(plain(text))) // not broken, to be copied
+		} else {
+			c.say(text)
+		}
+	}
+}
+
+func (c *console) searching(s *search) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.search, c.last = s, ""
+}
+
+// draws reports whether there is a line that changes.
+func (c *console) draws() bool { return c.screen.width != nil && c.screen.ticker != nil }
 
 // linkEvent does not repeat itself: a dialler tries again every few seconds, and fails
 // for the same reason.
@@ -68,8 +94,8 @@ func (c *console) linkEvent(e link.Event) {
 	c.mu.Lock()
 	c.state.takes(e)
 	c.mu.Unlock()
-	if c.flags.quiet && e.Kind != link.EventRefused {
-		return
+	if c.flags.quiet && e.Kind != link.EventRefused || e.Kind == link.EventWaiting && c.draws() && !c.flags.verbose {
+		return // or the line that changes tells it
 	}
 	text := linkText(e, c.flags.verbose)
 	c.mu.Lock()

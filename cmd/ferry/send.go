@@ -166,6 +166,9 @@ func sendSources(c *cli.Context, env *Env, selection *tree.Selection, rules *fil
 	case c.IsSet("name"):
 		return nil, usagef("send", "--name names standard input: it goes with -")
 	}
+	if err := misplacedAddress(c, paths, env.Args); err != nil {
+		return nil, err
+	}
 	for _, p := range paths {
 		if err := list.add("send", p, c.Bool("follow"), false); err != nil {
 			return nil, err

@@ -11,6 +11,7 @@ import (
 	"ferry/framing"
 	"ferry/transfer"
 	"ferry/transfer/link"
+	"ferry/transfer/reach"
 )
 
 // environment is an Env at a terminal with these variables, as NAME=VALUE.
@@ -60,7 +61,7 @@ func TestColoursOfLines(t *testing.T) {
 		var out bytes.Buffer
 		c := newConsole(&out, outputFlags{style: st}, nil, nil)
 		c.screen.columns = func() int { return columns }
-		c.listening([]string{"192.0.2.7:33779"}, "ferry receive --from 192.0.2.7:33779", aCode)
+		c.listening(invitation{role: link.Sender, at: []reach.Address{{Host: "192.0.2.7", Port: 33779}}, code: aCode})
 		c.linkEvent(link.Event{Kind: link.EventLost, Window: time.Minute, Err: errors.New("reset\x1b[1m")})
 		c.linkEvent(link.Event{Kind: link.EventRejoined, Elapsed: time.Second})
 		c.Observe(transfer.ItemFailed{Path: "a\x1b[31m: b", Err: &transfer.Error{Code: framing.CodeUnreadable, Err: fs.ErrPermission}})

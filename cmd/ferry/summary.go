@@ -58,17 +58,22 @@ func (o outcome) lines(quiet bool) []string {
 	}
 	lines = append(lines, "ferry: "+errorText(o.err))
 	if o.hint != "" {
-		lines = append(lines, "ferry: "+o.hint)
+		lines = append(lines, strings.Split("ferry: "+o.hint, "\n")...)
 	}
 	return lines
 }
 
-// rows is lines, broken for a screen of that width; 0 is no screen. The hint is not
-// broken: it may end in a command that people copy.
+// oneLine is a hint for programs.
+func oneLine(hint string) string {
+	return strings.ReplaceAll(strings.ReplaceAll(hint, "\n    ", " "), "\n", " ")
+}
+
+// rows is lines, broken for a screen of that width; 0 is no screen. Commands, which people
+// copy, are not broken: they are the end of a hint, or stand on a line of their own.
 func (o outcome) rows(quiet bool, width int) []string {
 	rows := o.lines(quiet)
 	for i, line := range rows {
-		if o.err != nil && o.hint != "" && i == len(rows)-1 {
+		if o.err != nil && o.hint != "" && (i == len(rows)-1 || strings.HasPrefix(line, "    ")) {
 			rows[i] = plain(line)
 		} else {
 			rows[i] = fold(line, width)
@@ -177,7 +182,7 @@ func (o outcome) object() jsonResult {
 		j.Lost = append(j.Lost, jsonLoss{l.What.String(), l.Items, l.Code.String()})
 	}
 	if o.err != nil {
-		j.Error = &jsonError{Code: o.word(), Message: errorText(o.err), Hint: plain(o.hint)}
+		j.Error = &jsonError{Code: o.word(), Message: errorText(o.err), Hint: plain(oneLine(o.hint))}
 	}
 	return j
 }

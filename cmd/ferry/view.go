@@ -37,6 +37,8 @@ type view struct {
 	hasLeft  bool
 	asked    bool    // a person at the other side is
 	trouble  trouble // shown instead of the rest
+	search   *search // shown instead of all, as of now; nil if nothing is dialled
+	now      time.Time
 }
 
 // label says what is being done, in words that fit this side and a line of width columns.
@@ -95,6 +97,9 @@ func (v view) percent() int {
 
 // plainLine is progress as a line of its own.
 func plainLine(v view) string {
+	if v.search != nil {
+		return v.search.line(v.now, 0)
+	}
 	parts, p := []string{v.label(wide)}, v.progress
 	n := v.percent()
 	if n >= 0 {

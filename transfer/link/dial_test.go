@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"net"
-	"net/netip"
-	"slices"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -265,41 +262,6 @@ func TestCapabilities(t *testing.T) {
 		}
 	}
 	closeBoth(t, a, b)
-}
-
-func TestAddresses(t *testing.T) {
-	var addrs []netip.Addr
-	for _, s := range []string{"127.0.0.1", "::1", "fe80::1%eth0", "2001:db8::5", "192.0.2.7", "169.254.3.4"} {
-		addrs = append(addrs, netip.MustParseAddr(s))
-	}
-	for _, tc := range []struct {
-		addrs []netip.Addr
-		only4 bool
-		want  []string
-	}{
-		{addrs, false, []string{"192.0.2.7:9", "[2001:db8::5]:9", "[fe80::1%eth0]:9", "169.254.3.4:9"}},
-		{addrs, true, []string{"192.0.2.7:9", "169.254.3.4:9"}},
-		{addrs[:2], false, []string{"127.0.0.1:9", "[::1]:9"}},
-		{nil, false, []string{"127.0.0.1:9"}},
-	} {
-		if got := dialable(tc.addrs, tc.only4, 9); !slices.Equal(got, tc.want) {
-			t.Errorf("dialable(%v, %v) = %v, want %v", tc.addrs, tc.only4, got, tc.want)
-		}
-	}
-	l := listen(t, Config{Role: Receiver, Code: code(t, "7-right")})
-	if got := l.Addresses(); len(got) != 1 || got[0] != l.Addr().String() {
-		t.Errorf("bound to loopback: %v", got)
-	}
-	all, err := Listen(t.Context(), ":0", Config{Role: Receiver, Code: code(t, "7-right")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = all.Close() }()
-	for _, addr := range all.Addresses() {
-		if strings.Contains(addr, "[::]") || strings.HasPrefix(addr, "0.0.0.0") {
-			t.Errorf("%q cannot be dialled", addr)
-		}
-	}
 }
 
 // Without a host, one listener takes both families.

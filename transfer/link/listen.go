@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"ferry/framing"
@@ -26,6 +27,7 @@ type Listener struct {
 	inner net.Listener
 	conf  *tls.Config
 	slots admission.Slots
+	calls atomic.Int64 // connections taken
 	wg    sync.WaitGroup
 
 	guesses *admission.Guesses // its lock may be taken under mu
@@ -81,6 +83,9 @@ func newListener(inner net.Listener, cfg Config) (*Listener, error) {
 
 // Addr returns the address that is listened on.
 func (l *Listener) Addr() net.Addr { return l.inner.Addr() }
+
+// Calls is how many connections have come in, whatever became of them.
+func (l *Listener) Calls() int64 { return l.calls.Load() }
 
 // Accept returns the link to the peer that has proved the code. Too many wrong
 // confirmations burn the code: then the error is an *Error with CodeCodeRefused that wraps
@@ -185,6 +190,7 @@ func (l *Listener) serve() {
 			continue
 		}
 		pause = firstAcceptPause
+		l.calls.Add(1)
 		s := l.slots.Admit(conn)
 		if l.serving() {
 			l.slots.Spare()

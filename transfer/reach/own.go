@@ -9,7 +9,7 @@ import (
 )
 
 // Own returns the addresses to give to people for a listener on at, the likeliest first,
-// as Rank has them. A listener on one address has that one.
+// as rank has them. A listener on one address has that one.
 func Own(at net.Addr) []netip.AddrPort {
 	tcp, ok := at.(*net.TCPAddr)
 	if !ok {
@@ -20,9 +20,9 @@ func Own(at net.Addr) []netip.AddrPort {
 		return []netip.AddrPort{netip.AddrPortFrom(ip.WithZone(""), port)}
 	}
 	m := thisMachine()
-	ips := m.Rank()
+	ips := m.rank()
 	if ip.Is4() {
-		ips = m.Rank4() // a socket on [::] takes both families
+		ips = m.rank4() // a socket on [::] takes both families
 	}
 	if len(ips) == 0 {
 		ips = []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1})}
@@ -43,15 +43,15 @@ func Callable() []netip.AddrPort {
 
 // thisMachine asks the system. What it does not tell is left out: that is no reason not
 // to listen.
-func thisMachine() Machine {
-	var m Machine
+func thisMachine() machine {
+	var m machine
 	list, err := net.Interfaces()
 	if err != nil {
 		return m
 	}
 	passing := passingAddrs()
 	for _, i := range list {
-		own := Interface{
+		own := netface{
 			Name: i.Name, Running: i.Flags&net.FlagUp != 0 && i.Flags&net.FlagRunning != 0,
 			Loopback: i.Flags&net.FlagLoopback != 0, Tunnel: i.Flags&net.FlagPointToPoint != 0, Bridge: isBridge(i.Name),
 		}

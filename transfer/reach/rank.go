@@ -7,15 +7,15 @@ import (
 	"strings"
 )
 
-// Machine is what the system tells of the networks that a machine is on.
-type Machine struct {
-	Interfaces []Interface
+// machine is what the system tells of the networks that a machine is on.
+type machine struct {
+	Interfaces []netface
 	// The addresses that this machine has on its ways out, not valid without one.
 	Default4, Default6 netip.Addr
 }
 
-// Interface is one network interface.
-type Interface struct {
+// netface is one network interface.
+type netface struct {
 	Name     string
 	Running  bool // it is up, and has a carrier
 	Loopback bool
@@ -26,39 +26,39 @@ type Interface struct {
 	Passing []netip.Addr
 }
 
-// rank is how likely another machine reaches an address: the lower, the likelier.
-type rank int
+// grade is how likely another machine reaches an address: the lower, the likelier.
+type grade int
 
 const (
-	byDefault4   rank = iota // on the way out, which others most often come in by
-	byDefault6               // the same in IPv6
-	byNetwork4               // on a network of its own
-	byBridge4                // on a bridge that somebody made, as on hosts of virtual machines
-	byTunnel4                // reached by those in the same VPN
-	byNetwork6               // as above, in IPv6
-	byTunnel6                //
-	byInner                  // of containers and virtual machines on this machine
-	byLinkLocal4             // of a network without any order
-	byLinkLocal6             // is good with the other machine's zone only
-	byLoopback               // of this machine alone
+	byDefault4   grade = iota // on the way out, which others most often come in by
+	byDefault6                // the same in IPv6
+	byNetwork4                // on a network of its own
+	byBridge4                 // on a bridge that somebody made, as on hosts of virtual machines
+	byTunnel4                 // reached by those in the same VPN
+	byNetwork6                // as above, in IPv6
+	byTunnel6                 //
+	byInner                   // of containers and virtual machines on this machine
+	byLinkLocal4              // of a network without any order
+	byLinkLocal6              // is good with the other machine's zone only
+	byLoopback                // of this machine alone
 )
 
-// ranked is an address with its rank.
+// ranked is an address with its grade.
 type ranked struct {
-	ip   netip.Addr
-	rank rank
+	ip    netip.Addr
+	grade grade
 }
 
-// Rank lists the addresses that other machines may reach this one by, the likeliest first:
+// rank lists the addresses that other machines may reach this one by, the likeliest first:
 // those of networks, or where there are none, those of the next kind that there is. IPv6
 // has one of an interface. A link-local IPv6 address comes without its zone, which means
 // nothing elsewhere.
-func (m Machine) Rank() []netip.Addr { return m.best(func(netip.Addr) bool { return true }) }
+func (m machine) rank() []netip.Addr { return m.best(func(netip.Addr) bool { return true }) }
 
-// Rank4 is Rank of the IPv4 addresses.
-func (m Machine) Rank4() []netip.Addr { return m.best(netip.Addr.Is4) }
+// rank4 is rank of the IPv4 addresses.
+func (m machine) rank4() []netip.Addr { return m.best(netip.Addr.Is4) }
 
-func (m Machine) best(which func(netip.Addr) bool) []netip.Addr {
+func (m machine) best(which func(netip.Addr) bool) []netip.Addr {
 	var all []ranked
 	for _, i := range m.Interfaces {
 		if i.Running {
@@ -66,11 +66,11 @@ func (m Machine) best(which func(netip.Addr) bool) []netip.Addr {
 		}
 	}
 	all = slices.DeleteFunc(all, func(r ranked) bool { return !which(r.ip) })
-	slices.SortStableFunc(all, func(a, b ranked) int { return cmp.Compare(a.rank, b.rank) })
+	slices.SortStableFunc(all, func(a, b ranked) int { return cmp.Compare(a.grade, b.grade) })
 	var list []netip.Addr
 	for _, r := range all {
-		// From byInner on a rank counts only where there is nothing better.
-		if r.rank >= byInner && r.rank != all[0].rank {
+		// From byInner on a grade counts only where there is nothing better.
+		if r.grade >= byInner && r.grade != all[0].grade {
 			break
 		}
 		list = append(list, r.ip)
@@ -79,8 +79,8 @@ func (m Machine) best(which func(netip.Addr) bool) []netip.Addr {
 }
 
 // rankOf ranks the addresses of one interface.
-func (m Machine) rankOf(i Interface) (all []ranked) {
-	six := ranked{rank: -1}
+func (m machine) rankOf(i netface) (all []ranked) {
+	six := ranked{grade: -1}
 	for _, ip := range i.Addrs {
 		ip = ip.Unmap().WithZone("")
 		switch {
@@ -94,18 +94,18 @@ func (m Machine) rankOf(i Interface) (all []ranked) {
 				all = append(all, ranked{ip, byLinkLocal6})
 			}
 		case ip.Is4():
-			all = append(all, ranked{ip, m.rank4(i, ip)})
-		case six.rank < 0 || i.lasting(ip) > i.lasting(six.ip):
-			six = ranked{ip, m.rank6(i)}
+			all = append(all, ranked{ip, m.rankOf4(i, ip)})
+		case six.grade < 0 || i.lasting(ip) > i.lasting(six.ip):
+			six = ranked{ip, m.rankOf6(i)}
 		}
 	}
-	if six.rank >= 0 {
+	if six.grade >= 0 {
 		all = append(all, six)
 	}
 	return all
 }
 
-func (m Machine) rank4(i Interface, ip netip.Addr) rank {
+func (m machine) rankOf4(i netface, ip netip.Addr) grade {
 	switch {
 	case ip == m.Default4:
 		return byDefault4
@@ -119,7 +119,7 @@ func (m Machine) rank4(i Interface, ip netip.Addr) rank {
 	return byNetwork4
 }
 
-func (m Machine) rank6(i Interface) rank {
+func (m machine) rankOf6(i netface) grade {
 	switch {
 	case m.Default6.IsValid() && slices.Contains(i.Addrs, m.Default6):
 		return byDefault6
@@ -133,7 +133,7 @@ func (m Machine) rank6(i Interface) rank {
 
 // lasting compares the IPv6 addresses of an interface: whether others outside reach it,
 // and whether it stays.
-func (i Interface) lasting(ip netip.Addr) int {
+func (i netface) lasting(ip netip.Addr) int {
 	n := 0
 	if !slices.Contains(i.Passing, ip) {
 		n += 2
@@ -146,7 +146,7 @@ func (i Interface) lasting(ip netip.Addr) int {
 
 // inner reports whether the name is one that containers, virtual machines and the like
 // have given. Systems tell it by nothing else.
-func (i Interface) inner() bool {
+func (i netface) inner() bool {
 	if rest, ok := strings.CutPrefix(i.Name, "br-"); ok && len(rest) == 12 && !strings.ContainsFunc(rest, notHex) {
 		return true // a network of Docker
 	}

@@ -9,9 +9,9 @@ import (
 )
 
 // on is an interface with its addresses. A name that starts with "!" has no carrier.
-func on(name string, addrs ...string) Interface {
+func on(name string, addrs ...string) netface {
 	bare, idle := strings.CutPrefix(name, "!")
-	i := Interface{Name: bare, Running: !idle, Loopback: bare == "lo", Tunnel: strings.HasPrefix(bare, "tun") || strings.HasPrefix(bare, "wg") || strings.HasPrefix(bare, "utun")}
+	i := netface{Name: bare, Running: !idle, Loopback: bare == "lo", Tunnel: strings.HasPrefix(bare, "tun") || strings.HasPrefix(bare, "wg") || strings.HasPrefix(bare, "utun")}
 	for _, a := range addrs {
 		a, passing := strings.CutPrefix(a, "~")
 		ip := netip.MustParseAddr(a)
@@ -23,7 +23,7 @@ func on(name string, addrs ...string) Interface {
 	return i
 }
 
-func bridge(i Interface) Interface {
+func bridge(i netface) netface {
 	i.Bridge = true
 	return i
 }
@@ -32,41 +32,41 @@ func TestRank(t *testing.T) {
 	lo := on("lo", "127.0.0.1", "::1")
 	docker := bridge(on("docker0", "172.17.0.1"))
 	for name, tc := range map[string]struct {
-		on    []Interface
+		on    []netface
 		def4  string
 		def6  string
 		want  string
 		want4 string // the same if empty
 	}{
-		"laptop at home":           {[]Interface{lo, on("wlan0", "192.168.1.23", "fe80::5")}, "192.168.1.23", "", "192.168.1.23", ""},
-		"laptop with docker":       {[]Interface{lo, docker, bridge(on("br-0123456789ab", "172.18.0.1")), on("wlp3s0", "192.168.1.23")}, "192.168.1.23", "", "192.168.1.23", ""},
-		"idle docker":              {[]Interface{lo, bridge(on("!docker0", "172.17.0.1")), on("eth0", "192.0.2.7")}, "192.0.2.7", "", "192.0.2.7", ""},
-		"both families":            {[]Interface{lo, on("eth0", "2001:db8::7", "192.0.2.7", "fe80::1")}, "192.0.2.7", "2001:db8::7", "192.0.2.7 2001:db8::7", "192.0.2.7"},
-		"a temporary address":      {[]Interface{lo, on("eth0", "192.168.1.9", "~2001:db8::aaaa", "2001:db8::7", "fd00::7")}, "192.168.1.9", "2001:db8::aaaa", "192.168.1.9 2001:db8::7", "192.168.1.9"},
-		"a temporary one alone":    {[]Interface{lo, on("eth0", "fd00::7", "~2001:db8::aaaa")}, "", "2001:db8::aaaa", "fd00::7", "127.0.0.1"},
-		"VPN for all traffic":      {[]Interface{lo, on("wlan0", "192.168.1.23"), on("tun0", "10.8.0.2")}, "10.8.0.2", "", "10.8.0.2 192.168.1.23", ""},
-		"VPN beside":               {[]Interface{lo, on("wg0", "10.8.0.2"), on("wlan0", "192.168.1.23")}, "192.168.1.23", "", "192.168.1.23 10.8.0.2", ""},
-		"VPN that is down":         {[]Interface{lo, on("!tun0", "10.8.0.2"), on("wlan0", "192.168.1.23")}, "192.168.1.23", "", "192.168.1.23", ""},
-		"two LANs":                 {[]Interface{lo, on("eth1", "198.51.100.1"), on("eth0", "192.0.2.1")}, "192.0.2.1", "", "192.0.2.1 198.51.100.1", ""},
-		"two LANs, no way out":     {[]Interface{lo, on("eth0", "192.0.2.1", "2001:db8:1::1"), on("eth1", "198.51.100.1", "2001:db8:2::1")}, "", "", "192.0.2.1 198.51.100.1 2001:db8:1::1 2001:db8:2::1", "192.0.2.1 198.51.100.1"},
-		"IPv6 only":                {[]Interface{lo, on("eth0", "fe80::1", "2001:db8::7")}, "", "2001:db8::7", "2001:db8::7", "127.0.0.1"},
-		"private IPv6 only":        {[]Interface{lo, on("eth0", "fe80::1", "fd00::7")}, "", "", "fd00::7", "127.0.0.1"},
-		"link-local only":          {[]Interface{lo, on("eth0", "fe80::1")}, "", "", "fe80::1", "127.0.0.1"},
-		"link-local of both":       {[]Interface{lo, on("eth0", "fe80::1", "169.254.3.4")}, "", "", "169.254.3.4", ""},
-		"link-local and docker":    {[]Interface{lo, on("eth0", "fe80::1"), docker}, "", "", "172.17.0.1", ""},
-		"a server":                 {[]Interface{lo, docker, on("ens3", "192.0.2.7", "2001:db8::7"), on("ens4", "10.0.0.5")}, "192.0.2.7", "2001:db8::7", "192.0.2.7 2001:db8::7 10.0.0.5", "192.0.2.7 10.0.0.5"},
-		"a host of guests":         {[]Interface{lo, on("eno1"), bridge(on("br0", "192.0.2.7")), bridge(on("virbr0", "192.168.122.1"))}, "192.0.2.7", "", "192.0.2.7", ""},
-		"a bridge beside":          {[]Interface{lo, bridge(on("br1", "10.0.0.1")), on("eth1", "10.1.0.1"), on("eth0", "192.0.2.7")}, "192.0.2.7", "", "192.0.2.7 10.1.0.1 10.0.0.1", ""},
-		"an outer switch":          {[]Interface{lo, on("vEthernet (External)", "192.168.1.5", "2001:db8::5"), on("vEthernet (Default Switch)", "172.20.0.1", "fd00::1")}, "192.168.1.5", "", "192.168.1.5 2001:db8::5", "192.168.1.5"},
-		"a Mac":                    {[]Interface{lo, on("en0", "192.168.1.8", "fe80::1"), on("awdl0", "fe80::2"), on("utun0", "fe80::3"), bridge(on("bridge100", "192.168.64.1"))}, "192.168.1.8", "", "192.168.1.8", ""},
-		"in a container":           {[]Interface{lo, on("eth0", "172.17.0.2")}, "172.17.0.2", "", "172.17.0.2", ""},
-		"only containers":          {[]Interface{lo, docker}, "", "", "172.17.0.1", ""},
-		"no network":               {[]Interface{lo, on("!eth0", "192.0.2.7")}, "", "", "127.0.0.1 ::1", "127.0.0.1"},
+		"laptop at home":           {[]netface{lo, on("wlan0", "192.168.1.23", "fe80::5")}, "192.168.1.23", "", "192.168.1.23", ""},
+		"laptop with docker":       {[]netface{lo, docker, bridge(on("br-0123456789ab", "172.18.0.1")), on("wlp3s0", "192.168.1.23")}, "192.168.1.23", "", "192.168.1.23", ""},
+		"idle docker":              {[]netface{lo, bridge(on("!docker0", "172.17.0.1")), on("eth0", "192.0.2.7")}, "192.0.2.7", "", "192.0.2.7", ""},
+		"both families":            {[]netface{lo, on("eth0", "2001:db8::7", "192.0.2.7", "fe80::1")}, "192.0.2.7", "2001:db8::7", "192.0.2.7 2001:db8::7", "192.0.2.7"},
+		"a temporary address":      {[]netface{lo, on("eth0", "192.168.1.9", "~2001:db8::aaaa", "2001:db8::7", "fd00::7")}, "192.168.1.9", "2001:db8::aaaa", "192.168.1.9 2001:db8::7", "192.168.1.9"},
+		"a temporary one alone":    {[]netface{lo, on("eth0", "fd00::7", "~2001:db8::aaaa")}, "", "2001:db8::aaaa", "fd00::7", "127.0.0.1"},
+		"VPN for all traffic":      {[]netface{lo, on("wlan0", "192.168.1.23"), on("tun0", "10.8.0.2")}, "10.8.0.2", "", "10.8.0.2 192.168.1.23", ""},
+		"VPN beside":               {[]netface{lo, on("wg0", "10.8.0.2"), on("wlan0", "192.168.1.23")}, "192.168.1.23", "", "192.168.1.23 10.8.0.2", ""},
+		"VPN that is down":         {[]netface{lo, on("!tun0", "10.8.0.2"), on("wlan0", "192.168.1.23")}, "192.168.1.23", "", "192.168.1.23", ""},
+		"two LANs":                 {[]netface{lo, on("eth1", "198.51.100.1"), on("eth0", "192.0.2.1")}, "192.0.2.1", "", "192.0.2.1 198.51.100.1", ""},
+		"two LANs, no way out":     {[]netface{lo, on("eth0", "192.0.2.1", "2001:db8:1::1"), on("eth1", "198.51.100.1", "2001:db8:2::1")}, "", "", "192.0.2.1 198.51.100.1 2001:db8:1::1 2001:db8:2::1", "192.0.2.1 198.51.100.1"},
+		"IPv6 only":                {[]netface{lo, on("eth0", "fe80::1", "2001:db8::7")}, "", "2001:db8::7", "2001:db8::7", "127.0.0.1"},
+		"private IPv6 only":        {[]netface{lo, on("eth0", "fe80::1", "fd00::7")}, "", "", "fd00::7", "127.0.0.1"},
+		"link-local only":          {[]netface{lo, on("eth0", "fe80::1")}, "", "", "fe80::1", "127.0.0.1"},
+		"link-local of both":       {[]netface{lo, on("eth0", "fe80::1", "169.254.3.4")}, "", "", "169.254.3.4", ""},
+		"link-local and docker":    {[]netface{lo, on("eth0", "fe80::1"), docker}, "", "", "172.17.0.1", ""},
+		"a server":                 {[]netface{lo, docker, on("ens3", "192.0.2.7", "2001:db8::7"), on("ens4", "10.0.0.5")}, "192.0.2.7", "2001:db8::7", "192.0.2.7 2001:db8::7 10.0.0.5", "192.0.2.7 10.0.0.5"},
+		"a host of guests":         {[]netface{lo, on("eno1"), bridge(on("br0", "192.0.2.7")), bridge(on("virbr0", "192.168.122.1"))}, "192.0.2.7", "", "192.0.2.7", ""},
+		"a bridge beside":          {[]netface{lo, bridge(on("br1", "10.0.0.1")), on("eth1", "10.1.0.1"), on("eth0", "192.0.2.7")}, "192.0.2.7", "", "192.0.2.7 10.1.0.1 10.0.0.1", ""},
+		"an outer switch":          {[]netface{lo, on("vEthernet (External)", "192.168.1.5", "2001:db8::5"), on("vEthernet (Default Switch)", "172.20.0.1", "fd00::1")}, "192.168.1.5", "", "192.168.1.5 2001:db8::5", "192.168.1.5"},
+		"a Mac":                    {[]netface{lo, on("en0", "192.168.1.8", "fe80::1"), on("awdl0", "fe80::2"), on("utun0", "fe80::3"), bridge(on("bridge100", "192.168.64.1"))}, "192.168.1.8", "", "192.168.1.8", ""},
+		"in a container":           {[]netface{lo, on("eth0", "172.17.0.2")}, "172.17.0.2", "", "172.17.0.2", ""},
+		"only containers":          {[]netface{lo, docker}, "", "", "172.17.0.1", ""},
+		"no network":               {[]netface{lo, on("!eth0", "192.0.2.7")}, "", "", "127.0.0.1 ::1", "127.0.0.1"},
 		"nothing":                  {nil, "", "", "-", "-"},
-		"mapped addresses":         {[]Interface{lo, on("eth0", "::ffff:192.0.2.7")}, "192.0.2.7", "", "192.0.2.7", ""},
-		"aliases on one interface": {[]Interface{lo, on("eth0", "192.0.2.8", "192.0.2.7", "192.0.2.9")}, "192.0.2.7", "", "192.0.2.7 192.0.2.8 192.0.2.9", ""},
+		"mapped addresses":         {[]netface{lo, on("eth0", "::ffff:192.0.2.7")}, "192.0.2.7", "", "192.0.2.7", ""},
+		"aliases on one interface": {[]netface{lo, on("eth0", "192.0.2.8", "192.0.2.7", "192.0.2.9")}, "192.0.2.7", "", "192.0.2.7 192.0.2.8 192.0.2.9", ""},
 	} {
-		m := Machine{Interfaces: tc.on}
+		m := machine{Interfaces: tc.on}
 		if tc.def4 != "" {
 			m.Default4 = netip.MustParseAddr(tc.def4)
 		}
@@ -76,10 +76,10 @@ func TestRank(t *testing.T) {
 		if tc.want4 == "" {
 			tc.want4 = tc.want
 		}
-		if got := words(m.Rank()); got != tc.want {
+		if got := words(m.rank()); got != tc.want {
 			t.Errorf("%s: %s, want %s", name, got, tc.want)
 		}
-		if got := words(m.Rank4()); got != tc.want4 {
+		if got := words(m.rank4()); got != tc.want4 {
 			t.Errorf("%s, IPv4: %s, want %s", name, got, tc.want4)
 		}
 	}

@@ -9,7 +9,7 @@
 // the proof of the code comes last from then on, so that a stranger at one address keeps
 // nobody from the right one. An address that refused the code is not dialled again.
 //
-// Rank and ParseList are pure. Own asks the system, and sends no packet for it.
+// ParseList is pure, and so is the ranking. Own asks the system, and sends no packet.
 //
 // # What is not
 //

@@ -1,0 +1,192 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"time"
+
+	"ferry/transfer/link"
+	"ferry/transfer/reach"
+)
+
+// mostInvited is how many addresses a person is shown.
+const mostInvited = 4
+
+// elsewhere stands for the zone of a link-local address, which is another one on each
+// machine.
+const elsewhere = "INTERFACE"
+
+// invitation is how the other side comes to this one, which listens.
+type invitation struct {
+	role  link.Role       // of this side
+	at    []reach.Address // the likeliest first
+	scope reach.Scope
+	code  string // made up here; "" when both sides were given it
+}
+
+func inviteTo(at net.Addr, role link.Role) invitation {
+	v := invitation{role: role}
+	var ips []netip.Addr
+	own := reach.Own(at)
+	for _, a := range own {
+		ips = append(ips, a.Addr())
+	}
+	v.scope, v.at = reach.ScopeOf(ips), placesFor(own)
+	return v
+}
+
+// placesFor are addresses of this machine as another one may dial them.
+func placesFor(own []netip.AddrPort) (list []reach.Address) {
+	for _, a := range own {
+		ip := a.Addr()
+		if ip.Is6() && ip.IsLinkLocalUnicast() {
+			ip = ip.WithZone(elsewhere)
+		}
+		list = append(list, reach.Address{Host: ip.String(), Port: a.Port()})
+	}
+	return list
+}
+
+// addresses has all of them, as HOST:PORT.
+func (v invitation) addresses() []string {
+	var list []string
+	for _, a := range v.at {
+		list = append(list, a.String())
+	}
+	return list
+}
+
+func (v invitation) shown() []reach.Address { return v.at[:min(len(v.at), mostInvited)] }
+
+// command is what to run at the other side.
+func (v invitation) command() string {
+	if len(v.at) == 0 {
+		return ""
+	}
+	return callCommand(v.role, v.shown())
+}
+
+// callCommand is the command that dials a side of that role.
+func callCommand(callee link.Role, at []reach.Address) string {
+	if callee == link.Sender {
+		return command("ferry", "receive", "--from", reach.JoinShort(at))
+	}
+	return command("ferry", "send", "--to", reach.JoinShort(at)) + " PATH..."
+}
+
+// lines tell a person how to start the other side. All that is said of it is said here.
+// Lines that begin with a space are to be typed there.
+func (v invitation) lines() []string {
+	addresses := v.addresses()
+	lines := []string{"listening on " + strings.Join(addresses[:min(len(addresses), mostInvited)], ", ")}
+	switch {
+	case v.scope == reach.OwnMachine:
+		lines = append(lines, "only this machine can reach it")
+	case v.scope == reach.OwnNetwork:
+		lines = append(lines, "only machines on the same network can reach it")
+	}
+	if other := v.command(); other != "" {
+		lines = append(lines, "on the other machine run:", "    "+other)
+		if strings.Contains(other, "%"+elsewhere) {
+			lines = append(lines, "with that machine's own name of the network, such as eth0, for "+elsewhere)
+		}
+	}
+	if v.code != "" {
+		lines = append(lines, "and give it this code when it asks:", "    "+v.code)
+	}
+	return lines
+}
+
+// port is the one that is listened on.
+func (v invitation) port() uint16 {
+	if len(v.at) == 0 {
+		return 0
+	}
+	return v.at[0].Port
+}
+
+// uncalled is what to say when nobody has called.
+func (v invitation) uncalled() []string {
+	if v.scope == reach.OwnMachine {
+		return []string{"nobody has called yet; only this machine can reach this address"}
+	}
+	return append([]string{fmt.Sprintf("nobody has called yet; is port %d open here? A firewall of this machine may keep others out: let TCP port %d in, or turn it round:", v.port(), v.port())}, v.turned()...)
+}
+
+// turned are the commands that have the other side listen.
+func (v invitation) turned() []string {
+	return []string{
+		"    there: " + startCommand(v.role, reach.DefaultPort),
+		"    here:  " + callCommand(opposite(v.role), unnamed()) + "   (what it prints there)",
+	}
+}
+
+// remind says, once that time has passed, that nobody has called. It returns when ctx ends
+// or it has spoken.
+func (c *connection) remind(ctx context.Context, after time.Duration, v invitation, r renderer) {
+	timer := time.NewTimer(after)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+		if c.listener.Calls() == 0 {
+			r.advise(v.uncalled())
+		}
+	}
+}
+
+// notCalled is the error at the end of --wait.
+func (c *connection) notCalled(v invitation) error {
+	wait := c.pairing.wait
+	if n := c.listener.Calls(); n > 0 {
+		return &exitError{exit: exitConnection, err: fmt.Errorf("nobody proved the code within %s, with %s", wait, counted(n, "call")),
+			hint: "the other side needs this side's address and code; with more time: " + command(c.args...)}
+	}
+	hint := fmt.Sprintf("is port %d open here? A firewall of this machine may keep others out: let TCP port %d in, or turn it round:\n%s", v.port(), v.port(), strings.Join(v.turned(), "\n"))
+	if v.scope == reach.OwnMachine {
+		hint = "only this machine can reach that address; without --listen others can: " + command(listeningArgs(c.args, c.pairing)...)
+	}
+	return &exitError{exit: exitConnection, err: fmt.Errorf("nobody called within %s", wait), hint: hint}
+}
+
+func counted(n int64, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// sameRoleThere tells a listener of that role what a caller should have run.
+func sameRoleThere(own link.Role, from, other string) []string {
+	return []string{
+		fmt.Sprintf("%s called and wants to %s too: one side has to %s. There:", hostOf(from), verbOf(own), verbOf(opposite(own))),
+		"    " + other,
+	}
+}
+
+// verbOf is what a side of that role runs.
+func verbOf(r link.Role) string {
+	if r == link.Sender {
+		return "send"
+	}
+	return "receive"
+}
+
+func opposite(r link.Role) link.Role {
+	if r == link.Sender {
+		return link.Receiver
+	}
+	return link.Sender
+}
+
+// hostOf is an address without its port, which says nothing of a caller. A port other
+// than the default one stays out too: where it was dialled, the command line has it.
+func hostOf(address string) string {
+	if host, _, err := net.SplitHostPort(address); err == nil {
+		return host
+	}
+	return address
+}

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"ferry/transfer/link"
+	"ferry/transfer/reach"
+)
+
+// placesOf reads where the other side is to be dialled, from the flag named dial or from
+// the argument of receive; none if neither is given.
+func placesOf(c *cli.Context, dial string) ([]reach.Address, error) {
+	verb := c.Command.Name
+	text, given := c.String(dial), c.IsSet(dial)
+	if dial == "from" {
+		host, err := hostArgument(c)
+		switch {
+		case err != nil:
+			return nil, err
+		case host != "" && given:
+			return nil, usagef(verb, "the other side is named twice: %s and --from %s", host, text)
+		case host != "":
+			text, given = host, true
+		}
+	}
+	if !given {
+		return nil, nil
+	}
+	list, err := reach.ParseList(text)
+	if err == nil {
+		err = reach.CheckZones(list)
+	}
+	if err != nil {
+		return nil, usagef(verb, "--%s: %v; it needs HOST or HOST:PORT, such as 192.0.2.7 or [2001:db8::7]:40000", dial, err)
+	}
+	return list, nil
+}
+
+// hostArgument is the argument of receive: the other side, as for --from. A code there is
+// refused, since everybody on this machine can read arguments.
+func hostArgument(c *cli.Context) (string, error) {
+	text := c.Args().First()
+	if _, err := link.ParseCode(text); err == nil && isCodeAlone(text) {
+		return "", usagef("receive", "a code is never an argument, where everybody on this machine can read it: run ferry receive --from HOST, and type it when asked; a machine of such a name is dialled with --from too")
+	}
+	if text == "" && !c.Args().Present() {
+		return "", nil
+	}
+	_, gone := os.Lstat(text)
+	if _, err := reach.ParseList(text); err != nil || gone == nil || c.NArg() > 1 {
+		return "", usagef("receive", "receive takes no paths (%s); --out DIR says where to, and --from HOST whom to call", text)
+	}
+	return text, nil
+}
+
+// isCodeAlone reports whether text can only be a code: it has none of the characters
+// that mark an address or a path.
+func isCodeAlone(text string) bool { return !strings.ContainsAny(text, `./:\`) }
+
+// misplacedAddress is the error for a last path of send that is an address, as other
+// programs have it: otherwise this side would listen for ever.
+func misplacedAddress(c *cli.Context, paths, argv []string) error {
+	last := paths[len(paths)-1]
+	if _, err := os.Lstat(last); err == nil || c.IsSet("to") || !reach.LooksLikeAddress(last) {
+		return nil
+	}
+	say := slices.Clone(argv)
+	for i := len(say) - 1; i > 0; i-- {
+		if say[i] == last {
+			say = slices.Delete(say, i, i+1)
+			break
+		}
+	}
+	if i := slices.Index(say, "send"); i >= 0 {
+		say = slices.Insert(say, i+1, "--to", last)
+	}
+	line := command(say...)
+	if len(paths) == 1 {
+		line += " PATH..."
+	}
+	return usagef("send", "%s is an address, and no file of that name is here; to send there: %s", last, line)
+}
+
+// listeningArgs is a command line without whom it dials: it makes this side listen.
+func listeningArgs(argv []string, p pairing) []string {
+	var kept []string
+	place := -1
+	for i, arg := range argv {
+		if p.role == link.Receiver && isPlace(arg, p.to) {
+			place = i // the last: flags may have a value that looks the same
+		}
+	}
+	for i := 0; i < len(argv); i++ {
+		arg := argv[i]
+		name, _, joined := strings.Cut(strings.TrimLeft(arg, "-"), "=")
+		switch {
+		case arg == "--":
+			return append(kept, argv[i:]...)
+		case strings.HasPrefix(arg, "-") && (name == "to" || name == "from"):
+			if !joined {
+				i++
+			}
+		case i == place:
+		default:
+			kept = append(kept, arg)
+		}
+	}
+	return kept
+}
+
+// isPlace reports whether arg names the places that are dialled.
+func isPlace(arg string, places []reach.Address) bool {
+	list, err := reach.ParseList(arg)
+	return err == nil && slices.Equal(list, places)
+}

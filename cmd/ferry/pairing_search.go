@@ -1,0 +1,142 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"time"
+
+	"ferry/transfer/link"
+	"ferry/transfer/reach"
+)
+
+const (
+	// searchCalm is how long a search is not worth a word, unless something is known of it.
+	searchCalm = 3 * time.Second
+	// searchPause is the first pause between two lines where none can be redrawn. Each
+	// pause is twice as long as the one before.
+	searchPause = 10 * time.Second
+)
+
+// search is what a side that dials tells while it tries.
+type search struct {
+	tries func() []reach.Try
+	began time.Time
+	wait  time.Duration // 0: one attempt
+
+	// Of the loop of screen: when the next line of its own is due, and how long after it
+	// the one after that.
+	due, pause time.Duration
+}
+
+// known reports whether there is something to say.
+func (s *search) known(now time.Time) bool {
+	return now.Sub(s.began) >= searchCalm || slices.ContainsFunc(s.tries(), func(t reach.Try) bool { return t.Err != nil })
+}
+
+// takesLine reports whether a line of its own is due, and sets when the next one is.
+func (s *search) takesLine(now time.Time) bool {
+	passed := now.Sub(s.began)
+	if passed < max(s.due, searchCalm) {
+		return false
+	}
+	s.pause = max(searchPause, 2*s.pause)
+	s.due = passed + s.pause
+	return true
+}
+
+// line is the state of the search in room columns; 0 is as many as it takes.
+func (s *search) line(now time.Time, room int) string {
+	tries := s.tries()
+	clocks := ", " + clock(now.Sub(s.began))
+	if s.wait > 0 {
+		clocks += " of " + clock(s.wait)
+	}
+	full := "trying " + triesText(tries, true)
+	first, best := tries[0].Address.Short(), mostTelling(tries)
+	if n := len(tries) - 1; n > 0 {
+		first += fmt.Sprintf(" and %d more", n)
+	}
+	short := "trying " + first + ": " + whyNot(best, true)
+	for _, text := range []string{full + clocks, short + clocks, short} {
+		if text = plain(text); room <= 0 || columns(text) <= room {
+			return isolate(text)
+		}
+	}
+	return head(plain(short), room)
+}
+
+// mostTelling is the try whose cause says most.
+func mostTelling(tries []reach.Try) reach.Try {
+	return slices.MaxFunc(tries, func(a, b reach.Try) int { return int(a.Cause) - int(b.Cause) })
+}
+
+// triesText says what became of each address, and what is the same once. yet is for those
+// that may still answer.
+func triesText(tries []reach.Try, yet bool) string {
+	var hosts, each []string
+	same := true
+	for _, t := range tries {
+		hosts = append(hosts, t.Address.Short())
+		each = append(each, t.Address.Short()+" ("+whyNot(t, yet)+")")
+		same = same && whyNot(t, yet) == whyNot(tries[0], yet)
+	}
+	if same {
+		return strings.Join(hosts, ", ") + ": " + whyNot(tries[0], yet)
+	}
+	return strings.Join(each, ", ")
+}
+
+// whyNot is why there is no link to an address.
+func whyNot(t reach.Try, yet bool) string {
+	still := ""
+	if yet {
+		still = " yet"
+	}
+	switch t.Cause {
+	case reach.NoAnswer:
+		return "no answer" + still
+	case reach.Refused:
+		return "nothing listens there" + still
+	case reach.NoName:
+		return nameCause(t.Err)
+	case reach.Silent:
+		return "it takes calls and says nothing"
+	case reach.HungUp:
+		return "it ends the connection at once"
+	case reach.NotFerry:
+		return "another program listens there"
+	case reach.SameRole:
+		return "it has the same role"
+	case reach.CodeRefused:
+		return "it refused the code"
+	}
+	return dialCause(t.Err)
+}
+
+// waitingText tells of an attempt that failed, where no line can be redrawn.
+func waitingText(e link.Event) string {
+	var several *reach.Error
+	var answered *link.AnsweredError
+	switch {
+	case errors.As(e.Err, &several):
+		return "trying " + triesText(several.Tries, true)
+	case errors.As(e.Err, &answered) && answered.Addr != nil:
+		return "trying " + hostOf(answered.Addr.String()) + ": " + whyNot(reach.Try{Cause: reach.CauseOf(e.Err), Err: e.Err}, true)
+	}
+	return "trying " + hostOf(e.Addr) + ": " + whyNot(reach.Try{Cause: reach.CauseOf(e.Err), Err: e.Err}, true)
+}
+
+// nameCause is why a name could not be resolved, without the resolver's address.
+func nameCause(err error) string {
+	var unresolved *net.DNSError
+	if !errors.As(err, &unresolved) {
+		return dialCause(err)
+	}
+	if unresolved.IsNotFound {
+		return "no machine of that name is known"
+	}
+	return "its name cannot be looked up: " + unresolved.Err
+}
