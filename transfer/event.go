@@ -30,6 +30,7 @@ const (
 	PhaseSyncing                    // all bytes are there; stable storage is awaited
 	PhaseComplete                   // the receipt is written or in hand
 	PhaseDeleting                   // of Copy: what the source has not is removed
+	PhaseRemoving                   // of Send: what was delivered is removed from the source
 )
 
 func (p Phase) String() string {
@@ -48,6 +49,8 @@ func (p Phase) String() string {
 		return "complete"
 	case PhaseDeleting:
 		return "deleting"
+	case PhaseRemoving:
+		return "removing"
 	}
 	return "starting"
 }
@@ -135,6 +138,13 @@ type ItemDeleted struct {
 	Size   int64 // of a file
 }
 
+// ItemRemoved tells that Send removed an item from the sources, as send.Removal says.
+type ItemRemoved struct {
+	Path string
+	Kind tree.Kind
+	Size int64 // of a file
+}
+
 // ItemFailed tells that an item will not be delivered in this run, or that it
 // could not be deleted.
 type ItemFailed struct {
@@ -164,6 +174,7 @@ func (ItemStarted) event()  {}
 func (ItemDone) event()     {}
 func (ItemFailed) event()   {}
 func (ItemDeleted) event()  {}
+func (ItemRemoved) event()  {}
 func (ItemExcluded) event() {}
 func (Notice) event()       {}
 

@@ -161,6 +161,7 @@ func (b *book) giveUp(e *entry, cause *transfer.Error) (first bool) {
 // verdict is how an entry in flight ended.
 type verdict struct {
 	entry    *entry
+	read     tree.Info       // what was read of it last
 	delivers bool            // it got its name in this delivery, or would
 	verified bool            // both sides hashed the content, and it is at the receiver
 	root     checksum.Digest // of it, if verified
@@ -202,6 +203,10 @@ func (b *book) done(id uint64, status framing.DoneStatus, dry bool) (verdict, er
 		b.tally.Same++
 	}
 	b.mu.Unlock()
+	v.read = e.item.Info
+	if c, ok := e.open.(*content); ok {
+		v.read = c.version(v.read)
+	}
 	b.release(e)
 	return v, nil
 }

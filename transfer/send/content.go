@@ -261,6 +261,16 @@ func (c *content) park() {
 	}
 }
 
+// version is what the file was when the last attempt at it began, or found if none did.
+func (c *content) version(found tree.Info) tree.Info {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.now == nil {
+		return found
+	}
+	return c.now.info
+}
+
 // end closes the file for good; reads under way fail.
 func (c *content) end() {
 	c.mu.Lock()

@@ -30,6 +30,7 @@ type control struct {
 	purse  *purse
 	track  *progress.Tracker
 
+	removal  *removal
 	finished func() // nothing is asked for any more
 	receipt  framing.Receipt
 	agreed   atomic.Bool // the receipt came, and agrees with the book
@@ -214,6 +215,7 @@ func (c *control) onDone(d framing.Done) error {
 	}
 	c.settled(&v)
 	e := v.entry
+	c.removal.note(e, v.read, status, v.delivers)
 	if status == framing.DoneSkipped && !c.opt.OwnSkips {
 		c.track.Kept(-e.compared.Swap(0))
 		c.track.Failed(&transfer.Error{Op: "delivering", Path: e.item.Display, Code: d.Code, Remote: true, Err: transfer.SkippedError{Cause: d.Code}})

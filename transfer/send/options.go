@@ -46,6 +46,9 @@ type Options struct {
 	Streams  int
 	Observer transfer.Observer
 
+	// Remove, if it is not nil, has the sources removed that were delivered. Not with Follow.
+	Remove *Removal
+
 	// OwnSkips says that this side's user is the receiver's too: what is skipped there was
 	// asked for. Otherwise a skipped item is one not delivered.
 	OwnSkips bool

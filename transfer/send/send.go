@@ -55,6 +55,7 @@ type sender struct {
 	press    *compress.Compressor // set before the pipeline starts; nil: nothing is compressed
 	opener   *streams.Opener
 	held     atomic.Int32   // lanes whose bytes the system is to take, and does not yet
+	removal  *removal       // nil: the sources stay
 	silent   sync.WaitGroup // the readers of streams beyond stream 0
 }
 
@@ -67,10 +68,12 @@ func newSender(ctx context.Context, l transfer.Link, o *Options) *sender {
 	}
 	window, promise := newWindow(ctx), new(promise)
 	s.book = newBook(window)
+	addr, _, _ := l.Peer()
+	s.removal = newRemoval(o, addr)
 	s.attempts = &attempts{out: s.out, book: s.book, terms: s.terms, promise: promise, track: s.track, asRead: o.AllowChanged}
 	s.announce = newAnnouncer(s, window, promise)
 	s.control = &control{
-		in: s.out, link: l, opt: o, terms: s.terms, window: window, book: s.book, wants: s.wants, purse: s.purse, track: s.track,
+		in: s.out, link: l, opt: o, terms: s.terms, window: window, book: s.book, wants: s.wants, purse: s.purse, track: s.track, removal: s.removal,
 		finished: func() {
 			s.wants.close()
 			s.checks.Close()
@@ -87,6 +90,7 @@ func Send(ctx context.Context, l interface {
 	transfer.Liveness
 	transfer.Ending
 }, o Options) (transfer.Result, error) {
+	outer := ctx
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	group, gctx := errgroup.WithContext(ctx)
@@ -95,7 +99,7 @@ func Send(ctx context.Context, l interface {
 	s := newSender(gctx, transfer.Link{Streams: l, Liveness: l, Ending: l}, &o)
 	err := s.run(gctx, group, cancel)
 	s.book.releaseAll()
-	s.announce.close()
+	defer s.announce.close()
 
 	r := s.track.Final()
 	r.Resent, r.Streams = l.Resent(), l.NumStreams()
@@ -105,6 +109,7 @@ func Send(ctx context.Context, l interface {
 	}
 	s.silent.Wait()
 	r.Wire = l.Traffic()
+	err = s.removal.run(outer, &r, err)
 	return r, err
 }
 

@@ -128,6 +128,17 @@ func (t *Tracker) Deleted(path string, info tree.Info) {
 	t.leave(e)
 }
 
+// Removed counts an item that was removed from the source.
+func (t *Tracker) Removed(path string, info tree.Info) {
+	t.mu.Lock()
+	t.result.Removed++
+	e := transfer.ItemRemoved{Path: path, Kind: info.Kind, Size: -1}
+	if info.Kind == tree.File {
+		e.Size = info.Size
+	}
+	t.leave(e)
+}
+
 // Rehearse notes that this is a dry run.
 func (t *Tracker) Rehearse() {
 	t.mu.Lock()

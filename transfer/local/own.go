@@ -1,0 +1,45 @@
+package local
+
+import (
+	"path"
+	"strings"
+
+	"ferry/transfer/storage"
+	"ferry/transfer/tree"
+)
+
+// own tells items of the destination that are items of a source too, as where a folder is
+// copied to where it is: to remove those from the source would lose them. One goroutine
+// uses it.
+type own struct {
+	dirs *tree.Dirs
+	root *tree.Dir // of the destination; nil until it is needed
+}
+
+// is tells whether info, of a source, is the very item that stands at a path of dst, or if
+// nobody can tell.
+func (o *own) is(dst storage.Destination, at string, info tree.Info) bool {
+	if dst == nil {
+		return true
+	}
+	if o.root == nil {
+		root, err := o.dirs.Open(dst.Place())
+		if err != nil {
+			return true
+		}
+		o.root = root
+	}
+	dir, name := o.root, path.Base(at)
+	for at, _ = path.Split(at); at != ""; {
+		var folder string
+		folder, at, _ = strings.Cut(at, "/")
+		dir = dir.Child(folder)
+	}
+	there, err := dir.Lstat(name)
+	return err != nil || there.SameFile(info)
+}
+
+// close lets go of the folder.
+func (o *own) close() {
+	_ = o.dirs.Close() // it was only read
+}

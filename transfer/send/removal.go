@@ -1,0 +1,260 @@
+package send
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"slices"
+	"strings"
+
+	"ferry/framing"
+	"ferry/transfer"
+	"ferry/transfer/internal/progress"
+	"ferry/transfer/tree"
+)
+
+// Removal has Send remove from the sources what it delivered, but no folders: once the
+// receipt is in hand, and only what is still as it was read.
+type Removal struct {
+	// Spare tells whether info, of a source, is the very item that stands at a path of
+	// the destination. It is asked about what was found equal there. May be nil.
+	Spare func(at string, info tree.Info) bool
+}
+
+// Why items stay, or all do.
+var (
+	errNotDurable = errors.New("the other side did not sync what came, and a power cut may lose it there")
+	errOwnCopy    = errors.New("it is the very item that stands at the destination")
+	errMaybeOwn   = errors.New("the other side is on this machine, and may have found it where it was read from; ferry copy can tell")
+)
+
+// maxSeveral bounds the files with more names of which one was removed: 8 MiB or so. Of
+// files beyond it the other names stay, as if the file had changed.
+const maxSeveral = 1 << 16
+
+// removal remembers what was delivered, in a journal, and removes it at the end. Control
+// notes; when no goroutine of the delivery is left, Send removes.
+type removal struct {
+	opt      *Removal
+	tell     transfer.Observer // may be nil
+	near     bool              // the receiver is on this machine
+	checksum bool              // files are compared by digest
+	log      journal
+	roots    []*tree.Dir // that the items were found below: no more than there are sources
+	index    map[*tree.Dir]uint64
+	folder   spot
+
+	// several are files that had more names than the one that was removed, as they are
+	// since then, by what they were.
+	several map[tree.Info]tree.Info
+	kept    int64 // items there that stay, since nobody has compared them
+	failed  int64
+}
+
+// spot is the folder that was come to last.
+type spot struct {
+	root uint64
+	path string
+	dir  *tree.Dir
+}
+
+func newRemoval(o *Options, addr string) *removal {
+	if o.Remove == nil {
+		return nil
+	}
+	return &removal{opt: o.Remove, tell: o.Observer, near: isNear(addr), checksum: o.Checksum, index: make(map[*tree.Dir]uint64), several: make(map[tree.Info]tree.Info)}
+}
+
+// note takes the verdict on an entry. Info is what was read; delivered says that it got its
+// name there, and verified that both sides have hashed the content, or that there is none.
+func (r *removal) note(e *entry, info tree.Info, status framing.DoneStatus, delivered bool) {
+	if r == nil || e.reader != nil {
+		return
+	}
+	it, equal := e.item, false
+	switch it.Kind {
+	case tree.Folder, tree.Root, tree.Stream:
+		return
+	case tree.File:
+		equal = status == framing.DoneEqual || status == framing.DoneEqualAdjusted
+	case tree.HardLink:
+		// Without, its target may have been taken for the same by its time.
+		equal = r.checksum && (status == framing.DoneSame || status == framing.DoneSameAdjusted)
+	default:
+		equal = status == framing.DoneSame || status == framing.DoneSameAdjusted
+	}
+	switch {
+	case status == framing.DoneSkipped:
+		return
+	case !delivered && !equal:
+		r.kept++
+		return
+	}
+	root, folder, name := it.Spot()
+	i, known := r.index[root]
+	if !known {
+		i = uint64(len(r.roots))
+		r.roots, r.index[root] = append(r.roots, root), i
+	}
+	at := ""
+	if equal {
+		at = e.at
+	}
+	r.log.add(&record{root: i, folder: folder, name: name, display: it.Display, at: at, info: info})
+}
+
+// refuse is why nothing may be removed after a delivery that ended so; nil if something
+// may.
+func (r *removal) refuse(result *transfer.Result) error {
+	switch {
+	case !result.Durable:
+		return errNotDurable
+	case r.log.err != nil:
+		return fmt.Errorf("what was delivered could not be noted: %w", r.log.err)
+	}
+	return nil
+}
+
+// run removes what was delivered, and counts in result. Err is how the delivery ended.
+func (r *removal) run(ctx context.Context, result *transfer.Result, err error) error {
+	if r == nil {
+		return err
+	}
+	defer r.log.close()
+	if !result.Acknowledged || result.DryRun || err != nil && !errors.Is(err, transfer.ErrIncomplete) {
+		return err
+	}
+	result.Stayed = r.kept
+	if why := r.refuse(result); why != nil {
+		return errors.Join(err, &NotRemovedError{Why: why})
+	}
+	t := progress.Resume(r.tell, *result)
+	t.Enter(transfer.PhaseRemoving)
+	elapsed := result.Elapsed
+	rerr := r.removeAll(ctx, t)
+	*result = t.Final()
+	result.Elapsed += elapsed
+	switch {
+	case rerr != nil:
+		return rerr
+	case err == nil && r.failed > 0:
+		return &NotRemovedError{Items: r.failed}
+	}
+	return err
+}
+
+func (r *removal) removeAll(ctx context.Context, t *progress.Tracker) error {
+	for rec, err := range r.log.all() {
+		if err != nil {
+			return &NotRemovedError{Why: fmt.Errorf("what was delivered was noted, and cannot be read again: %w", err)}
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		err := r.remove(rec)
+		switch {
+		case err == nil:
+			t.Removed(rec.display, rec.info)
+		case !errors.Is(err, fs.ErrNotExist): // somebody else removed it
+			r.failed++
+			t.Failed(removalError(rec.display, err))
+		}
+	}
+	return nil
+}
+
+// removalError is why an item stays.
+func removalError(display string, err error) *transfer.Error {
+	failed := &transfer.Error{Op: "removing", Path: display, Code: framing.CodeIO, Err: err}
+	switch {
+	case errors.Is(err, tree.ErrChanged):
+		failed.Code = framing.CodeChanged
+	case errors.Is(err, fs.ErrPermission):
+		failed.Code = framing.CodePermission
+	case errors.Is(err, errOwnCopy), errors.Is(err, errMaybeOwn):
+		failed.Code = framing.CodeUnsupported
+	case errors.Is(err, tree.ErrReplaced):
+		failed.Code = framing.CodeVanished
+	}
+	return failed
+}
+
+// isNear tells whether a receiver at that address is on this machine.
+func isNear(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return false
+	}
+	host, _, _ = strings.Cut(host, "%")
+	ip := net.ParseIP(host)
+	own, err := net.InterfaceAddrs()
+	if ip == nil || ip.IsLoopback() || err != nil {
+		return true // if nobody knows, it may be
+	}
+	return slices.ContainsFunc(own, func(a net.Addr) bool {
+		n, ok := a.(*net.IPNet)
+		return ok && n.IP.Equal(ip)
+	})
+}
+
+// remove removes one item.
+func (r *removal) remove(rec *record) error {
+	switch {
+	case rec.at == "":
+	case r.opt.Spare != nil && r.opt.Spare(rec.at, rec.info):
+		return errOwnCopy
+	case r.opt.Spare == nil && r.near:
+		return errMaybeOwn
+	}
+	info := rec.info
+	if now, ok := r.several[identity(info)]; ok {
+		info.CTime = now.CTime
+	}
+	after, err := tree.RemoveUnchanged(r.dir(rec), rec.name, info)
+	if err == nil && after.Nlink > 0 && len(r.several) < maxSeveral {
+		r.several[identity(info)] = after
+	}
+	return err
+}
+
+// identity is what is the same of all names of a file.
+func identity(info tree.Info) tree.Info { return tree.Info{Dev: info.Dev, Ino: info.Ino} }
+
+// dir is the folder that an item is in. Most often that is the one of the item before.
+func (r *removal) dir(rec *record) *tree.Dir {
+	at := &r.folder
+	if at.dir == nil || at.root != rec.root || at.path != rec.folder {
+		below, from := rec.folder, r.roots[rec.root]
+		if at.dir != nil && at.root == rec.root && at.path != "" && strings.HasPrefix(rec.folder, at.path+"/") {
+			below, from = rec.folder[len(at.path)+1:], at.dir
+		}
+		for below != "" {
+			var name string
+			name, below, _ = strings.Cut(below, "/")
+			from = from.Child(name)
+		}
+		*at = spot{rec.root, rec.folder, from}
+	}
+	return at.dir
+}
+
+// NotRemovedError is ErrIncomplete of a Send that delivered everything, and could not
+// remove all that it was to.
+type NotRemovedError struct {
+	Items int64
+	Why   error // why nothing at all was removed; nil if only some were not
+}
+
+func (e *NotRemovedError) Error() string {
+	switch {
+	case e.Why != nil:
+		return "nothing was removed at the source: " + e.Why.Error()
+	case e.Items == 1:
+		return "1 item was delivered, and not removed at the source"
+	}
+	return fmt.Sprintf("%d items were delivered, and not removed at the source", e.Items)
+}
+
+func (e *NotRemovedError) Unwrap() error { return transfer.ErrIncomplete }
