@@ -124,6 +124,9 @@ func hintOf(exit int, err error, again string, alone bool) string {
 	var left *local.NotDeletedError
 	switch exit {
 	case exitIncomplete:
+		if hint := removalHint(err, again); hint != "" {
+			return hint
+		}
 		if errors.As(err, &left) {
 			if left.DryRun {
 				return ""

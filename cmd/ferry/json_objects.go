@@ -187,6 +187,8 @@ type jsonResult struct {
 	Skipped      int64      `json:"skipped"`
 	Excluded     int64      `json:"excluded"`
 	Deleted      int64      `json:"deleted"`
+	Removed      int64      `json:"removed,omitempty"`
+	Stayed       int64      `json:"stayed,omitempty"`
 	Failed       int64      `json:"failed"`
 	Files        int64      `json:"files"`
 	Bytes        int64      `json:"bytes"`
@@ -300,6 +302,8 @@ func jsonEvent(e transfer.Event) any {
 			d.Type = "would_delete"
 		}
 		return d
+	case transfer.ItemRemoved:
+		return jsonRemovedOf(e)
 	case transfer.ItemFailed:
 		f := jsonFailed{Type: "failed", jsonPath: pathOf(e.Path), Code: uint8(e.Err.Code), Cause: e.Err.Code.String(), Remote: e.Err.Remote}
 		if e.Err.Err != nil {

@@ -143,6 +143,8 @@ func (c *console) Observe(e transfer.Event) {
 			what = "would fail: "
 		} else if c.state.phase == transfer.PhaseDeleting {
 			what = "not deleted: "
+		} else if c.state.phase == transfer.PhaseRemoving {
+			what = "not removed: "
 		}
 		told := e.Err.Consequence() && c.unmade.count(e.Path)
 		if !e.Err.Consequence() {
@@ -157,6 +159,10 @@ func (c *console) Observe(e transfer.Event) {
 			c.say("would delete: " + show(e.Path))
 		} else if c.flags.verbose {
 			c.say("deleted: " + show(e.Path))
+		}
+	case transfer.ItemRemoved:
+		if c.flags.verbose {
+			c.say(removedText(e))
 		}
 	case transfer.Offered:
 		c.mu.Lock()

@@ -22,7 +22,7 @@ func sendCommand(env *Env) *cli.Command {
 		Usage:       "offer files and folders, or standard input",
 		ArgsUsage:   "PATH... | - | --text WORDS",
 		Description: "A folder DIR lands as DIR in the folder that the other side chose. Without --to this side listens, and prints what to run at the other side.",
-		Flags: join(pairingFlags("to"), streamsFlag(), throttleFlags(), sourceFlags(), metadataFlags(false), chosen.flags(), in(aboutSent,
+		Flags: join(pairingFlags("to"), streamsFlag(), throttleFlags(), sourceFlags(), removeFlags(), metadataFlags(false), chosen.flags(), in(aboutSent,
 			&cli.StringFlag{Name: "name", Usage: "store standard input under `NAME`", DefaultText: stdinName},
 			everyday(&cli.StringFlag{Name: textFlag, Usage: "send `WORDS` for a person to read; - reads them"}).
 				more("At most 64 KiB of UTF-8. The other side shows them, and stores nothing unless its --out names a folder. Everybody on this machine can see WORDS in the list of processes (ps); with - they come from standard input, or are asked for."),
@@ -55,6 +55,10 @@ func sendingOf(c *cli.Context, env *Env, chosen *selectionArgs) (s *sending, err
 		return nil, err
 	}
 	s.pair.offers = s.throttle.compress.Capabilities()
+	remove, err := removalOf(c)
+	if err != nil {
+		return nil, err
+	}
 	if c.IsSet(textFlag) {
 		return s, s.text(c, env)
 	}
@@ -73,7 +77,7 @@ func sendingOf(c *cli.Context, env *Env, chosen *selectionArgs) (s *sending, err
 		return nil, err
 	}
 	s.options = sendOptions(c, s.list, selection, metadata, s.throttle)
-	s.options.Streams = s.pair.streams
+	s.options.Streams, s.options.Remove = s.pair.streams, remove
 	if s.options.DryRun {
 		return s, dryRunWithout("send", c.IsSet("manifest"))
 	}

@@ -9,6 +9,7 @@ import (
 	"ferry/transfer"
 	"ferry/transfer/link"
 	"ferry/transfer/local"
+	"ferry/transfer/send"
 )
 
 // word is the cause for programs, "" after success: one of the words that JSON.md lists
@@ -33,6 +34,8 @@ func (o outcome) word() string {
 		return "burnt"
 	case errors.As(o.err, new(*local.NotDeletedError)):
 		return "not-deleted"
+	case errors.As(o.err, new(*send.NotRemovedError)):
+		return "not-removed"
 	case errors.Is(o.err, transfer.ErrIncomplete), errors.As(o.err, new(wouldFail)):
 		if o.exit == exitDestination {
 			return o.destinationWord()

@@ -14,6 +14,7 @@ import (
 	"ferry/transfer"
 	"ferry/transfer/link"
 	"ferry/transfer/local"
+	"ferry/transfer/send"
 )
 
 // Each word that an end can have is in JSON.md, and no other.
@@ -28,7 +29,7 @@ func TestWordsAreDocumented(t *testing.T) {
 		documented = append(documented, row[1])
 	}
 	causes := []error{
-		errDeclined, link.ErrBurnt, &local.NotDeletedError{}, transfer.ErrIncomplete, wouldFail{items: 1, err: transfer.ErrIncomplete}, fs.ErrPermission, syscall.ENOSPC, syscall.EROFS,
+		errDeclined, link.ErrBurnt, &local.NotDeletedError{}, &send.NotRemovedError{}, transfer.ErrIncomplete, wouldFail{items: 1, err: transfer.ErrIncomplete}, fs.ErrPermission, syscall.ENOSPC, syscall.EROFS,
 		outputError(errors.New("closed")), &exitError{word: "strict", err: errors.New("lost")}, errors.New("anything"),
 	}
 	for c := range 256 {

@@ -53,11 +53,9 @@ func Copy(ctx context.Context, o Options) (transfer.Result, error) {
 	} else {
 		del.makeWay(dst, r.OnConflict)
 	}
-	if s.Remove != nil {
-		there := &own{dirs: tree.NewDirs(2)}
-		defer there.close()
-		s.Remove = &send.Removal{Spare: func(at string, info tree.Info) bool { return there.is(r.Destination, at, info) }}
-	}
+	place := newOwn(&r)
+	defer place.close()
+	s.Remove = place.spared(s.Remove)
 	code, err := link.GenerateCode()
 	if err != nil {
 		return transfer.Result{}, failure.Link("making a code", err)

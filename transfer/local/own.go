@@ -4,7 +4,8 @@ import (
 	"path"
 	"strings"
 
-	"ferry/transfer/storage"
+	"ferry/transfer/receive"
+	"ferry/transfer/send"
 	"ferry/transfer/tree"
 )
 
@@ -12,13 +13,26 @@ import (
 // copied to where it is: to remove those from the source would lose them. One goroutine
 // uses it.
 type own struct {
+	to   *receive.Options // of a dry run, which removes nothing, it has no Destination
 	dirs *tree.Dirs
 	root *tree.Dir // of the destination; nil until it is needed
 }
 
-// is tells whether info, of a source, is the very item that stands at a path of dst, or if
-// nobody can tell.
-func (o *own) is(dst storage.Destination, at string, info tree.Info) bool {
+func newOwn(to *receive.Options) *own { return &own{to: to, dirs: tree.NewDirs(2)} }
+
+// spared is a removal that leaves the destination's own items alone; nil if there is none.
+func (o *own) spared(r *send.Removal) *send.Removal {
+	if r == nil {
+		return nil
+	}
+	// A caller has no word in it: where it copies to, this package knows.
+	return &send.Removal{Spare: o.is}
+}
+
+// is tells whether info, of a source, is the very item that stands at a path of the
+// destination, or if nobody can tell.
+func (o *own) is(at string, info tree.Info) bool {
+	dst := o.to.Destination
 	if dst == nil {
 		return true
 	}

@@ -1,0 +1,109 @@
+package local_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"ferry/transfer"
+	"ferry/transfer/internal/deliverytest"
+	"ferry/transfer/local"
+	"ferry/transfer/receive"
+	"ferry/transfer/send"
+	"ferry/transfer/storage"
+)
+
+// late is a destination where something happens at the end, after everything was read.
+type late struct {
+	storage.Destination
+	then func()
+	fail error
+}
+
+func (l late) Finish() (storage.Report, error) {
+	r, err := l.Destination.Finish()
+	l.then()
+	if l.fail != nil {
+		return storage.Report{}, l.fail
+	}
+	return r, err
+}
+
+func copyAndRemove(t *testing.T, src string, then func(), fail error) (transfer.Result, error) {
+	t.Helper()
+	dst, err := local.NewFolder(t.TempDir(), local.FolderOptions{})
+	deliverytest.Must(t, err)
+	defer dst.Close()
+	return local.Copy(t.Context(), local.Options{
+		Send:    send.Options{Sources: deliverytest.Contents(src), Remove: &send.Removal{}},
+		Receive: receive.Options{Destination: late{dst, then, fail}, OnConflict: transfer.ConflictOverwrite},
+	})
+}
+
+// A source that changes between its reading and the receipt stays, however it changes.
+func TestRemovalLeavesWhatChanged(t *testing.T) {
+	for name, change := range map[string]func(path string) error{
+		"written": func(p string) error { return os.WriteFile(p, []byte("another"), 0o600) },
+		"same size and time": func(p string) error {
+			info, err := os.Stat(p)
+			if err == nil {
+				err = os.WriteFile(p, make([]byte, info.Size()), 0o600)
+			}
+			return errors.Join(err, os.Chtimes(p, time.Now(), info.ModTime()))
+		},
+		"replaced": func(p string) error {
+			return errors.Join(os.WriteFile(p+".new", []byte("another"), 0o600), os.Rename(p+".new", p))
+		},
+		"a link": func(p string) error { return errors.Join(os.Rename(p, p+".moved"), os.Symlink(p+".moved", p)) },
+		"a folder": func(p string) error {
+			return errors.Join(os.Remove(p), os.Mkdir(p, 0o700), os.WriteFile(filepath.Join(p, "f"), nil, 0o600))
+		},
+		"its folder": func(p string) error {
+			d := filepath.Dir(p)
+			return errors.Join(os.Rename(d, d+".moved"), os.Mkdir(d, 0o700), os.WriteFile(p, []byte("another"), 0o600))
+		},
+	} {
+		src := filepath.Join(t.TempDir(), "src")
+		at := filepath.Join(src, "d", "f")
+		deliverytest.Write(t, at, 1000, 1)
+		deliverytest.Write(t, filepath.Join(src, "g"), 3<<20, 2)
+		r, err := copyAndRemove(t, src, func() { deliverytest.Must(t, change(at)) }, nil)
+		var left *send.NotRemovedError
+		if !errors.As(err, &left) || left.Items != 1 || r.Failed != 1 || r.Removed != 1 || !errors.Is(err, transfer.ErrIncomplete) {
+			t.Errorf("%s: ended with %v, %d failed, %d removed", name, err, r.Failed, r.Removed)
+		}
+		if _, err := os.Lstat(at); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := os.Lstat(filepath.Join(src, "g")); err == nil {
+			t.Errorf("%s: what did not change is there", name)
+		}
+	}
+}
+
+// Somebody else may be faster: there is nothing left to do.
+func TestRemovalOfWhatIsGone(t *testing.T) {
+	src := filepath.Join(t.TempDir(), "src")
+	at := filepath.Join(src, "f")
+	deliverytest.Write(t, at, 1000, 1)
+	r, err := copyAndRemove(t, src, func() { deliverytest.Must(t, os.Remove(at)) }, nil)
+	if err != nil || r.Removed != 0 {
+		t.Errorf("ended with %v, %d removed", err, r.Removed)
+	}
+}
+
+// Without a receipt everything stays.
+func TestRemovalTakesAReceipt(t *testing.T) {
+	src := filepath.Join(t.TempDir(), "src")
+	at := filepath.Join(src, "f")
+	deliverytest.Write(t, at, 1000, 1)
+	r, err := copyAndRemove(t, src, func() {}, &storage.Error{Kind: storage.IO, Op: "syncing", Err: errors.New("the disk is gone")})
+	if err == nil || r.Removed != 0 {
+		t.Errorf("ended with %v, %d removed", err, r.Removed)
+	}
+	if _, err := os.Lstat(at); err != nil {
+		t.Error(err)
+	}
+}
