@@ -8,6 +8,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"ferry/transfer"
 	"ferry/transfer/local"
 	"ferry/transfer/storage"
 )
@@ -34,12 +35,29 @@ func landingOf(c *cli.Context) *landing {
 	return &landing{path: path, named: c.IsSet("out"), stream: path == "-", options: folderOptions(c), file: c.String("manifest")}
 }
 
-// name is what a person is asked to accept an offer into.
+// name is what a person is asked to accept an offer into: the whole path, since that of a
+// folder like . says nothing.
 func (l *landing) name() string {
 	if l.stream {
 		return "standard output"
 	}
+	if abs, err := filepath.Abs(l.path); err == nil {
+		return abs
+	}
 	return l.path
+}
+
+// proposal is an offer, with where it would be put and what is free there. Nothing is made.
+func (l *landing) proposal(o transfer.Offer) proposal {
+	p := proposal{Offer: o, place: l.name(), free: -1}
+	if l.stream {
+		return p
+	}
+	// What keeps this from being known is told when the folder is opened.
+	if free, err := local.Free(l.path); err == nil {
+		p.free = free
+	}
+	return p
 }
 
 // early opens the folder if it is there.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"time"
 
 	"ferry/transfer"
@@ -15,10 +16,17 @@ import (
 // it. No progress is drawn meanwhile. What was typed before the question was shown is
 // thrown away. If ctx ends, the question is withdrawn.
 func (s *screen) question(ctx context.Context, env *Env, text string) (string, error) {
+	return s.questionBelow(ctx, env, "", text, func() {})
+}
+
+// questionBelow shows a question and, if above is not empty, a row above it, which may be
+// changed from then on that shown is called.
+func (s *screen) questionBelow(ctx context.Context, env *Env, above, text string, shown func()) (string, error) {
 	if s.typed == nil {
 		s.typed = &typed{from: env.Stdin}
 	}
-	s.ask(s.typed.discard, text)
+	s.ask(s.typed.discard, above, text)
+	shown()
 	line, err := s.typed.line(ctx)
 	if err == nil {
 		s.answered()
@@ -29,18 +37,25 @@ func (s *screen) question(ctx context.Context, env *Env, text string) (string, e
 }
 
 // accept returns a function that asks a person at the terminal whether to take an offer.
-func accept(env *Env, s *screen, place string) func(context.Context, transfer.Offer, <-chan transfer.Extent) error {
-	return func(ctx context.Context, o transfer.Offer, _ <-chan transfer.Extent) error {
+// While the question stands, the row above it follows what the sender announces.
+func accept(env *Env, s *screen, to *landing) func(context.Context, transfer.Offer, <-chan transfer.Extent) error {
+	return func(ctx context.Context, o transfer.Offer, grown <-chan transfer.Extent) error {
+		o.Extent = waitCount(ctx, o.Extent, grown)
 		room := s.row()
-		for _, row := range offerLines(o, room) {
+		above, last := to.proposal(o).rows(room)
+		for _, row := range above {
 			s.say(row)
 		}
-		start, end := "take it into ", "? [y/N] "
-		if o.DryRun {
-			start, end = "a dry run, which changes nothing: look at ", "? [y/N] "
-		}
-		text := start + fit(place, max(room-len(start)-len(end)-len("yes"), 1)) + end
-		answer, err := s.question(ctx, env, text)
+		asking, answered := context.WithCancel(ctx)
+		var following sync.WaitGroup
+		begun := make(chan struct{})
+		following.Go(func() {
+			<-begun
+			follow(asking, o.Extent, grown, barTick, func(e transfer.Extent) { s.add(changed(last(e))) })
+		})
+		answer, err := s.questionBelow(ctx, env, last(o.Extent), acceptText(o, to, room), func() { close(begun) })
+		answered()
+		following.Wait()
 		if err == io.EOF {
 			return errDeclined
 		}
@@ -55,48 +70,19 @@ func accept(env *Env, s *screen, place string) func(context.Context, transfer.Of
 	}
 }
 
-// offerLines show an offer as far as it is listed, each item in one row of at most room
-// columns. The sender may be anybody who knows the code, so no name may look like a row
-// of its own. Names that begin with a dot come last, apart from the others: people do
-// not see such files later, and programs read them.
-func offerLines(o transfer.Offer, room int) []string {
-	head := fmt.Sprintf("%s offers %s", o.Peer, items(o.Items))
-	if o.Bytes > 0 {
-		head += ", " + sizeText(o.Bytes)
+// acceptText is the question itself, in a row of at most room columns.
+func acceptText(o transfer.Offer, to *landing, room int) string {
+	start := "Take it into "
+	switch {
+	case o.DryRun:
+		start = "A dry run, which changes nothing: look at "
+	case to.stream:
+		start = "Write it to "
+	case o.Items > 1:
+		start = "Take them into "
 	}
-	if !o.Exact {
-		head += " and more that is not counted yet"
-	}
-	lines := []string{head + ":"}
-	var dotted []string
-	for _, it := range o.Listed {
-		row := offerRow(it, room)
-		if strings.HasPrefix(it.Name, ".") {
-			dotted = append(dotted, row)
-		} else {
-			lines = append(lines, row)
-		}
-	}
-	if more := o.Items - int64(len(o.Listed)); more > 0 {
-		lines = append(lines, fmt.Sprintf("    and %d more", more))
-	}
-	if len(dotted) > 0 {
-		lines = append(lines, "  and with names that begin with a dot, which hides them:")
-	}
-	return append(lines, dotted...)
-}
-
-// offerRow is one item of an offer.
-func offerRow(it transfer.OfferItem, room int) string {
-	size := ""
-	if it.Kind == tree.File && it.Size >= 0 {
-		size = sizeText(it.Size)
-	}
-	row := fmt.Sprintf("    %-8s %10s  ", kindText(it.Kind), size)
-	if room-columns(row) < minName {
-		row = "    " + kindText(it.Kind) + "  "
-	}
-	return row + fit(it.Name, max(room-columns(row), 1))
+	const end = "? [y/N] "
+	return start + fit(to.name(), max(room-len(start)-len(end)-len("yes"), 1)) + end
 }
 
 // resolve returns a function that asks what to do about a conflict. A capital letter

@@ -126,20 +126,21 @@ func TestReadLineTakesNoMore(t *testing.T) {
 func TestAccept(t *testing.T) {
 	offer := transfer.Offer{Items: 3, Bytes: 2048, Peer: "192.0.2.9:1", Listed: []transfer.OfferItem{
 		{Name: "a\x1b[2J", Kind: tree.File, Size: 2048}, {Name: "dir", Kind: tree.Folder, Size: -1},
-	}}
+	}, Extent: transfer.Extent{Files: 12, Folders: 1, Bytes: 4096, Whole: true}}
 	for typed, want := range map[string]error{"y\n": nil, "YES \n": nil, "n\n": errDeclined, "\n": errDeclined, "": errDeclined, "yy\n": errDeclined} {
 		env, screen := ttyEnv(typed)
 		c := newConsole(screen, outputFlags{}, nil, nil)
-		err := accept(env, c.screen, "downloads")(t.Context(), offer, nil)
+		err := accept(env, c.screen, &landing{stream: true})(t.Context(), offer, nil)
 		_ = c.finish(outcome{})
 		if err != want {
 			t.Errorf("%q gives %v, want %v", typed, err, want)
 		}
-		const shown = `192.0.2.9:1 offers 3 items, 2.00 KiB and more that is not counted yet:
+		const shown = `192.0.2.9 offers 3 items:
     file       2.00 KiB  a\x1b[2J
     folder               dir
     and 1 more
-take it into downloads? [y/N] `
+  12 files, 1 folder, 4.00 KiB
+Write it to standard output? [y/N] `
 		if strings.TrimSuffix(screen.String(), "\n") != shown {
 			t.Errorf("the screen shows\n%s", screen)
 		}
@@ -205,7 +206,10 @@ func TestOfferRows(t *testing.T) {
 	}
 	offer := transfer.Offer{Items: 12, Bytes: 1, Listed: listed, Peer: "192.0.2.1:5"}
 	for _, width := range []int{200, 80, 60, 40, 20} {
-		rows := offerLines(offer, width-1)
+		rows, last := proposal{offer, "/", 1 << 40}.rows(width - 1)
+		if row := last(offer.Extent); columns(row) >= width {
+			t.Errorf("%d columns have the row %q of %d", width, row, columns(row))
+		}
 		for _, row := range append(rows[1:9:9], rows[11:]...) {
 			if columns(row) >= width || strings.Contains(row, "   file") && !strings.HasPrefix(row, "    file") {
 				t.Errorf("%d columns have the row %q of %d", width, row, columns(row))

@@ -148,7 +148,7 @@ func (r *receiving) asking(c *cli.Context, env *Env, to renderer) receive.Option
 	if !ok || c.Bool("yes") {
 		return o
 	}
-	o.Accept = accept(env, people.screen, r.place.name())
+	o.Accept = accept(env, people.screen, r.place)
 	if !c.IsSet("on-conflict") && !o.Update {
 		o.OnConflict = transfer.ConflictAsk
 		o.Resolve = resolve(env, people.screen)

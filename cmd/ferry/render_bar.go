@@ -13,6 +13,9 @@ import (
 const (
 	// eraseRest clears from the cursor to the end of the line (ECMA-48, EL).
 	eraseRest = "\x1b[K"
+	// saveCursor and restoreCursor note where the cursor is, and bring it back (DEC
+	// VT100, DECSC and DECRC).
+	saveCursor, restoreCursor = "\x1b7", "\x1b8"
 	// defaultWidth is assumed of terminals that do not tell.
 	defaultWidth = 80
 	narrow       = 40 // with less, phases have short names

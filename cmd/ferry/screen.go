@@ -32,6 +32,7 @@ type screen struct {
 	// Of loop, and behind its end of the goroutine that called close.
 	drawn  bool      // a line that changes stands on the terminal
 	asking string    // a question stands on the terminal
+	above  string    // with the row above it, and its newline
 	over   io.Writer // shows lines above a line that is being edited; nil if none is
 }
 
@@ -44,6 +45,7 @@ type line string
 
 // question has no newline behind it. Nothing is drawn until an answer is shown.
 type question struct {
+	above  string // a row that may change while the question stands; may be empty
 	text   string
 	before func()        // called right before the question is written
 	shown  chan struct{} // closed once it is written
@@ -63,7 +65,7 @@ func (l line) show(s *screen) {
 		return
 	}
 	if s.asking != "" {
-		s.write("\n" + string(l) + "\n" + s.asking)
+		s.write("\n" + string(l) + "\n" + s.above + s.asking)
 		return
 	}
 	s.write(string(l) + "\n")
@@ -71,9 +73,22 @@ func (l line) show(s *screen) {
 
 func (q question) show(s *screen) {
 	q.before()
-	s.asking = q.text
-	s.write(q.text)
+	s.asking, s.above = q.text, q.above
+	s.write(q.above + q.text)
 	close(q.shown)
+}
+
+// changed is what the row above a question is now. Where nothing can be redrawn it stays
+// as it was. What was typed since stands behind the question and is left alone.
+type changed string
+
+func (c changed) show(s *screen) {
+	if s.asking == "" || s.above == "" || s.width == nil {
+		return
+	}
+	row := escape(head(string(c), s.row()))
+	s.above = row + "\n"
+	s.write(saveCursor + "\x1b[A\r" + row + eraseRest + restoreCursor)
 }
 
 func (a answer) show(s *screen) {
@@ -188,12 +203,15 @@ func (s *screen) terminal() int {
 // row is how many columns a row may have that must not become two.
 func (s *screen) row() int { return orDefault(s.terminal()) - 1 }
 
-// ask shows a question, and calls before right before it is written. It returns
-// once the question stands there, or the loop has ended. The caller reads the
+// ask shows a question, below a row if above is not empty, and calls before right before
+// it is written. It returns once the question stands there, or the loop has ended. The caller reads the
 // answer, and then calls answered or withdraw.
-func (s *screen) ask(before func(), text string) {
+func (s *screen) ask(before func(), above, text string) {
 	shown := make(chan struct{})
-	s.add(question{escape(text), before, shown})
+	if above != "" {
+		above = escape(head(above, s.row())) + "\n"
+	}
+	s.add(question{above, escape(text), before, shown})
 	select {
 	case <-shown:
 	case <-s.ended:

@@ -60,7 +60,7 @@ func TestQuestion(t *testing.T) {
 	var out bytes.Buffer
 	c := newConsole(&out, outputFlags{}, func() int { return 80 }, &time.Ticker{C: ticks})
 	c.Observe(transfer.PhaseChanged{Phase: transfer.PhaseTransfer})
-	c.screen.ask(func() {}, "take it? ")
+	c.screen.ask(func() {}, "", "take it? ")
 	c.say("a line")
 	c.screen.answered()
 	_ = c.finish(outcome{})

@@ -138,7 +138,7 @@ func TestTypedBeforeTheQuestion(t *testing.T) {
 		c := newConsole(env.Stderr, outputFlags{}, nil, nil)
 		person.typedAhead(t, early)
 		got := make(chan error, 1)
-		go func() { got <- accept(env, c.screen, "downloads")(t.Context(), offer, nil) }()
+		go func() { got <- accept(env, c.screen, &landing{stream: true})(t.Context(), offer, nil) }()
 		select {
 		case err := <-got:
 			t.Fatalf("%q, typed before, answers with %v\n%s", early, err, person.seen)
@@ -149,6 +149,40 @@ func TestTypedBeforeTheQuestion(t *testing.T) {
 			t.Errorf("%q, and %q before, gives %v", late, early, err)
 		}
 		_ = c.finish(outcome{})
+	}
+}
+
+// While the question stands, the row above it follows the sender's walk, and what is typed
+// meanwhile stays. A terminal that cannot redraw is left alone.
+func TestOfferGrowsAboveTheQuestion(t *testing.T) {
+	offer := transfer.Offer{Items: 1, Peer: "192.0.2.9:1", Listed: []transfer.OfferItem{{Name: "d", Kind: tree.Folder, Size: -1}}, Extent: transfer.Extent{Files: 1, Bytes: 1}}
+	for _, c := range []struct {
+		width func() int
+		want  string
+	}{
+		{func() int { return 80 }, "192.0.2.9 offers d/: at least 1 file, 1 B so far\r\nWrite it to standard output? [y/N] \x1b7\x1b[A\r192.0.2.9 offers d/: 2 files, 3 B\x1b[K\x1b8"},
+		{nil, "192.0.2.9 offers d/: at least 1 file, 1 B so far\r\nWrite it to standard output? [y/N] "},
+	} {
+		person, env := terminalOf(t)
+		s := newScreen(env.Stderr, c.width, style{}, nil, nil)
+		grown := make(chan transfer.Extent) // taken by whoever follows: what is sent twice was shown once
+		got := make(chan error, 1)
+		go func() { got <- accept(env, s, &landing{stream: true})(t.Context(), offer, grown) }()
+		<-person.seen.found
+		grown <- transfer.Extent{Files: 2, Bytes: 3}
+		grown <- transfer.Extent{Files: 2, Bytes: 3, Whole: true}
+		if c.width != nil {
+			person.seen.expect("d/: 2 files, 3 B\x1b[K")
+			<-person.seen.next()
+		}
+		person.types(t, "y\n")
+		if err := <-got; err != nil {
+			t.Error(err)
+		}
+		s.close()
+		if text := person.seen.String(); !strings.HasPrefix(text, c.want[:strings.Index(c.want, "[y/N]")]) || c.width != nil && !strings.Contains(text, c.want[strings.Index(c.want, "\x1b[A"):]) || c.width == nil && strings.Contains(text, "\x1b") {
+			t.Errorf("the terminal shows %q, want %q", text, c.want)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package local
 
 import (
 	"context"
+	"errors"
 
 	"ferry/transfer/dest"
 	"ferry/transfer/internal/failure"
@@ -32,6 +33,17 @@ func NewRehearsal(path string) (storage.Destination, error) {
 		return nil, failure.DestinationEnds("opening", path, err)
 	}
 	return r, nil
+}
+
+// Free is how many bytes may still be written to the folder at path, or where it would be
+// made; math.MaxInt64 if the file system tells no size. Nothing is made.
+func Free(path string) (int64, error) {
+	r, err := dest.Rehearse(path)
+	if err != nil {
+		return 0, failure.DestinationEnds("opening", path, err)
+	}
+	free, err := r.Free()
+	return free, errors.Join(err, r.Close())
 }
 
 // pruner is a destination that Delete works on: a folder, or the rehearsal of one.
