@@ -117,9 +117,13 @@ func (t *selftestTable) counts() string {
 	return text
 }
 
-func (t *selftestTable) begin(folder string, need int64) {
-	if !t.json && !t.quiet {
-		fmt.Fprintf(t.env.Stdout, "ferry %s on %s/%s tries %s, with %s for a while\n", buildVersion(), runtime.GOOS, runtime.GOARCH, show(filepath.Dir(folder)), sizeText(need))
+func (t *selftestTable) begin(p selftest.Place) {
+	if t.json || t.quiet {
+		return
+	}
+	fmt.Fprintf(t.env.Stdout, "ferry %s on %s/%s tries %s, with %s for a while\n", buildVersion(), runtime.GOOS, runtime.GOARCH, show(filepath.Dir(p.Folder)), sizeText(p.Need))
+	if p.InMemory {
+		fmt.Fprintln(t.env.Stdout, "that is in memory: --dir DIR tries a disk")
 	}
 }
 

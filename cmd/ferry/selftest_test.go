@@ -126,7 +126,7 @@ func selftested(t *testing.T, ctx context.Context, program string, env ...string
 	rows = make(map[string]selftest.Row)
 	kept, err = selftest.Run(ctx, selftest.Config{
 		Program: path, Env: append(childEnv(os.Environ()), append(env, "GORACE=atexit_sleep_ms=0")...), Dir: dir, Patience: 15 * time.Second, SizeText: sizeText,
-		Begin: func(string, int64) {},
+		Begin: func(selftest.Place) {},
 		Tell:  func(r selftest.Row) { rows[r.Name] = r },
 	})
 	entries, rerr := os.ReadDir(dir)
@@ -145,7 +145,6 @@ func unlock(dir string) {
 }
 
 func TestSelftestCatchesLies(t *testing.T) {
-	everywhere := runtime.GOOS != "windows"
 	for _, c := range []struct {
 		name string
 		env  []string
@@ -170,7 +169,10 @@ func TestSelftestCatchesLies(t *testing.T) {
 				t.Fatalf("ended with %v, and %q stays", err, kept)
 			}
 			for name, want := range c.want {
-				if r := rows[name]; everywhere && (r.Status != selftest.Failed || !strings.Contains(r.Detail, want)) {
+				if name == "a disk that takes no more" && runtime.GOOS == "windows" {
+					continue // not tried
+				}
+				if r := rows[name]; r.Status != selftest.Failed || !strings.Contains(r.Detail, want) {
 					t.Errorf("%s: %s: %q, and %q was to be said", name, r.Status, r.Detail, want)
 				}
 			}
@@ -208,7 +210,7 @@ func TestSelftestInterrupted(t *testing.T) {
 	told := 0
 	kept, err := selftest.Run(ctx, selftest.Config{
 		Program: path, Env: childEnv(os.Environ()), Dir: dir, SizeText: sizeText,
-		Begin: func(string, int64) {},
+		Begin: func(selftest.Place) {},
 		Tell:  func(selftest.Row) { told++; cancel(stop) },
 	})
 	entries, _ := os.ReadDir(dir)

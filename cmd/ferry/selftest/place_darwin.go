@@ -17,5 +17,8 @@ func freeBytes(dir string) (n int64, ok bool) {
 	return int64(min(st.Bavail, math.MaxInt64/block) * block), true
 }
 
+// inMemory is not known: temporary files are on a disk there.
+func inMemory(string) bool { return false }
+
 // forget does nothing: the system reads what is cached.
 func forget(*os.File) {}

@@ -17,5 +17,11 @@ func freeBytes(dir string) (n int64, ok bool) {
 	return int64(min(st.Bavail, math.MaxInt64/block) * block), true
 }
 
+// inMemory reports whether dir is in a file system that is on no disk.
+func inMemory(dir string) bool {
+	var st unix.Statfs_t
+	return unix.Statfs(dir, &st) == nil && (st.Type == unix.TMPFS_MAGIC || st.Type == unix.RAMFS_MAGIC)
+}
+
 // forget lets the system read the file from the disk, where its bytes are there already.
 func forget(f *os.File) { _ = unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED) }

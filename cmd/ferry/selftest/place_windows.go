@@ -20,6 +20,9 @@ func freeBytes(dir string) (n int64, ok bool) {
 	return int64(min(free, math.MaxInt64)), true
 }
 
+// inMemory is not known: temporary files are on a disk there.
+func inMemory(string) bool { return false }
+
 // forget does nothing: the system reads what is cached.
 func forget(*os.File) {}
 

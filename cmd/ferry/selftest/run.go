@@ -28,8 +28,15 @@ type Config struct {
 	SizeText func(int64) string
 	// Begin is called once there is a folder, and Tell as each trial ends, in the order of
 	// the rows. Both are called by the goroutine that called Run.
-	Begin func(folder string, need int64)
+	Begin func(Place)
 	Tell  func(Row)
+}
+
+// Place is where it is tried.
+type Place struct {
+	Folder   string // of this run
+	Need     int64  // bytes that it takes at most
+	InMemory bool   // and not on a disk, as far as is known
 }
 
 // Status is what came of a trial.
@@ -87,7 +94,7 @@ func Run(ctx context.Context, c Config) (kept string, err error) {
 			kept = folder
 		}
 	}()
-	c.Begin(folder, need())
+	c.Begin(Place{Folder: folder, Need: need(), InMemory: inMemory(folder)})
 	source := &source{dir: filepath.Join(folder, "source")}
 	if err := source.plant(ctx); err != nil {
 		if cause := context.Cause(ctx); cause != nil {

@@ -255,7 +255,7 @@ func wrongCode(b *bench, ctx context.Context) (string, error) {
 	if _, err := b.source.compare(ctx, b.out(), treeName); err != nil {
 		return "", err
 	}
-	return "exit code 4, nothing given away, nothing written", b.wrongReceiver(ctx)
+	return "exit code 4, nothing given away or written", b.wrongReceiver(ctx)
 }
 
 // wrongReceiver guesses the code of a sender that listens.
