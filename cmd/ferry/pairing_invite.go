@@ -89,7 +89,11 @@ func (v invitation) lines() []string {
 		lines = append(lines, "only machines on the same network can reach it")
 	}
 	if other := v.command(); other != "" {
-		lines = append(lines, "on the other machine run:", "    "+other)
+		where := "on the other machine run:"
+		if v.scope == reach.OwnMachine {
+			where = "in another terminal run:"
+		}
+		lines = append(lines, where, "    "+other)
 		if strings.Contains(other, "%"+elsewhere) {
 			lines = append(lines, "with that machine's own name of the network, such as eth0, for "+elsewhere)
 		}
@@ -108,20 +112,29 @@ func (v invitation) port() uint16 {
 	return v.at[0].Port
 }
 
+// firewall is what may keep others out, and what then: the other side listens. here is
+// the command for this side then.
+func (v invitation) firewall(here string) []string {
+	return []string{
+		fmt.Sprintf("is port %d open here? A firewall of this machine may keep others out: let TCP port %d in, or turn it round:", v.port(), v.port()),
+		"    there: " + startCommand(v.role, reach.DefaultPort),
+		"    here:  " + here + "   (what it prints there)",
+	}
+}
+
 // uncalled is what to say when nobody has called.
-func (v invitation) uncalled() []string {
+func (v invitation) uncalled(here string) []string {
 	if v.scope == reach.OwnMachine {
 		return []string{"nobody has called yet; only this machine can reach this address"}
 	}
-	return append([]string{fmt.Sprintf("nobody has called yet; is port %d open here? A firewall of this machine may keep others out: let TCP port %d in, or turn it round:", v.port(), v.port())}, v.turned()...)
+	lines := v.firewall(here)
+	lines[0] = "nobody has called yet; " + lines[0]
+	return lines
 }
 
-// turned are the commands that have the other side listen.
-func (v invitation) turned() []string {
-	return []string{
-		"    there: " + startCommand(v.role, reach.DefaultPort),
-		"    here:  " + callCommand(opposite(v.role), unnamed()) + "   (what it prints there)",
-	}
+// turnedHere is the command that dials from here.
+func (c *connection) turnedHere() string {
+	return command(diallingArgs(c.args, c.pairing, "ADDRESS")...)
 }
 
 // remind says, once that time has passed, that nobody has called. It returns when ctx ends
@@ -133,7 +146,7 @@ func (c *connection) remind(ctx context.Context, after time.Duration, v invitati
 	case <-ctx.Done():
 	case <-timer.C:
 		if c.listener.Calls() == 0 {
-			r.advise(v.uncalled())
+			r.advise(v.uncalled(c.turnedHere()))
 		}
 	}
 }
@@ -145,9 +158,9 @@ func (c *connection) notCalled(v invitation) error {
 		return &exitError{exit: exitConnection, err: fmt.Errorf("nobody proved the code within %s, with %s", wait, counted(n, "call")),
 			hint: "the other side needs this side's address and code; with more time: " + command(c.args...)}
 	}
-	hint := fmt.Sprintf("is port %d open here? A firewall of this machine may keep others out: let TCP port %d in, or turn it round:\n%s", v.port(), v.port(), strings.Join(v.turned(), "\n"))
+	hint := strings.Join(v.firewall(c.turnedHere()), "\n")
 	if v.scope == reach.OwnMachine {
-		hint = "only this machine can reach that address; without --listen others can: " + command(listeningArgs(c.args, c.pairing)...)
+		hint = "only this machine can reach that address: is it on a network, and is there no --listen with an address of its own?"
 	}
 	return &exitError{exit: exitConnection, err: fmt.Errorf("nobody called within %s", wait), hint: hint}
 }

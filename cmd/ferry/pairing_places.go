@@ -51,7 +51,11 @@ func hostArgument(c *cli.Context) (string, error) {
 		return "", nil
 	}
 	_, gone := os.Lstat(text)
-	if _, err := reach.ParseList(text); err != nil || gone == nil || c.NArg() > 1 {
+	_, err := reach.ParseList(text)
+	if err != nil && gone != nil && c.NArg() == 1 && strings.Contains(text, ":") && !strings.Contains(text, "/") {
+		return "", usagef("receive", "%v", err)
+	}
+	if err != nil || gone == nil || c.NArg() > 1 {
 		return "", usagef("receive", "receive takes no paths (%s); --out DIR says where to, and --from HOST whom to call", text)
 	}
 	return text, nil
@@ -85,7 +89,8 @@ func misplacedAddress(c *cli.Context, paths, argv []string) error {
 	return usagef("send", "%s is an address, and no file of that name is here; to send there: %s", last, line)
 }
 
-// listeningArgs is a command line without whom it dials: it makes this side listen.
+// listeningArgs is a command line without whom it dials, and without how long: it makes
+// this side listen.
 func listeningArgs(argv []string, p pairing) []string {
 	var kept []string
 	place := -1
@@ -100,13 +105,36 @@ func listeningArgs(argv []string, p pairing) []string {
 		switch {
 		case arg == "--":
 			return append(kept, argv[i:]...)
-		case strings.HasPrefix(arg, "-") && (name == "to" || name == "from"):
+		case strings.HasPrefix(arg, "-") && slices.Contains([]string{"to", "from", "wait"}, name):
 			if !joined {
 				i++
 			}
 		case i == place:
 		default:
 			kept = append(kept, arg)
+		}
+	}
+	return kept
+}
+
+// diallingArgs is a command line of a side that listened, to dial place.
+func diallingArgs(argv []string, p pairing, place string) []string {
+	var kept []string
+	for i := 0; i < len(argv); i++ {
+		name, _, joined := strings.Cut(strings.TrimLeft(argv[i], "-"), "=")
+		switch {
+		case argv[i] == "--":
+			return append(kept, argv[i:]...)
+		case strings.HasPrefix(argv[i], "-") && slices.Contains([]string{"listen", "wait"}, name):
+			if !joined {
+				i++
+			}
+		case argv[i] == p.verb && p.role == link.Sender && !slices.Contains(kept, "--to"):
+			kept = append(kept, argv[i], "--to", place)
+		case argv[i] == p.verb && p.role == link.Receiver && !slices.Contains(kept, "--from"):
+			kept = append(kept, argv[i], "--from", place)
+		default:
+			kept = append(kept, argv[i])
 		}
 	}
 	return kept

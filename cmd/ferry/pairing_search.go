@@ -6,6 +6,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"ferry/transfer/link"
@@ -68,9 +69,17 @@ func (s *search) line(now time.Time, room int) string {
 	return head(plain(short), room)
 }
 
-// mostTelling is the try whose cause says most.
+// mostTelling is the try whose cause a person can do most about: that of a machine which
+// has shown itself, else of one that does not answer. That there is no way to a further
+// address, as in IPv6, is common.
 func mostTelling(tries []reach.Try) reach.Try {
-	return slices.MaxFunc(tries, func(a, b reach.Try) int { return int(a.Cause) - int(b.Cause) })
+	best := slices.MaxFunc(tries, func(a, b reach.Try) int { return int(a.Cause) - int(b.Cause) })
+	if best.Cause < reach.Refused {
+		if i := slices.IndexFunc(tries, func(t reach.Try) bool { return t.Cause == reach.NoAnswer }); i >= 0 {
+			return tries[i]
+		}
+	}
+	return best
 }
 
 // triesText says what became of each address, and what is the same once. yet is for those
@@ -102,6 +111,8 @@ func whyNot(t reach.Try, yet bool) string {
 		return "nothing listens there" + still
 	case reach.NoName:
 		return nameCause(t.Err)
+	case reach.Unreachable:
+		return systemCause(t.Err)
 	case reach.Silent:
 		return "it takes calls and says nothing"
 	case reach.HungUp:
@@ -138,5 +149,14 @@ func nameCause(err error) string {
 	if unresolved.IsNotFound {
 		return "no machine of that name is known"
 	}
-	return "its name cannot be looked up: " + unresolved.Err
+	return "its name cannot be looked up now"
+}
+
+// systemCause is what the system calls it, without the step.
+func systemCause(err error) string {
+	var number syscall.Errno
+	if errors.As(err, &number) {
+		return number.Error()
+	}
+	return dialCause(err)
 }

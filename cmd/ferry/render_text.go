@@ -11,6 +11,7 @@ import (
 
 	"ferry/transfer"
 	"ferry/transfer/link"
+	"ferry/transfer/reach"
 	"ferry/transfer/tree"
 )
 
@@ -85,8 +86,12 @@ func (c *console) searching(s *search) {
 	c.search, c.last = s, ""
 }
 
-// draws reports whether there is a line that changes.
-func (c *console) draws() bool { return c.screen.width != nil && c.screen.ticker != nil }
+// shows reports whether the progress of a search tells what e does: always where a line
+// changes, and elsewhere if nothing is known of the other side yet.
+func (c *console) shows(e link.Event) bool {
+	return e.Kind == link.EventWaiting && c.screen.ticker != nil && !c.flags.verbose &&
+		(c.screen.width != nil || reach.CauseOf(e.Err) == reach.NoAnswer)
+}
 
 // linkEvent does not repeat itself: a dialler tries again every few seconds, and fails
 // for the same reason.
@@ -94,8 +99,8 @@ func (c *console) linkEvent(e link.Event) {
 	c.mu.Lock()
 	c.state.takes(e)
 	c.mu.Unlock()
-	if c.flags.quiet && e.Kind != link.EventRefused || e.Kind == link.EventWaiting && c.draws() && !c.flags.verbose {
-		return // or the line that changes tells it
+	if c.flags.quiet && e.Kind != link.EventRefused || c.shows(e) {
+		return
 	}
 	text := linkText(e, c.flags.verbose)
 	c.mu.Lock()
