@@ -36,6 +36,8 @@ func arrange(app *cli.App, argv []string) ([]string, error) {
 		name = "help"
 	case name == "--version", name == "-V":
 		name = "version"
+	case name == completeCommand: // nothing in its arguments is a flag of it
+		return argv, nil
 	}
 	cmd := lookup(app, name)
 	if cmd == nil {

@@ -146,7 +146,7 @@ func TestFlags(t *testing.T) {
 		"verify":   "extra json quiet q",
 		"selftest": "dir json quiet q",
 		"help":     "all",
-		"version":  "", "man": "",
+		"version":  "", "man": "", "completion": "", completeCommand: "",
 	}
 	for _, c := range newApp(&Env{}).Commands {
 		names := []string{}

@@ -7,6 +7,7 @@ type example struct{ line, purpose string }
 type guide struct {
 	examples []example
 	topics   []string // that explain more
+	files    bool     // its arguments are names of files
 }
 
 // guides has an entry for each command that help lists. Each example can be typed as it
@@ -18,44 +19,48 @@ var guides = map[string]guide{
 		{"ferry send --to HOST --exclude '*.o' src", "leave files out"},
 		{"ferry send --to HOST -n photos", "only say what would be sent"},
 		{"tar c photos | ferry send --to HOST -", "send a stream"},
-	}, []string{"code", "filters", "archive", "resume", "speed", "exit"}},
+	}, []string{"code", "filters", "archive", "resume", "speed", "exit"}, true},
 	"receive": {[]example{
 		{"ferry receive -o inbox", "listen; print what to run there"},
 		{"ferry receive --from HOST", "call the side that listens"},
 		{"ferry receive --on-conflict rename", "keep both where files differ"},
 		{"ferry receive -y --out - | tar x", "ask nothing; unpack a stream"},
-	}, []string{"code", "archive", "resume", "speed", "exit"}},
+	}, []string{"code", "archive", "resume", "speed", "exit"}, false},
 	"copy": {[]example{
 		{"ferry copy photos notes.txt backup", "makes backup/photos"},
 		{"ferry copy photos/ backup", "what is in photos, as for rsync"},
 		{"ferry copy --exclude '*.o' src backup", "leave things out"},
 		{"ferry copy -n --delete photos/ backup", "what a mirror would change"},
 		{"ferry copy -a /srv/ /mnt/srv", "as root: owners, ACLs and all"},
-	}, []string{"filters", "delete", "archive", "resume", "exit"}},
+	}, []string{"filters", "delete", "archive", "resume", "exit"}, true},
 	"checksum": {[]example{
 		{"ferry checksum photos >sums.b3", "hash a tree, as b3sum does"},
 		{"ferry checksum -c sums.b3", "check it later"},
 		{"ferry checksum -c sums.b3 --extra", "and tell what is not listed"},
-	}, []string{"json", "exit"}},
+	}, []string{"json", "exit"}, true},
 	"verify": {[]example{
 		{"ferry verify sums.b3", "check what checksum listed"},
 		{"ferry verify --extra sums.b3", "and tell what is not listed"},
 		{"ferry verify - <sums.b3", "take the list from elsewhere"},
-	}, []string{"json", "exit"}},
+	}, []string{"json", "exit"}, true},
 	"selftest": {[]example{
 		{"ferry selftest", "try this machine"},
 		{"ferry selftest --dir /media/stick", "try another disk"},
-	}, []string{"exit", "json"}},
+	}, []string{"exit", "json"}, false},
 	"version": {[]example{
 		{"ferry version", "or ferry --version, or ferry -V"},
-	}, nil},
+	}, nil, false},
 	"help": {[]example{
 		{"ferry help", "the commands and topics"},
 		{"ferry help send", "as ferry send --help"},
 		{"ferry help exit", "a topic"},
-	}, nil},
+	}, nil, false},
 	"man": {[]example{
 		{"ferry man | man -l -", "read it"},
 		{"ferry man >ferry.1", "install it"},
-	}, nil},
+	}, nil, false},
+	"completion": {[]example{
+		{"source <(ferry completion bash)", "in .bashrc, or zsh in .zshrc"},
+		{"ferry completion fish | source", "in config.fish"},
+	}, nil, false},
 }

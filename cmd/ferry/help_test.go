@@ -153,7 +153,7 @@ func ferryLines(t *testing.T, line string) (all [][]string) {
 			quote, begun = c, true
 		case c == ' ':
 			end()
-		case c == '|' || c == '&' || c == ';' || c == '#' && !begun:
+		case strings.ContainsRune("|&;()", c) || c == '#' && !begun:
 			closed()
 		case c == '>' || c == '<': // what follows names a file
 			closed()
