@@ -4,10 +4,13 @@ import (
 	"bufio"
 	"embed"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"ferry/transfer/link"
 )
 
 // completeCommand is what the scripts of the shells call, so that they never know less
@@ -28,8 +31,12 @@ func completionCommand(env *Env) *cli.Command {
 		Name:        "completion",
 		Usage:       "print a script that completes ferry's words in a shell",
 		ArgsUsage:   "bash | zsh | fish | powershell",
-		Description: "The script completes commands, flags, their values and topics, and in zsh and fish the words of a code in FERRY_CODE.",
+		Description: "The script completes commands, flags, their values and topics, and in zsh and fish a code that is typed into FERRY_CODE. With words instead of a shell it prints the words that codes are made of.",
 		Action: func(c *cli.Context) error {
+			if c.NArg() == 1 && c.Args().First() == "words" {
+				_, err := io.WriteString(env.Stdout, strings.Join(link.CodeWords(""), "\n")+"\n")
+				return err
+			}
 			end, known := shells[c.Args().First()]
 			if c.NArg() != 1 || !known {
 				return usagef("completion", "name one shell: bash, zsh, fish or powershell")

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -15,13 +16,19 @@ import (
 // Real shells complete what is typed, with tab: each line here only works once it is
 // completed, and then prints a text that was not typed.
 func TestCompletionInShells(t *testing.T) {
-	lines := []struct{ typed, printed string }{
+	type line struct{ typed, printed string }
+	lines := []line{
 		{"ferry vers\t\r", "protocol 1,"},
 		{"ferry help lim\t\r", "limits: "},
 		{"ferry checksum --js\todd\t\r", `"digest":"`},
 		{"ferry copy -n --links sa\todd\tthere\r", "would send:"},
 		{"ferry copy -n --links=sk\todd\tbelow\r", "would deliver"},
 		{"ferry verify --js\t./sub\tli\t\r", `"ok":true,"exit":0`},
+	}
+	// A code is completed a word at a time where the shell completes variables.
+	codes := map[string][]line{
+		"zsh":  {{"FERRY_CODE=7-pharm\t sh -c 'echo got $FERRY_CODE'\r", "got 7-pharmacy"}},
+		"fish": {{"set -x FERRY_CODE 7-pharm\t; echo got $FERRY_CODE\r", "got 7-pharmacy"}},
 	}
 	for shell, run := range map[string]struct{ rc, setup string }{
 		"bash": {"rc", "source <(ferry completion bash)\necho REA''DY\n"},
@@ -53,7 +60,7 @@ func TestCompletionInShells(t *testing.T) {
 				}
 			}
 			next("the start")
-			for _, l := range lines {
+			for _, l := range append(slices.Clip(lines), codes[shell]...) {
 				seen.expect(l.printed)
 				if _, err := io.WriteString(keys, l.typed); err != nil {
 					t.Fatal(err)
