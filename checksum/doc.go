@@ -1,6 +1,6 @@
 // Package checksum computes BLAKE3 digests of whole files, of chunks in any
 // order, and of many files at once, and reads and writes lists of them in the
-// format of b3sum.
+// format of b3sum. Lists of sha256sum, md5sum and programs like these are read too.
 //
 // A file is divided into chunks of 1 MiB. Each is a complete subtree of the
 // BLAKE3 tree, so its chaining value (CV) depends only on its bytes and its

@@ -23,6 +23,7 @@ var (
 type File struct {
 	Path   string
 	Digest Digest
+	Other  []byte // the digest, and Digest is none, where FilesOptions.Kind is not BLAKE3
 	Size   int64
 	Err    error
 }
@@ -36,6 +37,11 @@ type FilesOptions struct {
 	// Output are the files that the results are written to. If one is met in a folder,
 	// no digest of it would hold, and it is reported with ErrOutput.
 	Output []fs.FileInfo
+	// Kind is that of the digests, and not Either.
+	Kind Kind
+	// Read is told of bytes that were read. Several goroutines call it, and it must not
+	// block. Nil is told nothing.
+	Read func(n int)
 }
 
 const (
@@ -82,7 +88,7 @@ func Files(ctx context.Context, paths []string, o FilesOptions, stdin io.Reader,
 	wg.Go(func() { w.run(paths) })
 	shared := &sharing{wake: make(chan struct{}, workers)}
 	for range workers {
-		h := &worker{ctx: run, tasks: w.tasks, shared: shared, stdin: stdin, output: o.Output}
+		h := &worker{ctx: run, tasks: w.tasks, shared: shared, stdin: stdin, output: o.Output, kind: o.Kind, read: o.Read}
 		wg.Go(h.run)
 	}
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"io/fs"
 	"os"
@@ -25,13 +26,25 @@ type worker struct {
 	shared *sharing
 	stdin  io.Reader
 	output []fs.FileInfo
+	kind   Kind
+	read   reading
 	buf    []byte // pieceSize bytes, of this worker alone
 	hash   *Hasher
+	other  hash.Hash // nil if kind is BLAKE3
+}
+
+// reading is FilesOptions.Read.
+type reading func(n int)
+
+func (r reading) told(n int) {
+	if r != nil {
+		r(n)
+	}
 }
 
 func (w *worker) run() {
 	w.buf = make([]byte, pieceSize)
-	w.hash = NewHasher()
+	w.hash, w.other = NewHasher(), w.kind.other()
 	tasks := w.tasks
 	for w.ctx.Err() == nil {
 		// A large file was begun earlier and is reported earlier, so it goes before a
@@ -67,6 +80,9 @@ func (w *worker) file(it item) File {
 		f.Digest, f.Size, f.Err = w.stream(w.stdin)
 	default:
 		f.Digest, f.Size, f.Err = w.path(it)
+	}
+	if w.other != nil && f.Err == nil {
+		f.Other = w.other.Sum(nil)
 	}
 	return f
 }
@@ -113,6 +129,8 @@ func (w *worker) sized(f *os.File, size int64) (d Digest, _ int64, err error) {
 	switch {
 	case size == 0: // in a file system of the kernel that may mean unknown
 		return w.stream(f)
+	case w.other != nil:
+		d, err = w.exact(f, size)
 	case size <= pieceSize:
 		d, err = w.small(f, w.buf[:size])
 	case size < largeFile:
@@ -150,9 +168,10 @@ func changed(before, after fs.FileInfo) bool {
 
 // small reads a file of len(buf) bytes. The caller looks at the size afterwards and so
 // sees whether the file is longer, which saves a read a file.
-func (*worker) small(f *os.File, buf []byte) (Digest, error) {
-	switch _, err := io.ReadFull(f, buf); err {
+func (w *worker) small(f *os.File, buf []byte) (Digest, error) {
+	switch n, err := io.ReadFull(f, buf); err {
 	case nil:
+		w.read.told(n)
 		return Sum(buf), nil
 	case io.EOF, io.ErrUnexpectedEOF:
 		return Digest{}, errChanged
@@ -164,10 +183,15 @@ func (*worker) small(f *os.File, buf []byte) (Digest, error) {
 // medium reads a file alone, by chunks where that is the faster way.
 func (w *worker) medium(f *os.File, size int64) (Digest, error) {
 	if haveWide {
-		l := newLarge(w.ctx, f, size)
+		l := w.newLarge(f, size)
 		l.work(w.buf)
 		return l.digest()
 	}
+	return w.exact(f, size)
+}
+
+// exact reads a file of size bytes as a stream.
+func (w *worker) exact(f *os.File, size int64) (Digest, error) {
 	d, n, err := w.stream(f)
 	if err == nil && n != size {
 		err = errChanged
@@ -183,9 +207,17 @@ func (w *worker) stream(r io.Reader) (d Digest, size int64, err error) {
 		defer stop()
 	}
 	w.hash.reset()
+	if w.other != nil {
+		w.other.Reset()
+	}
 	for {
 		n, err := r.Read(w.buf)
-		_, _ = w.hash.Write(w.buf[:n])
+		w.read.told(n)
+		if w.other != nil {
+			_, _ = w.other.Write(w.buf[:n])
+		} else {
+			_, _ = w.hash.Write(w.buf[:n])
+		}
 		size += int64(n)
 		switch {
 		case w.ctx.Err() != nil:

@@ -61,6 +61,7 @@ func (s *sharing) find() *large {
 // accounted for. A helper that comes too late finds no chunk left.
 type large struct {
 	ctx    context.Context
+	seen   reading
 	file   io.ReaderAt
 	size   int64
 	chunks uint64
@@ -77,16 +78,17 @@ type large struct {
 
 // large hashes a file together with the workers that have nothing else to do.
 func (w *worker) large(file io.ReaderAt, size int64) (Digest, error) {
-	l := newLarge(w.ctx, file, size)
+	l := w.newLarge(file, size)
 	w.shared.add(l)
 	l.work(w.buf)
 	w.shared.remove(l)
 	return l.digest()
 }
 
-func newLarge(ctx context.Context, file io.ReaderAt, size int64) *large {
+func (w *worker) newLarge(file io.ReaderAt, size int64) *large {
 	l := &large{
-		ctx:    ctx,
+		ctx:    w.ctx,
+		seen:   w.read,
 		file:   file,
 		size:   size,
 		chunks: Chunks(size),
@@ -154,6 +156,7 @@ func (l *large) read(buf []byte, at uint64) error {
 	n, err := l.file.ReadAt(buf, int64(at))
 	switch {
 	case n == len(buf):
+		l.seen.told(n)
 		return nil
 	case err == io.EOF:
 		return errChanged

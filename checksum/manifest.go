@@ -56,56 +56,107 @@ func AppendLine(dst []byte, d Digest, name []byte) []byte {
 	return append(dst, '\n')
 }
 
-// tagStart and tagEnd are around the name in a line of b3sum --tag.
+// tagStart and tagEnd are around the name in a line of b3sum --tag, and of sha256sum and
+// others. Before it stands the kind.
 const (
-	tagStart = "BLAKE3 ("
+	tagStart = " ("
 	tagEnd   = ") = "
 )
 
-// parseLine reads a line that AppendLine or any version of b3sum wrote, with --tag too,
-// with or without its newline. Carriage returns at the end belong to the line and not
-// to the name, as for b3sum since 1.5.5. The name is a new slice of raw bytes, neither
-// empty nor with a NUL. The caller checks whether it stays inside a folder.
-func parseLine(line []byte) (Digest, []byte, error) {
+// record is what a line of a list says.
+type record struct {
+	kind Kind
+	sum  []byte
+	name []byte
+}
+
+// parseLine reads a line that AppendLine, any version of b3sum, sha256sum or a program like
+// these wrote, with --tag too, with or without its newline. Carriage returns at the end
+// belong to the line and not to the name, as for b3sum since 1.5.5. The name is a new slice
+// of raw bytes, neither empty nor with a NUL. The caller checks whether it stays inside a
+// folder.
+func parseLine(line []byte) (record, error) {
 	line = bytes.TrimRight(line, "\r\n")
 	line, escaped := bytes.CutPrefix(line, []byte{'\\'})
-	hex, name, err := splitLine(line)
-	if err != nil {
-		return Digest{}, nil, err
+	r, digits, err := splitLine(line)
+	if err == nil {
+		err = r.digits(digits)
 	}
-	d, err := parseHex(hex)
+	// b3sum writes U+FFFD for what is not UTF-8, so that it may stand for any name. Other
+	// programs write names as they are.
+	if r.kind == Either && !utf8.Valid(r.name) {
+		r.kind = SHA256
+	}
+	b3sum := r.kind == BLAKE3 || r.kind == Either
 	switch {
 	case err != nil:
-		return Digest{}, nil, err
-	case len(name) == 0:
-		return Digest{}, nil, errors.New("name is empty")
-	case bytes.ContainsAny(name, "\x00\n"):
-		return Digest{}, nil, errors.New("name contains a NUL or a newline")
-	// It may stand for a name that b3sum could not write down.
-	case bytes.ContainsRune(name, utf8.RuneError):
-		return Digest{}, nil, errors.New("name contains U+FFFD or bytes that are not UTF-8")
+		return record{}, err
+	case len(r.name) == 0:
+		return record{}, errors.New("name is empty")
+	case bytes.ContainsAny(r.name, "\x00\n"):
+		return record{}, errors.New("name contains a NUL or a newline")
+	case b3sum && bytes.ContainsRune(r.name, utf8.RuneError):
+		return record{}, errors.New("name contains U+FFFD or bytes that are not UTF-8")
 	case escaped:
-		name, err = unescape(name)
-		return d, name, err
+		r.name, err = unescape(r.name)
+		return r, err
 	}
-	return d, bytes.Clone(name), nil
+	r.name = bytes.Clone(r.name)
+	return r, nil
 }
 
 // splitLine takes a line apart, without the backslash that it may start with. A tagged
-// line is split at its end, because a name may hold the text that stands after it.
-func splitLine(line []byte) (hex, name []byte, err error) {
-	if rest, tagged := bytes.CutPrefix(line, []byte(tagStart)); tagged {
+// line is split at its end, because a name may hold the text that stands after it. Behind
+// a digest stand two spaces, or a space and an asterisk, with which md5sum and others say
+// that they read the file as binary.
+func splitLine(line []byte) (r record, digits []byte, err error) {
+	tag, rest, _ := bytes.Cut(line, []byte(tagStart))
+	var found bool
+	if r.kind, found = kindOfTag(tag); found {
 		at := bytes.LastIndex(rest, []byte(tagEnd))
 		if at < 0 {
-			return nil, nil, errors.New("no digest after the name")
+			return r, nil, errors.New("no digest after the name")
 		}
-		return rest[at+len(tagEnd):], rest[:at], nil
+		r.name = rest[:at]
+		return r, rest[at+len(tagEnd):], nil
 	}
-	hex, name, found := bytes.Cut(line, []byte("  "))
-	if !found {
-		return nil, nil, errors.New("no digest and two spaces before a name")
+	digits, name, _ := bytes.Cut(line, []byte(" "))
+	if len(name) == 0 || name[0] != ' ' && name[0] != '*' {
+		return r, nil, errors.New("no digest and two spaces before a name")
 	}
-	return hex, name, nil
+	r.name = name[1:]
+	if r.kind, found = kindOfSize(len(digits) / 2); !found || len(digits)%2 != 0 {
+		return r, nil, fmt.Errorf("%d characters, which is no digest", len(digits))
+	}
+	if r.kind == Either && name[0] == '*' { // b3sum writes no asterisk
+		r.kind = SHA256
+	}
+	return r, digits, nil
+}
+
+// digits reads the digest. b3sum refuses capital letters, and sha256sum and others do not.
+func (r *record) digits(text []byte) error {
+	lower := r.kind == BLAKE3 || r.kind == Either
+	d, err := parseHex(text)
+	if lower && err == nil {
+		r.sum = d[:]
+	}
+	if lower && (err == nil || r.kind == BLAKE3) {
+		return err
+	}
+	r.sum = make([]byte, r.kind.size())
+	if len(text) != 2*len(r.sum) {
+		return fmt.Errorf("%d characters instead of %d", len(text), 2*len(r.sum))
+	}
+	if _, bad := hex.Decode(r.sum, text); bad != nil && lower {
+		return err
+	} else if bad != nil {
+		return errors.New("the digest is not hexadecimal")
+	}
+	if lower {
+		r.kind = SHA256
+	}
+	return nil
 }
 
 func unescape(s []byte) ([]byte, error) {

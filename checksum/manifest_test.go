@@ -49,7 +49,7 @@ func TestParseLineRefuses(t *testing.T) {
 		"BLAKE3 (a\\n\xff) = " + zero, "blake3 (a) = " + zero, "\r\n", zero + "  \r\n", "BLAKE3 (a) = " + strings.ToUpper("a"+zero[1:]),
 		zero + "  a\x00b", zero + "  a\nb", zero + "  bad\xff", zero + "  repl\uFFFD", "\\" + zero + "  repl\uFFFD",
 	} {
-		if d, name, err := parseLine([]byte(line)); err == nil {
+		if d, name, err := parseB3([]byte(line)); err == nil {
 			t.Errorf("%q was accepted as %v of %q", line, d, name)
 		}
 	}
@@ -73,7 +73,7 @@ func TestParseLine(t *testing.T) {
 		"\\" + zero + "  a\\r\\\\n":                "a\r\\n",
 		"\\" + zero + "  \\xFFé\\n ":               "\xffé\n ",
 	} {
-		_, name, err := parseLine([]byte(line))
+		_, name, err := parseB3([]byte(line))
 		if err != nil || string(name) != want {
 			t.Errorf("%q: %q, %v; want %q", line, name, err, want)
 		}
@@ -93,7 +93,7 @@ func FuzzLineRoundTrip(f *testing.F) {
 		if bytes.IndexByte(line, '\n') != len(line)-1 {
 			t.Fatalf("%q is not one line", line)
 		}
-		gotDigest, gotName, err := parseLine(line)
+		gotDigest, gotName, err := parseB3(line)
 		if err != nil || gotDigest != d || !bytes.Equal(gotName, name) {
 			t.Fatalf("%q came back as %q, %v, %v", name, gotName, gotDigest, err)
 		}
@@ -104,14 +104,14 @@ func FuzzParseLine(f *testing.F) {
 	f.Add([]byte(zero + "  plain\n"))
 	f.Add([]byte("\\" + zero + "  a\\\\b\\n\\xff\n"))
 	f.Fuzz(func(t *testing.T, line []byte) {
-		d, name, err := parseLine(line)
+		d, name, err := parseB3(line)
 		if err != nil {
 			return
 		}
 		if len(name) == 0 || bytes.IndexByte(name, 0) >= 0 {
 			t.Fatalf("%q gave the name %q", line, name)
 		}
-		again, nameAgain, err := parseLine(AppendLine(nil, d, name))
+		again, nameAgain, err := parseB3(AppendLine(nil, d, name))
 		if err != nil || again != d || !bytes.Equal(name, nameAgain) {
 			t.Fatalf("%q: %q became %q, %v", line, name, nameAgain, err)
 		}

@@ -16,8 +16,9 @@ const maxLine = 512 << 10
 // Line is one line of a list. With Err set the line could not be understood and
 // the rest of it means nothing; the lines after it still count.
 type Line struct {
-	Number int // from 1
-	Digest Digest
+	Number int    // from 1
+	Kind   Kind   // Either, if the line does not tell
+	Sum    []byte // the digest
 	Name   []byte // raw bytes, not yet checked in any way
 	Err    error
 }
@@ -44,13 +45,19 @@ func NewScanner(r io.Reader) *Scanner {
 	return &Scanner{s: s}
 }
 
-// Scan goes to the next line. It is false at the end and after an error.
+// Scan goes to the next line that is no comment. It is false at the end and after an error.
 func (s *Scanner) Scan() bool {
-	if !s.s.Scan() {
-		return false
+	for s.s.Scan() {
+		s.line.Number++
+		if line := s.s.Bytes(); !bytes.HasPrefix(line, []byte{'#'}) {
+			return s.take(line)
+		}
 	}
-	s.line.Number++
-	line := s.s.Bytes()
+	return false
+}
+
+// take makes line the one that Scan went to.
+func (s *Scanner) take(line []byte) bool {
 	if s.line.Number == 1 {
 		if bytes.HasPrefix(line, []byte("\xff\xfe")) || bytes.HasPrefix(line, []byte("\xfe\xff")) {
 			s.err = errUTF16
@@ -58,7 +65,9 @@ func (s *Scanner) Scan() bool {
 		}
 		line = bytes.TrimPrefix(line, []byte("\xef\xbb\xbf")) // a byte order mark, of an editor
 	}
-	s.line.Digest, s.line.Name, s.line.Err = parseLine(line)
+	var r record
+	r, s.line.Err = parseLine(line)
+	s.line.Kind, s.line.Sum, s.line.Name = r.kind, r.sum, r.name
 	if s.line.Err != nil {
 		s.line.Err = fmt.Errorf("line %d: %w", s.line.Number, s.line.Err)
 	}

@@ -130,6 +130,12 @@ func jsonFlag() cli.Flag {
 		more("The objects go to standard output. Text for people is not written.")
 }
 
+func progressFlag() cli.Flag {
+	return optionOf(&cli.StringFlag{Name: "progress", Usage: "`WHEN`: progress: auto, always or never", Value: "auto"}).
+		oneOf("auto", "always", "never").
+		more("always tells more often where there is no terminal.")
+}
+
 func quietFlag() cli.Flag {
 	return everyday(boolFlag("quiet", "say only what went wrong", "q"))
 }
@@ -138,9 +144,7 @@ func outputFlagList() []cli.Flag {
 	return in(aboutOutput,
 		manifestFlag(),
 		jsonFlag(),
-		optionOf(&cli.StringFlag{Name: "progress", Usage: "`WHEN`: progress: auto, always or never", Value: "auto"}).
-			oneOf("auto", "always", "never").
-			more("always tells more often where there is no terminal."),
+		progressFlag(),
 		quietFlag(),
 		everyday(boolFlag("verbose", "name every item", "v")),
 	)

@@ -21,7 +21,7 @@ func checksumCommand(env *Env) *cli.Command {
 		Name:        "checksum",
 		Usage:       "print or check BLAKE3 digests, as b3sum does",
 		ArgsUsage:   "PATH...",
-		Description: "Folders are hashed with all that is in them, without links; - is standard input. --check reads such a list, also with CRLF or as b3sum --tag writes it. It ends with 0 if everything matches, 1 if something differs or is missing, 2 if the list is none.",
+		Description: "Folders are hashed with all that is in them, without links; - is standard input. --check reads such a list, and those of sha256sum, md5sum and the like. It ends with 0 if everything matches, 1 if something differs or is missing, 2 if the list is none.",
 		Flags: join(in(aboutChecked,
 			everyday(&cli.StringFlag{Name: "check", Aliases: []string{"c"}, Usage: "compare with the list in `FILE`, - for stdin"}).aFile(),
 		), checkFlags(), in(aboutOutput, everyday(manifestFlag()))),
@@ -33,9 +33,9 @@ func checksumCommand(env *Env) *cli.Command {
 func verifyCommand(env *Env) *cli.Command {
 	return &cli.Command{
 		Name:        "verify",
-		Usage:       "check a list of BLAKE3 digests: checksum --check LIST",
+		Usage:       "check a list of digests: checksum --check LIST",
 		ArgsUsage:   "LIST",
-		Description: "LIST is what checksum, b3sum or --manifest wrote, - for standard input. Names are relative to the current folder.",
+		Description: "LIST is what checksum, --manifest, b3sum, sha256sum, md5sum or the like wrote, - for standard input. Names are relative to the current folder, or to that of -C.",
 		Flags:       checkFlags(),
 		Action: func(c *cli.Context) error {
 			if !c.Args().Present() {
@@ -51,11 +51,9 @@ func checkFlags() []cli.Flag {
 	return join(in(aboutChecked,
 		everyday(boolFlag("extra", "with a list: tell files that it does not name")).
 			more("They are looked for in the folders that the list speaks of, or in PATH..."),
-	), in(aboutOutput, jsonFlag(), quietFlag()))
+		everyday(&cli.StringFlag{Name: "dir", Aliases: []string{"C"}, Usage: "with a list: its names are relative to `DIR`"}).aFile(),
+	), in(aboutOutput, jsonFlag(), progressFlag(), quietFlag()))
 }
-
-// sumFlags are what checksum needs to know while it runs.
-type sumFlags struct{ json, quiet bool }
 
 // The objects of --json, documented in JSON.md.
 
@@ -63,6 +61,7 @@ type jsonSum struct {
 	Type string `json:"type"` // file
 	jsonPath
 	Digest  string `json:"digest,omitempty"`
+	Kind    string `json:"algorithm,omitempty"` // unless it is BLAKE3
 	Size    *int64 `json:"size,omitempty"`
 	OK      *bool  `json:"ok,omitempty"` // with --check
 	Message string `json:"message,omitempty"`
@@ -78,20 +77,6 @@ type jsonWarning struct {
 	Message string `json:"message"`
 }
 
-type jsonSumResult struct {
-	Type    string     `json:"type"` // result
-	OK      bool       `json:"ok"`
-	Exit    int        `json:"exit"`
-	Files   int64      `json:"files"`
-	Bytes   int64      `json:"bytes"`
-	Failed  int64      `json:"failed"`
-	Differ  int64      `json:"differ"`
-	Invalid int64      `json:"invalid"` // lines of the list
-	Extra   *int64     `json:"extra,omitempty"`
-	Elapsed int64      `json:"elapsed_ms"`
-	Error   *jsonError `json:"error,omitempty"`
-}
-
 // checksumPaths prints or checks a list. There is no other side and no delivery, so it
 // uses no renderer: what it prints is its result.
 func checksumPaths(c *cli.Context, env *Env) error {
@@ -101,28 +86,34 @@ func checksumPaths(c *cli.Context, env *Env) error {
 		return usagef("checksum", "--check reads a list and --manifest writes one: give one of them")
 	case c.IsSet("check"):
 		return checkList(c, env, c.String("check"), paths)
+	case c.IsSet("dir"):
+		return usagef("checksum", "--dir goes with --check: it says where the names of a list are")
 	case c.Bool("extra"):
 		return usagef("checksum", "--extra goes with --check: what should be named?")
 	case len(paths) == 0:
 		return usagef("checksum", "nothing to hash: name files or folders, or - for standard input")
 	}
-	s := newSums(c, env)
-	var err error
+	s, err := newSums(c, env)
+	if err != nil {
+		return err
+	}
 	if s.manifest, err = openManifest("checksum", c.String("manifest"), "", nil); err != nil {
 		return err
 	}
-	return s.finish(s.list(paths))
+	s.begin(hashes)
+	return s.finish(s.hash(paths))
 }
 
-func newSums(c *cli.Context, env *Env) *sums {
-	s := &sums{
-		ctx: c.Context, env: env, verb: c.Command.Name, flags: sumFlags{json: c.Bool("json"), quiet: c.Bool("quiet")},
-		out: bufio.NewWriter(env.Stdout), started: time.Now(),
+func newSums(c *cli.Context, env *Env) (*sums, error) {
+	flags, err := outputOf(c)
+	if err != nil {
+		return nil, err
 	}
+	s := &sums{ctx: c.Context, env: env, verb: c.Command.Name, flags: flags, out: bufio.NewWriterSize(env.Stdout, resultsHeld), started: time.Now()}
 	if s.flags.json {
 		s.object(startObject())
 	}
-	return s
+	return s, nil
 }
 
 // sums is one run of checksum. It belongs to one goroutine.
@@ -130,10 +121,10 @@ type sums struct {
 	ctx      context.Context
 	env      *Env
 	verb     string
-	flags    sumFlags
+	flags    outputFlags
 	started  time.Time
-	checking bool          // files are compared with a list
-	extra    *extras       // nil without --extra
+	progress *hashing      // nil: none is shown
+	list     *listCheck    // nil: no list is checked
 	out      *bufio.Writer // over a sticky writer
 	manifest *manifest
 	line     []byte
@@ -144,9 +135,9 @@ type sums struct {
 // the process may not open as many files.
 func hashers() int { return min(runtime.GOMAXPROCS(0), max(tree.MayOpen()/2, 1)) }
 
-// list prints the digest of each file.
-func (s *sums) list(paths []string) error {
-	return checksum.Files(s.ctx, paths, checksum.FilesOptions{Workers: hashers(), Recurse: true, Output: s.output()}, s.env.Stdin, func(f checksum.File) error {
+// hash prints the digest of each file.
+func (s *sums) hash(paths []string) error {
+	return checksum.Files(s.ctx, paths, checksum.FilesOptions{Workers: hashers(), Recurse: true, Output: s.output(), Read: s.progress.read()}, s.env.Stdin, func(f checksum.File) error {
 		switch {
 		case errors.Is(f.Err, checksum.ErrNotRegular), errors.Is(f.Err, checksum.ErrOutput): // met in a folder, not named
 			s.leftOut(f.Path, f.Err)
@@ -157,6 +148,7 @@ func (s *sums) list(paths []string) error {
 		}
 		s.count.Files++
 		s.count.Bytes += f.Size
+		s.progress.settled()
 		if s.manifest != nil {
 			s.manifest.add(f.Digest, f.Path)
 		}
@@ -204,8 +196,7 @@ func (s *sums) leftOut(path string, err error) {
 	case s.flags.json:
 		s.object(jsonNotice{"notice", pathOf(path), tell(bare(err)), false})
 	case !s.flags.quiet:
-		s.flush()
-		fmt.Fprintln(s.env.Stderr, "left out: "+show(path)+": "+bare(err))
+		s.say("left out: " + show(path) + ": " + bare(err))
 	}
 }
 
@@ -215,14 +206,29 @@ func (s *sums) complain(text string) {
 		s.object(jsonWarning{"warning", tell(text)})
 		return
 	}
+	s.say("ferry: " + text)
+}
+
+// say shows a line to people.
+func (s *sums) say(text string) {
 	s.flush()
-	fmt.Fprintln(s.env.Stderr, "ferry: "+escape(text))
+	if s.progress != nil {
+		s.progress.screen.say(text)
+		return
+	}
+	fmt.Fprintln(s.env.Stderr, escape(text))
 }
 
 // text, object and flush print. They leave write errors to the sticky writer below.
-func (s *sums) text(line string) { _, _ = s.out.WriteString(line) }
-func (s *sums) object(v any)     { _, _ = s.out.Write(jsonLine(v)) }
-func (s *sums) flush()           { _ = s.out.Flush() }
+func (s *sums) object(v any) { _, _ = s.out.Write(jsonLine(v)) }
+func (s *sums) flush()       { _ = s.out.Flush() }
+
+func (s *sums) text(line string) {
+	_, _ = s.out.WriteString(line)
+	if s.progress.due(s.out.Buffered()) {
+		s.flush()
+	}
+}
 
 // outputError stops the work once the results can no longer be written.
 func (s *sums) outputError() error {
@@ -244,54 +250,30 @@ func (s *sums) finish(err error) error {
 			err = merr
 		}
 	}
-	if err == nil && c.Failed+c.Differ+c.Invalid > 0 {
+	if err == nil && c.Failed+c.Differ+c.Missing+c.Invalid > 0 {
 		err = &exitError{exit: exitIncomplete, word: "incomplete", err: errors.New(c.text())}
 	}
 	c.Type, c.Exit = "result", exitOf(s.ctx, err, transfer.Result{}, nil)
 	c.OK = c.Exit == exitOK
 	elapsed := time.Since(s.started)
 	c.Elapsed = elapsed.Milliseconds()
-	if s.checking && !s.flags.json && !s.flags.quiet && context.Cause(s.ctx) == nil && c.Exit != exitUsage {
-		s.flush()
-		fmt.Fprintln(s.env.Stderr, c.matched(elapsed))
-	}
 	if s.flags.json {
 		if err != nil {
 			c.Error = &jsonError{Code: outcome{err: err, exit: c.Exit}.word(), Message: tell(err.Error())}
 		}
 		s.object(c)
 	}
-	s.flush()
+	s.end()
+	told := s.flags.json
+	if s.list != nil && !s.flags.json && !s.flags.quiet && (c.Exit == exitOK || c.Exit == exitIncomplete) {
+		for _, line := range append(s.list.notes(), c.matched(elapsed)) {
+			fmt.Fprintln(s.env.Stderr, line)
+		}
+		told = c.text() != ""
+	}
 	werr := s.outputError()
 	if err == nil {
 		return werr
 	}
-	return &exitError{exit: c.Exit, err: err, done: s.flags.json && werr == nil}
-}
-
-// text counts what went wrong, as "2 files differ, 1 line of the list is not
-// valid".
-func (r jsonSumResult) text() string {
-	text := ""
-	for _, n := range []struct {
-		count     int64
-		one, many string
-	}{
-		{r.Failed, "file could not be read", "files could not be read"},
-		{r.Differ, "file differs", "files differ"},
-		{r.Invalid, "line of the list is not valid", "lines of the list are not valid"},
-	} {
-		if n.count == 0 {
-			continue
-		}
-		if text != "" {
-			text += ", "
-		}
-		what := n.many
-		if n.count == 1 {
-			what = n.one
-		}
-		text += fmt.Sprintf("%d %s", n.count, what)
-	}
-	return text
+	return &exitError{exit: c.Exit, err: err, done: told && werr == nil}
 }

@@ -50,6 +50,8 @@ func (v view) label(width int) string {
 		return long
 	}
 	switch {
+	case v.verb == hashes, v.verb == compares:
+		return v.verb
 	case v.asked:
 		return words("the other side is asked", "other side is asked")
 	case v.checks():
