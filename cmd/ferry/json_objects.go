@@ -64,6 +64,27 @@ type jsonOffer struct {
 	DryRun bool            `json:"dry_run,omitempty"`
 	Text   bool            `json:"text,omitempty"`
 	Listed []jsonOfferItem `json:"listed"`
+	Extent *jsonExtent     `json:"announced,omitempty"`
+}
+
+// jsonExtent is how much of an offer was announced so far.
+type jsonExtent struct {
+	Files   int64 `json:"files"`
+	Folders int64 `json:"folders"`
+	Others  int64 `json:"others"`
+	Bytes   int64 `json:"bytes"`
+	Whole   bool  `json:"whole"`
+}
+
+func offerObject(offer transfer.Offer) *jsonOffer {
+	o := &jsonOffer{"offer", offer.Peer, offer.Items, offer.Bytes, offer.Exact, offer.DryRun, offer.Text, []jsonOfferItem{}, nil}
+	for _, it := range offer.Listed {
+		o.Listed = append(o.Listed, jsonOfferItem{kindText(it.Kind), pathOf(it.Name), sizeOf(it.Size)})
+	}
+	if e := offer.Extent; e != (transfer.Extent{}) {
+		o.Extent = &jsonExtent{e.Files, e.Folders, e.Others, e.Bytes, e.Whole}
+	}
+	return o
 }
 
 // jsonText is a message, as it was sent.
@@ -273,11 +294,7 @@ func jsonEvent(e transfer.Event) any {
 	case transfer.PhaseChanged:
 		return jsonPhase{"phase", e.Phase.String()}
 	case transfer.Offered:
-		o := jsonOffer{"offer", e.Offer.Peer, e.Offer.Items, e.Offer.Bytes, e.Offer.Exact, e.Offer.DryRun, e.Offer.Text, []jsonOfferItem{}}
-		for _, it := range e.Offer.Listed {
-			o.Listed = append(o.Listed, jsonOfferItem{kindText(it.Kind), pathOf(it.Name), sizeOf(it.Size)})
-		}
-		return o
+		return offerObject(e.Offer)
 	case transfer.ItemStarted:
 		return jsonStarted{"started", pathOf(e.Path), sizeOf(e.Size), e.Reuse}
 	case transfer.ItemDone:

@@ -185,13 +185,21 @@ func (p proposal) amount(e transfer.Extent, room int) string {
 // only if that is too little.
 func (p proposal) space(bytes int64) (long, short string) {
 	switch free := sizeText(p.free); {
-	case p.free < 0 || p.free == math.MaxInt64:
+	case p.known() == nil:
 		return "", ""
 	case bytes > p.free:
 		return " (more than the " + free + " that are free)", " (" + free + " free!)"
 	default:
 		return " (" + free + " free)", ""
 	}
+}
+
+// known is what is free, nil where nobody knows.
+func (p proposal) known() *int64 {
+	if p.free < 0 || p.free == math.MaxInt64 {
+		return nil
+	}
+	return &p.free
 }
 
 // unsized reports whether something is offered whose size nobody knows.

@@ -22,6 +22,8 @@ func receiveCommand(env *Env) *cli.Command {
 			everyday(&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "put it into folder `DIR`, - for stdout", Value: "."}).
 				aFile().more("A folder that is absent is made."),
 			everyday(boolFlag("yes", "accept the offer, and ask nothing at all", "y")),
+			optionOf(&cli.StringFlag{Name: "answers", Usage: "`-`: answer the questions of --json on standard input"}).
+				more("A question is an object; JSON.md says what answers it. The end of standard input is a no."),
 			optionOf(&cli.Int64Flag{Name: "max-items", Usage: "take at most `N` items, those in folders too"}).
 				more("An offer of more is declined, and a delivery that grows beyond it ends."),
 			optionOf(&cli.StringFlag{Name: "max-bytes", Usage: "take at most `SIZE`, such as 500M or 2G"}).
@@ -38,6 +40,7 @@ type receiving struct {
 	throttle *throttle
 	place    *landing
 	options  receive.Options
+	answers  *answers // nil without --answers
 }
 
 // receivingOf reads the flags, and opens the folder if it is there.
@@ -68,6 +71,9 @@ func receivingOf(c *cli.Context, env *Env) (r *receiving, err error) {
 	r.pair.offers, r.options.Limit, r.options.Streams = r.throttle.compress.Capabilities()|framing.CapText, r.throttle.limit, r.pair.streams
 	if err := checkReceive(c, env, r.out); err != nil {
 		return nil, err
+	}
+	if c.IsSet("answers") && r.pair.dial != "" && r.pair.codeFile == "" && env.Getenv(codeVariable) == "" {
+		return nil, r.pair.noCode() // a program is not asked for it
 	}
 	r.place = landingOf(c)
 	return r, r.place.early()
@@ -101,6 +107,9 @@ func receiveItems(c *cli.Context, env *Env) error {
 		return d.abandon(errors.Join(err, r.place.close()))
 	}
 	r.prepare(env, d)
+	if programs, ok := d.render.(*jsonRenderer); ok && c.IsSet("answers") {
+		r.answers = newAnswers(env, programs)
+	}
 	result, err := d.run(conn,
 		func(l *link.Link) (transfer.Result, error) {
 			return receive.Receive(ctx, l, r.asking(c, env, d.render))
@@ -144,14 +153,16 @@ func (r *receiving) prepare(env *Env, d *delivery) {
 // is asked. An answer for all conflicts is about those of one offer.
 func (r *receiving) asking(c *cli.Context, env *Env, to renderer) receive.Options {
 	o := r.options
-	people, ok := to.(*console)
-	if !ok || c.Bool("yes") {
+	switch people, _ := to.(*console); {
+	case c.Bool("yes"):
 		return o
+	case people != nil:
+		o.Accept, o.Resolve = accept(env, people.screen, r.place), resolve(env, people.screen)
+	case r.answers != nil:
+		o.Accept, o.Resolve = r.answers.accept(r.place), r.answers.resolve
 	}
-	o.Accept = accept(env, people.screen, r.place)
-	if !c.IsSet("on-conflict") && !o.Update {
+	if !c.IsSet("on-conflict") && !o.Update && o.Resolve != nil {
 		o.OnConflict = transfer.ConflictAsk
-		o.Resolve = resolve(env, people.screen)
 	}
 	return o
 }
@@ -165,9 +176,15 @@ func checkReceive(c *cli.Context, env *Env, out outputFlags) error {
 	switch {
 	case c.String("out") == "":
 		return usagef("receive", "--out needs the name of a folder, or -")
-	case c.Bool("yes"):
+	case c.IsSet("answers") && c.String("answers") != "-":
+		return usagef("receive", "--answers reads standard input: - is the only name it takes, and not %q", c.String("answers"))
+	case c.IsSet("answers") && !out.json:
+		return usagef("receive", "--answers goes with --json, which puts the questions")
+	case c.IsSet("answers") && c.Bool("yes"):
+		return usagef("receive", "--yes asks nothing, and --answers answers: give one of them")
+	case c.Bool("yes"), c.IsSet("answers"):
 	case out.json:
-		return usagef("receive", "--json asks nothing: accept the offer with --yes")
+		return usagef("receive", "--json asks nobody at the terminal: accept the offer with --yes, or answer with --answers -")
 	case !env.interactive():
 		return usagef("receive", "no terminal to ask at: accept the offer with --yes")
 	case c.String("code-file") == "-" && !env.StdinTTY:

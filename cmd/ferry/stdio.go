@@ -63,6 +63,9 @@ func stdinUses(c *cli.Context, env *Env) []streamUse {
 	if c.String(textFlag) == "-" && !env.StdinTTY {
 		uses = append(uses, streamUse{is: "holds the message", hold: "the message", way: fmt.Sprintf("use %s or --code-file FILE", codeVariable)})
 	}
+	if isStdin(c.String("answers")) {
+		uses = append(uses, streamUse{is: "holds the answers", hold: "the answers", way: fmt.Sprintf("use %s or --code-file FILE", codeVariable)})
+	}
 	for _, f := range []string{"files-from", "check"} {
 		if isStdin(c.String(f)) {
 			uses = append(uses, streamUse{is: "holds the list of --" + f, hold: "the list of --" + f, way: file})
