@@ -166,7 +166,7 @@ func (e *editor) line(ctx context.Context, question string, enough func(text str
 	t := term.NewTerminal(end, question)
 	end.stop = func(sig os.Signal) {
 		if !handOn(sig, leave) {
-			return // of another size
+			return // the size is another one
 		}
 		if again, err := e.raw(); err == nil {
 			leave = again
@@ -228,8 +228,8 @@ func (e *editor) raw() (leave func(), err error) {
 	}
 	_, _ = io.WriteString(e.out, pasteOn)
 	leave = sync.OnceFunc(func() {
-		_, _ = io.WriteString(e.out, pasteOff)
 		back()
+		_, _ = io.WriteString(e.out, pasteOff)
 	})
 	e.modes.set(leave)
 	return leave, nil

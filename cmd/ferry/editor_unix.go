@@ -50,8 +50,7 @@ func editorSignals() (<-chan os.Signal, func()) {
 }
 
 // handOn lets a signal do what it does to other programs, with the terminal as leave
-// makes it: stop this one until it is continued, or end it. It returns false if the
-// signal does neither.
+// makes it: stop this one until it is continued, or end it. It returns true after a stop.
 func handOn(sig os.Signal, leave func()) bool {
 	switch sig {
 	case syscall.SIGTSTP:
@@ -66,8 +65,9 @@ func handOn(sig os.Signal, leave func()) bool {
 	case syscall.SIGQUIT:
 		leave()
 		signal.Reset(syscall.SIGQUIT)
-		_ = syscall.Kill(os.Getpid(), syscall.SIGQUIT)
-		return true
+		if syscall.Kill(os.Getpid(), syscall.SIGQUIT) == nil {
+			select {} // that ends the process
+		}
 	}
 	return false
 }
