@@ -22,6 +22,7 @@ type codeSource struct {
 	left    int     // questions that may yet be asked
 	typed   bool    // the code came from the terminal
 	edit    *editor // of the questions so far; nil before the first
+	shown   string  // the code that was made up here, once it was shown; "" otherwise
 }
 
 // maxQuestions is how often a person is asked for the code, in all.
@@ -48,6 +49,18 @@ func (s *codeSource) find(ctx context.Context) (code link.Code, made bool, err e
 	}
 	code, err = s.ask(ctx, nil, "")
 	return code, false, err
+}
+
+// setting is what to write before the command that continues, so that it takes the code
+// that was shown here; "" if none was.
+func (s *codeSource) setting() string {
+	switch {
+	case s == nil || s.shown == "":
+		return ""
+	case runtime.GOOS == "windows":
+		return "$env:" + codeVariable + "='" + s.shown + "'; "
+	}
+	return codeVariable + "=" + s.shown + " "
 }
 
 // again asks for another code after the other side refused one. It returns refused if

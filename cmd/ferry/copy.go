@@ -84,7 +84,7 @@ func copyLocal(c *cli.Context, env *Env, chosen *selectionArgs) error {
 	if err != nil {
 		return errors.Join(err, dst.Close())
 	}
-	d := &delivery{ctx: c.Context, env: env, render: newRenderer(env, out, false), alone: true, strict: c.Bool("strict"), unsynced: c.Bool("no-sync"), rules: rules}
+	d := &delivery{ctx: c.Context, env: env, render: newRenderer(env, out, false), alone: true, place: folder, strict: c.Bool("strict"), unsynced: c.Bool("no-sync"), rules: rules}
 	d.manifest.Store(sums)
 	if sums != nil {
 		opt.Observer = sums

@@ -21,7 +21,8 @@ type delivery struct {
 	manifest atomic.Pointer[manifest] // nil without --manifest, and until it is started
 	stream   bool                     // to standard output
 	alone    bool                     // both sides are here
-	madeCode bool                     // this side made the code up
+	codes    *codeSource              // nil where no code is needed
+	place    string                   // where items land at this side; "" at the sender
 	fed      bool                     // what is sent is standard input
 	text     bool                     // it is a message
 	taken    bool                     // which was shown or written here, and not stored
@@ -108,27 +109,17 @@ func (d *delivery) end(o outcome, err error) error {
 	if o.losses, why = o.lossesAfter(err); err == nil && d.strict && why != nil {
 		err = &exitError{exit: exitIncomplete, word: "strict", err: why}
 	}
+	o.kinds = d.tally.kindsText(o.result)
+	if d.place != "" && !d.stream {
+		o.place = d.tally.landed(d.place)
+	}
 	o.err, o.exit = err, exitOf(d.ctx, err, o.result, &d.tally)
 	var sig signalError
 	if errors.As(context.Cause(d.ctx), &sig) {
 		o.err = sig // and not the errors that the cancelled context caused
 	}
 	if o.err != nil {
-		o.hint = hintOf(o.exit, err, command(d.env.Args...), d.alone)
-		if hint := d.tally.missingHint(command(d.env.Args...)); hint != "" && o.exit == exitIncomplete && o.hint != "" {
-			o.hint = hint
-		}
-		if d.tally.inVain() && o.exit == exitIncomplete && errors.Is(err, transfer.ErrIncomplete) {
-			o.hint = ""
-		}
-		again := o.exit == exitConnection || o.exit == exitInterrupted || o.exit == exitTerminated
-		// With an exitError it could not even listen, and the code was never shown.
-		if again && d.madeCode && !errors.As(err, new(*exitError)) {
-			o.hint += " (" + codeVariable + " takes the code above)"
-		}
-		if again && d.fed {
-			o.hint += " (with its input from the start)"
-		}
+		d.advise(&o, err)
 	}
 	werr := d.render.finish(o)
 	switch {
@@ -138,4 +129,34 @@ func (d *delivery) end(o outcome, err error) error {
 		return nil
 	}
 	return &exitError{exit: o.exit, err: o.err, done: werr == nil}
+}
+
+// advise fills in what can be done about err, and what is there already.
+func (d *delivery) advise(o *outcome, err error) {
+	again := o.exit == exitConnection || o.exit == exitInterrupted || o.exit == exitTerminated
+	line := command(d.env.Args...)
+	if again {
+		line = d.codes.setting() + line
+	}
+	o.hint = hintOf(o.exit, err, line, d.alone)
+	if hint := d.tally.missingHint(line); hint != "" && o.exit == exitIncomplete && o.hint != "" {
+		o.hint = hint
+	}
+	if d.tally.inVain() && o.exit == exitIncomplete && errors.Is(err, transfer.ErrIncomplete) {
+		o.hint = ""
+	}
+	switch {
+	case !again:
+	case !o.began && !errors.As(err, new(*exitError)):
+		o.hint = "nothing had begun; to try again: " + line
+	case d.fed:
+		o.hint = "with its input from the start, " + o.hint
+	case !d.stream && o.began:
+		where := " at the other side"
+		if d.place != "" {
+			where = " here"
+		}
+		o.kept = d.tally.kept(where)
+	}
+	o.hint = alone(o.hint, line)
 }

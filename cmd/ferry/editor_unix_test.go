@@ -120,28 +120,7 @@ echo "exit $?."; read x`
 			person.seen.expect("exit ")
 			signal(syscall.SIGTERM)
 		case "\x1a":
-			person.seen.expect("173 ca")
-			person.types(t, "173 ca")
-			<-person.seen.next() // the signal throws away what was not read
-			person.seen.expect(pasteOff)
-			person.types(t, keys)
-			<-person.seen.next()
-			if after := modesOf(t, person.tty); after != before {
-				t.Errorf("while it is stopped the terminal is %v, and was %v", after, before)
-			}
-			person.seen.expect("173 ca")
-			for again := time.NewTicker(10 * time.Millisecond); ; { // it may not have stopped yet
-				select {
-				case <-again.C:
-					signal(syscall.SIGCONT)
-					continue
-				case <-person.seen.next(): // the line stands there again
-				}
-				again.Stop()
-				break
-			}
-			person.seen.expect("exit ")
-			person.types(t, "\x03")
+			stopAndContinue(t, person, before, signal)
 		default:
 			for n := strings.Count(keys, "\r"); n > 1; n-- {
 				person.seen.expect(codeQuestion)
@@ -164,4 +143,31 @@ echo "exit $?."; read x`
 			t.Errorf("%q: pastes are marked %d times, and %d times not any more", keys, on, off)
 		}
 	}
+}
+
+// stopAndContinue types some letters and Ctrl-Z, lets ferry go on, and types Ctrl-C.
+func stopAndContinue(t *testing.T, person at, before unix.Termios, signal func(syscall.Signal)) {
+	t.Helper()
+	person.seen.expect("173 ca")
+	person.types(t, "173 ca")
+	<-person.seen.next() // the signal throws away what was not read
+	person.seen.expect(pasteOff)
+	person.types(t, "\x1a")
+	<-person.seen.next()
+	if after := modesOf(t, person.tty); after != before {
+		t.Errorf("while it is stopped the terminal is %v, and was %v", after, before)
+	}
+	person.seen.expect("173 ca")
+	for again := time.NewTicker(10 * time.Millisecond); ; { // it may not have stopped yet
+		select {
+		case <-again.C:
+			signal(syscall.SIGCONT)
+			continue
+		case <-person.seen.next(): // the line stands there again
+		}
+		again.Stop()
+		break
+	}
+	person.seen.expect("exit ")
+	person.types(t, "\x03")
 }

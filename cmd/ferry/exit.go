@@ -251,7 +251,7 @@ func report(ctx context.Context, env *Env, err error) int {
 	if err == nil || errors.As(err, &settled) && settled.done {
 		return exit
 	}
-	o := outcome{err: err, exit: exit, hint: hintOf(exit, err, command(env.Args...), true)}
+	o := outcome{err: err, exit: exit, hint: alone(hintOf(exit, err, command(env.Args...), true), command(env.Args...))}
 	var usage *usageError
 	if errors.As(err, &usage) {
 		o.hint = "see: ferry help"

@@ -148,6 +148,7 @@ func (s *codeSource) connect(ctx context.Context, code link.Code, made bool, r r
 	}
 	known.Store(&invite)
 	r.listening(invite)
+	s.shown = invite.code
 	if err := c.await(ctx, invite, r); err != nil {
 		return nil, errors.Join(err, ln.Close())
 	}

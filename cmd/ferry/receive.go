@@ -98,7 +98,7 @@ func receiveItems(c *cli.Context, env *Env) error {
 	}
 	d := &delivery{
 		ctx: ctx, env: env, render: newRenderer(env, r.out, r.place.stream), stream: r.place.stream,
-		madeCode: made, strict: c.Bool("strict"), unsynced: c.Bool("no-sync"), checksums: "the sender's ",
+		codes: codes, place: r.place.name(), strict: c.Bool("strict"), unsynced: c.Bool("no-sync"), checksums: "the sender's ",
 	}
 	d.manifest.Store(r.place.list)
 	defer r.throttle.follow(ctx, d.render)()

@@ -126,7 +126,7 @@ func sendPaths(c *cli.Context, env *Env, chosen *selectionArgs) error {
 	}
 	d := &delivery{
 		ctx: ctx, env: env, render: newRenderer(env, s.out, false),
-		madeCode: made, fed: s.stream, text: s.options.Text != "", strict: c.Bool("strict"), rules: s.rules,
+		codes: codes, fed: s.stream, text: s.options.Text != "", strict: c.Bool("strict"), rules: s.rules,
 	}
 	d.manifest.Store(sums)
 	d.missing(s.list.missing)

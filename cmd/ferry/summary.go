@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -25,6 +26,10 @@ type outcome struct {
 	err      error
 	exit     int
 	hint     string
+	again    string         // the command that hint may end in
+	kept     string         // what is there of a delivery that was interrupted
+	kinds    string         // what was delivered, counted by kinds; "" if that is not known
+	place    string         // where it is at this side; "" at the sender
 	unmet    []*filter.Rule // rules of the command line that decided about no item
 }
 
@@ -59,11 +64,24 @@ func (o outcome) lines(quiet bool) []string {
 	if o.err == nil {
 		return lines
 	}
-	lines = append(lines, "ferry: "+errorText(o.err))
+	what := errorText(o.err)
+	if o.kept != "" {
+		// "interrupted at 35 %" reads on.
+		what += map[bool]string{true: " ", false: "; "}[errors.As(o.err, new(signalError)) && strings.HasPrefix(o.kept, "at ")] + o.kept
+	}
+	lines = append(lines, "ferry: "+what)
 	if o.hint != "" {
 		lines = append(lines, strings.Split("ferry: "+o.hint, "\n")...)
 	}
 	return lines
+}
+
+// alone puts the command that a hint ends in on a line of its own.
+func alone(hint, command string) string {
+	if text, ok := strings.CutSuffix(hint, ": "+command); ok && command != "" {
+		return text + ":\n    " + command
+	}
+	return hint
 }
 
 // oneLine is a hint for programs.
@@ -91,7 +109,14 @@ func (o outcome) counts() string {
 	if r.DryRun {
 		return wouldCounts(r)
 	}
-	parts := []string{items(r.Delivered) + " delivered" + newAndReplaced(r)}
+	head := items(r.Delivered) + " delivered" + newAndReplaced(r)
+	if o.kinds != "" {
+		head = o.kinds + newAndReplaced(r) + " delivered"
+		if o.place != "" {
+			head = strings.TrimSuffix(head, " delivered") + " in " + show(o.place)
+		}
+	}
+	parts := []string{head}
 	for _, n := range []struct {
 		count int64
 		what  string
@@ -101,7 +126,8 @@ func (o outcome) counts() string {
 		}
 	}
 	line := strings.Join(parts, ", ") + "; " + sizeText(r.Bytes) + notMoved(r) + " in " + elapsed(r.Elapsed)
-	if s := r.Elapsed.Seconds(); r.Moved > 0 && s > 0 {
+	// Less time tells how long it took to begin and to end.
+	if s := r.Elapsed.Seconds(); r.Moved > 0 && r.Delivered > 0 && s >= leastRated {
 		line += fmt.Sprintf(", %s/s", sizeText(int64(float64(r.Moved)/s)))
 	}
 	if o.local {
@@ -110,8 +136,11 @@ func (o outcome) counts() string {
 	return line + ", " + sizeText(r.Wire) + " over the network"
 }
 
-// notMoved is the delivered content that the rate does not count: bytes that were there
-// before, and holes. Bytes sent twice, or for items that failed, hide some of it.
+// leastRated is the shortest time, in seconds, whose rate is told.
+const leastRated = 0.2
+
+// notMoved is how the delivered content differs from what the rate counts: bytes that
+// were there before, holes, and more that was moved, twice or for items that failed.
 func notMoved(r transfer.Result) string {
 	var parts []string
 	if r.Reused > 0 && r.Reused <= r.Bytes {
@@ -119,6 +148,8 @@ func notMoved(r transfer.Result) string {
 	}
 	if holes := r.Bytes - r.Reused - r.Moved; holes > 0 {
 		parts = append(parts, sizeText(holes)+" in holes")
+	} else if holes < 0 {
+		parts = append(parts, sizeText(r.Moved)+" moved")
 	}
 	if len(parts) == 0 {
 		return ""
@@ -151,6 +182,8 @@ func (o outcome) caveat() string {
 		return verified + "; what became of it behind standard output is not known" + skipped
 	case o.result.Unsynced != nil:
 		return verified + ", but " + tell(o.result.Unsynced.Error()) + "; a power cut may lose it" + skipped
+	case !o.result.Durable && !o.unsynced && !o.local:
+		return verified + ", but the other side wrote it to a pipe, or was told not to sync it: a power cut there may lose it" + skipped
 	case !o.result.Durable:
 		return verified + ", but not synced to stable storage: a power cut may lose it" + skipped
 	case !o.result.Acknowledged:

@@ -2,7 +2,10 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 
 	"ferry/framing"
@@ -18,11 +21,91 @@ type tally struct {
 }
 
 type tallied struct {
-	digest, destination, other int64 // failed items, by exit code
-	skipped                    int64 // those of other that the user of the other side skipped
-	vain                       int64 // those of other that fail again in every run
-	absent                     int64 // those of other that are missing or unreadable at the source
-	folders                    int64 // folders that are at the destination
+	digest, destination, other int64                 // failed items, by exit code
+	skipped                    int64                 // those of other that the user of the other side skipped
+	vain                       int64                 // those of other that fail again in every run
+	absent                     int64                 // those of other that are missing or unreadable at the source
+	folders                    int64                 // folders that are at the destination
+	kinds                      [len(kindWords)]int64 // what was delivered, as in kindWords
+	progress                   transfer.Progress
+	top                        string // the one item that all lie in; "" before the first
+	apart                      bool   // there are several of them
+	inside                     bool   // top is a folder
+}
+
+// kindWords are the kinds that people tell apart, one of each and more.
+var kindWords = [...][2]string{{"file", "files"}, {"folder", "folders"}, {"link", "links"}, {"special item", "special items"}}
+
+// kindOf is the place of a kind in kindWords.
+func kindOf(k tree.Kind) int {
+	switch k {
+	case tree.File, tree.HardLink, tree.Stream:
+		return 0
+	case tree.Folder, tree.Root:
+		return 1
+	case tree.Symlink:
+		return 2
+	}
+	return 3
+}
+
+// kindsText counts what was delivered by kinds, or just items where that is not known.
+func (t *tally) kindsText(r transfer.Result) string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var parts []string
+	all := int64(0)
+	for i, n := range t.kinds {
+		if all += n; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, kindWords[i][min(1, n-1)]))
+		}
+	}
+	if all == 0 || all != r.Delivered {
+		return ""
+	}
+	return strings.Join(parts, ", ")
+}
+
+// landed is where the items lie: place, or the one folder in it that holds them all.
+func (t *tally) landed(place string) string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if whole, err := filepath.Abs(place); err == nil {
+		place = whole
+	}
+	if t.top != "" && !t.apart && t.inside {
+		place = filepath.Join(place, t.top)
+	}
+	return place
+}
+
+// kept tells how much of an interrupted delivery is where, "" if that is nothing.
+func (t *tally) kept(where string) string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	p := t.progress
+	if p.Bytes <= 0 || p.Total < p.Bytes {
+		return ""
+	}
+	at := ""
+	if p.Exact {
+		at = fmt.Sprintf("at %d %%, ", 100*p.Bytes/p.Total)
+	}
+	return at + sizeText(p.Bytes) + " are kept" + where
+}
+
+// done notes an item that is settled. The caller holds mu.
+func (t *tally) done(d transfer.ItemDone) {
+	switch d.Status {
+	case transfer.StatusDelivered, transfer.StatusReplaced, transfer.StatusRenamed:
+		t.kinds[kindOf(d.Kind)]++
+	}
+	if d.Status == transfer.StatusSkipped {
+		return
+	}
+	top, _, below := strings.Cut(d.At, "/")
+	t.apart = t.apart || t.top != "" && t.top != top || d.Kind == tree.Root
+	t.top, t.inside = top, t.inside || below || d.Kind == tree.Folder
 }
 
 func (t *tally) counts() tallied {
@@ -40,6 +123,12 @@ func (t *tally) restore(to tallied) {
 }
 
 func (t *tally) Observe(e transfer.Event) {
+	if p, ok := e.(transfer.Progress); ok {
+		t.mu.Lock()
+		t.progress = p
+		t.mu.Unlock()
+		return
+	}
 	d, done := e.(transfer.ItemDone)
 	f, failed := e.(transfer.ItemFailed)
 	if !done && (!failed || f.Err.Consequence()) {
@@ -48,6 +137,7 @@ func (t *tally) Observe(e transfer.Event) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if done {
+		t.done(d)
 		switch d.Status {
 		case transfer.StatusDelivered, transfer.StatusReplaced, transfer.StatusSame, transfer.StatusAdjusted:
 			if d.Kind == tree.Folder || d.Kind == tree.Root {
