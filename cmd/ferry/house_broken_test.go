@@ -66,6 +66,10 @@ var broken = []struct {
 	{"callback", "-- a/a.go --\npackage a\n" + lock + "func (x *x) tell() {\n\tx.mu.Unlock()\n\tdefer x.mu.Lock()\n\tx.o.Observe()\n}\nfunc (x *x) f() {\n\tx.mu.Lock()\n\tdefer x.mu.Unlock()\n\tx.tell()\n}\n", ""},
 	{"callback", "-- a/a.go --\npackage a\n" + lock + "func (x *x) tell() {\n\tx.mu.Unlock()\n\tdefer x.mu.Lock()\n\tx.o.Observe()\n}\nfunc (x *x) f() {\n\tx.mu.Lock()\n\tdefer x.mu.Unlock()\n\tx.tell()\n}\n" +
 		"func (x *x) g(o *x) {\n\to.mu.Lock()\n\tx.f()\n\to.mu.Unlock()\n}\n", "g f"},
+	{"readme", "-- README.md --\n" + strings.Repeat("word\n", 1200) + "-- other.md --\n" + strings.Repeat("word\n", 1300), ""},
+	{"readme", "-- README.md --\n" + strings.Repeat("word\n", 1201), "README.md"},
+	{"readme", "-- README.md --\n|" + strings.Repeat("é", 100) + "\n" + strings.Repeat("é", 100) + "\n", ""},
+	{"readme", "-- README.md --\n" + strings.Repeat("é", 101) + "\n", "README.md"},
 	{"sentence", "-- a/a.go --\n// " + words(40) + "end.\n//\n//\t" + words(50) + "\n//\n//go:generate " + words(50) + "\npackage a\n" +
 		"-- a.md --\n" + words(39) + "`" + words(50) + "`. More.\n\n| " + words(50) + "|\n\n```\n" + words(50) + "\n```\n\n    " + words(50) + "\n\n- " + words(39) + "\n- " + words(39) + "\n", "word word word word word word"},
 	{"sentence", "-- a/a.go --\npackage a\n// " + words(39) + "\n// end. " + words(39) + "\n", ""},

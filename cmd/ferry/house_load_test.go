@@ -181,7 +181,7 @@ func (h *house) checkUnit(dir string, u *unit, ignore func(error)) error {
 func readHouse(t *testing.T) *house {
 	t.Helper()
 	h := &house{fset: token.NewFileSet(), rooms: make(map[string]*room), texts: make(map[string]string), records: records}
-	for _, name := range []string{"README.md", "framing/PROTOCOL.md", "cmd/ferry/JSON.md"} {
+	for _, name := range []string{"README.md", "framing/PROTOCOL.md", "cmd/ferry/JSON.md", "cmd/ferry-bench/README.md"} {
 		text, err := os.ReadFile(filepath.Join(top, name))
 		if err != nil {
 			t.Fatal(err)

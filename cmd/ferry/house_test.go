@@ -22,6 +22,7 @@ var rules = map[string]func(*house) []fault{
 	"unused":     ruleUsed,
 	"callback":   ruleCallbacks,
 	"sentence":   ruleSentences,
+	"readme":     ruleReadme,
 }
 
 // fault is one breach of a rule.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // mostWords is the most that a sentence may have.
@@ -32,6 +33,26 @@ func ruleSentences(h *house) (faults []fault) {
 	}
 	for name, text := range h.texts {
 		long(name, paragraphs(strings.Split(text, "\n"), true))
+	}
+	return faults
+}
+
+// What README.md may have: a stranger reads it in five minutes.
+const (
+	readmeWords = 1200
+	readmeWidth = 100 // columns of a line that is no row of a table
+)
+
+// ruleReadme looks at how much there is to read in README.md.
+func ruleReadme(h *house) (faults []fault) {
+	text := h.texts["README.md"]
+	if n := len(strings.Fields(text)); n > readmeWords {
+		faults = append(faults, fault{"README.md", fmt.Sprintf("%d words, %d are enough: details go to cmd/ferry/topics", n, readmeWords)})
+	}
+	for line := range strings.SplitSeq(text, "\n") {
+		if !strings.HasPrefix(line, "|") && utf8.RuneCountInString(line) > readmeWidth {
+			faults = append(faults, fault{"README.md", fmt.Sprintf("README.md has a line of over %d columns: %s", readmeWidth, line)})
+		}
 	}
 	return faults
 }
