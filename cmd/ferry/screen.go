@@ -30,6 +30,7 @@ type screen struct {
 	typed *typed // of the goroutine that asks, one at a time; nil before the first question
 
 	// Of loop, and behind its end of the goroutine that called close.
+	bar    string    // the line that changes, as it was drawn last
 	drawn  bool      // a line that changes stands on the terminal
 	asking string    // a question stands on the terminal
 	above  string    // with the row above it, and its newline
@@ -120,6 +121,9 @@ func (s *screen) loop() {
 		case e := <-s.queue:
 			s.erase()
 			e.show(s)
+			if len(s.queue) == 0 {
+				s.redraw()
+			}
 		case now := <-ticks:
 			s.draw(now)
 		case <-s.stop:
@@ -147,7 +151,16 @@ func (s *screen) draw(now time.Time) {
 	case s.width == nil:
 		s.write(plainLine(v) + "\n")
 	default:
-		s.write("\r" + barLine(v, s.width(), s.style) + eraseRest)
+		s.bar = barLine(v, s.width(), s.style)
+		s.redraw()
+	}
+}
+
+// redraw writes the line that changes as it was drawn last. Behind other lines it does not
+// wait for the next tick, so that it does not flicker.
+func (s *screen) redraw() {
+	if s.bar != "" && s.asking == "" && s.over == nil {
+		s.write("\r" + s.bar + eraseRest)
 		s.drawn = true
 	}
 }
