@@ -15,7 +15,8 @@
 //
 // Guaranteed: a trial is said to have held only if the processes ended as they should and
 // all that arrived was read and compared: names, kinds, bytes, modes, times, links, and
-// that nothing else is there. On Linux the bytes are read past the page cache, where the file
+// that nothing else is there. A mode, a time or a hard link that a file system cannot keep
+// is no fault if ferry named the item. On Linux the bytes are read past the page cache, where the file
 // system lets go of it. No process outlives Run, nor the process that called it: a
 // child ends when its standard input does, see Tied.
 //

@@ -32,8 +32,9 @@ const (
 type told struct {
 	Type         string
 	Path         string
+	What         string // of warned
 	Addresses    []string
-	Bytes        int64 // of progress: settled
+	Bytes, Kept  int64 // of progress: settled, and left by an earlier attempt
 	Exit         int
 	OK           bool
 	Durable      bool
@@ -165,6 +166,21 @@ func (p *process) result() (last told) {
 		}
 	}
 	return last
+}
+
+// losses is what the processes of the trial said they could not keep.
+func (b *bench) losses() losses {
+	all := make(losses)
+	for _, p := range b.processes {
+		p.mu.Lock()
+		for _, t := range p.told {
+			if t.Type == "warned" {
+				all[t.Path] = append(all[t.Path], t.What)
+			}
+		}
+		p.mu.Unlock()
+	}
+	return all
 }
 
 // ends waits until it has ended, and checks its exit code and that its result has the same.
