@@ -108,7 +108,7 @@ func sourceFlags() []cli.Flag {
 // person can be asked.
 func placeFlags(links, onConflict string) []cli.Flag {
 	return in(aboutDestination,
-		everyday(&cli.StringFlag{Name: "on-conflict", Usage: "`WHAT`: where one is: fail, skip, overwrite or rename"}).
+		everyday(&cli.StringFlag{Name: "on-conflict", Usage: "`WHAT`: if one is there: fail, skip, overwrite, rename"}).
 			oneOf("fail", "skip", "overwrite", "rename").
 			more("It is about an existing different item. Without it, "+onConflict+". fail reports the item and goes on with the rest. Folders never conflict."),
 		optionOf(&cli.StringFlag{Name: "links", Usage: "`WHICH`: symbolic links: safe, all or skip", Value: links}).

@@ -185,6 +185,9 @@ func shortFlags(cmd *cli.Command, arg string, forms oneForm) []string {
 func unknownFlag(cmd *cli.Command, arg, key string) error {
 	arg, _, _ = strings.Cut(arg, "=")
 	text := "unknown flag " + arg
+	if f := lookupFlag(cmd, key[:min(1, len(key))]); f != nil && f.TakesValue() && !strings.HasPrefix(arg, "--") {
+		return &usageError{verb: cmd.Name, text: text + "; did you mean -" + key[:1] + " " + key[1:] + "?"}
+	}
 	// The library suggests the most similar flag, however different that one is.
 	if like := cli.SuggestFlag(cmd.Flags, key, false); len(key) > 1 && strings.HasPrefix(like, "--"+key[:1]) {
 		text += "; did you mean " + like + "?"

@@ -57,6 +57,7 @@ func TestArrangeRefuses(t *testing.T) {
 		"send a --manifset=x":     "unknown flag --manifset; did you mean --manifest?",
 		"send -x a":               "unknown flag -x",
 		"send -qx a":              "unknown flag -qx",
+		"receive -oinbox":         "unknown flag -oinbox; did you mean -o inbox?",
 		"send --qqq":              "unknown flag --qqq",
 		"send a --to":             "--to needs a value",
 		"receive --out":           "--out needs a value",

@@ -16,7 +16,7 @@ var guides = map[string]guide{
 	"send": {[]example{
 		{"ferry send photos", "listen; print what to run there"},
 		{"ferry send --to HOST photos notes.txt", "call the side that listens"},
-		{"ferry send --to HOST --exclude '*.o' src", "leave files out"},
+		{"ferry send --text 'see you at eight'", "a message for a person"},
 		{"ferry send --to HOST -n photos", "only say what would be sent"},
 		{"tar c photos | ferry send --to HOST -", "send a stream"},
 	}, []string{"code", "filters", "archive", "resume", "speed", "exit"}, true},

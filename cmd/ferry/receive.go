@@ -19,7 +19,7 @@ func receiveCommand(env *Env) *cli.Command {
 		Usage:       "take a delivery into a folder, or to standard output",
 		Description: "Without --from this side listens, and prints what to run at the other side. To --out - a single file or stream comes as it is, anything else as a tar archive.",
 		Flags: join(in(aboutDestination,
-			everyday(&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "put it into folder `DIR`, - for stdout", Value: "."}).
+			everyday(&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "put what comes into `DIR`, - for stdout", Value: "."}).
 				aFile().more("A folder that is absent is made."),
 			everyday(boolFlag("yes", "accept the offer, and ask nothing at all", "y")),
 			optionOf(&cli.StringFlag{Name: "answers", Usage: "`-`: answer the questions of --json on standard input"}).

@@ -18,7 +18,7 @@ _ferry() {
             COMPREPLY+=("${line#$cut}")
             ;;
         esac
-    done < <("$program" __complete "${words[@]}" "=${COMP_WORDS[COMP_CWORD]}" 2>/dev/null </dev/null)
+    done < <("$program" __complete ${words[@]+"${words[@]}"} "=${COMP_WORDS[COMP_CWORD]}" 2>/dev/null </dev/null)
     # Names of files are left to bash, which knows how to quote them.
     if [[ $place == files ]]; then
         COMPREPLY=()

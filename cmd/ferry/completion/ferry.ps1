@@ -12,6 +12,7 @@ Register-ArgumentCompleter -Native -CommandName ferry -ScriptBlock {
     if ($lines.Count -eq 0 -or $lines[0] -eq 'files') { return }
     $lines | Select-Object -Skip 1 | ForEach-Object {
         $word, $text = $_ -split "`t", 2
+        if (-not $text) { $text = $word } # it must not be empty
         [System.Management.Automation.CompletionResult]::new($word, $word, 'ParameterValue', $text)
     }
 }
