@@ -41,7 +41,8 @@ var guides = map[string]guide{
 	"verify": {[]example{
 		{"ferry verify sums.b3", "check what checksum listed"},
 		{"ferry verify --extra sums.b3", "and tell what is not listed"},
-		{"ferry verify - <sums.b3", "take the list from elsewhere"},
+		{"ferry verify -C backup sums.b3", "a delivery, from where it began"},
+		{"ferry verify SHA256SUMS", "what sha256sum or md5sum listed"},
 	}, []string{"json", "exit"}, true},
 	"selftest": {[]example{
 		{"ferry selftest", "try this machine"},

@@ -143,7 +143,7 @@ func (p letter) show(s *screen) {
 }
 
 // textLines makes a message safe for a terminal: of its controls the ends of lines and tabs
-// stay. Each line is indented.
+// stay. Each line is indented; it is not broken, so that an address in it can be copied.
 func textLines(text string) string {
 	var b strings.Builder
 	for line := range strings.Lines(text) {
