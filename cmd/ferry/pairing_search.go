@@ -51,8 +51,9 @@ func (s *search) takesLine(now time.Time) bool {
 // line is the state of the search in room columns; 0 is as many as it takes.
 func (s *search) line(now time.Time, room int) string {
 	tries := s.tries()
-	clocks := ", " + clock(now.Sub(s.began))
-	if s.wait > 0 {
+	passed := now.Sub(s.began)
+	clocks := ", " + clock(passed)
+	if passed <= s.wait { // the last attempt may end later
 		clocks += " of " + clock(s.wait)
 	}
 	full := "trying " + triesText(tries, true)

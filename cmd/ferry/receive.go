@@ -16,8 +16,9 @@ import (
 func receiveCommand(env *Env) *cli.Command {
 	return &cli.Command{
 		Name:        "receive",
+		ArgsUsage:   "[HOST]",
 		Usage:       "take a delivery into a folder, or to standard output",
-		Description: "Without --from this side listens, and prints what to run at the other side. To --out - a single file or stream comes as it is, anything else as a tar archive.",
+		Description: "HOST is whom to call, as with --from. Without it this side listens, and prints what to run at the other side. To --out - a single file or stream comes as it is, anything else as a tar archive.",
 		Flags: join(in(aboutDestination,
 			everyday(&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "put what comes into `DIR`, - for stdout", Value: "."}).
 				aFile().more("A folder that is absent is made."),
