@@ -190,7 +190,7 @@ func TestArchiveIsWhatRsyncSees(t *testing.T) {
 		}
 		sameToRsync(t, 0, dir)
 	}
-	again("12 files, 5 folders, 1 link, 4 special items in "+dir+"/dst, 1 with new metadata")
+	again("12 files, 5 folders, 1 link, 4 special items in " + dir + "/dst, 1 with new metadata")
 	var before, after unix.Stat_t
 	check(t, unix.Stat(dir+"/dst/plain", &before))
 	again("23 unchanged")
@@ -219,7 +219,7 @@ func TestArchiveIsWhatRsyncSees(t *testing.T) {
 		!strings.Contains(out, "would deliver 3 items (all replaced), leave 12 unchanged, give 8 new metadata") {
 		t.Errorf("a dry run, exit %d:\n%s", exit, out)
 	}
-	again("2 files, 1 special item (all replaced) in "+dir+"/dst, 12 unchanged, 8 with new metadata")
+	again("2 files, 1 special item (all replaced) in " + dir + "/dst, 12 unchanged, 8 with new metadata")
 	again("23 unchanged")
 }
 

@@ -151,7 +151,7 @@ func (c *console) Observe(e transfer.Event) {
 		} else if c.state.phase == transfer.PhaseRemoving {
 			what = "not removed: "
 		}
-		told := e.Err.Consequence() && c.unmade.count(e.Path)
+		told := e.Err.Consequence() && c.unmade.count(e.Path) || c.unmade.lacksRoom(e.Err)
 		if !e.Err.Consequence() {
 			c.unmade.add(e.Path)
 		}

@@ -1,8 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
+
+	"ferry/framing"
+	"ferry/transfer"
 )
 
 // maxUnmade is the most failed items that are remembered.
@@ -14,6 +18,9 @@ type unmade struct {
 	failed []*failedItem          // items that failed by themselves, in order
 	below  map[string]*failedItem // the same, by path
 	beside map[string]*failedItem // the first of each folder, by the path of the folder
+
+	roomless int64 // items for which there was no room
+	need     int64 // what all but the first of them need, as far as it is known, in bytes
 }
 
 type failedItem struct {
@@ -36,6 +43,20 @@ func (u *unmade) add(path string) {
 	if above, ok := folderOf(path); ok && u.beside[above] == nil {
 		u.beside[above] = f
 	}
+}
+
+// lacksRoom counts an item for which the destination has no room. It returns false for
+// the first one: people hear of a full disk once, and of the rest how many they are.
+func (u *unmade) lacksRoom(err *transfer.Error) bool {
+	if err.Code != framing.CodeNoSpace || err.Consequence() {
+		return false
+	}
+	u.roomless++
+	var space transfer.SpaceError
+	if u.roomless > 1 && errors.As(err.Err, &space) {
+		u.need += space.Need
+	}
+	return u.roomless > 1
 }
 
 // count counts an item that failed because of another one. It returns false if that
@@ -71,6 +92,13 @@ func (u *unmade) lines() (lines []string) {
 		if f.beside > 0 {
 			lines = append(lines, fmt.Sprintf("%s: and %s beside it", show(f.path), items(f.beside)))
 		}
+	}
+	if u.roomless > 1 {
+		line := "and " + items(u.roomless-1) + " more, for want of space"
+		if u.need > 0 {
+			line += ": they need " + sizeText(u.need)
+		}
+		lines = append(lines, line)
 	}
 	return lines
 }

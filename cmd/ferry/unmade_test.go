@@ -35,3 +35,17 @@ func TestUnmadeItemsAreCounted(t *testing.T) {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
+
+// A full disk is told once, with how many items and bytes there is no room for.
+func TestFullDiskIsToldOnce(t *testing.T) {
+	var out bytes.Buffer
+	c := newConsole(&out, outputFlags{}, nil, nil)
+	for _, path := range []string{"p/a", "p/b", "p/c"} {
+		c.Observe(transfer.ItemFailed{Path: path, Err: &transfer.Error{Path: path, Code: framing.CodeNoSpace, Err: transfer.SpaceError{Need: 1 << 20, Free: 1 << 10, Place: "d"}}})
+	}
+	_ = c.finish(outcome{})
+	const want = "not delivered: and 2 items more, for want of space: they need 2.00 MiB\n"
+	if got := out.String(); strings.Count(got, "\n") != 2 || !strings.HasPrefix(got, "not delivered: p/a: ") || !strings.HasSuffix(got, want) {
+		t.Errorf("%q", got)
+	}
+}
