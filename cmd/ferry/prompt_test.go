@@ -11,6 +11,7 @@ import (
 
 	"ferry/transfer"
 	"ferry/transfer/link"
+	"ferry/transfer/reach"
 	"ferry/transfer/tree"
 )
 
@@ -178,10 +179,10 @@ func TestCodeIsInNoError(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := pairing{verb: "send", dial: "127.0.0.1:1", role: link.Sender, timeout: link.DefaultTimeout}
+	p := pairing{verb: "send", to: []reach.Address{{Host: "127.0.0.1", Port: 1}}, dial: "127.0.0.1:1", role: link.Sender, timeout: link.DefaultTimeout}
 	var screen bytes.Buffer
 	c := newConsole(&screen, outputFlags{verbose: true}, nil, nil)
-	_, err = newCodeSource(p, nil).connect(t.Context(), code, false, c)
+	_, err = newCodeSource(p, &Env{Args: []string{"ferry"}}).connect(t.Context(), code, false, c)
 	if exitOf(t.Context(), err, transfer.Result{}, nil) != exitConnection {
 		t.Errorf("nobody listens: %v", err)
 	}
