@@ -145,6 +145,13 @@ type ItemRemoved struct {
 	Size int64 // of a file
 }
 
+// ItemKept tells of a backup: what stands, or stood, at Path and is replaced or deleted.
+type ItemKept struct {
+	DryRun bool   // it would be kept
+	Path   string // relative to the destination
+	At     string // likewise, or with a backup folder elsewhere from there
+}
+
 // ItemFailed tells that an item will not be delivered in this run, or that it
 // could not be deleted.
 type ItemFailed struct {
@@ -175,6 +182,7 @@ func (ItemDone) event()     {}
 func (ItemFailed) event()   {}
 func (ItemDeleted) event()  {}
 func (ItemRemoved) event()  {}
+func (ItemKept) event()     {}
 func (ItemExcluded) event() {}
 func (Notice) event()       {}
 

@@ -55,6 +55,14 @@ type Conflict struct {
 	Existing tree.Info
 }
 
+// Backup says under which name what is replaced or deleted is kept: its own with the suffix.
+type Backup struct {
+	Suffix string
+	// Folder is the folder for backups that the destination was given, as it is told of. If it
+	// is empty, backups stand beside what they are of, and Suffix is not.
+	Folder string
+}
+
 // LinkPolicy says which symbolic links are made.
 type LinkPolicy uint8
 

@@ -18,6 +18,7 @@ type Result struct {
 	Skipped   int64    // items left alone at this side's user's word; see SkippedError
 	Excluded  int64    // items that send.Options.Select left out, a folder with all in it as one; at the sender only
 	Deleted   int64    // items removed by Delete
+	Backups   int64    // backups; at the receiver, and of Copy
 	Removed   int64    // items removed from the source, see send.Removal
 	Stayed    int64    // items of Same that it left there, since only their size and time were compared
 	Failed    int64    // items not delivered, at either side, or not deleted

@@ -141,8 +141,8 @@ func TestArrangeRefusesAnEmptyValue(t *testing.T) {
 func TestFlags(t *testing.T) {
 	want := map[string]string{
 		"send":     "remove-source text to listen wait code-file weak-code dry-run n allow-changed checksum follow exclude include exclude-from ferryignore files-from from0 max-size min-size one-file-system name timeout retry-for streams json manifest progress quiet q verbose v archive a owner xattrs hard-links devices strict numeric-ids compress bwlimit",
-		"receive":  "answers update u chmod from out o listen wait code-file weak-code yes y max-items max-bytes on-conflict links no-sync verify-disk manifest timeout retry-for streams json progress quiet q verbose v archive a owner xattrs hard-links devices perms xattrs-all strict compress bwlimit",
-		"copy":     "remove-source update u chmod on-conflict links delete delete-all max-delete dry-run n allow-changed checksum follow exclude include exclude-from ferryignore files-from from0 max-size min-size one-file-system no-sync verify-disk manifest json progress quiet q verbose v archive a owner xattrs hard-links devices strict numeric-ids compress bwlimit",
+		"receive":  "answers backup backup-dir suffix update u chmod from out o listen wait code-file weak-code yes y max-items max-bytes on-conflict links no-sync verify-disk manifest timeout retry-for streams json progress quiet q verbose v archive a owner xattrs hard-links devices perms xattrs-all strict compress bwlimit",
+		"copy":     "remove-source backup backup-dir suffix update u chmod on-conflict links delete delete-all max-delete dry-run n allow-changed checksum follow exclude include exclude-from ferryignore files-from from0 max-size min-size one-file-system no-sync verify-disk manifest json progress quiet q verbose v archive a owner xattrs hard-links devices strict numeric-ids compress bwlimit",
 		"checksum": "check c dir C extra manifest json progress quiet q",
 		"verify":   "dir C extra json progress quiet q",
 		"selftest": "dir json quiet q",

@@ -23,7 +23,7 @@ func copyCommand(env *Env) *cli.Command {
 		Usage:       "copy files and folders on this machine",
 		ArgsUsage:   "SRC... DEST",
 		Description: "A folder SRC lands as DEST/SRC, and SRC/ as what is in it. DEST is a folder, made if absent. But one file to a DEST that is no folder and ends in no slash gets that name.",
-		Flags:       join(placeFlags("all", "the new item takes its place"), replaceFlags(), deleteFlags(), throttleFlags(), sourceFlags(), removeFlags(), metadataFlags(false), chosen.flags(), outputFlagList()),
+		Flags:       join(placeFlags("all", "the new item takes its place"), replaceFlags(), backupFlags(true), deleteFlags(), throttleFlags(), sourceFlags(), removeFlags(), metadataFlags(false), chosen.flags(), outputFlagList()),
 		Action:      func(c *cli.Context) error { return copyLocal(c, env, chosen) },
 	}
 }

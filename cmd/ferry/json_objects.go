@@ -208,6 +208,7 @@ type jsonResult struct {
 	Skipped      int64      `json:"skipped"`
 	Excluded     int64      `json:"excluded"`
 	Deleted      int64      `json:"deleted"`
+	Backups      int64      `json:"backups,omitempty"`
 	Removed      int64      `json:"removed,omitempty"`
 	Stayed       int64      `json:"stayed,omitempty"`
 	Failed       int64      `json:"failed"`
@@ -319,6 +320,8 @@ func jsonEvent(e transfer.Event) any {
 			d.Type = "would_delete"
 		}
 		return d
+	case transfer.ItemKept:
+		return jsonKeptOf(e)
 	case transfer.ItemRemoved:
 		return jsonRemovedOf(e)
 	case transfer.ItemFailed:

@@ -29,7 +29,7 @@ func receiveCommand(env *Env) *cli.Command {
 				more("An offer of more is declined, and a delivery that grows beyond it ends."),
 			optionOf(&cli.StringFlag{Name: "max-bytes", Usage: "take at most `SIZE`, such as 500M or 2G"}).
 				more("An offer of more is declined, and a delivery that grows beyond it ends."),
-		), placeFlags("safe", "a person at a terminal is asked, and else it is fail"), replaceFlags(), metadataFlags(true), pairingFlags("from"), streamsFlag(), throttleFlags(), outputFlagList()),
+		), placeFlags("safe", "a person at a terminal is asked, and else it is fail"), replaceFlags(), backupFlags(false), metadataFlags(true), pairingFlags("from"), streamsFlag(), throttleFlags(), outputFlagList()),
 		Action: func(c *cli.Context) error { return receiveItems(c, env) },
 	}
 }
@@ -162,7 +162,7 @@ func (r *receiving) asking(c *cli.Context, env *Env, to renderer) receive.Option
 	case r.answers != nil:
 		o.Accept, o.Resolve = r.answers.accept(r.place), r.answers.resolve
 	}
-	if !c.IsSet("on-conflict") && !o.Update && o.Resolve != nil {
+	if !c.IsSet("on-conflict") && !o.Update && o.Backup == nil && o.Resolve != nil {
 		o.OnConflict = transfer.ConflictAsk
 	}
 	return o
@@ -192,7 +192,7 @@ func checkReceive(c *cli.Context, env *Env, out outputFlags) error {
 		return usagef("receive", "standard input holds the code and cannot answer: accept the offer with --yes")
 	}
 	if c.String("out") == "-" {
-		for _, name := range []string{"on-conflict", "update", "chmod", "no-sync", "verify-disk"} {
+		for _, name := range []string{"on-conflict", "update", "backup", "backup-dir", "chmod", "no-sync", "verify-disk"} {
 			if c.IsSet(name) {
 				return usagef("receive", "--%s is about a folder and does not go with --out -", name)
 			}
@@ -244,5 +244,5 @@ func placeOf(c *cli.Context) (receive.Options, error) {
 }
 
 func folderOptions(c *cli.Context) local.FolderOptions {
-	return local.FolderOptions{NoSync: c.Bool("no-sync"), VerifyDisk: c.Bool("verify-disk")}
+	return local.FolderOptions{NoSync: c.Bool("no-sync"), VerifyDisk: c.Bool("verify-disk"), Backups: c.String("backup-dir")}
 }

@@ -63,7 +63,7 @@ func wouldCounts(r transfer.Result) string {
 	for _, n := range []struct {
 		count int64
 		what  string
-	}{{r.Same - r.Adjusted, "leave %d unchanged"}, {r.Adjusted, "give %d new metadata"}, {r.Skipped, "skip %d"}, {r.Excluded, "exclude %d"}, {r.Deleted, "delete %d"}, {r.Failed, "fail for %d"}} {
+	}{{r.Same - r.Adjusted, "leave %d unchanged"}, {r.Adjusted, "give %d new metadata"}, {r.Skipped, "skip %d"}, {r.Excluded, "exclude %d"}, {r.Backups, "keep %d as backups"}, {r.Deleted, "delete %d"}, {r.Failed, "fail for %d"}} {
 		if n.count > 0 {
 			parts = append(parts, fmt.Sprintf(n.what, n.count))
 		}

@@ -165,6 +165,10 @@ func (c *console) Observe(e transfer.Event) {
 		} else if c.flags.verbose {
 			c.say("deleted: " + show(e.Path))
 		}
+	case transfer.ItemKept:
+		if e.DryRun && !c.flags.quiet || c.flags.verbose {
+			c.say(keptText(e))
+		}
 	case transfer.ItemRemoved:
 		if c.flags.verbose {
 			c.say(removedText(e))

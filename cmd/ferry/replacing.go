@@ -28,6 +28,9 @@ func replacingOf(c *cli.Context, env *Env, o *receive.Options) (err error) {
 		}
 		o.Update, o.OnConflict = true, transfer.ConflictOverwrite
 	}
+	if err := backupOf(c, o); err != nil {
+		return err
+	}
 	if !c.IsSet("chmod") {
 		return nil
 	}

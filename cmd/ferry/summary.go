@@ -120,7 +120,7 @@ func (o outcome) counts() string {
 	for _, n := range []struct {
 		count int64
 		what  string
-	}{{r.Same - r.Adjusted, "unchanged"}, {r.Adjusted, "with new metadata"}, {r.Skipped, "skipped"}, {r.Excluded, "excluded"}, {r.Deleted, "deleted"}, {r.Removed, "removed here"}, {r.Failed, "failed"}} {
+	}{{r.Same - r.Adjusted, "unchanged"}, {r.Adjusted, "with new metadata"}, {r.Skipped, "skipped"}, {r.Excluded, "excluded"}, {r.Deleted, "deleted"}, {r.Backups, "kept as backups"}, {r.Removed, "removed here"}, {r.Failed, "failed"}} {
 		if n.count > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n.count, n.what))
 		}
@@ -203,7 +203,7 @@ func (o outcome) object() jsonResult {
 	r := o.result
 	j := jsonResult{
 		Type: "result", OK: o.exit == exitOK, Exit: o.exit,
-		DryRun: r.DryRun, Delivered: r.Delivered, Replaced: r.Replaced, Deleted: r.Deleted, Removed: r.Removed, Stayed: r.Stayed, Same: r.Same, Adjusted: r.Adjusted, Skipped: r.Skipped, Excluded: r.Excluded, Failed: r.Failed,
+		DryRun: r.DryRun, Delivered: r.Delivered, Replaced: r.Replaced, Deleted: r.Deleted, Backups: r.Backups, Removed: r.Removed, Stayed: r.Stayed, Same: r.Same, Adjusted: r.Adjusted, Skipped: r.Skipped, Excluded: r.Excluded, Failed: r.Failed,
 		Files: r.Files, Bytes: r.Bytes, Moved: r.Moved, Wire: r.Wire, Resent: r.Resent, Streams: r.Streams, Reused: r.Reused,
 		Durable: r.Durable, Acknowledged: r.Acknowledged, ElapsedMS: r.Elapsed.Milliseconds(),
 		Manifest: o.manifest, Unlisted: o.unlisted, Losses: o.losses,

@@ -15,8 +15,9 @@ import (
 
 // Options say how far the promise goes.
 type Options struct {
-	NoSync     bool // nothing is synced: a power cut may lose what Finish said
-	VerifyDisk bool // Publish reads back from the disk, past the page cache where the system can
+	NoSync     bool   // nothing is synced: a power cut may lose what Finish said
+	Backups    string // the folder for backups, from the destination; empty: they stand beside
+	VerifyDisk bool   // Publish reads back from the disk, past the page cache where the system can
 }
 
 // Most handles held at a time, of folders and of files without a name that
@@ -42,6 +43,7 @@ type Folder struct {
 	way     *way
 	work    *inWork
 	short   *shortfall
+	backups *backups
 
 	finder finder
 	files  files
@@ -121,8 +123,9 @@ func Open(path string, o Options) (*Folder, error) {
 	}
 	f.finder = finder{nodes: f.nodes, times: f.dress.times}
 	f.files = files{opts: o, width: width, site: f.site, nodes: f.nodes, dress: f.dress, targets: f.targets, way: f.way, work: f.work, short: f.short}
+	f.backups = &backups{nodes: f.nodes}
 	f.maker = maker{
-		folderMaker{nodes: f.nodes, volumes: f.volumes, dress: f.dress, way: f.way, short: f.short, noSync: o.NoSync},
+		folderMaker{backups: f.backups, nodes: f.nodes, volumes: f.volumes, dress: f.dress, way: f.way, short: f.short, noSync: o.NoSync},
 		itemMaker{nodes: f.nodes, dress: f.dress, targets: f.targets, way: f.way},
 		keeper{nodes: f.nodes, dress: f.dress, targets: f.targets, files: &f.files, noSync: o.NoSync},
 	}
@@ -185,9 +188,12 @@ func (f *Folder) MakeWay(p *Prune) { f.way.leave = p }
 // lets it.
 func (f *Folder) Start(granted tree.Metadata) (*storage.Landing, error) {
 	f.dress.granted = granted
+	if err := f.backups.open(f, f.opts.Backups); err != nil {
+		return nil, fail("making a folder for backups in", "", err)
+	}
 	l := &storage.Landing{
 		Keeps: granted, Notes: exposeRoot(f.nodes.root, f.site.path),
-		Finder: &f.finder, Maker: &f.maker, Special: &f.maker, Files: &f.files, Twins: &f.finder,
+		Finder: &f.finder, Maker: &f.maker, Special: &f.maker, Files: &f.files, Twins: &f.finder, Backups: f.backups,
 	}
 	if f.way.open() {
 		l.Way = &clearer{f.nodes, f.way}

@@ -17,6 +17,7 @@ type folderMaker struct {
 	dress   *dresser
 	way     *way
 	short   *shortfall
+	backups *backups
 	noSync  bool
 }
 
@@ -72,6 +73,9 @@ func (m *folderMaker) adopt(parent, n *node) ([]storage.Note, error) {
 	}
 	if info.Kind != tree.Folder {
 		return nil, fmt.Errorf("a %v %w", info.Kind, errNoFolder)
+	}
+	if m.backups.is(info) {
+		return nil, fmt.Errorf("the folder for backups has that name: %w", fs.ErrExist)
 	}
 	if parent.fresh.Load() {
 		if err := checkSpelling(parent, n.name); err != nil {

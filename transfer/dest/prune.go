@@ -40,6 +40,8 @@ type Prune struct {
 	// Keep names paths, relative to the destination, that are left alone too. May
 	// be nil.
 	Keep func(path string) bool
+	// Backup, if it is not nil, has what is no folder kept under another name.
+	Backup *PruneBackup
 
 	// What became of an item is told as it happens, from the goroutine that called Prune
 	// and under no lock. A Rehearsal tells what would become of it.
@@ -65,6 +67,9 @@ type PruneSource struct {
 func (f *Folder) Prune(ctx context.Context, p *Prune) error {
 	if err := f.site.present(); err != nil {
 		return err
+	}
+	if p.Backup != nil {
+		p.Backup.folder = f.backups
 	}
 	for _, mode := range []pruneMode{pruneCount, pruneRemove} {
 		run := pruneRun{Prune: p, ctx: ctx, mode: mode, sync: f.syncDir, told: f.dress.untimed.told, times: f.dress.times}
@@ -101,6 +106,7 @@ type pruneRun struct {
 	times  *times                    // nil when rehearsing
 	prefix string                    // goes before the paths of the current source, empty or with a slash
 	n      int64                     // items that go
+	beside int64                     // those of them of which a backup stays in their folder
 }
 
 // twin is a source folder beside a folder of the destination.

@@ -216,7 +216,7 @@ func (r *pruneRun) remove(d *tree.Dir, twins []twin, rel, name string, how remov
 	}
 	folder := info.Kind == tree.Folder
 	switch {
-	case err == nil && (r.kept(twins, rel, folder) || r.isSource(info) || slices.ContainsFunc(how.spared, info.SameFile)):
+	case err == nil && (r.protects(name, info) || r.kept(twins, rel, folder) || r.isSource(info) || slices.ContainsFunc(how.spared, info.SameFile)):
 		return false, nil
 	case err == nil && folder && info.Dev != how.dev:
 		err = ErrMounted
@@ -251,6 +251,19 @@ func (r *pruneRun) remove(d *tree.Dir, twins []twin, rel, name string, how remov
 	if err := r.take(); err != nil {
 		return false, err
 	}
+	if r.Backup != nil && !folder {
+		if r.mode == pruneRemove {
+			how.in.open()
+		}
+		beside := twins
+		if how.depth > 0 {
+			beside = nil // the source has not the folder that it is in
+		}
+		if err := r.backUp(d, beside, rel, name); err != nil {
+			r.failed(r.at(rel), err)
+			return false, nil
+		}
+	}
 	if r.mode == pruneRemove {
 		how.in.open()
 		if err := d.Remove(name, folder); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -273,13 +286,13 @@ func (r *pruneRun) removeAll(d *tree.Dir, twins []twin, rel string, how removal)
 	}
 	empty = true
 	for _, n := range names {
-		gone := false
+		gone, beside := false, r.beside
 		if !tree.IsStateName(n.Name) {
 			if gone, err = r.remove(d, twins, join(rel, n.Name), n.Name, how); err != nil {
 				return false, err
 			}
 		}
-		empty = empty && gone
+		empty = empty && gone && r.beside == beside
 	}
 	if !empty && r.mode != pruneCount {
 		r.Left(r.at(rel))

@@ -36,7 +36,7 @@ func Copy(ctx context.Context, o Options) (transfer.Result, error) {
 	var del *deletion
 	if o.Delete != nil {
 		var err error
-		if del, err = newDeletion(s, *o.Delete); err != nil {
+		if del, err = newDeletion(s, *o.Delete, r.Backup); err != nil {
 			return transfer.Result{}, err
 		}
 		defer del.close()
@@ -95,7 +95,7 @@ func Copy(ctx context.Context, o Options) (transfer.Result, error) {
 	result, err := send.Send(ctx, l, s)
 	there := <-received
 	rerr := there.error
-	result.Unsynced = there.Unsynced
+	result.Unsynced, result.Backups = there.Unsynced, there.Backups
 	result.Lost = append(result.Lost, ofWhatStood(there.Lost)...)
 	// Each side names the other's failure as remote: the one that had it says more.
 	var own *transfer.Error
@@ -118,6 +118,8 @@ func (r remarks) Observe(e transfer.Event) {
 		if e.Stays {
 			r.to.Observe(e)
 		}
+	case transfer.ItemKept:
+		r.to.Observe(e)
 	case transfer.ItemWarned:
 		if e.Stood() {
 			r.to.Observe(e)

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
+	"strings"
 
 	"ferry/framing"
 	"ferry/transfer"
@@ -25,6 +27,7 @@ type deletion struct {
 	dirs    *tree.Dirs
 	sources []dest.PruneSource
 	send    send.Options
+	backup  *transfer.Backup
 	unsure  error // a source that could not be opened: nothing may be deleted
 }
 
@@ -37,11 +40,11 @@ var ErrEmptySource = dest.ErrEmptySource
 
 // newDeletion looks at the sources. One that cannot be opened most likely fails
 // in the delivery too.
-func newDeletion(s send.Options, d Delete) (*deletion, error) {
+func newDeletion(s send.Options, d Delete, backup *transfer.Backup) (*deletion, error) {
 	if s.Select.List != nil {
 		return nil, &transfer.Error{Op: "deleting:", Code: framing.CodeUnsupported, Err: errors.New("of a list of paths, what the source has beside them is not known")}
 	}
-	del := &deletion{Delete: d, dirs: tree.NewDirs(flow.MayOpen(flow.OpenFolders, 8)), send: s}
+	del := &deletion{Delete: d, dirs: tree.NewDirs(flow.MayOpen(flow.OpenFolders, 8)), send: s, backup: backup}
 	for _, src := range s.Sources {
 		p := dest.PruneSource{Path: src.Path, Name: src.Name}
 		if src.Contents {
@@ -76,13 +79,21 @@ func wholeFolder(src tree.Source, follow bool) (bool, error) {
 
 // prune is what the destination is asked for.
 func (d *deletion) prune() *dest.Prune {
-	return &dest.Prune{Sources: d.sources, Select: d.send.Select, Follow: d.send.Follow, Devices: d.send.Metadata.Devices, Max: d.Max, All: d.All, Keep: d.Keep}
+	return &dest.Prune{Sources: d.sources, Select: d.send.Select, Follow: d.send.Follow, Devices: d.send.Metadata.Devices, Max: d.Max, All: d.All, Keep: d.keeps}
+}
+
+// keeps tells whether a path of the destination stays, whatever the sources have.
+func (d *deletion) keeps(at string) bool {
+	if b := d.backup; b != nil && b.Folder != "" && (strings.HasPrefix(at, b.Folder+"/") || strings.HasPrefix(b.Folder+"/", at+"/")) {
+		return true // the folder for backups, what is in it, and what it is in
+	}
+	return d.Keep != nil && d.Keep(at)
 }
 
 // makeWay lets what is delivered take the place of items of another kind: what is
 // in the way is what the source has not, and goes with the rest.
 func (d *deletion) makeWay(dst storage.Destination, policy transfer.ConflictPolicy) {
-	if c, ok := dst.(pruner); ok && d != nil && d.unsure == nil && policy == transfer.ConflictOverwrite {
+	if c, ok := dst.(pruner); ok && d != nil && d.unsure == nil && d.backup == nil && policy == transfer.ConflictOverwrite {
 		c.MakeWay(d.prune())
 	}
 }
@@ -108,12 +119,17 @@ func (d *deletion) run(ctx context.Context, dst storage.Destination, result *tra
 		return &transfer.Error{Op: "deleting:", Code: framing.CodeUnsupported, Err: errors.New("this destination does not know how")}
 	}
 	t := progress.Resume(d.send.Observer, *result)
-	before := result.Deleted
+	before := *result
 	t.Enter(transfer.PhaseDeleting)
 	what := d.prune()
 	what.Removed = t.Deleted
 	what.Failed = func(path string, err error) { t.Failed(deletionError(path, err)) }
 	what.Left = func(path string) { t.Tell(transfer.Notice{Path: path, Err: errLeft}) }
+	if b := d.backup; b != nil {
+		what.Backup = &dest.PruneBackup{Suffix: b.Suffix, Apart: b.Folder != "", Kept: func(at, as string) {
+			t.BackedUp(at, path.Join(b.Folder, path.Dir(at), as))
+		}}
+	}
 	err := p.Prune(ctx, what)
 	elapsed := result.Elapsed
 	*result = t.Final()
@@ -124,10 +140,10 @@ func (d *deletion) run(ctx context.Context, dst storage.Destination, result *tra
 	switch {
 	case errors.Is(err, dest.ErrTooMany):
 		// A rehearsal names what it comes to before it knows how many there are.
-		result.Deleted = before
+		result.Deleted, result.Backups = before.Deleted, before.Backups
 		return fmt.Errorf("%w, so none is", err)
 	case errors.Is(err, dest.ErrEmptySource):
-		result.Deleted = before
+		result.Deleted, result.Backups = before.Deleted, before.Backups
 		return err
 	case err != nil:
 		return failure.DestinationEnds("deleting", dst.Place(), err)

@@ -11,14 +11,15 @@ import (
 
 // FolderOptions say how a folder keeps what lands in it.
 type FolderOptions struct {
-	NoSync     bool // give up the power-cut part of the promise
-	VerifyDisk bool // read everything back, past the page cache where possible
+	NoSync     bool   // give up the power-cut part of the promise
+	Backups    string // a folder for backups, from the folder; empty: they stand beside
+	VerifyDisk bool   // read everything back, past the page cache where possible
 }
 
 // NewFolder opens the folder at path as a Destination and makes it if it is
 // absent.
 func NewFolder(path string, o FolderOptions) (storage.Destination, error) {
-	f, err := dest.Open(path, dest.Options{NoSync: o.NoSync, VerifyDisk: o.VerifyDisk})
+	f, err := dest.Open(path, dest.Options{NoSync: o.NoSync, VerifyDisk: o.VerifyDisk, Backups: o.Backups})
 	if err != nil {
 		return nil, failure.DestinationEnds("opening", path, err)
 	}

@@ -36,6 +36,7 @@ type entry struct {
 // CHANGED or a comparison.
 type choice struct {
 	replace *tree.Info       // the file to be replaced, as it was when that was decided
+	backup  string           // the name that this is kept under; empty: under none
 	rename  bool             // it gets a name of the form `name (1)`
 	at      string           // that name; the destination may find it taken by then
 	tried   int              // names of that form that were compared

@@ -139,6 +139,9 @@ func (o *opening) enter(s *site) error {
 	if err == nil && (s.dry && landing.Estimate == nil || !s.dry && landing.Files == nil) {
 		err = errors.New("it is not of the kind that this delivery needs")
 	}
+	if err == nil && o.opt.Backup != nil && !s.dry && landing.Backups == nil {
+		err = errors.New("it keeps no backups")
+	}
 	if err != nil {
 		return failure.DestinationEnds("opening", "", err)
 	}

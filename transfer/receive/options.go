@@ -52,6 +52,8 @@ type Options struct {
 	// about others.
 	Update bool
 	Links  transfer.LinkPolicy
+	// Backup, if it is not nil, has what is replaced kept; of a Destination with Backups.
+	Backup *transfer.Backup
 	// Modes change the modes of the sender's items before anything else is done with them.
 	// An archive has modes as sent.
 	Modes tree.Modes

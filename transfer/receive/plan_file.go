@@ -11,7 +11,7 @@ import (
 // file decides about a file or stream. differs says that the file which stands there was
 // compared by digest and is another.
 func (p *planner) file(ctx context.Context, e *entry, differs bool) error {
-	e.choice.replace, e.choice.rename, e.choice.at = nil, false, ""
+	e.choice.replace, e.choice.rename, e.choice.at, e.choice.backup = nil, false, "", ""
 	if e.isTwin() {
 		if p.policy != transfer.ConflictRename {
 			return p.settle.fail(e, "receiving", errTwin(e))
@@ -44,6 +44,12 @@ func (p *planner) file(ctx context.Context, e *entry, differs bool) error {
 	case takeReplace:
 		if err := p.site.clear(t, found); err != nil {
 			return p.settle.fail(e, "making way", err)
+		}
+		if wait, err := p.nameBackup(e); wait || err != nil {
+			if wait {
+				e.twinState().differs = differs
+			}
+			return err
 		}
 		e.choice.replace = found
 		return p.ask.content(ctx, e)

@@ -71,7 +71,7 @@ func (p *planner) made(ctx context.Context, e *entry, alike func(found *tree.Inf
 	d := takeNew
 	known := p.site.replaceable(found)
 	if found != nil && alike(found) && known.Kind != tree.KindOther {
-		o, err := put(t, p.policy == transfer.ConflictOverwrite && !e.unsure())
+		o, err := put(t, p.policy == transfer.ConflictOverwrite && !e.unsure() && p.backup == nil)
 		switch {
 		case err == nil:
 			return p.settleMade(e, o, transfer.StatusReplaced, "")
@@ -91,6 +91,14 @@ func (p *planner) made(ctx context.Context, e *entry, alike func(found *tree.Inf
 	case takeNew, takeReplace:
 		if err := p.site.clear(t, found); err != nil {
 			return p.settle.fail(e, "making way", err)
+		}
+		if d == takeReplace {
+			if wait, err := p.nameBackup(e); wait || err != nil {
+				return err
+			}
+			if err := keepBackup(p.site, p.track, p.backup, e); err != nil {
+				return p.settle.fail(e, "keeping a backup", err)
+			}
 		}
 		o, err := put(t, d == takeReplace)
 		if err != nil {

@@ -28,6 +28,7 @@ type planner struct {
 	consent *consent
 
 	policy   transfer.ConflictPolicy
+	backup   *transfer.Backup
 	update   bool // a file there that is newer stays
 	byDigest bool // files of equal size are compared by digest, never by their time
 	resolve  func(context.Context, transfer.Conflict) (transfer.ConflictPolicy, error)

@@ -18,6 +18,7 @@ type publisher struct {
 	settle *settler
 	site   *site
 	track  *progress.Tracker
+	backup *transfer.Backup // nil: none
 }
 
 // run publishes until all entries are settled.
@@ -67,13 +68,17 @@ func (p *publisher) gather(ctx context.Context, first *attempt) ([]*attempt, err
 
 // publish publishes a batch and settles its entries.
 func (p *publisher) publish(batch []*attempt) error {
+	batch, err := p.backUp(batch)
+	if err != nil {
+		return err
+	}
 	pubs := make([]*storage.Publication, len(batch))
 	for i, a := range batch {
 		c := &a.of.choice
 		pubs[i] = &storage.Publication{Partial: a.part.peek(), Entry: a.item, Replace: c.replace != nil, Expect: c.replace, Rename: c.rename}
 	}
 	done := p.track.AtDisk()
-	err := p.site.Files.Publish(pubs)
+	err = p.site.Files.Publish(pubs)
 	done()
 	if err != nil {
 		return failure.DestinationEnds("publishing", "", err)

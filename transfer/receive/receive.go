@@ -257,7 +257,7 @@ func (r *receiver) accept(ctx context.Context, start starter) error {
 		start(func(ctx context.Context) error { return r.ordered(ctx, gate) })
 		return nil
 	}
-	r.settle.twins = newTwins(r.site.Twins, r.opt.OnConflict)
+	r.settle.twins = newTwins(r.site.Twins, r.opt.OnConflict, r.opt.Backup)
 	start(r.planner(gate).run)
 	for range 2 {
 		start(r.reuse.run)
@@ -265,7 +265,7 @@ func (r *receiver) accept(ctx context.Context, start starter) error {
 	for range flow.Workers() {
 		start(r.worker().run)
 	}
-	start((&publisher{ready: r.queues.ready, ledger: r.ledger, settle: r.settle, site: &r.site, track: r.track}).run)
+	start((&publisher{ready: r.queues.ready, ledger: r.ledger, settle: r.settle, site: &r.site, track: r.track, backup: r.opt.Backup}).run)
 	start(func(ctx context.Context) error {
 		select {
 		case <-r.ledger.complete:
@@ -303,7 +303,7 @@ func (r *receiver) planner(g *gate) *planner {
 			olds: r.queues.olds, slots: r.settle.slots, track: r.track,
 		},
 		track: r.track, consent: r.opening.consent,
-		policy: r.opt.OnConflict, update: r.opt.Update, byDigest: r.opening.offer.Flags&framing.FlagChecksum != 0, resolve: r.opt.Resolve,
+		policy: r.opt.OnConflict, update: r.opt.Update, backup: r.opt.Backup, byDigest: r.opening.offer.Flags&framing.FlagChecksum != 0, resolve: r.opt.Resolve,
 	}
 }
 

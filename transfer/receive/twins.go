@@ -53,11 +53,11 @@ type twinState struct {
 	unsure    bool     // names before e were not noted
 }
 
-func newTwins(dst storage.Twins, policy transfer.ConflictPolicy) *twins {
+func newTwins(dst storage.Twins, policy transfer.ConflictPolicy, backup *transfer.Backup) *twins {
 	if dst == nil {
 		return nil
 	}
-	return &twins{dst: dst, keep: policy == transfer.ConflictRename || policy == transfer.ConflictAsk, seed: maphash.MakeSeed()}
+	return &twins{dst: dst, keep: policy == transfer.ConflictRename || policy == transfer.ConflictAsk || backup != nil && backup.Folder == "", seed: maphash.MakeSeed()}
 }
 
 // namesOf are those of the folder that e goes into.

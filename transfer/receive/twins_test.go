@@ -51,7 +51,7 @@ type meeting struct {
 
 func newMeeting(d *relatingDisk, policy transfer.ConflictPolicy) meeting {
 	d.has = make(map[string]bool)
-	t := newTwins(d, policy)
+	t := newTwins(d, policy, nil)
 	return meeting{t, &settler{twins: t, plans: flow.NewQueue[message]()}}
 }
 

@@ -34,6 +34,7 @@ type Landing struct {
 	Estimate Estimate
 	Twins    Twins // nil: no two names are one
 	Way      Way   // nil: no item makes way for one of another kind
+	Backups  Backups
 }
 
 // Outcome is what became of an entry beside an error. It is valid without one only.

@@ -14,6 +14,7 @@
 //	Files     files with content: a Partial each, and publication in batches
 //	Twins     whether two names are one there
 //	Way       whether a folder may make way for another item
+//	Backups   keeping what is replaced
 //	Estimate  what a dry run asks for in the place of Files
 //
 // An ability that a destination has not is a nil field. Package receive never asks for the

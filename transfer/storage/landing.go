@@ -71,6 +71,18 @@ type Way interface {
 	Clear(e *tree.Entry) error
 }
 
+// Backups keeps items that are about to be replaced. It is called by several goroutines, for
+// different entries.
+type Backups interface {
+	// Keep gives what stands under e's name, which is no folder, a further name: as, in the
+	// same folder, or at the same path in a folder for backups, if the destination was given
+	// one. An earlier item of that name goes. It returns what stands under e's name now: the
+	// further name may show in it. An error that is fs.ErrNotExist: nothing stands there. The
+	// Kind Conflict: it is not what expect is, if that is not nil. The Kind Unsupported: the
+	// place cannot.
+	Keep(e *tree.Entry, as string, expect *tree.Info) (tree.Info, error)
+}
+
 // Estimate tells what a delivery would need, in a dry run.
 type Estimate interface {
 	// Allocated is the space that a Partial of e takes already, in bytes.

@@ -139,6 +139,13 @@ func (t *Tracker) Removed(path string, info tree.Info) {
 	t.leave(e)
 }
 
+// BackedUp counts a backup that was made, or would be.
+func (t *Tracker) BackedUp(path, at string) {
+	t.mu.Lock()
+	t.result.Backups++
+	t.leave(transfer.ItemKept{DryRun: t.result.DryRun, Path: path, At: at})
+}
+
 // Rehearse notes that this is a dry run.
 func (t *Tracker) Rehearse() {
 	t.mu.Lock()
