@@ -7,6 +7,9 @@ import (
 	"unicode"
 )
 
+// maxPaste is the longest text that is looked at, in bytes: more than a screen.
+const maxPaste = 4096
+
 // Reading is what ReadCode makes of a text.
 type Reading struct {
 	// Code is the text as a code, with the abbreviations of our words written out.
@@ -41,6 +44,9 @@ var (
 // that is not made of those words: that is read as ParseCode does. The error does not
 // quote text. Beside an error there may be a Meant.
 func ReadCode(text string) (Reading, error) {
+	if len(text) > maxPaste {
+		return Reading{}, errCode
+	}
 	plain := asPlain(text)
 	bare := unwrapped(plain)
 	list := ourWords()
