@@ -26,7 +26,6 @@ type outcome struct {
 	err      error
 	exit     int
 	hint     string
-	again    string         // the command that hint may end in
 	kept     string         // what is there of a delivery that was interrupted
 	kinds    string         // what was delivered, counted by kinds; "" if that is not known
 	place    string         // where it is at this side; "" at the sender
