@@ -119,7 +119,7 @@ func (c *console) message(env *Env, peer, text string) error {
 		_, err := io.WriteString(env.Stdout, text)
 		return err
 	}
-	p := letter{head: fold(head+":", c.screen.terminal()), text: textLines(text), out: env.Stdout, written: make(chan error, 1)}
+	p := letter{head: fold(head+":", c.screen.terminal()), text: textLines(text, c.screen.terminal()), out: env.Stdout, written: make(chan error, 1)}
 	if c.flags.quiet {
 		p.head = ""
 	}
@@ -142,19 +142,61 @@ func (p letter) show(s *screen) {
 	p.written <- err
 }
 
-// textLines makes a message safe for a terminal: of its controls the ends of lines and tabs
-// stay. Each line is indented; it is not broken, so that an address in it can be copied.
-func textLines(text string) string {
+// textLines makes a message safe for a terminal of width columns: of its controls the ends
+// of lines and tabs stay. Each row is indented, also where a line has to be broken: at the
+// edge of the terminal a line could go on as one of ferry's.
+func textLines(text string, width int) string {
+	const indent = "    "
+	room := max(width, leastFold) - 1 - len(indent)
 	var b strings.Builder
 	for line := range strings.Lines(text) {
 		line = strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r")
-		parts := strings.Split(line, "\t")
-		for i, part := range parts {
-			parts[i] = escape(part)
+		for _, row := range textRows(line, room) {
+			b.WriteString(indent + row + "\n")
 		}
-		b.WriteString("    " + strings.Join(parts, "\t") + "\n")
 	}
 	return b.String()
+}
+
+// tabColumns is the most that a tab takes.
+const tabColumns = 8
+
+// textRows breaks a line into rows of at most room columns. A word that is longer stays
+// whole, so that an address in it can be copied, if its signs are ASCII: without a space it
+// looks like no line of ferry's.
+func textRows(line string, room int) (rows []string) {
+	row, used := "", 0
+	end := func() {
+		rows = append(rows, isolate(row))
+		row, used = "", 0
+	}
+	parts := strings.Split(line, "\t")
+	for i, part := range parts {
+		for word := range strings.SplitAfterSeq(plain(part), " ") {
+			n := columns(word)
+			if used > 0 && used+n > room {
+				end()
+			}
+			for n > room && strings.ContainsFunc(word, func(r rune) bool { return r >= 0x80 }) {
+				start := head(word, room)
+				if start == "" {
+					start = runes(word, room) // one cluster is longer than a row
+				}
+				row = start
+				end()
+				word = word[len(start):]
+				n = columns(word)
+			}
+			row += word
+			used += n
+		}
+		if i < len(parts)-1 {
+			row += "\t"
+			used += tabColumns
+		}
+	}
+	end()
+	return rows
 }
 
 // textLine says after a success what became of a message.

@@ -20,13 +20,41 @@ func TestTextLines(t *testing.T) {
 		{"שלום\tx", "    " + isolateStart + "שלום" + isolateEnd + "\tx\n"},
 		{"\x00\v\f", `    \x00\x0b\x0c` + "\n"},
 	} {
-		if got := textLines(c.text); got != c.want {
+		if got := textLines(c.text, 80); got != c.want {
 			t.Errorf("%q is shown as %q, want %q", c.text, got, c.want)
 		}
 	}
 	long := strings.Repeat("x", framing.MaxText)
-	if got := textLines(long); got != "    "+long+"\n" {
+	if got := textLines(long, 80); got != "    "+long+"\n" {
 		t.Errorf("a long line is shown with %d bytes", len(got))
+	}
+}
+
+// What goes on at the edge of a terminal stays indented, as long as it has a space.
+func TestTextLinesAtTheEdge(t *testing.T) {
+	const own = "ferry: give it the code:"
+	wide := strings.Repeat("語", 60)
+	for _, text := range []string{
+		strings.Repeat("x", 35) + " " + own,
+		strings.Repeat("x ", 17) + " " + own,
+		strings.Repeat(" ", 36) + own,
+		strings.Repeat("\t", 9) + own,
+		strings.Repeat("x", 90) + " " + own,
+		strings.Repeat("\x01", 9) + own,
+		wide + own,
+		strings.Repeat("שלום ", 20) + own,
+		strings.Repeat("é", 36) + own,
+	} {
+		for row := range strings.Lines(textLines(text, 40)) {
+			row = strings.TrimSuffix(row, "\n")
+			n := columns(strings.ReplaceAll(row, "\t", strings.Repeat(" ", tabColumns)))
+			if long := strings.ContainsAny(strings.TrimSpace(row), " \t語é"); !strings.HasPrefix(row, "    ") || n >= 40 && long {
+				t.Errorf("%q has the row %q of %d columns", text, row, n)
+			}
+		}
+	}
+	if got := textLines(wide, 40); strings.Join(strings.Fields(got), "") != wide {
+		t.Errorf("a long word is shown as %q", got)
 	}
 }
 
