@@ -178,7 +178,6 @@ func (s *codeSource) call(ctx context.Context, c *connection, r renderer) error 
 			patience = oneMoreTry
 		}
 		c.race = reach.NewRace(s.pairing.to, patience)
-		c.config.Connect, c.config.Failed = c.race.Connect, c.race.Failed
 		r.searching(&search{tries: c.race.Tries, began: time.Now(), wait: s.pairing.wait})
 		err := c.meet(ctx, s.pairing.wait)
 		r.searching(nil)
@@ -236,7 +235,7 @@ func (c *connection) meet(ctx context.Context, wait time.Duration) error {
 		c.Link, err = c.listener.Accept(ctx)
 		return err
 	}
-	c.Link, err = link.Dial(ctx, c.race.Addr(), c.config, wait)
+	c.Link, err = c.race.Dial(ctx, c.config, wait)
 	return c.explain(err)
 }
 

@@ -65,6 +65,9 @@ func (h *heat) run(ctx context.Context) (net.Conn, error) {
 	defer cancel()
 	h.began = time.Now()
 	for i, a := range h.list {
+		if h.race.isOver(a) {
+			continue
+		}
 		if ip := a.number(); ip.IsValid() {
 			h.enter(i, ip)
 			continue

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/netip"
 	"strconv"
 	"sync"
 	"testing"
@@ -174,6 +175,37 @@ func TestPatience(t *testing.T) {
 	}
 }
 
+// The patience with the others is over once one has proved itself: a link that is lost is
+// made again however long that was before.
+func TestPatienceEndsWithTheProof(t *testing.T) {
+	other := ferryAt(t, "127.0.0.4", link.Receiver, "7-another-code-here")
+	right := ferryAt(t, "127.0.0.5", link.Receiver, "7-right-code-here")
+	r := raceTo(t, time.Minute, other.Addr().String(), right.Addr().String())
+	l, _, err := dial(t, r, "7-right-code-here", time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	r.refused = r.refused.Add(-time.Hour)
+	for range 2 {
+		if got := connectTo(t, r); got != right.Addr().String() {
+			t.Errorf("connected to %s", got)
+		}
+	}
+}
+
+// A refused code is final for the name of one machine, whatever numbers it has beside.
+func TestANameRefusesAsOne(t *testing.T) {
+	there := ferryAt(t, "127.0.0.4", link.Receiver, "7-another-code-here")
+	end := there.Addr().(*net.TCPAddr).AddrPort()
+	// No resolver is asked for a name with an empty part.
+	r := raceTo(t, 0, net.JoinHostPort("nas..x", strconv.Itoa(int(end.Port()))))
+	r.known["nas..x"] = []netip.Addr{netip.MustParseAddr("127.0.0.3"), end.Addr()}
+	if _, _, err := dial(t, r, "7-right-code-here", time.Hour); CauseOf(err) != CodeRefused {
+		t.Errorf("%v", err)
+	}
+}
+
 // An address that hangs keeps nobody from one that comes later than the race began.
 func TestOneThatHangsAndOneThatComesLater(t *testing.T) {
 	late := shut(t, "127.0.0.3")
@@ -298,8 +330,8 @@ func ferryAt(t *testing.T, host string, role link.Role, secret string) *link.Lis
 func dial(t *testing.T, r *Race, secret string, wait time.Duration) (*link.Link, int, error) {
 	t.Helper()
 	waits := 0
-	l, err := link.Dial(t.Context(), r.Addr(), link.Config{
-		Role: link.Sender, Code: code(t, secret), Connect: r.Connect, Failed: r.Failed,
+	l, err := r.Dial(t.Context(), link.Config{
+		Role: link.Sender, Code: code(t, secret),
 		Notify: func(e link.Event) {
 			if e.Kind == link.EventWaiting {
 				waits++

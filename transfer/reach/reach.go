@@ -37,22 +37,23 @@ import (
 	"ferry/transfer/link"
 )
 
-// Race makes connections to whichever of several addresses takes one first. Its methods
-// Connect and Failed are for link.Config.
+// Race makes connections to whichever of several addresses takes one first.
 type Race struct {
-	list     []Address
-	dialer   net.Dialer
-	patience time.Duration
+	list   []Address
+	dialer net.Dialer
 
-	mu      sync.Mutex // guards what follows
-	tries   map[Address]Try
-	known   map[string][]netip.Addr    // by name: the numbers that it had last
-	failed  map[netip.AddrPort]int     // connections that failed before their proof
-	out     map[netip.AddrPort]bool    // not to be dialled again
-	given   map[string]netip.AddrPort  // what was dialled, by what the connection says
-	names   map[netip.AddrPort]Address // as they were given
-	best    netip.AddrPort             // gave the last connection, which has not failed
-	refused time.Time                  // when one was first ruled out
+	mu sync.Mutex // guards what follows
+	// patience is how long the others are tried after a refused code; 0 is no limit.
+	patience time.Duration
+	tries    map[Address]Try
+	known    map[string][]netip.Addr    // by name: the numbers that it had last
+	failed   map[netip.AddrPort]int     // connections that failed before their proof
+	out      map[netip.AddrPort]bool    // not to be dialled again
+	over     map[Address]bool           // the addresses that led there
+	given    map[string]netip.AddrPort  // what was dialled, by what the connection says
+	names    map[netip.AddrPort]Address // as they were given
+	best     netip.AddrPort             // gave the last connection, which has not failed
+	refused  time.Time                  // when one was first ruled out
 }
 
 // Try is what became of an address so far.
@@ -63,16 +64,29 @@ type Try struct {
 }
 
 // NewRace returns a race to the addresses of list, which is not empty. After one of them
-// has refused the code the others are tried for as long as patience; 0 is no limit.
+// has refused the code the others are tried for as long as patience, until one has proved
+// itself; 0 is no limit.
 func NewRace(list []Address, patience time.Duration) *Race {
 	return &Race{
 		list: list, dialer: *link.Dialer(), patience: patience,
 		tries: make(map[Address]Try), known: make(map[string][]netip.Addr), failed: make(map[netip.AddrPort]int),
-		out: make(map[netip.AddrPort]bool), given: make(map[string]netip.AddrPort), names: make(map[netip.AddrPort]Address),
+		out: make(map[netip.AddrPort]bool), over: make(map[Address]bool), given: make(map[string]netip.AddrPort), names: make(map[netip.AddrPort]Address),
 	}
 }
 
-// Addr is what to give to link.Dial.
+// Dial makes a link over r, as link.Dial does. The link is made again over r too.
+func (r *Race) Dial(ctx context.Context, cfg link.Config, wait time.Duration) (*link.Link, error) {
+	cfg.Connect, cfg.Failed = r.Connect, r.Failed
+	l, err := link.Dial(ctx, r.Addr(), cfg, wait)
+	if err == nil {
+		r.mu.Lock()
+		r.patience = 0 // it was for the question about the code
+		r.mu.Unlock()
+	}
+	return l, err
+}
+
+// Addr has all addresses, as Connect reads them.
 func (r *Race) Addr() string { return Join(r.list) }
 
 // Tries tells what is known of each address of the list, in its order.
@@ -136,7 +150,8 @@ func (r *Race) Failed(at net.Addr, err error, final bool) {
 		r.best = netip.AddrPort{}
 	}
 	if final {
-		r.out[end] = true
+		// A name is ruled out with all its numbers: it was given as one machine.
+		r.out[end], r.over[r.names[end]] = true, true
 		if r.refused.IsZero() {
 			r.refused = time.Now()
 		}
@@ -194,6 +209,13 @@ func (r *Race) turn(end netip.AddrPort) (turn int, ok bool) {
 		return 0, true
 	}
 	return min(1+r.failed[end], mostTurns), !r.out[end]
+}
+
+// isOver reports that an address is not to be dialled again, nor looked up.
+func (r *Race) isOver(a Address) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.over[a]
 }
 
 func textOf(a net.Addr) string {
