@@ -186,12 +186,15 @@ func TestUncalled(t *testing.T) {
 func TestExplainKeepsTheBetterCause(t *testing.T) {
 	p := pairing{verb: "send", role: link.Sender, to: places(t, "127.0.0.1:1")}
 	c := &connection{pairing: p, args: []string{"ferry", "send", "--to", "127.0.0.1:1", "f"}, race: reach.NewRace(p.to, 0)}
-	if conn, err := c.race.Connect(t.Context(), c.race.Addr()); err == nil {
-		_ = conn.Close()
-		t.Skip("something listens on port 1")
+	code, err := link.GenerateCode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.race.Dial(t.Context(), link.Config{Role: p.role, Code: code}, 0); codeOf(err) != framing.CodeLost {
+		t.Skipf("something listens on port 1: %v", err)
 	}
 	late := &link.Error{Code: framing.CodeTimeout, Op: "dial", Err: context.DeadlineExceeded}
-	err := c.explain(late)
+	err = c.explain(late)
 	var settled *exitError
 	if !errors.As(err, &settled) || settled.exit != exitConnection || !strings.Contains(err.Error(), "nothing listens there") {
 		t.Errorf("%v", err)

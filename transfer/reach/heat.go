@@ -17,7 +17,7 @@ const (
 	stagger = 50 * time.Millisecond
 	// lead is that of what works, or has not failed, over what has failed more often.
 	lead = time.Second
-	// Within one Connect an address that fails at once is dialled again, after pauses that
+	// Within one heat an address that fails at once is dialled again, after pauses that
 	// grow between these two, for as long as another one keeps it waiting.
 	firstPause   = 100 * time.Millisecond
 	longestPause = 2 * time.Second
@@ -25,7 +25,7 @@ const (
 	mostNumbers = 8
 )
 
-// heat is one Connect of a Race. Its loop owns all fields, and its goroutines report to
+// heat is one connect of a Race. Its loop owns all fields, and its goroutines report to
 // the loop by events.
 type heat struct {
 	race    *Race

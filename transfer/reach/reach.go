@@ -5,7 +5,7 @@
 // # What is guaranteed
 //
 // A Race dials all addresses of its list, the earlier ones a little sooner. The first
-// connection counts, and the others are closed before Connect returns. What fails before
+// connection counts, and the others are closed before it is used. What fails before
 // the proof of the code comes last from then on, so that a stranger at one address keeps
 // nobody from the right one. An address that refused the code is not dialled again.
 //
@@ -18,9 +18,9 @@
 //
 // # Goroutines
 //
-// Connect owns one goroutine for each name that is looked up, and one for each connection
-// that is tried. It waits for all of them. They take no lock. The caller may call Connect
-// from several goroutines.
+// Each connection that Dial and its link need has one goroutine for each name that is
+// looked up, and one for each address that is tried. Whoever needs the connection waits
+// for all of them. They take no lock.
 package reach
 
 import (
@@ -76,7 +76,7 @@ func NewRace(list []Address, patience time.Duration) *Race {
 
 // Dial makes a link over r, as link.Dial does. The link is made again over r too.
 func (r *Race) Dial(ctx context.Context, cfg link.Config, wait time.Duration) (*link.Link, error) {
-	cfg.Connect, cfg.Failed = r.Connect, r.Failed
+	cfg.Connect, cfg.Failed = r.connect, r.ended
 	l, err := link.Dial(ctx, r.Addr(), cfg, wait)
 	if err == nil {
 		r.mu.Lock()
@@ -86,7 +86,7 @@ func (r *Race) Dial(ctx context.Context, cfg link.Config, wait time.Duration) (*
 	return l, err
 }
 
-// Addr has all addresses, as Connect reads them.
+// Addr has all addresses, as connect reads them.
 func (r *Race) Addr() string { return Join(r.list) }
 
 // Tries tells what is known of each address of the list, in its order.
@@ -104,9 +104,9 @@ func (r *Race) Tries() []Try {
 	return all
 }
 
-// Connect makes one connection to one of the addresses in addr. If none takes one, the
+// connect makes one connection to one of the addresses in addr. If none takes one, the
 // error has what became of each.
-func (r *Race) Connect(ctx context.Context, addr string) (net.Conn, error) {
+func (r *Race) connect(ctx context.Context, addr string) (net.Conn, error) {
 	list, err := ParseList(addr)
 	if err != nil {
 		return nil, fmt.Errorf("address %w", err)
@@ -137,8 +137,8 @@ func (r *Race) patienceLeft() (left time.Duration, limited bool) {
 	return r.patience - time.Since(r.refused), true
 }
 
-// Failed is told of a connection that ended with err before its proof.
-func (r *Race) Failed(at net.Addr, err error, final bool) {
+// ended is told of a connection that ended with err before its proof.
+func (r *Race) ended(at net.Addr, err error, final bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	end, ok := r.given[textOf(at)]
