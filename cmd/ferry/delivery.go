@@ -9,6 +9,7 @@ import (
 	"ferry/transfer"
 	"ferry/transfer/filter"
 	"ferry/transfer/link"
+	"ferry/transfer/send"
 )
 
 // delivery is what send, receive and copy share around a transfer: it passes the events
@@ -134,7 +135,7 @@ func (d *delivery) end(o outcome, err error) error {
 // advise fills in what can be done about err, and what is there already.
 func (d *delivery) advise(o *outcome, err error) {
 	again := o.exit == exitConnection || o.exit == exitInterrupted || o.exit == exitTerminated
-	line := command(d.env.Args...)
+	line := comparing(err, command(d.env.Args...))
 	if again {
 		line = d.codes.setting() + line
 	}
@@ -151,6 +152,7 @@ func (d *delivery) advise(o *outcome, err error) {
 		o.hint = "nothing had begun; to try again: " + line
 	case d.fed:
 		o.hint = "with its input from the start, " + o.hint
+	case errors.As(err, new(*send.NotRemovedError)): // all is there
 	case !d.stream && o.began:
 		where := " at the other side"
 		if d.place != "" {

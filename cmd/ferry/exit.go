@@ -121,12 +121,12 @@ func hintOf(exit int, err error, again string, alone bool) string {
 	if errors.As(err, &settled) && settled.hint != "" {
 		return settled.hint
 	}
+	if hint, ok := removalHint(err, again, alone); ok {
+		return hint
+	}
 	var left *local.NotDeletedError
 	switch exit {
 	case exitIncomplete:
-		if hint := removalHint(err, again); hint != "" {
-			return hint
-		}
 		if errors.As(err, &left) {
 			if left.DryRun {
 				return ""

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -14,7 +15,7 @@ import (
 func removeFlags() []cli.Flag {
 	return in(aboutSent,
 		boolFlag("remove-source", "remove files here once they are safe there").
-			more("A file goes after the other side's receipt, which says that all is on stable storage, and only if it is as it was read. Links and special files go too, folders never. What was found unchanged there stays, unless --checksum compared it. What was skipped or failed stays."),
+			more("A file goes after the other side's receipt, which says that all is on stable storage, and only if it is as it was read. Links and special files go too, folders never. What was found unchanged there stays, unless --checksum compared it. What was skipped or failed stays. With --strict nothing goes if metadata was lost."),
 	)
 }
 
@@ -33,7 +34,7 @@ func removalOf(c *cli.Context) (*send.Removal, error) {
 	case c.IsSet(textFlag) || c.Args().First() == "-":
 		return nil, usagef(verb, "--remove-source goes with files")
 	}
-	return &send.Removal{}, nil
+	return &send.Removal{Strict: c.Bool("strict")}, nil
 }
 
 // removedText is what --verbose says of an item that was removed.
@@ -44,14 +45,32 @@ func jsonRemovedOf(e transfer.ItemRemoved) jsonDeleted {
 	return jsonDeleted{"removed", pathOf(e.Path), kindText(e.Kind), sizeOf(e.Size)}
 }
 
-// removalHint is the next step for sources that are still there; "" if err is not about
-// those.
-func removalHint(err error, again string) string {
+// comparing is the command line again, with --checksum if err is about sources that only a
+// comparison removes.
+func comparing(err error, again string) string {
+	var left *send.NotRemovedError
+	if errors.As(err, &left) && !left.Compared {
+		return strings.Replace(again, " --remove-source", " --remove-source --checksum", 1)
+	}
+	return again
+}
+
+// removalHint is the next step for sources that are still there: "" if there is none. ok is
+// false if err is not about those. again is the command to run, and alone is true
+// if no other side has to run its command again.
+func removalHint(err error, again string, alone bool) (hint string, ok bool) {
 	var left *send.NotRemovedError
 	if !errors.As(err, &left) {
-		return ""
+		return "", false
 	}
-	return "everything is delivered; to remove what is the same there, run with --checksum: " + again
+	if left.Final {
+		return "", true
+	}
+	how := "run again"
+	if !alone {
+		how += " on both sides, here"
+	}
+	return "everything is delivered; to remove what is the same there, " + how + ": " + again, true
 }
 
 // stayedText says why sources are still there, if that is on account of a flag that was

@@ -26,7 +26,7 @@ func (o *own) spared(r *send.Removal) *send.Removal {
 		return nil
 	}
 	// A caller has no word in it: where it copies to, this package knows.
-	return &send.Removal{Spare: o.is}
+	return &send.Removal{Spare: o.is, Strict: r.Strict}
 }
 
 // is tells whether info, of a source, is the very item that stands at a path of the

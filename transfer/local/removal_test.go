@@ -1,6 +1,7 @@
 package local_test
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -107,3 +108,31 @@ func TestRemovalTakesAReceipt(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// An end while sources are removed says so: all of the delivery is there.
+func TestRemovalInterrupted(t *testing.T) {
+	src := filepath.Join(t.TempDir(), "src")
+	for _, name := range []string{"a", "b", "c"} {
+		deliverytest.Write(t, filepath.Join(src, name), 1000, 1)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	dst, err := local.NewFolder(t.TempDir(), local.FolderOptions{})
+	deliverytest.Must(t, err)
+	defer dst.Close()
+	r, err := local.Copy(ctx, local.Options{
+		Send: send.Options{Sources: deliverytest.Contents(src), Remove: &send.Removal{}, Observer: ending(func(e transfer.Event) {
+			if _, ok := e.(transfer.ItemRemoved); ok {
+				cancel()
+			}
+		})},
+		Receive: receive.Options{Destination: dst},
+	})
+	var left *send.NotRemovedError
+	if !errors.As(err, &left) || !errors.Is(err, context.Canceled) || r.Removed != 1 || r.Delivered != 3 {
+		t.Errorf("ended with %v, %d delivered, %d removed", err, r.Delivered, r.Removed)
+	}
+}
+
+type ending func(transfer.Event)
+
+func (f ending) Observe(e transfer.Event) { f(e) }

@@ -21,12 +21,16 @@ type Removal struct {
 	// Spare tells whether info, of a source, is the very item that stands at a path of
 	// the destination. It is asked about what was found equal there. May be nil.
 	Spare func(at string, info tree.Info) bool
+	// Strict has all sources stay if metadata of any item was lost.
+	Strict bool
 }
 
 // Why items stay, or all do.
 var (
 	errNotDurable = errors.New("the other side did not sync what came, and a power cut may lose it there")
+	errBare       = errors.New("what was delivered has not all of its metadata there")
 	errOwnCopy    = errors.New("it is the very item that stands at the destination")
+	errStopped    = errors.New("that was interrupted")
 	errMaybeOwn   = errors.New("the other side is on this machine, and may have found it where it was read from; ferry copy can tell")
 )
 
@@ -51,6 +55,7 @@ type removal struct {
 	several map[tree.Info]tree.Info
 	kept    int64 // items there that stay, since nobody has compared them
 	failed  int64
+	own     int64 // those of them that are, or may be, what stands at the destination
 }
 
 // spot is the folder that was come to last.
@@ -111,6 +116,8 @@ func (r *removal) refuse(result *transfer.Result) error {
 	switch {
 	case !result.Durable:
 		return errNotDurable
+	case r.opt.Strict && len(result.Lost) > 0:
+		return errBare
 	case r.log.err != nil:
 		return fmt.Errorf("what was delivered could not be noted: %w", r.log.err)
 	}
@@ -128,7 +135,7 @@ func (r *removal) run(ctx context.Context, result *transfer.Result, err error) e
 	}
 	result.Stayed = r.kept
 	if why := r.refuse(result); why != nil {
-		return errors.Join(err, &NotRemovedError{Why: why})
+		return errors.Join(err, r.left(&NotRemovedError{Why: why}))
 	}
 	t := progress.Resume(r.tell, *result)
 	t.Enter(transfer.PhaseRemoving)
@@ -140,7 +147,7 @@ func (r *removal) run(ctx context.Context, result *transfer.Result, err error) e
 	case rerr != nil:
 		return rerr
 	case err == nil && r.failed > 0:
-		return &NotRemovedError{Items: r.failed}
+		return r.left(&NotRemovedError{Items: r.failed})
 	}
 	return err
 }
@@ -148,10 +155,10 @@ func (r *removal) run(ctx context.Context, result *transfer.Result, err error) e
 func (r *removal) removeAll(ctx context.Context, t *progress.Tracker) error {
 	for rec, err := range r.log.all() {
 		if err != nil {
-			return &NotRemovedError{Why: fmt.Errorf("what was delivered was noted, and cannot be read again: %w", err)}
+			return r.left(&NotRemovedError{Why: fmt.Errorf("what was delivered was noted, and cannot be read again: %w", err)})
 		}
 		if ctx.Err() != nil {
-			return context.Cause(ctx)
+			return errors.Join(context.Cause(ctx), r.left(&NotRemovedError{Why: errStopped}))
 		}
 		err := r.remove(rec)
 		switch {
@@ -159,6 +166,9 @@ func (r *removal) removeAll(ctx context.Context, t *progress.Tracker) error {
 			t.Removed(rec.display, rec.info)
 		case !errors.Is(err, fs.ErrNotExist): // somebody else removed it
 			r.failed++
+			if errors.Is(err, errOwnCopy) || errors.Is(err, errMaybeOwn) {
+				r.own++
+			}
 			t.Failed(removalError(rec.display, err))
 		}
 	}
@@ -209,18 +219,22 @@ func (r *removal) remove(rec *record) error {
 		return errMaybeOwn
 	}
 	info := rec.info
-	if now, ok := r.several[identity(info)]; ok {
+	was := identity(info)
+	if now, ok := r.several[was]; ok {
 		info.CTime = now.CTime
 	}
 	after, err := tree.RemoveUnchanged(r.dir(rec), rec.name, info)
 	if err == nil && after.Nlink > 0 && len(r.several) < maxSeveral {
-		r.several[identity(info)] = after
+		r.several[was] = after
 	}
 	return err
 }
 
-// identity is what is the same of all names of a file.
-func identity(info tree.Info) tree.Info { return tree.Info{Dev: info.Dev, Ino: info.Ino} }
+// identity is what is the same of all names of a file that has not changed since it was
+// read.
+func identity(info tree.Info) tree.Info {
+	return tree.Info{Dev: info.Dev, Ino: info.Ino, CTime: info.CTime}
+}
 
 // dir is the folder that an item is in. Most often that is the one of the item before.
 func (r *removal) dir(rec *record) *tree.Dir {
@@ -243,12 +257,23 @@ func (r *removal) dir(rec *record) *tree.Dir {
 // NotRemovedError is ErrIncomplete of a Send that delivered everything, and could not
 // remove all that it was to.
 type NotRemovedError struct {
-	Items int64
-	Why   error // why nothing at all was removed; nil if only some were not
+	Items    int64
+	Why      error // why nothing at all, or nothing more, was removed; nil if only some were not
+	Compared bool  // files were compared by digest
+	Final    bool  // the same command has to leave the same again
+}
+
+// left fills in what can be done about e.
+func (r *removal) left(e *NotRemovedError) *NotRemovedError {
+	e.Compared = r.checksum
+	e.Final = e.Why == nil && r.own == r.failed || errors.Is(e.Why, errBare)
+	return e
 }
 
 func (e *NotRemovedError) Error() string {
 	switch {
+	case errors.Is(e.Why, errStopped):
+		return "not all was removed at the source: " + e.Why.Error()
 	case e.Why != nil:
 		return "nothing was removed at the source: " + e.Why.Error()
 	case e.Items == 1:
