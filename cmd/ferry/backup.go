@@ -2,6 +2,8 @@ package main
 
 import (
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -42,6 +44,8 @@ func backupOf(c *cli.Context, o *receive.Options) error {
 		return usagef(verb, "--backup keeps what is replaced: of --on-conflict, only overwrite goes with it")
 	case verb == "receive" && dir != "" && !filepath.IsLocal(dir):
 		return usagef(verb, "--backup-dir %s: it is a folder in that of --out, seen from there", dir)
+	case slices.ContainsFunc(strings.Split(filepath.ToSlash(dir), "/"), tree.IsStateName):
+		return usagef(verb, "--backup-dir %s: a folder of that name is ferry's own, and is cleared", dir)
 	case dir != "" && filepath.Clean(dir) == ".":
 		return usagef(verb, "--backup-dir %s is the destination itself", dir)
 	}
@@ -58,6 +62,28 @@ func backupOf(c *cli.Context, o *receive.Options) error {
 		o.Backup.Folder = filepath.ToSlash(filepath.Clean(dir))
 	}
 	return nil
+}
+
+// backupFolder is dir, as it was given, seen from folder if it lies in there.
+func backupFolder(folder, dir string) string {
+	if dir == "" || filepath.IsLocal(filepath.FromSlash(dir)) {
+		return dir
+	}
+	at := filepath.FromSlash(dir)
+	if !filepath.IsAbs(at) {
+		at = filepath.Join(folder, at)
+	}
+	from, err := resolved(folder)
+	if err != nil {
+		return dir
+	}
+	if at, err = resolved(at); err != nil {
+		return dir
+	}
+	if rel, err := filepath.Rel(from, at); err == nil && rel != "." && filepath.IsLocal(rel) {
+		return filepath.ToSlash(rel)
+	}
+	return dir
 }
 
 // keptText is what --verbose and a dry run say of a backup.

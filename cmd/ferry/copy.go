@@ -109,8 +109,13 @@ func copyLocal(c *cli.Context, env *Env, chosen *selectionArgs) error {
 
 // destinationOf opens DEST, or for a dry run looks at it, and puts it into opt.
 func destinationOf(c *cli.Context, folder string, opt *receive.Options) (dst storage.Destination, err error) {
+	backups := ""
+	if b := opt.Backup; b != nil {
+		b.Folder = backupFolder(folder, b.Folder)
+		backups = b.Folder
+	}
 	if !c.Bool("dry-run") {
-		dst, err = local.NewFolder(folder, folderOptions(c))
+		dst, err = local.NewFolder(folder, folderOptions(c, backups))
 		opt.Destination = dst
 	} else if err = dryRunWithout("copy", c.IsSet("manifest")); err != nil {
 		return nil, err

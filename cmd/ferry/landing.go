@@ -32,7 +32,7 @@ type landing struct {
 // landingOf reads the flags; nothing is opened yet.
 func landingOf(c *cli.Context) *landing {
 	path := c.String("out")
-	return &landing{path: path, named: c.IsSet("out"), stream: path == "-", options: folderOptions(c), file: c.String("manifest")}
+	return &landing{path: path, named: c.IsSet("out"), stream: path == "-", options: folderOptions(c, c.String("backup-dir")), file: c.String("manifest")}
 }
 
 // name is what a person is asked to accept an offer into: the whole path, since that of a

@@ -243,6 +243,6 @@ func placeOf(c *cli.Context) (receive.Options, error) {
 	return o, nil
 }
 
-func folderOptions(c *cli.Context) local.FolderOptions {
-	return local.FolderOptions{NoSync: c.Bool("no-sync"), VerifyDisk: c.Bool("verify-disk"), Backups: c.String("backup-dir")}
+func folderOptions(c *cli.Context, backups string) local.FolderOptions {
+	return local.FolderOptions{NoSync: c.Bool("no-sync"), VerifyDisk: c.Bool("verify-disk"), Backups: backups}
 }

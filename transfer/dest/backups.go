@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -16,7 +17,8 @@ import (
 // backups keeps what is about to be replaced or pruned: storage.Backups. An item gets its
 // further name first, as a hard link, so that at each moment it has one of both.
 type backups struct {
-	nodes *nodes
+	nodes   *nodes
+	volumes *volumes
 	// root is the folder for backups; nil: they stand beside what they are of. Set by open.
 	root *tree.Dir
 	self tree.Info // of root
@@ -27,13 +29,16 @@ type backups struct {
 }
 
 // errElsewhere: a backup is a second name of an item.
-var errElsewhere = errors.New("the folder for backups is on another file system")
+var errElsewhere = fmt.Errorf("the folder for backups is on another file system: %w", syscall.EXDEV)
 
 // open makes the folder for backups, if one is wanted. In a path that stays below the
 // destination no link is followed: what is in it may have come from anywhere.
 func (b *backups) open(f *Folder, path string) error {
 	if b.vol = f.nodes.root.vol; path == "" {
 		return nil
+	}
+	if slices.ContainsFunc(strings.Split(filepath.ToSlash(path), "/"), tree.IsStateName) {
+		return fmt.Errorf("%s: %w: %w", path, tree.ErrName, tree.ErrOwnState) // what is in those is cleared
 	}
 	dir := f.nodes.root.dir
 	if filepath.IsLocal(path) {
@@ -141,7 +146,7 @@ func (b *backups) keep(d *tree.Dir, name, as string) error {
 		err = b.replace(d, name, to, as)
 	}
 	switch {
-	case errors.Is(err, syscall.EXDEV):
+	case errors.Is(err, syscall.EXDEV) && b.root != nil:
 		return errElsewhere
 	case tree.Refused(err):
 		return fmt.Errorf("its file system has no hard links, by which backups are kept: %w", errors.ErrUnsupported)
@@ -153,8 +158,15 @@ func (b *backups) keep(d *tree.Dir, name, as string) error {
 
 // replace gives name in d the name as in to, which an earlier backup has.
 func (b *backups) replace(d *tree.Dir, name string, to *tree.Dir, as string) error {
+	vol := b.vol
+	if b.root == nil {
+		var err error
+		if vol, _, err = b.volumes.at(d); err != nil {
+			return err
+		}
+	}
 	temp := tempName()
-	return b.vol.state.in(func(dir *tree.Dir) error {
+	return vol.state.in(func(dir *tree.Dir) error {
 		err := d.Link(name, dir, temp)
 		if err == nil {
 			err = dir.Rename(temp, to, as, true)
@@ -196,16 +208,22 @@ type PruneBackup struct {
 // backUp keeps an item that is to go, unless it is no file.
 func (r *pruneRun) backUp(d *tree.Dir, twins []twin, rel, name string) error {
 	k := r.Backup
-	as := name + k.Suffix
+	as, again := name+k.Suffix, false
 	for !k.Apart && len(twins) > 0 {
 		t, _, err := r.find(twins, as)
 		if err != nil {
 			return err
 		}
-		if t == nil {
+		if t == nil && again {
+			// It may be a backup of what the source has, and of this very run.
+			if _, err = d.Lstat(as); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+		}
+		if t == nil && (!again || err != nil) {
 			break
 		}
-		as += k.Suffix // the source has that name
+		as, again = as+k.Suffix, true // the source has that name
 	}
 	if !k.Apart {
 		r.beside++

@@ -123,7 +123,7 @@ func Open(path string, o Options) (*Folder, error) {
 	}
 	f.finder = finder{nodes: f.nodes, times: f.dress.times}
 	f.files = files{opts: o, width: width, site: f.site, nodes: f.nodes, dress: f.dress, targets: f.targets, way: f.way, work: f.work, short: f.short}
-	f.backups = &backups{nodes: f.nodes}
+	f.backups = &backups{nodes: f.nodes, volumes: f.volumes}
 	f.maker = maker{
 		folderMaker{backups: f.backups, nodes: f.nodes, volumes: f.volumes, dress: f.dress, way: f.way, short: f.short, noSync: o.NoSync},
 		itemMaker{nodes: f.nodes, dress: f.dress, targets: f.targets, way: f.way},
