@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -73,6 +74,9 @@ func (s *codeSource) ask(ctx context.Context, on *screen, why string) (link.Code
 // once asks once. reason says why what was typed is not taken.
 func (a *asked) once(ctx context.Context) (code link.Code, reason string, err error) {
 	text, err := a.line(ctx, codeQuestion)
+	if errors.Is(err, errLongLine) {
+		return link.Code{}, "that is too long for a code", nil
+	}
 	if err != nil {
 		return link.Code{}, "", err
 	}

@@ -2,11 +2,14 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"io"
 	"os"
 	"strings"
 	"sync"
+	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/term"
 )
@@ -48,6 +51,8 @@ type editorEnd struct {
 	show    func()          // shows the line anew
 	rest    []byte          // read and not yet used
 	taken   int             // bytes that were used
+	pasting bool            // a paste was begun in what was read, and not ended
+	cut     []byte          // the end of what was read: a character or a mark that is not whole
 }
 
 func (e *editorEnd) Write(p []byte) (int, error) { return e.out.Write(p) }
@@ -56,22 +61,8 @@ func (e *editorEnd) Write(p []byte) (int, error) { return e.out.Write(p) }
 // stays with rest. If ctx ends, Read leaves the goroutine that reads behind, as typed does.
 func (e *editorEnd) Read(p []byte) (int, error) {
 	for len(e.rest) == 0 {
-		if e.pending == nil {
-			got := make(chan chunk, 1) // so that the reader left behind can end
-			e.pending = got
-			go readChunk(e.in, got)
-		}
-		select {
-		case c := <-e.pending:
-			e.pending, e.rest = nil, knownKeys(c.data)
-			if c.err != nil {
-				return 0, c.err
-			}
-		case sig := <-e.signals:
-			e.stop(sig)
-			e.show()
-		case <-e.ctx.Done():
-			return 0, context.Cause(e.ctx)
+		if err := e.fill(); err != nil {
+			return 0, err
 		}
 	}
 	if e.taken > 4*maxAnswer || len(p) == 0 {
@@ -88,6 +79,76 @@ func (e *editorEnd) Read(p []byte) (int, error) {
 	return copy(p, part), nil
 }
 
+// fill waits for what is typed next.
+func (e *editorEnd) fill() error {
+	if e.pending == nil {
+		got := make(chan chunk, 1) // so that the reader left behind can end
+		e.pending = got
+		go readChunk(e.in, got)
+	}
+	select {
+	case c := <-e.pending:
+		e.pending, e.rest = nil, knownKeys(e.clean(c.data))
+		return c.err
+	case sig := <-e.signals:
+		e.stop(sig)
+		e.show()
+		return nil
+	case <-e.ctx.Done():
+		return context.Cause(e.ctx)
+	}
+}
+
+// drain throws away the rest of a paste, and that of a line which was too long. Otherwise
+// a shell would get it, and run it.
+func (e *editorEnd) drain(tooLong bool) error {
+	for e.pasting || tooLong && !bytes.ContainsAny(e.rest, "\r\n") {
+		if err := e.fill(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// notText stands for what was typed or pasted and is no text. No code has it.
+const notText = '\u25a1'
+
+// clean takes out of what a terminal sent what would move its cursor or stop x/term: of a
+// paste all control characters, and of the rest what is not UTF-8 or is not to be seen.
+func (e *editorEnd) clean(data []byte) (out []byte) {
+	data = append(e.cut, data...)
+	e.cut = nil
+	for len(data) > 0 {
+		mark := pasteBegin
+		if e.pasting {
+			mark = pasteEnd
+		}
+		if n := len(mark); len(data) < n && strings.HasPrefix(mark, string(data)) || !utf8.FullRune(data) {
+			e.cut = bytes.Clone(data)
+			return out
+		} else if strings.HasPrefix(string(data[:min(n, len(data))]), mark) {
+			e.pasting = !e.pasting
+			out, data = append(out, mark...), data[n:]
+			continue
+		}
+		r, n := utf8.DecodeRune(data)
+		data = data[n:]
+		switch {
+		case r == '\r', r == '\n':
+		case e.pasting && r < ' ':
+			r = ' '
+		case r == keyEscape && len(data) > 0 && data[0] < ' ':
+			continue // the key alone, which x/term takes for the begin of a sequence
+		case r == utf8.RuneError, 0x7f < r && r < 0xa0:
+			r = notText
+		case unicode.Is(unicode.Cf, r):
+			continue
+		}
+		out = utf8.AppendRune(out, r)
+	}
+	return out
+}
+
 // readChunk reads once. It is the one goroutine of an editor.
 func readChunk(in io.Reader, got chan<- chunk) {
 	var b [maxAnswer]byte
@@ -96,14 +157,10 @@ func readChunk(in io.Reader, got chan<- chunk) {
 }
 
 // knownKeys puts keys that x/term knows in the place of those that mean the same on other
-// terminals. Within a paste a tab is a space.
+// terminals.
 func knownKeys(data []byte) []byte {
-	text := strings.NewReplacer("\x1b[1~", "\x01", "\x1b[7~", "\x01", "\x1bOH", "\x01", "\x1b[4~", "\x05", "\x1b[8~", "\x05", "\x1bOF", "\x05",
-		"\x1bOC", "\x1b[C", "\x1bOD", "\x1b[D", string(rune(keyCtrlW)), string(rune(keyWordOff))).Replace(string(data))
-	if strings.Contains(text, pasteBegin) {
-		text = strings.ReplaceAll(text, "\t", " ")
-	}
-	return []byte(text)
+	return []byte(strings.NewReplacer("\x1b[1~", "\x01", "\x1b[7~", "\x01", "\x1bOH", "\x01", "\x1b[4~", "\x05", "\x1b[8~", "\x05", "\x1bOF", "\x05",
+		"\x1bOC", "\x1b[C", "\x1bOD", "\x1b[D", string(rune(keyCtrlW)), string(rune(keyWordOff))).Replace(string(data)))
 }
 
 // modes knows how a terminal is to be left, for a process that ends while it is raw.
@@ -141,11 +198,13 @@ const (
 	pasteOn    = "\x1b[?2004h"
 	pasteOff   = "\x1b[?2004l"
 	pasteBegin = "\x1b[200~"
+	pasteEnd   = "\x1b[201~"
 )
 
 // Keys that x/term knows by another name, or takes for the end of a word only at a space.
 const (
 	keyTab     = '\t'
+	keyEscape  = 0x1b
 	keyCtrlW   = 0x17
 	keyWordOff = 0x1f // stands for Ctrl-W, so that complete gets it
 )
@@ -190,6 +249,9 @@ func (e *editor) line(ctx context.Context, question string, enough func(text str
 		t.SetPrompt("")
 		more, err = readEdited(t)
 		text += "\n" + more
+	}
+	if err == nil || err == errLongLine {
+		err = cmp.Or(end.drain(err != nil), err)
 	}
 	return text, err
 }

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
 )
@@ -40,6 +41,12 @@ func TestTypedCode(t *testing.T) {
 		"not meant":       {[]string{"173-cajoling-enormous-skyligh\r", "what\r", "n\r"}, "173-cajoling-enormous-skyligh"},
 		"brought back":    {[]string{"cajoling enormous skylight\r", "\x1b[A\x01173-\r"}, ourCode},
 		"asked again":     {[]string{"oops\r", "ferry receive\r", ourCode + "\r"}, ourCode},
+		"a book":          {[]string{paste + strings.Repeat("a line\r", 1<<14) + end, ourCode + "\r"}, ourCode},
+		"a book unmarked": {[]string{strings.Repeat("x", 1<<18) + "\r", ourCode + "\r"}, ourCode},
+		"escape alone":    {[]string{"\x1b\r", ourCode + "\x1b\r"}, ourCode},
+		"control":         {[]string{paste + "\x00173\tcaj\x0eeno\x1bsky\u200b\x07" + end + "\r"}, ourCode},
+		"not UTF-8":       {[]string{"7-own-secret\xff\r", "7-own-secret\xe2\x80\r", ourCode + "\r"}, ourCode},
+		"CSI of 8 bits":   {[]string{"7-own-secret\u009b31m\r", paste + "7-own-secret\u009b31m" + end + "\r", ourCode + "\r"}, ourCode},
 	} {
 		t.Run(name, func(t *testing.T) {
 			person, env := terminalOf(t)
@@ -63,6 +70,9 @@ func TestTypedCode(t *testing.T) {
 			}
 			if after := modesOf(t, person.tty); after != before {
 				t.Errorf("the terminal is left as %v, and was %v", after, before)
+			}
+			if shown := person.seen.String(); strings.ContainsAny(shown, "\x00\x07\x0e\u009b") || !utf8.ValidString(shown) {
+				t.Errorf("the terminal was sent %q", shown)
 			}
 		})
 	}
