@@ -58,7 +58,10 @@ type answer string
 
 // edited is the news through whom lines have to be shown while one is being edited, or
 // with nil that none is any more.
-type edited struct{ over io.Writer }
+type edited struct {
+	over  io.Writer
+	known chan struct{} // closed once it holds
+}
 
 func (l line) show(s *screen) {
 	if s.over != nil {
@@ -97,7 +100,10 @@ func (a answer) show(s *screen) {
 	s.write(string(a))
 }
 
-func (e edited) show(s *screen) { s.over = e.over }
+func (e edited) show(s *screen) {
+	s.over = e.over
+	close(e.known)
+}
 
 func newScreen(out io.Writer, width func() int, st style, ticker *time.Ticker, picture func(time.Time) (view, bool)) *screen {
 	s := &screen{
@@ -231,8 +237,16 @@ func (s *screen) ask(before func(), above, text string) {
 	}
 }
 
-// edit has lines shown through over while a line is being edited, until edit(nil).
-func (s *screen) edit(over io.Writer) { s.add(edited{over}) }
+// edit has lines shown through over while a line is being edited, until edit(nil). It
+// returns once the lines said before are shown: they stand above the line.
+func (s *screen) edit(over io.Writer) {
+	known := make(chan struct{})
+	s.add(edited{over, known})
+	select {
+	case <-known:
+	case <-s.ended:
+	}
+}
 
 func (s *screen) answered() { s.add(answer("")) }
 func (s *screen) withdraw() { s.add(answer("\n")) }

@@ -176,3 +176,23 @@ func TestARedrawLeavesNoRests(t *testing.T) {
 		}
 	}
 }
+
+// What was said before a line is edited stands above it: whoever edits writes at once.
+func TestLinesStandAboveTheEditedOne(t *testing.T) {
+	var said, edited bytes.Buffer
+	s := newScreen(&said, nil, style{}, nil, nil)
+	defer s.close()
+	var want strings.Builder
+	for range 100 {
+		s.say("a line")
+		want.WriteString("a line\n")
+	}
+	s.edit(&edited)
+	if s.say("behind"); said.String() != want.String() {
+		t.Errorf("%d bytes of %d stand above the line", said.Len(), want.Len())
+	}
+	s.edit(nil)
+	if got := edited.String(); got != "behind\n" {
+		t.Errorf("through the line came %q", got)
+	}
+}
