@@ -84,17 +84,23 @@ func (a *asked) once(ctx context.Context) (code link.Code, reason string, err er
 	doubt := r.Doubt
 	switch {
 	case r.Meant.Reveal() != "":
-		yes, err := a.agrees(ctx, meantText(r), true)
+		yes, other, err := a.agrees(ctx, meantText(r), true)
 		if err != nil {
 			return link.Code{}, "", err
+		}
+		if other.Reveal() != "" {
+			return other, "", nil
 		}
 		if yes {
 			return r.Meant, "", nil
 		}
 	case bad == nil && r.Strange != "":
-		yes, err := a.agrees(ctx, r.Strange+" is none of ferry's words: is the code right all the same?", false)
+		yes, other, err := a.agrees(ctx, r.Strange+" is none of ferry's words: is the code right all the same?", false)
 		if err != nil {
 			return link.Code{}, "", err
+		}
+		if other.Reveal() != "" {
+			return other, "", nil
 		}
 		if !yes {
 			return link.Code{}, "the arrow up brings back what was typed", nil
@@ -120,21 +126,25 @@ func meantText(r link.Reading) string {
 	return strings.Join(r.Typed, ", ") + "? you mean " + strings.Join(r.Words, ", ")
 }
 
-// agrees asks a question that yes or no answers; yes is what an empty line means.
-func (a *asked) agrees(ctx context.Context, question string, yes bool) (bool, error) {
+// agrees asks a question that yes or no answers; yes is what an empty line means. Whoever
+// sees the mistake may type the code again in the place of an answer: other is that code.
+func (a *asked) agrees(ctx context.Context, question string, yes bool) (agreed bool, other link.Code, err error) {
 	question += map[bool]string{true: " [Y/n] ", false: " [y/N] "}[yes]
 	for {
 		answer, err := a.line(ctx, question)
 		if err != nil {
-			return false, err
+			return false, link.Code{}, err
 		}
 		switch strings.ToLower(strings.TrimSpace(answer)) {
 		case "":
-			return yes, nil
+			return yes, link.Code{}, nil
 		case "y", "yes":
-			return true, nil
+			return true, link.Code{}, nil
 		case "n", "no":
-			return false, nil
+			return false, link.Code{}, nil
+		}
+		if r, err := link.ReadCode(answer); err == nil && r.Ours() {
+			return false, r.Code, nil
 		}
 	}
 }
@@ -199,6 +209,9 @@ func codeKey(to io.Writer, line string, at int, key rune) (string, int, bool) {
 	all := link.CompleteCode(before)
 	begun := before[strings.LastIndexFunc(before, separator)+1:]
 	switch {
+	case len(all) == 0 && !strings.ContainsAny(before, "0123456789"):
+		_, _ = fmt.Fprintln(to, "the number in front of the words comes first")
+		return line, at, true
 	case len(all) == 0:
 		_, _ = fmt.Fprintln(to, "no word of ferry's begins so")
 		return line, at, true

@@ -33,10 +33,14 @@ type Reading struct {
 
 var (
 	errCommand    = errors.New("that is the command; a code looks like 7-copper-violin-meadow")
+	errPrinted    = errors.New("that is what ferry prints above the code; the code looks like 7-copper-violin-meadow")
 	errSeveral    = errors.New("there is more than one code in that")
 	errNoRoom     = errors.New("the number in front of the words is missing, as in 7-copper-violin-meadow")
 	errFewerWords = errors.New("a word is missing: behind the number come three, as in 7-copper-violin-meadow")
 )
+
+// Ours reports a code that GenerateCode can make.
+func (r Reading) Ours() bool { return ourWords().isGenerated(r.Code) }
 
 // ReadCode reads a code as a person types or pastes it. Of a code of ferry's own words,
 // three letters a word are enough. What surrounds it is left out: quotes, a label, a full
@@ -244,13 +248,14 @@ var (
 	commandLine = regexp.MustCompile(`(^|[\s/\\])ferry(\.exe)?\s+(send|receive|copy)(\s|$)|^[$>#]\s+ferry\s`)
 	printedWith = regexp.MustCompile(`(\bcode\b.*|\basks):\s`)
 	wholeCode   = regexp.MustCompile(`(^|[^a-z0-9-])([1-9][0-9]{0,2}(?:-[a-z]{3,10}){3})([^a-z0-9-]|$)`)
+	printedLine = regexp.MustCompile(`^\s*(listening on |(on the other machine|in another terminal) run:|only (this machine|machines on the same network) can reach it)`)
 	codeSetting = regexp.MustCompile(`ferry_code\s*=\s*('[^']*'|"[^"]*"|\S+)`)
 )
 
 // isPaste reports a text that comes from a screen and is more than a code: it has several
 // lines, a command, or the words that ferry prints before a code.
 func isPaste(s string) bool {
-	return strings.Contains(strings.TrimSpace(s), "\n") || commandLine.MatchString(s) || printedWith.MatchString(s)
+	return strings.Contains(strings.TrimSpace(s), "\n") || commandLine.MatchString(s) || printedWith.MatchString(s) || printedLine.MatchString(s)
 }
 
 // pasted reads the code out of such a text. It returns neither a code nor an error for
@@ -278,6 +283,8 @@ func (l wordList) pasted(s string) (Reading, error) {
 	switch {
 	case commandLine.MatchString(s):
 		return Reading{}, errCommand
+	case printedLine.MatchString(s):
+		return Reading{}, errPrinted
 	case strings.Contains(strings.TrimSpace(s), "\n"):
 		return Reading{}, errCode
 	}

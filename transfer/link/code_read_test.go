@@ -109,6 +109,8 @@ func TestReadCodeDoubt(t *testing.T) {
 		"...":                                  errCode,
 		"ferry receive --from 192.0.2.7:33779": errCommand,
 		"$ ferry receive":                      errCommand,
+		"on the other machine run:":            errPrinted,
+		"listening on 192.0.2.7:33779":         errPrinted,
 		"C:\\Users\\x\\ferry.exe send --to 192.0.2.7:33779 x": errCommand,
 		"two\nlines":                 errCode,
 		ours + "\n7-tree-fox-elk\n":  errSeveral,
