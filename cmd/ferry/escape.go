@@ -210,7 +210,7 @@ const leastFold = 20
 // first are indented, so that a name in the line cannot look like a row of its own. The
 // last column stays free: if it is full, some terminals go to the next line.
 func fold(line string, width int) string {
-	const indent = "    "
+	const indent = "  " // less than commands have, which are not broken
 	whole := escape(line)
 	if width < leastFold || len(whole) < width || columns(whole) < width {
 		return whole

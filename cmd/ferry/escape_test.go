@@ -163,7 +163,7 @@ func FuzzShow(f *testing.F) {
 		}
 		rows := strings.Split(fold(s, width), "\n")
 		for i, row := range rows {
-			if width >= leastFold && columns(row) >= width || i > 0 && !strings.HasPrefix(row, "    ") || !wellFormed(row) {
+			if width >= leastFold && columns(row) >= width || i > 0 && (!strings.HasPrefix(row, "  ") || strings.HasPrefix(row, "   ")) || !wellFormed(row) {
 				t.Errorf("%q has the row %q of %d in %d columns", s, row, columns(row), width)
 			}
 		}

@@ -251,7 +251,12 @@ func report(ctx context.Context, env *Env, err error) int {
 	if err == nil || errors.As(err, &settled) && settled.done {
 		return exit
 	}
-	o := outcome{err: err, exit: exit, hint: alone(hintOf(exit, err, command(env.Args...), true), command(env.Args...))}
+	line := command(env.Args...)
+	hint := hintOf(exit, err, line, true)
+	if exit == exitInterrupted || exit == exitTerminated {
+		hint = "to try again: " + line // no delivery had begun
+	}
+	o := outcome{err: err, exit: exit, hint: alone(hint, line)}
 	var usage *usageError
 	if errors.As(err, &usage) {
 		o.hint = "see: ferry help"

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -125,14 +126,19 @@ func (c *connection) close() error {
 func (s *codeSource) connect(ctx context.Context, code link.Code, made bool, r renderer) (*connection, error) {
 	p := s.pairing
 	c := &connection{pairing: p, args: s.env.Args}
-	c.config = link.Config{Role: p.role, Code: code, Timeout: p.timeout, RetryFor: p.retry, Capabilities: p.offers, Notify: r.linkEvent}
+	tell := func(e link.Event) {
+		if e.Kind != link.EventLost || ctx.Err() == nil { // whoever ended the program waits for no link
+			r.linkEvent(e)
+		}
+	}
+	c.config = link.Config{Role: p.role, Code: code, Timeout: p.timeout, RetryFor: p.retry, Capabilities: p.offers, Notify: tell}
 	if len(p.to) > 0 {
 		return c, s.call(ctx, c, r)
 	}
 	var known atomic.Pointer[invitation] // once it listens
 	var once sync.Once
 	c.config.Notify = func(e link.Event) {
-		r.linkEvent(e)
+		tell(e)
 		if invite := known.Load(); e.Kind == link.EventBroken && errors.Is(e.Err, link.ErrSameRole) && invite != nil {
 			once.Do(func() { r.advise(sameRoleThere(p.role, e.Addr, invite.command())) })
 		}
@@ -145,6 +151,8 @@ func (s *codeSource) connect(ctx context.Context, code link.Code, made bool, r r
 	invite := inviteTo(ln.Addr(), p.role)
 	if made {
 		invite.code = code.Reveal()
+	} else if s.env.interactive() && s.pairing.codeFile != "-" {
+		invite.held = cmp.Or(s.pairing.codeFile, codeVariable)
 	}
 	known.Store(&invite)
 	r.listening(invite)
@@ -166,8 +174,9 @@ func (s *codeSource) call(ctx context.Context, c *connection, r renderer) error 
 		on = people.screen
 	}
 	var once sync.Once
+	tell := c.config.Notify
 	c.config.Notify = func(e link.Event) {
-		r.linkEvent(e)
+		tell(e)
 		if e.Kind == link.EventWaiting && reach.CauseOf(e.Err) == reach.SameRole {
 			once.Do(func() { r.advise(c.sameRoleHere()) })
 		}

@@ -37,7 +37,7 @@ func (c *connection) hintFor(t reach.Try) string {
 	case reach.NoName:
 		return "is the name right? An address does too"
 	case reach.NoAnswer:
-		return fmt.Sprintf("is the address right? A firewall there may drop calls: let TCP port %d in there, or turn it round:\n%s", at.Port, c.turned())
+		return fmt.Sprintf("is the address right? A firewall or a router there may drop calls: let TCP port %d in there, or turn it round:\n%s", at.Port, c.turned())
 	case reach.Unreachable:
 		if errors.Is(t.Err, syscall.EHOSTUNREACH) {
 			return fmt.Sprintf("is the address right, and that machine on? A firewall there may also answer so: let TCP port %d in there, or turn it round:\n%s", at.Port, c.turned())
@@ -65,7 +65,7 @@ func (c *connection) sameRoleHere() []string {
 		}
 	}
 	return []string{
-		fmt.Sprintf("%s wants to %s too: one side has to %s. Here, in the place of this:", host, verbOf(own), verbOf(opposite(own))),
+		fmt.Sprintf("%s wants to %s too: one side has to %s. Here, instead:", host, verbOf(own), verbOf(opposite(own))),
 		"    " + callCommand(own, c.pairing.to),
 	}
 }
@@ -81,7 +81,7 @@ func (c *connection) turned() string {
 }
 
 // unnamed stands for an address that is not known here.
-func unnamed() []reach.Address { return []reach.Address{{Host: "ADDRESS", Port: reach.DefaultPort}} }
+func unnamed() []reach.Address { return []reach.Address{{Host: anyAddress, Port: reach.DefaultPort}} }
 
 // startCommand is the command that has the other side listen on port.
 func startCommand(own link.Role, port uint16) string {
@@ -90,7 +90,7 @@ func startCommand(own link.Role, port uint16) string {
 		args = append(args, "--listen", fmt.Sprintf(":%d", port))
 	}
 	if own == link.Receiver {
-		return command(args...) + " PATH..."
+		return command(args...) + " " + anyPath
 	}
 	return command(args...)
 }

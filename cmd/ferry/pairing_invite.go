@@ -25,6 +25,7 @@ type invitation struct {
 	at    []reach.Address // the likeliest first
 	scope reach.Scope
 	code  string // made up here; "" when both sides were given it
+	held  string // what has the code that a person at the other side may be asked for
 }
 
 func inviteTo(at net.Addr, role link.Role) invitation {
@@ -74,7 +75,7 @@ func callCommand(callee link.Role, at []reach.Address) string {
 	if callee == link.Sender {
 		return command("ferry", "receive", "--from", reach.JoinShort(at))
 	}
-	return command("ferry", "send", "--to", reach.JoinShort(at)) + " PATH..."
+	return command("ferry", "send", "--to", reach.JoinShort(at)) + " " + anyPath
 }
 
 // lines tell a person how to start the other side. All that is said of it is said here.
@@ -100,6 +101,8 @@ func (v invitation) lines() []string {
 	}
 	if v.code != "" {
 		lines = append(lines, "and give it this code when it asks:", "    "+v.code)
+	} else if v.held != "" {
+		lines = append(lines, "and if it asks, give it the code in "+show(v.held))
 	}
 	return lines
 }
@@ -113,12 +116,12 @@ func (v invitation) port() uint16 {
 }
 
 // firewall is what may keep others out, and what then: the other side listens. here is
-// the command for this side then.
-func (v invitation) firewall(here string) []string {
+// the command for this side then, and first what to do here before that.
+func (v invitation) firewall(here, first string) []string {
 	return []string{
-		fmt.Sprintf("is port %d open here? A firewall of this machine may keep others out: let TCP port %d in, or turn it round:", v.port(), v.port()),
+		fmt.Sprintf("is port %d open here? A firewall or a router may keep others out: let TCP port %d in, or %sturn it round, with the address that is printed there:", v.port(), v.port(), first),
 		"    there: " + startCommand(v.role, reach.DefaultPort),
-		"    here:  " + here + "   (what it prints there)",
+		"    here:  " + here,
 	}
 }
 
@@ -127,14 +130,14 @@ func (v invitation) uncalled(here string) []string {
 	if v.scope == reach.OwnMachine {
 		return []string{"nobody has called yet; only this machine can reach this address"}
 	}
-	lines := v.firewall(here)
+	lines := v.firewall(here, "press Ctrl-C and ")
 	lines[0] = "nobody has called yet; " + lines[0]
 	return lines
 }
 
 // turnedHere is the command that dials from here.
 func (c *connection) turnedHere() string {
-	return command(diallingArgs(c.args, c.pairing, "ADDRESS")...)
+	return command(diallingArgs(c.args, c.pairing, anyAddress)...)
 }
 
 // remind says, once that time has passed, that nobody has called. It returns when ctx ends
@@ -158,7 +161,7 @@ func (c *connection) notCalled(v invitation) error {
 		return &exitError{exit: exitConnection, err: fmt.Errorf("nobody proved the code within %s, with %s", wait, counted(n, "call")),
 			hint: "the other side needs this side's address and code; with more time: " + command(c.args...)}
 	}
-	hint := strings.Join(v.firewall(c.turnedHere()), "\n")
+	hint := strings.Join(v.firewall(c.turnedHere(), ""), "\n")
 	if v.scope == reach.OwnMachine {
 		hint = "only this machine can reach that address: is it on a network, and is there no --listen with an address of its own?"
 	}

@@ -11,6 +11,10 @@ import (
 	"ferry/transfer/reach"
 )
 
+// anyAddress stands for that of the other side where commands are printed. HOST does in
+// texts.
+const anyAddress = "ADDRESS"
+
 // placesOf reads where the other side is to be dialled, from the flag named dial or from
 // the argument of receive; none if neither is given.
 func placesOf(c *cli.Context, dial string) ([]reach.Address, error) {
@@ -31,6 +35,9 @@ func placesOf(c *cli.Context, dial string) ([]reach.Address, error) {
 		return nil, nil
 	}
 	list, err := reach.ParseList(text)
+	if err == nil && (list[0].Host == anyAddress || list[0].Host == "HOST") {
+		return nil, usagef(verb, "%s stands for the address that the other side prints when it listens", list[0].Host)
+	}
 	if err == nil {
 		err = reach.CheckZones(list)
 	}
@@ -84,7 +91,7 @@ func misplacedAddress(c *cli.Context, paths, argv []string) error {
 	}
 	line := command(say...)
 	if len(paths) == 1 {
-		line += " PATH..."
+		line += " " + anyPath
 	}
 	return usagef("send", "%s is an address, and no file of that name is here; to send there: %s", last, line)
 }

@@ -126,13 +126,15 @@ func TestInvitation(t *testing.T) {
 		at    string
 		scope reach.Scope
 		want  string
+		held  string
 	}{
-		{"192.0.2.7,10.0.0.1,10.0.0.2,10.0.0.3,10.0.0.4", reach.Anywhere, "listening on 192.0.2.7:33779, 10.0.0.1:33779, 10.0.0.2:33779, 10.0.0.3:33779\non the other machine run:\n    ferry receive --from 192.0.2.7,10.0.0.1,10.0.0.2,10.0.0.3"},
-		{"10.0.0.1:5", reach.OwnNetwork, "listening on 10.0.0.1:5\nonly machines on the same network can reach it\non the other machine run:\n    ferry receive --from 10.0.0.1:5"},
-		{"fe80::1%INTERFACE", reach.OwnNetwork, "listening on [fe80::1%INTERFACE]:33779\nonly machines on the same network can reach it\non the other machine run:\n    ferry receive --from fe80::1%INTERFACE\nwith that machine's own name of the network, such as eth0, for INTERFACE"},
-		{"127.0.0.1", reach.OwnMachine, "listening on 127.0.0.1:33779\nonly this machine can reach it\nin another terminal run:\n    ferry receive --from 127.0.0.1"},
+		{"192.0.2.7", reach.Anywhere, "listening on 192.0.2.7:33779\non the other machine run:\n    ferry receive --from 192.0.2.7\nand if it asks, give it the code in FERRY_CODE", codeVariable},
+		{"192.0.2.7,10.0.0.1,10.0.0.2,10.0.0.3,10.0.0.4", reach.Anywhere, "listening on 192.0.2.7:33779, 10.0.0.1:33779, 10.0.0.2:33779, 10.0.0.3:33779\non the other machine run:\n    ferry receive --from 192.0.2.7,10.0.0.1,10.0.0.2,10.0.0.3", ""},
+		{"10.0.0.1:5", reach.OwnNetwork, "listening on 10.0.0.1:5\nonly machines on the same network can reach it\non the other machine run:\n    ferry receive --from 10.0.0.1:5", ""},
+		{"fe80::1%INTERFACE", reach.OwnNetwork, "listening on [fe80::1%INTERFACE]:33779\nonly machines on the same network can reach it\non the other machine run:\n    ferry receive --from fe80::1%INTERFACE\nwith that machine's own name of the network, such as eth0, for INTERFACE", ""},
+		{"127.0.0.1", reach.OwnMachine, "listening on 127.0.0.1:33779\nonly this machine can reach it\nin another terminal run:\n    ferry receive --from 127.0.0.1", ""},
 	} {
-		v := invitation{role: link.Sender, at: places(t, tc.at), scope: tc.scope}
+		v := invitation{role: link.Sender, at: places(t, tc.at), scope: tc.scope, held: tc.held}
 		if got := strings.Join(v.lines(), "\n"); got != tc.want {
 			t.Errorf("got:\n%s\nwant:\n%s", got, tc.want)
 		}
@@ -164,7 +166,7 @@ func TestUncalled(t *testing.T) {
 		return out.String()
 	}
 	got := said()
-	for _, want := range []string{"nobody has called yet; is port 5 open here?", "\n    there: ferry receive\n", "\n    here:  ferry send --to ADDRESS 'a b'   "} {
+	for _, want := range []string{"nobody has called yet; is port 5 open here?", "\n    there: ferry receive\n", "\n    here:  ferry send --to ADDRESS 'a b'\n"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %q in\n%s", want, got)
 		}

@@ -60,6 +60,9 @@ func (l *sourceList) add(verb, path string, follow, contents bool) error {
 	return nil
 }
 
+// anyPath stands for files and folders where commands are printed.
+const anyPath = "PATH..."
+
 // check refuses a command line if none of its sources exists, or if two items would land
 // on one name: one of them would be lost, and chance would decide which. Items that the
 // rules leave out do not count. Names below the top can only collide if their folders do.
@@ -68,6 +71,9 @@ func (l *sourceList) check(verb string, rules *filter.List) error {
 		var list []string
 		for _, m := range l.missing {
 			list = append(list, m.path+": "+bare(m.err.Err))
+			if m.path == anyPath {
+				return usagef(verb, "%s stands for what is sent, such as photos", anyPath)
+			}
 		}
 		return usagef(verb, "nothing to send: %s", strings.Join(list, "; "))
 	}
