@@ -121,7 +121,7 @@ func (b *backups) Keep(e *tree.Entry, as string, expect *tree.Info) (now tree.In
 // path in the folder for backups.
 func (b *backups) keep(d *tree.Dir, name, as string) error {
 	if err := tree.CheckName(as); err != nil {
-		return err
+		return fmt.Errorf("its backup: %w", err)
 	}
 	info, err := d.Lstat(name)
 	if err != nil {
@@ -138,7 +138,7 @@ func (b *backups) keep(d *tree.Dir, name, as string) error {
 				continue
 			}
 			if err := b.enter(&to, folder); err != nil {
-				return err
+				return fmt.Errorf("the folder %q for its backup: %w", to.Path(), err)
 			}
 		}
 	}
@@ -152,8 +152,10 @@ func (b *backups) keep(d *tree.Dir, name, as string) error {
 		return fmt.Errorf("its file system has no hard links, by which backups are kept: %w", errors.ErrUnsupported)
 	case err == nil && b.root != nil:
 		return b.owe(to)
+	case err != nil:
+		return fmt.Errorf("its backup %q: %w", as, err)
 	}
-	return err
+	return nil
 }
 
 // replace gives name in d the name as in to, which an earlier backup has.
