@@ -34,6 +34,9 @@ func placesOf(c *cli.Context, dial string) ([]reach.Address, error) {
 	if !given {
 		return nil, nil
 	}
+	if link.HasCode(text) { // to look it up as a name would tell it to others
+		return nil, codeArgument(verb, dial, "")
+	}
 	list, err := reach.ParseList(text)
 	if err == nil && (list[0].Host == anyAddress || list[0].Host == "HOST") {
 		return nil, usagef(verb, "%s stands for the address that the other side prints when it listens", list[0].Host)
@@ -51,8 +54,11 @@ func placesOf(c *cli.Context, dial string) ([]reach.Address, error) {
 // refused, since everybody on this machine can read arguments.
 func hostArgument(c *cli.Context) (string, error) {
 	text := c.Args().First()
+	if link.HasCode(text) {
+		return "", codeArgument("receive", "from", "")
+	}
 	if _, err := link.ParseCode(text); err == nil && isCodeAlone(text) {
-		return "", usagef("receive", "a code is never an argument, where everybody on this machine can read it: run ferry receive --from HOST, and type it when asked; a machine of such a name is dialled with --from too")
+		return "", codeArgument("receive", "from", "; a machine of such a name is dialled with --from too")
 	}
 	if text == "" && !c.Args().Present() {
 		return "", nil
@@ -66,6 +72,11 @@ func hostArgument(c *cli.Context) (string, error) {
 		return "", usagef("receive", "receive takes no paths (%s); --out DIR says where to, and --from HOST whom to call", text)
 	}
 	return text, nil
+}
+
+// codeArgument is the error for a code where a machine has to stand. It does not quote it.
+func codeArgument(verb, dial, more string) error {
+	return usagef(verb, "a code is never an argument, where everybody on this machine can read it: run ferry %s --%s HOST, and type it when asked%s", verb, dial, more)
 }
 
 // isCodeAlone reports whether text can only be a code: it has none of the characters
@@ -102,7 +113,10 @@ func listeningArgs(argv []string, p pairing) []string {
 	var kept []string
 	place := -1
 	for i, arg := range argv {
-		if p.role == link.Receiver && isPlace(arg, p.to) {
+		switch name, _, _ := strings.Cut(strings.TrimLeft(arg, "-"), "="); {
+		case p.role != link.Receiver || strings.HasPrefix(arg, "-") && name == "from":
+			place, p.to = -1, nil // it is the value of a flag
+		case isPlace(arg, p.to):
 			place = i // the last: flags may have a value that looks the same
 		}
 	}

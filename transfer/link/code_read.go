@@ -269,8 +269,7 @@ func (l wordList) pasted(s string) (Reading, error) {
 		return Reading{}, errSeveral
 	}
 	if m := codeSetting.FindStringSubmatch(s); m != nil {
-		own, err := ParseCode(unwrapped(m[1]))
-		return Reading{Code: own}, err
+		return ReadCode(m[1])
 	}
 	for line := range strings.Lines(s) {
 		if isPaste(line) {
@@ -308,6 +307,9 @@ func (l wordList) found(s string) (codes []string) {
 		at += m[5] // what ends one code can be what stands before the next
 	}
 }
+
+// HasCode reports whether a code of ferry's own words stands in text.
+func HasCode(text string) bool { return len(ourWords().found(asPlain(text))) > 0 }
 
 // isGenerated reports a code that GenerateCode can make.
 func (l wordList) isGenerated(c Code) bool {

@@ -41,6 +41,7 @@ func TestReadCode(t *testing.T) {
 		"on the other machine run:\n    " + command + "\nand give it this code when it asks:\n    " + ours: ours,
 		"FERRY_CODE=" + ours + " " + command:                                                               ours,
 		"$ FERRY_CODE=7-geheim/+1234 " + command:                                                           "7-geheim/+1234",
+		"FERRY_CODE='173 caj eno sky' " + command:                                                          ours,
 		"caj eno sky\n173 caj eno sky":                                                                     ours,
 		// Own codes.
 		"7-copper-violin-meadow":     "7-copper-violin-meadow",
