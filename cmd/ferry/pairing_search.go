@@ -132,13 +132,17 @@ func whyNot(t reach.Try, yet bool) string {
 func waitingText(e link.Event) string {
 	var several *reach.Error
 	var answered *link.AnsweredError
-	switch {
-	case errors.As(e.Err, &several):
+	if errors.As(e.Err, &several) {
 		return "trying " + triesText(several.Tries, true)
-	case errors.As(e.Err, &answered) && answered.Addr != nil:
-		return "trying " + hostOf(answered.Addr.String()) + ": " + whyNot(reach.Try{Cause: reach.CauseOf(e.Err), Err: e.Err}, true)
 	}
-	return "trying " + hostOf(e.Addr) + ": " + whyNot(reach.Try{Cause: reach.CauseOf(e.Err), Err: e.Err}, true)
+	at := e.Addr
+	if errors.As(e.Err, &answered) && answered.Addr != nil {
+		at = answered.Addr.String()
+	}
+	if list, err := reach.ParseList(at); err == nil && len(list) == 1 {
+		at = list[0].Short()
+	}
+	return "trying " + at + ": " + whyNot(reach.Try{Cause: reach.CauseOf(e.Err), Err: e.Err}, true)
 }
 
 // nameCause is why a name could not be resolved, without the resolver's address.

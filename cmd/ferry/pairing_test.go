@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"strings"
 	"syscall"
 	"testing"
@@ -62,6 +63,27 @@ func TestSearchLine(t *testing.T) {
 		s := &search{tries: func() []reach.Try { return tc.tries }, began: began, wait: time.Minute}
 		if got := s.line(began.Add(6*time.Second), tc.room); got != tc.want {
 			t.Errorf("in %d columns:\n%s\nwant:\n%s", tc.room, got, tc.want)
+		}
+	}
+}
+
+// A line about one attempt names what was at fault in it alone, as it was given.
+func TestWaitingText(t *testing.T) {
+	at := func(text string) net.Addr { return net.TCPAddrFromAddrPort(netip.MustParseAddrPort(text)) }
+	refused := &link.Error{Code: framing.CodeCodeRefused, Remote: true, Op: "handshake"}
+	for _, tc := range []struct {
+		addr string
+		err  error
+		want string
+	}{
+		{"192.0.2.7:33779,10.0.0.3:4000", &link.AnsweredError{Addr: at("10.0.0.3:4000"), Err: refused}, "trying 10.0.0.3:4000: it refused the code"},
+		{"192.0.2.7:33779,10.0.0.3:4000", &link.AnsweredError{Addr: at("192.0.2.7:33779"), Err: link.ErrNotFerry}, "trying 192.0.2.7: another program listens there"},
+		{"nas:4000", refusedCall(), "trying nas:4000: nothing listens there yet"},
+		{"nas:33779", refusedCall(), "trying nas: nothing listens there yet"},
+		{"[2001:db8::7]:33779", refusedCall(), "trying 2001:db8::7: nothing listens there yet"},
+	} {
+		if got := waitingText(link.Event{Kind: link.EventWaiting, Addr: tc.addr, Err: tc.err}); got != tc.want {
+			t.Errorf("%q, want %q", got, tc.want)
 		}
 	}
 }

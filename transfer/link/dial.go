@@ -107,6 +107,7 @@ type dialler struct {
 	broken  map[string]int    // exchanges that broke off after our confirmation, by address
 	refused map[[32]byte]bool // certificates of sides that refused the code
 	refusal error             // the first refused code
+	last    net.Addr          // what took the last connection; nil if nothing did
 }
 
 func (d *dialler) run(ctx context.Context, wait time.Duration) (*Link, error) {
@@ -132,6 +133,9 @@ func (d *dialler) run(ctx context.Context, wait time.Duration) (*Link, error) {
 		left := time.Until(end)
 		if over := refused && d.cfg.Failed == nil; over || left <= 0 || errors.Is(err, ErrNoWay) {
 			return nil, d.notThere(err)
+		}
+		if refused && d.last != nil {
+			err = &AnsweredError{d.last, err}
 		}
 		d.cfg.notify(Event{Kind: EventWaiting, Addr: d.addr, Attempts: attempts, Err: err})
 		if refused {
@@ -161,9 +165,10 @@ func (d *dialler) attempt(ctx context.Context, end time.Time, bounded bool) (*Li
 	began := time.Now()
 	conn, err := d.connect(cctx, d.addr)
 	cancel()
-	if err != nil {
+	if d.last = nil; err != nil {
 		return nil, err
 	}
+	d.last = conn.RemoteAddr()
 	// The ladder itself knows deadlines only; closing under it is how ctx ends it.
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	l, confirmed, err := d.prove(conn, time.Since(began))

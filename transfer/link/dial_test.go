@@ -150,6 +150,30 @@ func TestNothingBeforeAProofIsFinal(t *testing.T) {
 	})
 }
 
+// Where several addresses are called, a refused code is told of the one that refused it.
+func TestARefusedCodeNamesItsAddress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		wrong := scripted(t, func(c *ladder) { c.refuse(framing.CodeCodeRefused) })
+		defer func() { _ = wrong.Close() }()
+		var told []Event
+		d := &dialler{way: way{addr: "one,other"}, cfg: Config{
+			Role: Sender, Code: code(t, "7-right"), Failed: func(net.Addr, error, bool) {}, Notify: func(e Event) { told = append(told, e) },
+		}}
+		d.connect = func(ctx context.Context, _ string) (net.Conn, error) {
+			if len(told) > 0 {
+				return nil, ErrNoWay
+			}
+			return wrong.dial(ctx)
+		}
+		_, err := d.run(t.Context(), time.Minute)
+		wantCode(t, "a refused code", err, framing.CodeCodeRefused)
+		var answered *AnsweredError
+		if len(told) != 1 || !errors.As(told[0].Err, &answered) || answered.Addr == nil || codeOf(told[0].Err) != framing.CodeCodeRefused {
+			t.Errorf("told %+v", told)
+		}
+	})
+}
+
 func TestDialOnce(t *testing.T) {
 	l := listen(t, Config{Role: Receiver, Code: code(t, "7-right")})
 	addr := l.Addr().String()

@@ -4,7 +4,10 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"os"
+	"syscall"
 	"time"
 
 	"ferry/framing"
@@ -62,12 +65,19 @@ func openLadder(raw *record.Conn, conf *tls.Config, own side) (*ladder, error) {
 }
 
 // speaksOther tells of a TLS handshake whether what the peer said rules out ferry: no TLS,
-// or an alert that a ferry does not send.
+// an alert that a ferry does not send, or what breaks the rules, for which crypto/tls has no
+// type. All else is about the connection.
 func speaksOther(err error) bool {
-	var alert tls.AlertError
-	var remote *net.OpError
-	return errors.As(err, new(tls.RecordHeaderError)) || errors.As(err, &alert) ||
-		errors.As(err, &remote) && remote.Op == "remote error"
+	var op *net.OpError
+	var late net.Error
+	switch {
+	case errors.As(err, &op):
+		return op.Op == "remote error"
+	case errors.As(err, &late):
+		return !late.Timeout() // crypto/tls gives some of its own the form of these
+	}
+	return !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, net.ErrClosed) &&
+		!errors.Is(err, io.ErrClosedPipe) && !errors.Is(err, syscall.ECONNRESET) && !errors.Is(err, syscall.EPIPE) && !errors.Is(err, os.ErrDeadlineExceeded)
 }
 
 // trip is the round trip of the connection: as the system has it, or else what the TLS

@@ -8,7 +8,9 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"math/big"
+	"net"
 	"strings"
 	"sync"
 	"testing"
@@ -188,4 +190,36 @@ func TestTLSDowngradesRefused(t *testing.T) {
 		t.Errorf("a server without ALPN: %v", err)
 	}
 	_ = a.Close()
+}
+
+// A program that sends back what it gets is no ferry, and one that hangs up may be one.
+func TestDiallersKnowOtherPrograms(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		speak func(net.Conn)
+		other bool
+	}{
+		{"echo", func(c net.Conn) { _, _ = io.Copy(c, c) }, true},
+		{"HTTP", func(c net.Conn) { _, _ = io.WriteString(c, "HTTP/1.1 400 Bad Request\r\n\r\n") }, true},
+		{"an end", func(c net.Conn) { _, _ = c.Read(make([]byte, 1)) }, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			own, err := newTLSConfig()
+			if err != nil {
+				t.Fatal(err)
+			}
+			a, b := memory.Pair()
+			var other sync.WaitGroup
+			other.Go(func() {
+				tc.speak(b)
+				_ = b.Close()
+			})
+			_, err = openLadder(record.NewConn(a), own, dialling)
+			_ = a.Close()
+			other.Wait()
+			if err == nil || errors.Is(err, ErrNotFerry) != tc.other {
+				t.Errorf("ended with %v", err)
+			}
+		})
+	}
 }
