@@ -98,8 +98,9 @@ func resolve(env *Env, s *screen) func(context.Context, transfer.Conflict) (tran
 		}
 		const exists = " exists:"
 		s.say(fit(k.Path, max(s.row()-len(exists), 1)) + exists)
-		s.say("    here     " + itemText(k.Existing.Kind, k.Existing.Size, k.Existing.MTime))
-		s.say("    offered  " + itemText(k.Offered.Kind, k.Offered.Size, k.Offered.MTime))
+		here, offered := versionsText(k)
+		s.say("    here     " + here)
+		s.say("    offered  " + offered)
 		for {
 			answer, err := s.question(ctx, env, "[s]kip, [o]verwrite, [r]ename, [f]ail; a capital for all: ")
 			if err == io.EOF { // nobody will answer
@@ -119,6 +120,23 @@ func resolve(env *Env, s *screen) func(context.Context, transfer.Conflict) (tran
 			return policy, nil
 		}
 	}
+}
+
+// versionsText shows both versions of an item, as exactly as it takes to tell one from the
+// other.
+func versionsText(k transfer.Conflict) (here, offered string) {
+	here = itemText(k.Existing.Kind, k.Existing.Size, k.Existing.MTime)
+	offered = itemText(k.Offered.Kind, k.Offered.Size, k.Offered.MTime)
+	if here != offered || k.Existing.Kind != tree.File {
+		return here, offered
+	}
+	if k.Existing.Size != k.Offered.Size {
+		return fmt.Sprintf("%s (%d bytes)", here, k.Existing.Size), fmt.Sprintf("%s (%d bytes)", offered, k.Offered.Size)
+	}
+	if k.Existing.MTime != k.Offered.MTime {
+		return fmt.Sprintf("%s.%09d", here, k.Existing.MTime.Nsec), fmt.Sprintf("%s.%09d", offered, k.Offered.MTime.Nsec)
+	}
+	return here, offered + ", with other content"
 }
 
 // itemText shows a version of an item by its kind or size and its time.

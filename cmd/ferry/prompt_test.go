@@ -164,6 +164,15 @@ func TestResolve(t *testing.T) {
 	if n := strings.Count(screen.String(), "[s]kip"); n != 4 {
 		t.Errorf("asked %d times, want 4", n)
 	}
+	// Two versions never look the same.
+	kept := tree.Info{Kind: tree.File, Size: 700000, MTime: tree.Time{Sec: 1, Nsec: 5}}
+	for _, offered := range []tree.Entry{
+		{Kind: tree.File, Size: 700001, MTime: kept.MTime}, {Kind: tree.File, Size: kept.Size, MTime: tree.Time{Sec: 1, Nsec: 6}}, {Kind: tree.File, Size: kept.Size, MTime: kept.MTime},
+	} {
+		if a, b := versionsText(transfer.Conflict{Path: "f", Offered: offered, Existing: kept}); a == b {
+			t.Errorf("both are %q", a)
+		}
+	}
 	env, screen = ttyEnv("")
 	c = newConsole(screen, outputFlags{}, nil, nil)
 	if got, err := resolve(env, c.screen)(t.Context(), conflict); err != nil || got != transfer.ConflictFail {
