@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 	"syscall"
 
@@ -37,7 +38,7 @@ func (c *connection) hintFor(t reach.Try) string {
 	case reach.NoName:
 		return "is the name right? An address does too"
 	case reach.NoAnswer:
-		return fmt.Sprintf("is the address right? A firewall or a router there may drop calls: let TCP port %d in there, or turn it round:\n%s", at.Port, c.turned())
+		return fmt.Sprintf("is the address right"+onItsNetwork(at)+"? A firewall or a router there may drop calls: let TCP port %d in there, or turn it round:\n%s", at.Port, c.turned())
 	case reach.Unreachable:
 		if errors.Is(t.Err, syscall.EHOSTUNREACH) {
 			return fmt.Sprintf("is the address right, and that machine on? A firewall there may also answer so: let TCP port %d in there, or turn it round:\n%s", at.Port, c.turned())
@@ -53,6 +54,14 @@ func (c *connection) hintFor(t reach.Try) string {
 		return strings.Join(c.sameRoleHere(), "\n")
 	}
 	return "is the other side running? There:\n    " + start
+}
+
+// onItsNetwork asks about an address that means something within one network only.
+func onItsNetwork(at reach.Address) string {
+	if ip, err := netip.ParseAddr(at.Host); err == nil && ip.IsPrivate() {
+		return ", and this machine on the same network"
+	}
+	return ""
 }
 
 // sameRoleHere tells a caller what to run instead.

@@ -111,6 +111,9 @@ func whyNot(t reach.Try, yet bool) string {
 	case reach.Refused:
 		return "nothing listens there" + still
 	case reach.NoName:
+		if t.Err == nil {
+			return "its name is looked up"
+		}
 		return nameCause(t.Err)
 	case reach.Unreachable:
 		return systemCause(t.Err)

@@ -58,6 +58,7 @@ func TestSearchLine(t *testing.T) {
 		{tried(t, "192.0.2.7:1", syscall.ECONNREFUSED), 79, "trying 192.0.2.7:1: nothing listens there yet, 0:06 of 1:00"},
 		{tried(t, "192.0.2.7,10.0.0.3", nil, refusedCall()), 0, "trying 192.0.2.7 (no answer yet), 10.0.0.3 (nothing listens there yet), 0:06 of 1:00"},
 		{tried(t, "192.0.2.7,10.0.0.3,nas", nil, noWay(), &net.DNSError{IsNotFound: true}), 79, "trying 192.0.2.7 and 2 more: no answer yet, 0:06 of 1:00"},
+		{[]reach.Try{{Address: places(t, "nas")[0], Cause: reach.NoName}}, 79, "trying nas: its name is looked up, 0:06 of 1:00"},
 		{tried(t, "nas", &net.DNSError{IsNotFound: true}), 79, "trying nas: no machine of that name is known, 0:06 of 1:00"},
 	} {
 		s := &search{tries: func() []reach.Try { return tc.tries }, began: began, wait: time.Minute}
@@ -119,6 +120,7 @@ func TestHints(t *testing.T) {
 		{"ferry receive --from nas -o nas", link.Receiver, nil, []string{"\n    here:  ferry receive -o nas\n"}},
 		{"ferry receive -o nas --from=nas", link.Receiver, nil, []string{"\n    here:  ferry receive -o nas\n"}},
 		{"ferry receive -o nas nas", link.Receiver, nil, []string{"\n    here:  ferry receive -o nas\n"}},
+		{"ferry send --to 10.0.0.5 f", link.Sender, nil, []string{"and this machine on the same network?", "\n    here:  ferry send f"}},
 		{"ferry send --to 192.0.2.7 f", link.Sender, noWay(), []string{"and that machine on", "here:  ferry send f"}},
 		{"ferry send --to 192.0.2.7 f", link.Sender, syscall.ENETUNREACH, []string{"on no network that leads there"}},
 		{"ferry send --to nas f", link.Sender, &net.DNSError{}, []string{"is the name right"}},
@@ -129,7 +131,7 @@ func TestHints(t *testing.T) {
 	} {
 		p := pairing{verb: verbOf(tc.role), role: tc.role}
 		host := "192.0.2.7"
-		for _, h := range []string{"nas", "192.0.2.7:5"} {
+		for _, h := range []string{"nas", "192.0.2.7:5", "10.0.0.5"} {
 			if strings.Contains(tc.args, h) {
 				host = h
 			}

@@ -220,8 +220,10 @@ func (h *heat) take(e event) {
 func (h *heat) expire(err error) {
 	for _, l := range h.lanes {
 		if l.err == nil {
-			l.err = err
-			h.race.lost(l.of, err)
+			if l.err = err; !l.end.IsValid() {
+				l.err = &net.DNSError{Err: err.Error(), Name: l.of.Host, IsTimeout: true}
+			}
+			h.race.lost(l.of, l.err)
 		}
 	}
 }

@@ -111,6 +111,23 @@ func TestNamesResolve(t *testing.T) {
 }
 
 // What failed before its proof comes last, and what refused the code not at all.
+// While a name is looked up, no machine has failed to answer.
+func TestANameThatIsNotKnownYet(t *testing.T) {
+	list, err := ParseList("nas.invalid")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := NewRace(list, 0)
+	if got := r.Tries()[0]; got.Cause != NoName || got.Err != nil {
+		t.Errorf("%d, %v before it is looked up", got.Cause, got.Err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := r.connect(ctx, r.Addr()); CauseOf(err) != NoName || r.Tries()[0].Cause != NoName {
+		t.Errorf("%v after a lookup that has not ended", err)
+	}
+}
+
 func TestAStrangerComesLast(t *testing.T) {
 	stranger, _ := place(t, "127.0.0.2", nil)
 	right, _ := place(t, "127.0.0.3", nil)

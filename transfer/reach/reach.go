@@ -60,7 +60,7 @@ type Race struct {
 type Try struct {
 	Address Address
 	Cause   Cause
-	Err     error // the first of that cause; nil if there is no answer yet
+	Err     error // the first of that cause; nil if there is no answer yet, or NoName and it is looked up
 }
 
 // NewRace returns a race to the addresses of list, which is not empty. After one of them
@@ -97,8 +97,8 @@ func (r *Race) Tries() []Try {
 	for i, a := range r.list {
 		if t, ok := r.tries[a]; ok {
 			all[i] = t
-		} else {
-			all[i] = Try{Address: a}
+		} else if all[i] = (Try{Address: a}); !a.number().IsValid() && len(r.known[a.Host]) == 0 {
+			all[i].Cause = NoName
 		}
 	}
 	return all
