@@ -44,6 +44,7 @@ const (
 	CapCopy   uint64 = 1 << 2 // COPY from a basis; reserved
 	CapSealed uint64 = 1 << 3 // once both sides are proven, records are sealed with keys from the TLS exporter
 	CapText   uint64 = 1 << 6 // OFFER may have FlagText
+	CapWide   uint64 = 1 << 7 // WideEntries may come before ACCEPT
 )
 
 // Hello opens a connection, both ways.

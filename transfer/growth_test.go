@@ -8,8 +8,10 @@ import (
 	"strings"
 	"testing"
 
+	"ferry/framing"
 	"ferry/transfer"
 	"ferry/transfer/internal/deliverytest"
+	"ferry/transfer/link"
 	"ferry/transfer/receive"
 	"ferry/transfer/send"
 )
@@ -40,7 +42,7 @@ func TestOfferGrows(t *testing.T) {
 		t.Run(c.about, func(t *testing.T) {
 			var last transfer.Extent
 			dst := t.TempDir()
-			s := deliverytest.Deliver(t, t.Context(), dst, c.sources, func(_ *send.Options, r *receive.Options, _ *deliverytest.Sides) {
+			s := deliverytest.DeliverOver(t, t.Context(), link.Config{Capabilities: framing.CapWide}, dst, c.sources, func(_ *send.Options, r *receive.Options, _ *deliverytest.Sides) {
 				r.Accept = func(ctx context.Context, o transfer.Offer, grown <-chan transfer.Extent) error {
 					last = o.Extent
 					for e := range grown { // closed when all is known
@@ -64,4 +66,34 @@ func TestOfferGrows(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A sender announces no more than 256 entries to a receiver that does not know the wide
+// window, however long that considers the offer.
+func TestOfferGrowsLittleOnAnOldLink(t *testing.T) {
+	src := t.TempDir()
+	for i := range 1000 {
+		deliverytest.Write(t, filepath.Join(src, fmt.Sprint("f", i)), 10, uint64(i))
+	}
+	dst := t.TempDir()
+	s := deliverytest.Deliver(t, t.Context(), dst, deliverytest.Contents(src), func(_ *send.Options, r *receive.Options, _ *deliverytest.Sides) {
+		r.Accept = func(ctx context.Context, o transfer.Offer, grown <-chan transfer.Extent) error {
+			last := o.Extent
+			for last.Files < 255 {
+				select {
+				case last = <-grown:
+				case <-ctx.Done():
+					return ctx.Err()
+				}
+			}
+			if want := (transfer.Extent{Files: 255, Bytes: 2550}); last != want {
+				t.Errorf("%+v was announced, want %+v", last, want)
+			}
+			return nil
+		}
+	}).OK(t)
+	if s.Received.Delivered != 1000 {
+		t.Errorf("%d items were delivered", s.Received.Delivered)
+	}
+	deliverytest.SameTree(t, src, dst)
 }

@@ -131,7 +131,7 @@ func (s *codeSource) connect(ctx context.Context, code link.Code, made bool, r r
 			r.linkEvent(e)
 		}
 	}
-	c.config = link.Config{Role: p.role, Code: code, Timeout: p.timeout, RetryFor: p.retry, Capabilities: p.offers, Notify: tell}
+	c.config = link.Config{Role: p.role, Code: code, Timeout: p.timeout, RetryFor: p.retry, Capabilities: p.offers | framing.CapWide, Notify: tell}
 	if len(p.to) > 0 {
 		return c, s.call(ctx, c, r)
 	}

@@ -302,12 +302,12 @@ func TestHostileSenderBeforeAccept(t *testing.T) {
 	}
 }
 
-// A sender that announces for ever before ACCEPT is held to the window: what it announced
-// is counted, nothing is written, and the question can be answered all the while.
+// A sender that announces for ever before ACCEPT is held to the window, which is wide only if
+// both sides offer that: what it announced is counted, nothing is written, and the question can be answered all the while.
 func TestHostileSenderAnnouncesForEver(t *testing.T) {
 	no := errors.New("no")
-	batch := func(first uint64) (all []framing.Entry) {
-		for i := range uint64(framing.FirstEntries / 16) {
+	batch := func(first, n uint64) (all []framing.Entry) {
+		for i := range n {
 			e := file(0, fmt.Sprint("f", first+i), 1<<60)
 			if i%2 == 0 {
 				e = folderEntry(0, fmt.Sprint("d", first+i))
@@ -318,14 +318,18 @@ func TestHostileSenderAnnouncesForEver(t *testing.T) {
 	}
 	for _, c := range []struct {
 		about string
+		caps  uint64
+		most  int64
 		over  bool // it goes on beyond the window
-		code  framing.Code
-	}{{"to the end of the window", false, framing.CodeDeclined}, {"beyond it", true, framing.CodeProtocol}} {
+	}{
+		{"to the end of the window", 0, 256, false}, {"beyond it", 0, 256, true},
+		{"to the end of the wide window", framing.CapWide, 16384, false}, {"beyond that", framing.CapWide, 16384, true},
+	} {
 		t.Run(c.about, func(t *testing.T) {
-			dst, _, told, err := hostile(t, victim{options: func(o *receive.Options) {
+			dst, _, told, err := hostile(t, victim{caps: c.caps, options: func(o *receive.Options) {
 				o.Accept = func(ctx context.Context, _ transfer.Offer, grown <-chan transfer.Extent) error {
 					var last transfer.Extent
-					for last.Files+last.Folders < framing.FirstEntries || c.over {
+					for last.Files+last.Folders < c.most || c.over {
 						select {
 						case last = <-grown:
 							continue
@@ -333,17 +337,17 @@ func TestHostileSenderAnnouncesForEver(t *testing.T) {
 						}
 						return ctx.Err()
 					}
-					if want := (transfer.Extent{Files: framing.FirstEntries / 2, Folders: framing.FirstEntries / 2, Bytes: math.MaxInt64}); last != want {
+					if want := (transfer.Extent{Files: c.most / 2, Folders: c.most / 2, Bytes: math.MaxInt64}); last != want {
 						t.Errorf("%+v were counted, want %+v", last, want)
 					}
 					return no
 				}
 			}}, func(p *peer) {
 				p.offer()
-				first := uint64(1)
+				first, n := uint64(1), uint64(c.most/16)
 				for range 16 {
-					p.entries(first, batch(first)...)
-					first += framing.FirstEntries / 16
+					p.entries(first, batch(first, n)...)
+					first += n
 				}
 				if c.over {
 					p.entries(first, file(0, "more", 1))
@@ -352,7 +356,7 @@ func TestHostileSenderAnnouncesForEver(t *testing.T) {
 				}
 			})
 			if c.over {
-				wantCode(t, err, told, c.code)
+				wantCode(t, err, told, framing.CodeProtocol)
 			} else if !errors.Is(err, no) {
 				t.Errorf("it ended with %v", err)
 			}

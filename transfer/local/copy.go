@@ -60,7 +60,7 @@ func Copy(ctx context.Context, o Options) (transfer.Result, error) {
 	if err != nil {
 		return transfer.Result{}, failure.Link("making a code", err)
 	}
-	listener, err := link.Listen(ctx, "127.0.0.1:0", link.Config{Role: link.Receiver, Code: code, Capabilities: s.Compress.Capabilities()})
+	listener, err := link.Listen(ctx, "127.0.0.1:0", link.Config{Role: link.Receiver, Code: code, Capabilities: s.Compress.Capabilities() | framing.CapWide})
 	if err != nil {
 		return transfer.Result{}, failure.Link("listening on loopback", cmp.Or(errors.Unwrap(err), err)) // the step is said once
 	}
@@ -83,7 +83,7 @@ func Copy(ctx context.Context, o Options) (transfer.Result, error) {
 		res, err := receive.Receive(ctx, l, r)
 		received <- end{res, err}
 	}()
-	l, err := link.Dial(ctx, listener.Addr().String(), link.Config{Role: link.Sender, Code: code, Capabilities: s.Compress.Capabilities()}, 0)
+	l, err := link.Dial(ctx, listener.Addr().String(), link.Config{Role: link.Sender, Code: code, Capabilities: s.Compress.Capabilities() | framing.CapWide}, 0)
 	if err != nil {
 		cancel()
 		<-received

@@ -23,6 +23,7 @@ type ledger struct {
 	lastID   uint64             // of the entries announced
 	end      *framing.End
 	settled  uint64 // entries settled, with all that follows from it
+	most     int    // entries that may be in flight
 	held     int64  // weight of entries, in bytes
 	closing  bool
 	complete chan struct{} // closed when every entry is settled
@@ -31,8 +32,15 @@ type ledger struct {
 func newLedger() *ledger {
 	return &ledger{
 		entries: make(map[uint64]*entry), folders: make(map[uint64]*folder), open: make(map[uint64]bool),
-		complete: make(chan struct{}),
+		most: framing.FirstEntries, complete: make(chan struct{}),
 	}
+}
+
+// widen lets n entries be in flight.
+func (l *ledger) widen(n int) {
+	l.mu.Lock()
+	l.most = n
+	l.mu.Unlock()
 }
 
 // announce takes the records of an ENTRY frame in: each is an arrival or a folderEnd. The
@@ -72,8 +80,8 @@ func (l *ledger) announceEntry(e *entry) error {
 	}
 	l.lastID = e.id
 	e.state = announced
-	if l.entries[e.id] = e; len(l.entries) > flow.EntryWindow {
-		return failure.Violation("more than %d entries in flight", flow.EntryWindow)
+	if l.entries[e.id] = e; len(l.entries) > l.most {
+		return failure.Violation("more than %d entries in flight", l.most)
 	}
 	if l.held += e.weight; l.held > flow.EntryBytes {
 		return failure.Violation("more than %d bytes of entries in flight", flow.EntryBytes)

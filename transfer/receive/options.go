@@ -35,8 +35,10 @@ type Options struct {
 	// Accept is asked once, before anything is written; an error declines. Nil accepts
 	// every offer of a peer that proved the code. Meanwhile the sender announces more: grown
 	// has the newest count once there is one that was not received yet, and is closed
-	// behind the count that is whole. Nobody has to receive. A goroutine of the delivery
-	// calls Accept, and the delivery waits for it; ctx ends with the delivery.
+	// behind the count that is whole. Before Accept returns the sender announces at most
+	// 256 items, or 16384 if both links offer framing.CapWide. Nobody has to receive. A
+	// goroutine of the delivery calls Accept, and the delivery waits for it; ctx ends with
+	// the delivery.
 	Accept func(ctx context.Context, o transfer.Offer, grown <-chan transfer.Extent) error
 	// OnlyNamed declines an offer of the contents of a folder (tree.Source.Contents),
 	// since such an offer does not tell the names that come.

@@ -112,6 +112,8 @@ func Receive(ctx context.Context, l interface {
 func newReceiver(l transfer.Link, o *Options) *receiver {
 	r := &receiver{link: l, opt: o, track: progress.New(o.Observer), ledger: newLedger(), heard: make(chan struct{})}
 	control := l.Stream(0)
+	_, caps, _ := l.Peer()
+	r.ledger.widen(framing.EntriesBeforeAccept(caps))
 	r.opening = opening{link: l, opt: o, track: r.track, growth: newGrowth()}
 	r.queues = queues{flow.NewQueue[message](), flow.NewQueue[job](), flow.NewQueue[old](), flow.NewQueue[*attempt]()}
 	r.credit = &window{control: control}
@@ -244,6 +246,7 @@ func (r *receiver) accept(ctx context.Context, start starter) error {
 		return err
 	}
 	rate := r.opt.Limit.Rate()
+	r.ledger.widen(flow.EntryWindow) // before the sender can know of it
 	if err := r.opening.accept(&r.site, r.breadth.allow(), rate, r.credit); err != nil {
 		return err
 	}

@@ -24,7 +24,7 @@ func enter(t *testing.T, b *book, id uint64, kind tree.Kind, size int64) *entry 
 	return e
 }
 
-func newTestBook(t *testing.T) *book { return newBook(newWindow(t.Context())) }
+func newTestBook(t *testing.T) *book { return newBook(newWindow(t.Context(), 0)) }
 
 // breaks fails the test unless err says that the peer broke the protocol.
 func breaks(t *testing.T, what string, err error) {
@@ -234,7 +234,7 @@ func TestReceiptAgreesWithTheVerdicts(t *testing.T) {
 				t.Errorf("seed %d: another number of %s: %v", seed, what, err)
 			}
 		}
-		if !b.window.entries.Try(firstEntries) || !b.window.bytes.Try(flow.EntryBytes) {
+		if !b.window.entries.Try(framing.FirstEntries) || !b.window.bytes.Try(flow.EntryBytes) {
 			t.Errorf("seed %d: the window is not empty again", seed)
 		}
 	}

@@ -74,6 +74,7 @@ func (s *fakeStream) ReadFull(p []byte) error {
 // fakeLink is a link of one fakeStream to a peer that the test plays.
 type fakeLink struct {
 	stream  *fakeStream
+	caps    uint64
 	done    chan struct{}
 	once    sync.Once
 	aborted error
@@ -85,7 +86,7 @@ func (l *fakeLink) Growth() (int, <-chan struct{})              { return 1, nil 
 func (l *fakeLink) Dialled() bool                               { return true }
 func (l *fakeLink) Grow(ctx context.Context, _ int) error       { <-ctx.Done(); return ctx.Err() }
 func (l *fakeLink) AllowStreams(int)                            {}
-func (l *fakeLink) Peer() (string, uint64, uint16)              { return "nowhere", 0, 1 }
+func (l *fakeLink) Peer() (string, uint64, uint16)              { return "nowhere", l.caps, 1 }
 func (l *fakeLink) SetState(func() (uint8, uint64))             {}
 func (l *fakeLink) PeerState() (h framing.Heartbeat, ok bool)   { return h, false }
 func (l *fakeLink) Received() uint64                            { return 0 }

@@ -3,7 +3,6 @@ package send
 import (
 	"time"
 
-	"ferry/framing"
 	"ferry/transfer/internal/flow"
 )
 
@@ -18,10 +17,6 @@ const (
 	// entry waits for company.
 	entryBatch = 16 << 10
 	entryDelay = 20 * time.Millisecond
-	// firstEntries may be announced before ACCEPT tells the receiver's window:
-	// small deliveries need no round trip for it, and a person who is asked there hears how
-	// much is coming.
-	firstEntries = framing.FirstEntries
 
 	// readAhead is how many chunks the sender reads before they can be sent.
 	readAhead = 6

@@ -66,9 +66,9 @@ func newSender(ctx context.Context, l transfer.Link, o *Options) *sender {
 		link: l, opt: o, out: l.Stream(0), track: track, terms: newTerms(o), purse: newPurse(ctx, o.Limit),
 		wants: newWants(track), checks: flow.NewQueue[checkJob](), belt: newBelt(), bufs: newBuffers(ctx), opener: streams.NewOpener(l),
 	}
-	window, promise := newWindow(ctx), new(promise)
+	addr, caps, _ := l.Peer()
+	window, promise := newWindow(ctx, caps), new(promise)
 	s.book = newBook(window)
-	addr, _, _ := l.Peer()
 	s.removal = newRemoval(o, addr)
 	s.attempts = &attempts{out: s.out, book: s.book, terms: s.terms, promise: promise, track: s.track, asRead: o.AllowChanged}
 	s.announce = newAnnouncer(s, window, promise)

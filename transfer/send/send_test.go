@@ -25,11 +25,14 @@ type played struct {
 	end  chan error
 }
 
-func play(t *testing.T, o Options) *played {
+func play(t *testing.T, o Options) *played { return playWith(t, 0, o) }
+
+// playWith is play with capabilities that both sides have.
+func playWith(t *testing.T, caps uint64, o Options) *played {
 	p := &played{t: t, came: make(chan frame, 1000), end: make(chan error, 1)}
 	p.link = &fakeLink{
 		stream: &fakeStream{come: make(chan frame, 1000), sent: func(ty framing.Type, body []byte) { p.came <- frame{ty, body} }},
-		done:   make(chan struct{}),
+		done:   make(chan struct{}), caps: caps,
 	}
 	go func() {
 		_, err := Send(t.Context(), p.link, o)
@@ -158,16 +161,22 @@ func TestTooManyWants(t *testing.T) {
 }
 
 // A walk that waits for verdicts is told when the delivery ends, and what it gathered has
-// left.
+// left. The window is wide only for a receiver that knows so wide a one.
 func TestAnnouncerWaitsForTheWindow(t *testing.T) {
+	for caps, want := range map[uint64]int{0: 256, ^framing.CapWide: 256, framing.CapWide: 16384} {
+		announcerWaits(t, caps, want)
+	}
+}
+
+func announcerWaits(t *testing.T, caps uint64, want int) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
-		for i := range firstEntries + 10 {
+		for i := range want + 10 {
 			if err := os.Mkdir(filepath.Join(dir, strings.Repeat("d", i/200+1)+string(rune('a'+i%200))), 0o700); err != nil {
 				t.Fatal(err)
 			}
 		}
-		p := play(t, Options{Sources: []Source{{Source: tree.Source{Path: dir, Contents: true}}}})
+		p := playWith(t, caps, Options{Sources: []Source{{Source: tree.Source{Path: dir, Contents: true}}}})
 		synctest.Wait()
 		announced := 0
 		for range len(p.came) {
@@ -182,8 +191,8 @@ func TestAnnouncerWaitsForTheWindow(t *testing.T) {
 				}
 			}
 		}
-		if announced != firstEntries {
-			t.Errorf("%d entries are announced before ACCEPT", announced)
+		if announced != want {
+			t.Errorf("with capabilities %#x %d entries are announced before ACCEPT, want %d", caps, announced, want)
 		}
 		bye := framing.Bye{Code: framing.CodeInterrupted}
 		p.say(framing.TypeBye, bye.Append(nil))

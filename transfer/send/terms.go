@@ -31,7 +31,7 @@ func (t *terms) check(a *framing.Accept) error {
 	if t.settled() {
 		return failure.Violation("a second ACCEPT")
 	}
-	if a.EntryWindow < framing.MinEntryWindow || a.EntryBytes < 1 || a.Streams < 1 {
+	if a.EntryWindow < framing.FirstEntries || a.EntryBytes < 1 || a.Streams < 1 {
 		return failure.Violation("ACCEPT with a window of %d entries and %d streams", a.EntryWindow, a.Streams)
 	}
 	offered := t.offered.Load()

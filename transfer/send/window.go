@@ -14,10 +14,13 @@ type window struct {
 	entries *flow.Gauge
 	bytes   *flow.Gauge
 	most    atomic.Int64 // all bytes that there are
+	first   int64        // entries before ACCEPT
 }
 
-func newWindow(ctx context.Context) *window {
-	w := &window{entries: flow.NewGauge(ctx, firstEntries), bytes: flow.NewGauge(ctx, flow.EntryBytes)}
+// newWindow is the window before ACCEPT, given the capabilities that both sides have.
+func newWindow(ctx context.Context, caps uint64) *window {
+	first := int64(framing.EntriesBeforeAccept(caps))
+	w := &window{entries: flow.NewGauge(ctx, first), bytes: flow.NewGauge(ctx, flow.EntryBytes), first: first}
 	w.most.Store(flow.EntryBytes)
 	return w
 }
@@ -25,7 +28,7 @@ func newWindow(ctx context.Context) *window {
 // widen changes from the window before ACCEPT to the receiver's. No more than this side's
 // own limits is used of it: a larger window would cost memory here.
 func (w *window) widen(a *framing.Accept) {
-	w.entries.Give(int64(min(a.EntryWindow, flow.EntryWindow)) - firstEntries)
+	w.entries.Give(int64(min(a.EntryWindow, flow.EntryWindow)) - w.first)
 	bytes := int64(min(a.EntryBytes, flow.EntryBytes))
 	w.most.Store(bytes)
 	w.bytes.Give(bytes - flow.EntryBytes)

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"ferry/framing"
 	"ferry/transfer"
 	"ferry/transfer/internal/deliverytest"
 	"ferry/transfer/link"
@@ -160,7 +161,7 @@ func (w *simWorld) run(waiting context.Context, p *simProcess) (transfer.Result,
 	if p.host == receiverHost {
 		role = link.Receiver
 	}
-	cfg := link.Config{Role: role, Capabilities: w.plan.compress.Capabilities(), Code: w.code, RetryFor: simRetry, Connect: func(ctx context.Context, _ string) (c net.Conn, err error) { return w.net.dial(ctx, &p.owner) }}
+	cfg := link.Config{Role: role, Capabilities: w.plan.compress.Capabilities() | framing.CapWide, Code: w.code, RetryFor: simRetry, Connect: func(ctx context.Context, _ string) (c net.Conn, err error) { return w.net.dial(ctx, &p.owner) }}
 	// While it waits for the other side, the end of all this ends it too.
 	ctx, stop := context.WithCancel(p.ctx)
 	defer stop()
