@@ -70,7 +70,7 @@ func pairingFlags(dial string) []cli.Flag {
 			more("HOST:PORT is for a port other than 33779. Of several with commas between them, the first that takes the call counts. Without it this side listens."),
 		optionOf(&cli.StringFlag{Name: "listen", Usage: "listen on `ADDR`; port 0 picks one", Value: defaultListen}).
 			more("Addresses are HOST:PORT, or :PORT for all of this machine."),
-		optionOf(&cli.DurationFlag{Name: "wait", Usage: "wait `TIME` for the other side", Value: defaultWait}).
+		optionOf(&cli.DurationFlag{Name: "wait", Usage: "wait `TIME` for the other side", Value: defaultWait, DefaultText: "1m to call"}).
 			oneOf("1m", "10m", "1h", "24h").more("Without it a side that calls waits for 1m, and one that listens as long as it takes."),
 		everyday(&cli.StringFlag{Name: "code-file", Usage: "read the code from `FILE`, - for standard input"}).
 			aFile().more("Without it the code comes from FERRY_CODE, or is asked for. At a terminal - asks too."),

@@ -240,6 +240,8 @@ func (l *listCheck) notes() (lines []string) {
 			lines = append(lines, "no line of 64 digits matches, neither as BLAKE3 nor as SHA-256")
 		case kind.Broken():
 			lines = append(lines, "checked by "+kind.String()+", which shows damage and no forgery")
+		case kind == checksum.SHA512 && l.sums.count.Files == 0:
+			lines = append(lines, "nothing matches by SHA-512; lists of b2sum look the same, and are not known here")
 		case kind != checksum.BLAKE3 && kind != checksum.Either:
 			lines = append(lines, "checked by "+kind.String())
 		}

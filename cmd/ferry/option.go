@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -94,8 +95,11 @@ func (o *option) usage() (placeholder, text string) {
 func (o *option) summary() string {
 	_, text := o.usage()
 	v := o.GetValue()
-	if s, ok := o.DocGenerationFlag.(*cli.StringFlag); ok && s.DefaultText != "" {
-		v = s.DefaultText
+	switch f := o.DocGenerationFlag.(type) {
+	case *cli.StringFlag:
+		v = cmp.Or(f.DefaultText, v)
+	case *cli.DurationFlag:
+		v = cmp.Or(f.DefaultText, v)
 	}
 	if !o.TakesValue() || v == "" || v == "0" {
 		return text

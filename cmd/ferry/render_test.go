@@ -111,7 +111,7 @@ owner not applied: d/\x1bw: permission denied (at the other side)
 excluded: d/\x1bo: --max-size
 left out: d/mnt\x0d: on another file system
 left out: pipe\x0a: ` + tree.ErrSpecial.Error() + `
-2 items delivered (1 new, 1 replaced), 1 unchanged, 1 with new metadata, 1 skipped, 2 excluded, 1 deleted, 2 failed; 13 B (4 B there before, 3 B in holes) in 1.5 s, 4 B/s, 4.88 KiB over the network
+2 items delivered (1 new, 1 replaced), 1 unchanged, 1 with new metadata, 1 skipped, 2 excluded, 1 deleted, 2 failed; 13 B (4 B there before, 3 B in holes) in 1.5 s, 4 B/s
 owner: not applied to 1 item: permission denied; the first is d/\x1bw
 extended attribute: not applied: the other side was not given --xattrs or --archive
 ferry: some items were not delivered

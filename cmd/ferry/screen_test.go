@@ -37,7 +37,7 @@ func TestBarOnATerminal(t *testing.T) {
 		"\rsending   0% [            ]          --     -- left" + eraseRest,
 		"\rsending  20% [=>          ]  10.0 MiB/s   0:08 left" + eraseRest,
 		"\r" + eraseRest + "not delivered: x: not there\n",
-		"1 item delivered; 0 B in 0 ms, 0 B over the network\n",
+		"1 item delivered; 0 B in 0 ms\n",
 	} {
 		at := strings.Index(got, want)
 		if at < 0 {

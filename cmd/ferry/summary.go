@@ -129,10 +129,16 @@ func (o outcome) counts() string {
 	if s := r.Elapsed.Seconds(); r.Moved > 0 && r.Delivered > 0 && s >= leastRated {
 		line += fmt.Sprintf(", %s/s", sizeText(int64(float64(r.Moved)/s)))
 	}
-	if o.local {
+	if o.local || tellsNothing(r) {
 		return line
 	}
 	return line + ", " + sizeText(r.Wire) + " over the network"
+}
+
+// tellsNothing reports that as much crossed the network as was moved, give or take what
+// every delivery needs beside: then the number is left out, and the line fits a screen.
+func tellsNothing(r transfer.Result) bool {
+	return r.Wire >= r.Moved-r.Moved/20 && r.Wire <= r.Moved+r.Moved/20+64<<10
 }
 
 // leastRated is the shortest time, in seconds, whose rate is told.
@@ -145,9 +151,11 @@ func notMoved(r transfer.Result) string {
 	if r.Reused > 0 && r.Reused <= r.Bytes {
 		parts = append(parts, sizeText(r.Reused)+" there before")
 	}
-	if holes := r.Bytes - r.Reused - r.Moved; holes > 0 {
+	// More than was delivered means: most of it is in files that only got new metadata.
+	beside := min(r.Reused, r.Bytes)
+	if holes := r.Bytes - beside - r.Moved; holes > 0 {
 		parts = append(parts, sizeText(holes)+" in holes")
-	} else if holes < 0 {
+	} else if holes < 0 && (beside == r.Reused || r.Moved > r.Bytes) {
 		parts = append(parts, sizeText(r.Moved)+" moved")
 	}
 	if len(parts) == 0 {

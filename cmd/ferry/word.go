@@ -32,7 +32,7 @@ func (o outcome) word() string {
 		return "declined"
 	case errors.Is(o.err, link.ErrBurnt):
 		return "burnt"
-	case errors.As(o.err, new(*local.NotDeletedError)):
+	case errors.As(o.err, new(*local.NotDeletedError)), errors.Is(o.err, local.ErrTooManyDeletions), errors.Is(o.err, local.ErrEmptySource):
 		return "not-deleted"
 	case errors.As(o.err, new(*send.NotRemovedError)):
 		return "not-removed"

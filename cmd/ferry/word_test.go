@@ -76,6 +76,8 @@ func TestWords(t *testing.T) {
 		{"wrong code", outcome{exit: exitRefused, err: &link.Error{Code: framing.CodeCodeRefused}}, "refused"},
 		{"some failed", outcome{began: true, exit: exitIncomplete, err: transfer.ErrIncomplete, result: transfer.Result{Failures: []*transfer.Error{full}}}, "incomplete"},
 		{"none fitted", outcome{began: true, exit: exitDestination, err: transfer.ErrIncomplete, result: transfer.Result{Failures: []*transfer.Error{full}}}, "no-space"},
+		{"--max-delete", outcome{began: true, exit: exitIncomplete, err: refusedDeletion(local.ErrTooManyDeletions, false)}, "not-deleted"},
+		{"an empty source", outcome{began: true, exit: exitIncomplete, err: refusedDeletion(local.ErrEmptySource, false)}, "not-deleted"},
 		{"no folder", outcome{exit: exitDestination, err: &exitError{exit: exitDestination, err: &fs.PathError{Op: "open", Path: "d", Err: syscall.EACCES}}}, "permission"},
 	} {
 		if got := c.o.word(); got != c.want {
