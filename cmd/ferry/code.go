@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"runtime"
@@ -84,7 +85,7 @@ func (s *codeSource) fromFile(ctx context.Context) (link.Code, error) {
 		if s.env.StdinTTY {
 			return s.ask(ctx, nil, "")
 		}
-		line, err := readLine(ctx, s.env.Stdin)
+		line, err := firstLine(ctx, s.env.Stdin)
 		if err != nil {
 			return link.Code{}, p.stopped(ctx, fmt.Errorf("reading the code from standard input: %w", err))
 		}
@@ -95,7 +96,7 @@ func (s *codeSource) fromFile(ctx context.Context) (link.Code, error) {
 		return link.Code{}, usagef(p.verb, "reading the code: %v", err)
 	}
 	defer f.Close()
-	line, err := readLine(ctx, f)
+	line, err := firstLine(ctx, f)
 	if err != nil {
 		return link.Code{}, p.stopped(ctx, fmt.Errorf("reading the code from %s: %w", show(p.codeFile), err))
 	}
@@ -104,6 +105,15 @@ func (s *codeSource) fromFile(ctx context.Context) (link.Code, error) {
 			show(p.codeFile), info.Mode().Perm(), command("chmod", "600", p.codeFile))
 	}
 	return s.parseFrom(p.codeFile, line)
+}
+
+// firstLine reads a code from what holds nothing else.
+func firstLine(ctx context.Context, r io.Reader) (string, error) {
+	line, err := readLine(ctx, r)
+	if err == io.EOF {
+		err = errors.New("nothing is in it")
+	}
+	return line, err
 }
 
 // othersRead reports whether the mode of a regular file lets users other than its owner

@@ -214,8 +214,14 @@ func (l wordList) guess(r *Reading, text, room string, words []string) {
 		r.Doubt = errFewerWords
 		return
 	}
-	if found := l.found(text); len(found) == 1 {
+	switch found, half := l.found(text), text[:len(text)/2]; {
+	case len(found) > 1:
+		r.Doubt = errSeveral
+		return
+	case len(found) == 1:
 		r.Meant = newCode(found[0])
+	case half+half == text && l.isGenerated(newCode(half)): // pasted twice
+		r.Meant = newCode(half)
 	}
 	// Other separators than ours, or none.
 	joined := strings.Map(func(c rune) rune {
