@@ -152,8 +152,13 @@ func hostile(t *testing.T, v victim, script func(*peer)) (dst string, res transf
 // against runs script against a sender of a file of 3 MiB.
 func against(t *testing.T, script func(*peer)) (res transfer.Result, told framing.Code, err error) {
 	t.Helper()
-	src := t.TempDir()
-	deliverytest.Write(t, filepath.Join(src, "f"), 3*deliverytest.MiB, 1)
+	src := filepath.Join(t.TempDir(), "f")
+	deliverytest.Write(t, src, 3*deliverytest.MiB, 1)
+	return againstWith(t, send.Options{Sources: deliverytest.Named(src)}, script)
+}
+
+func againstWith(t *testing.T, o send.Options, script func(*peer)) (res transfer.Result, told framing.Code, err error) {
+	t.Helper()
 	bounded(t, 0, func(ctx context.Context) {
 		a, b := deliverytest.Pair(t)
 		p := &peer{t: t, l: b}
@@ -165,7 +170,7 @@ func against(t *testing.T, script func(*peer)) (res transfer.Result, told framin
 				t.Logf("the peer closed with %v", err)
 			}
 		}()
-		res, err = send.Send(ctx, a, send.Options{Sources: deliverytest.Named(filepath.Join(src, "f"))})
+		res, err = send.Send(ctx, a, o)
 		<-done
 		told = p.told
 	})
