@@ -43,7 +43,7 @@ func backupOf(c *cli.Context, o *receive.Options) error {
 	case c.IsSet("on-conflict") && o.OnConflict != transfer.ConflictOverwrite:
 		return usagef(verb, "--backup keeps what is replaced: of --on-conflict, only overwrite goes with it")
 	case verb == "receive" && dir != "" && !filepath.IsLocal(dir):
-		return usagef(verb, "--backup-dir %s: it is a folder in that of --out, seen from there", dir)
+		return usagef(verb, "--backup-dir %s: receive keeps backups in a folder below that of --out only, and the path is seen from there", dir)
 	case slices.ContainsFunc(strings.Split(filepath.ToSlash(dir), "/"), tree.IsStateName):
 		return usagef(verb, "--backup-dir %s: a folder of that name is ferry's own, and is cleared", dir)
 	case dir != "" && filepath.Clean(dir) == ".":

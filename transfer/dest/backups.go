@@ -86,7 +86,10 @@ func (b *backups) enter(dir **tree.Dir, name string) error {
 	if errors.Is(err, fs.ErrExist) {
 		_, err = (*dir).Stat() // a folder, and no link
 	}
-	return err
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
 }
 
 // is tells whether info is of the folder for backups.
