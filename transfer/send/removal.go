@@ -119,7 +119,7 @@ func (r *removal) refuse(result *transfer.Result) error {
 	case r.opt.Strict && len(result.Lost) > 0:
 		return errBare
 	case r.log.err != nil:
-		return fmt.Errorf("what was delivered could not be noted: %w", r.log.err)
+		return fmt.Errorf("what was delivered could not be noted where TMPDIR says, or in the usual place: %w", r.log.err)
 	}
 	return nil
 }
