@@ -269,7 +269,7 @@ func report(ctx context.Context, env *Env, err error) int {
 			return exit
 		}
 	}
-	for _, row := range env.style().verdict(o.rows(true, 0), true) {
+	for _, row := range env.style().verdict(o.rows(true, env.columns()), true) {
 		fmt.Fprintln(env.Stderr, row)
 	}
 	return exit

@@ -172,3 +172,16 @@ func TestTooManyOpenFiles(t *testing.T) {
 		}
 	}
 }
+
+// What is said of a command line is broken between words, as all else is.
+func TestReportFitsTheScreen(t *testing.T) {
+	env, screen := ttyEnv("")
+	env.Width = func() int { return 40 }
+	report(t.Context(), env, usagef("send", "%s", strings.Repeat("a word ", 20)))
+	colourless := strings.NewReplacer("\x1b[31m", "", "\x1b[m", "", "\x1b[0m", "")
+	for row := range strings.Lines(colourless.Replace(screen.String())) {
+		if columns(strings.TrimSuffix(row, "\n")) >= 40 {
+			t.Errorf("%q is too long", row)
+		}
+	}
+}
