@@ -89,7 +89,11 @@ func (t *selftestTable) settle(ctx context.Context, config selftest.Config, kept
 	var place *selftest.PlaceError
 	switch {
 	case context.Cause(ctx) != nil:
-		return &exitError{exit: exitInterrupted, err: context.Cause(ctx), hint: "nothing of it is left; to try again: " + command(t.env.Args...), done: t.json}
+		exit := exitInterrupted
+		if by := (signalError{}); errors.As(context.Cause(ctx), &by) {
+			exit = by.exit()
+		}
+		return &exitError{exit: exit, err: context.Cause(ctx), hint: "nothing of it is left; to try again: " + command(t.env.Args...), done: t.json}
 	case errors.As(err, &place):
 		where := config.Dir
 		if where == "" {

@@ -219,6 +219,19 @@ func TestSelftestInterrupted(t *testing.T) {
 	}
 }
 
+// The exit code that programs are told is the one that the process ends with.
+func TestSelftestEndedBySignal(t *testing.T) {
+	for sig, want := range map[syscall.Signal]int{syscall.SIGINT: exitInterrupted, syscall.SIGTERM: exitTerminated} {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		cancel(signalError{sig})
+		table := &selftestTable{env: &Env{Args: []string{"ferry", "selftest"}}}
+		var end *exitError
+		if err := table.settle(ctx, selftest.Config{}, "", context.Cause(ctx)); !errors.As(err, &end) || end.exit != want {
+			t.Errorf("%v ends with %v, want the exit code %d", sig, err, want)
+		}
+	}
+}
+
 // What a selftest starts ends with it, even if it was killed: with standard input.
 func TestTiedProcess(t *testing.T) {
 	path, err := exec.LookPath("ferry")
