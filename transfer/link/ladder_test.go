@@ -200,7 +200,11 @@ func TestDiallersKnowOtherPrograms(t *testing.T) {
 		other bool
 	}{
 		{"echo", func(c net.Conn) { _, _ = io.Copy(c, c) }, true},
-		{"HTTP", func(c net.Conn) { _, _ = io.WriteString(c, "HTTP/1.1 400 Bad Request\r\n\r\n") }, true},
+		{"HTTP", func(c net.Conn) {
+			_, _ = c.Read(make([]byte, 4<<10))
+			_, _ = io.WriteString(c, "HTTP/1.1 400 Bad Request\r\n\r\n")
+			_, _ = io.Copy(io.Discard, c) // an end may be told before what was said
+		}, true},
 		{"an end", func(c net.Conn) { _, _ = c.Read(make([]byte, 1)) }, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
