@@ -185,3 +185,25 @@ func TestReportFitsTheScreen(t *testing.T) {
 		}
 	}
 }
+
+// Before a delivery there is nothing to continue.
+func TestInterruptedBeforeADelivery(t *testing.T) {
+	env, screen := ttyEnv("")
+	env.Args = []string{"ferry", "send", "f"}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(signalError{syscall.SIGINT})
+	report(ctx, env, context.Cause(ctx))
+	if got := screen.String(); !strings.Contains(got, "to try again") || strings.Contains(got, "continue") {
+		t.Errorf("it says\n%s", got)
+	}
+}
+
+// Tab tells a word that no code begins with from a word that is none.
+func TestTabBeforeTheNumber(t *testing.T) {
+	for begun, want := range map[string]string{"jui": "number", "173-jx": "no word"} {
+		var out bytes.Buffer
+		if line, _, _ := codeKey(&out, begun, len(begun), keyTab); line != begun || !strings.Contains(out.String(), want) {
+			t.Errorf("%q becomes %q, with %q", begun, line, out.String())
+		}
+	}
+}
