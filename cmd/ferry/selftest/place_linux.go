@@ -20,7 +20,11 @@ func freeBytes(dir string) (n int64, ok bool) {
 // inMemory reports whether dir is in a file system that is on no disk.
 func inMemory(dir string) bool {
 	var st unix.Statfs_t
-	return unix.Statfs(dir, &st) == nil && (st.Type == unix.TMPFS_MAGIC || st.Type == unix.RAMFS_MAGIC)
+	if unix.Statfs(dir, &st) != nil {
+		return false
+	}
+	kind := uint32(st.Type) // some processors have it in 64 bits, some in 32 with a sign
+	return kind == unix.TMPFS_MAGIC || kind == unix.RAMFS_MAGIC
 }
 
 // forget lets the system read the file from the disk, where its bytes are there already.
