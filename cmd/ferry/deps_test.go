@@ -6,6 +6,8 @@ import (
 	"go/token"
 	"os"
 	"path"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -212,6 +214,22 @@ func TestImportFaults(t *testing.T) {
 		change(files)
 		if got := importFaults(files, rules, third); len(got) != 1 || !strings.Contains(got[0], want) {
 			t.Errorf("%q was to be said once, there is %q", want, got)
+		}
+	}
+}
+
+// A link of a document leads to a file that is there.
+func TestLinksLead(t *testing.T) {
+	link := regexp.MustCompile(`\]\(([^)#:]+)\)`)
+	for _, name := range []string{"README.md", "framing/PROTOCOL.md", "cmd/ferry/JSON.md", "cmd/ferry-bench/README.md"} {
+		text, err := os.ReadFile(filepath.Join(top, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range link.FindAllStringSubmatch(string(text), -1) {
+			if _, err := os.Stat(filepath.Join(top, path.Dir(name), m[1])); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
 		}
 	}
 }
