@@ -166,7 +166,7 @@ func TestReceiveIsConfined(t *testing.T) {
 			"connect=" + ln.Addr().String(), "listen=127.0.0.1:0"}
 		done := []string{"make=" + dst + "/new", "makefolder=" + dst + "/newer", "move=" + dst + "/new:" + dst + "/newer.0/new", "list=" + dst}
 		tries := append(slices.Clone(done[:2]), append(slices.Clone(refused), done[2:]...)...)
-		in := c.start(true, "other machine", tries, insideName, "receive", "--listen", "127.0.0.1:0", "--yes", "--out", dst, "--manifest", elsewhere+"/list", "--verify-disk", "-v")
+		in := c.start(true, "terminal run:", tries, insideName, "receive", "--listen", "127.0.0.1:0", "--yes", "--out", dst, "--manifest", elsewhere+"/list", "--verify-disk", "-v")
 		c.start(false, "", nil, "ferry", "send", "--to", in.listening(c.t), src).end(c.t)
 		said := in.end(c.t)
 		if !strings.Contains(said, "inside: kept {Files:true Ports:true} <nil>\n") || !strings.Contains(said, "nothing can be written outside of "+dst) {
@@ -205,7 +205,7 @@ func TestReceiveToOutputIsConfined(t *testing.T) {
 	cells(t, func(c *cell) {
 		src, beside := c.source(), c.folder("beside")
 		tries := []string{"make=" + beside + "/new", "list=" + beside, "listen=127.0.0.1:0"}
-		in := c.start(true, "other machine", tries, insideName, "receive", "--listen", "127.0.0.1:0", "--yes", "--out", "-")
+		in := c.start(true, "terminal run:", tries, insideName, "receive", "--listen", "127.0.0.1:0", "--yes", "--out", "-")
 		c.start(false, "", nil, "ferry", "send", "--to", in.listening(c.t), src+"/d/small").end(c.t)
 		said := in.end(c.t)
 		for _, try := range tries {
@@ -221,7 +221,7 @@ func TestReceiveToOutputIsConfined(t *testing.T) {
 func TestConfinedReceiverGoesOn(t *testing.T) {
 	cells(t, func(c *cell) {
 		src, dst, rate := c.source(), c.folder("dst"), c.file("rate", "128K")
-		out := c.start(false, "other machine", nil, "ferry", "send", "--listen", "127.0.0.1:0", "-a", src)
+		out := c.start(false, "terminal run:", nil, "ferry", "send", "--listen", "127.0.0.1:0", "-a", src)
 		way := newCut(c.t, out.listening(c.t), 256<<10, func() { check(c.t, os.WriteFile(rate, []byte("0"), 0o644)) })
 		_, port, err := net.SplitHostPort(way.ln.Addr().String())
 		check(c.t, err)
