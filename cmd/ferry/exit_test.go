@@ -137,7 +137,9 @@ func TestUsageErrorInJSON(t *testing.T) {
 		if c.toStderr {
 			lines, empty = stderr, stdout
 		}
-		if exit != 2 || empty != "" || strings.Count(lines, "\n") != 1 || !strings.HasPrefix(lines, `{"type":"result","ok":false,"exit":2,`) {
+		first, result, _ := strings.Cut(lines, "\n")
+		if exit != 2 || empty != "" || !strings.HasPrefix(first, `{"type":"start",`) ||
+			strings.Count(result, "\n") != 1 || !strings.HasPrefix(result, `{"type":"result","ok":false,"exit":2,`) {
 			t.Errorf("%s: exit %d, standard output %q, standard error %q", c.args, exit, stdout, stderr)
 		}
 	}

@@ -99,7 +99,7 @@ func (p *page) short(app *cli.App) {
 		names = append(names, t.name)
 	}
 	p.line()
-	p.line("Topics: ", strings.Join(names, ", "))
+	p.line("Topics: ", strings.Join(names, " "))
 	p.line()
 	p.line("ferry COMMAND --help shows examples and flags, ferry help TOPIC explains.")
 }
