@@ -51,7 +51,7 @@ func TestScript(t *testing.T) {
 		Dir:                 dir,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
-		Deadline:            time.Now().Add(scriptLimit),
+		Deadline:            time.Now().Add(5 * scriptLimit), // of all scripts together
 		Setup: func(e *testscript.Env) error {
 			// The race detector lets each process sleep a second at its end.
 			e.Setenv("GORACE", "atexit_sleep_ms=0")
