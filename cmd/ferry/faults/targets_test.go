@@ -147,7 +147,7 @@ func receiveUmask(r *round) uint32 {
 
 // knows reports whether a verb has a flag.
 func (r *round) knows(verb, flag string) bool {
-	out, err := exec.Command(r.c.binary, verb, "--help").CombinedOutput()
+	out, err := exec.Command(r.c.binary, verb, "--help", "--all").CombinedOutput()
 	return err == nil && strings.Contains(string(out), flag)
 }
 
