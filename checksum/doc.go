@@ -12,8 +12,8 @@
 // does not know where a CV came from: the caller of Tree.Set vouches for it.
 //
 // Three ways to hash give the same result. The kernel of this package hashes sixteen
-// leaves at once where the processor has AVX-512 (wide.go, checked against the other
-// two). lukechampine.com/blake3 hashes the rest of a tree: no other module gives the
+// leaves at once where the processor has AVX-512 or is an arm64 (wide.go, checked
+// against the other two). lukechampine.com/blake3 hashes the rest of a tree: no other module gives the
 // chaining value of a chunk, so that chunks hash in any order. github.com/zeebo/blake3
 // hashes what is small or comes as a stream, where it is the fastest. In the tests it is
 // an independent second opinion.

@@ -6,6 +6,9 @@ import "golang.org/x/sys/cpu"
 // AVX-512F, and the system saves its registers.
 var haveWide = cpu.X86.HasAVX512F
 
+// haveEach is the same of compressEach.
+var haveEach = haveWide
+
 // compress16 hashes wideWidth inputs of blocks*64 bytes each, stride bytes apart
 // from in on, and stores their chaining values. flags are those of each block.
 // Input i has the number counter+i*step; counter is a multiple of wideWidth, or

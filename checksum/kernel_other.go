@@ -1,9 +1,9 @@
-//go:build !amd64
+//go:build !amd64 && !arm64
 
 package checksum
 
-// haveWide: there are no wide kernels here.
-const haveWide = false
+// haveWide and haveEach: there are no wide kernels here.
+const haveWide, haveEach = false, false
 
 func compress16(*[wideWidth]CV, *byte, uint64, uint64, uint64, uint64, *uint32) {
 	panic("checksum: no wide kernel on this processor")

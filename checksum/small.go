@@ -22,7 +22,7 @@ const groupLeaves = 256
 // Sums sets out[i] to the digest of data[i], each the whole content of a file, for
 // as many as there are in data.
 func (g *Group) Sums(out []Digest, data [][]byte) {
-	if !haveWide {
+	if !haveEach {
 		for i, p := range data {
 			out[i] = Sum(p)
 		}

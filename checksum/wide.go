@@ -4,7 +4,7 @@ import "lukechampine.com/blake3/guts"
 
 const (
 	// wideWidth is how many inputs the wide kernel hashes at once: 32-bit lanes
-	// of AVX-512.
+	// of AVX-512. On arm64 it is four times four.
 	wideWidth = 16
 	// wideMost is what wideNode takes at once, in bytes, a power of two. It
 	// bounds the stack frame: 32 bytes a leaf.

@@ -2,6 +2,8 @@ package checksum
 
 import (
 	"math"
+	"math/bits"
+	"math/rand/v2"
 	"testing"
 
 	"lukechampine.com/blake3/guts"
@@ -11,7 +13,7 @@ import (
 // number of a leaf takes part in both halves of the counter.
 func TestWideAndNarrowAgree(t *testing.T) {
 	if !haveWide {
-		t.Skip("this processor has no AVX-512: the wide kernel did not run")
+		t.Skip("this processor has no wide kernel")
 	}
 	p := randomBytes(8, ChunkSize)
 	for _, leaf := range []uint64{0, 16, 1024, 1<<32 - 1024, 1 << 32, 0x12_3456_789A_BC00, math.MaxUint64 - 1023} {
@@ -29,7 +31,7 @@ func TestWideAndNarrowAgree(t *testing.T) {
 // The kernel is held to one compression after another, input by input.
 func TestCompress16(t *testing.T) {
 	if !haveWide {
-		t.Skip("this processor has no AVX-512: the wide kernel did not run")
+		t.Skip("this processor has no wide kernel")
 	}
 	const stride = 3 * guts.BlockSize
 	p := randomBytes(9, wideWidth*stride)
@@ -49,6 +51,68 @@ func TestCompress16(t *testing.T) {
 			if got[i] != bytesOf(n.CV) {
 				t.Errorf("%+v: input %d differs", c, i)
 			}
+		}
+	}
+}
+
+// Many contents, lengths and counters, where no fuzzer runs.
+func TestCompress16Random(t *testing.T) {
+	if !haveWide {
+		t.Skip("this processor has no wide kernel")
+	}
+	random := rand.New(rand.NewPCG(5, 6))
+	seed := make([]byte, 61)
+	for range 500 {
+		for i := range seed {
+			seed[i] = byte(random.Uint32() >> (random.Uint32() % 16))
+		}
+		compareWide(t, seed, random.Uint64(), random.Uint64(), random.Uint32(), uint8(random.Uint32()), uint8(random.Uint32()))
+	}
+}
+
+// FuzzCompress16 is TestCompress16 for any content, counters and flags.
+func FuzzCompress16(f *testing.F) {
+	f.Add([]byte("ferry"), uint64(0), uint64(1), uint32(guts.FlagChunkStart), uint8(16), uint8(0))
+	f.Add([]byte{0xff}, uint64(1<<32-16), uint64(1), uint32(math.MaxUint32), uint8(2), uint8(64))
+	f.Add([]byte{0x80, 0, 0, 0, 1}, uint64(math.MaxUint64), uint64(0), uint32(guts.FlagParent), uint8(1), uint8(7))
+	f.Fuzz(func(t *testing.T, seed []byte, counter, step uint64, flag uint32, blocks, gap uint8) {
+		if !haveWide {
+			t.Skip("this processor has no wide kernel")
+		}
+		compareWide(t, seed, counter, step, flag, blocks, gap)
+	})
+}
+
+// compareWide holds compress16 to one compression after another, for content made of seed.
+func compareWide(t *testing.T, seed []byte, counter, step uint64, flag uint32, blocks, gap uint8) {
+	t.Helper()
+	if step %= 2; step == 1 {
+		counter &^= wideWidth - 1 // as the declaration asks
+	}
+	n := int(blocks%17) + 1
+	stride := n*guts.BlockSize + int(gap)
+	p := make([]byte, wideWidth*stride)
+	for i := range p {
+		p[i] = byte(i*i>>3) ^ byte(i)
+		if len(seed) > 0 {
+			p[i] += seed[i%len(seed)] * byte(i/len(seed)+1)
+		}
+	}
+	flags := make([]uint32, n)
+	for i := range flags {
+		flags[i] = bits.RotateLeft32(flag, i)
+	}
+	var got [wideWidth]CV
+	compress16(&got, &p[0], uint64(stride), uint64(n), counter, step, &flags[0])
+	for i := range got {
+		node := guts.Node{CV: guts.IV, Counter: counter + uint64(i)*step, BlockLen: guts.BlockSize}
+		for b := range n {
+			node.Block = guts.BytesToWords([guts.BlockSize]byte(p[i*stride+b*guts.BlockSize:]))
+			node.Flags = flags[b]
+			node.CV = guts.ChainingValue(node)
+		}
+		if got[i] != bytesOf(node.CV) {
+			t.Fatalf("input %d differs", i)
 		}
 	}
 }

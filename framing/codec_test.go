@@ -41,7 +41,28 @@ var codecs = map[Type]codec{
 	TypeEnd:       single(ParseEnd, (*End).Append),
 	TypeReceipt:   single(ParseReceipt, (*Receipt).Append),
 	TypeBye:       single(ParseBye, (*Bye).Append),
+	TypeRequest:   single(ParseRequest, (*Request).Append),
+	TypeAsk:       single(ParseAsk, (*Ask).Append),
+	TypeListing:   single(ParseListing, (*Listing).Append),
+	TypeRemark:    batch(ParseRemarks, (*Remark).Append),
 	TypeHeartbeat: single(ParseHeartbeat, (*Heartbeat).Append),
+	TypePieces:    single(ParsePieces, (*Pieces).Append),
+	TypePaths:     pathsCodec,
+	TypePunch:     single(ParsePunch, (*Punch).Append),
+
+	TypeRHello:  single(ParseRHello, (*RHello).Append),
+	TypeAuth:    single(ParseAuth, (*Auth).Append),
+	TypeClaim:   single(ParseClaim, (*Claim).Append),
+	TypeClaimed: single(ParseClaimed, (*Claimed).Append),
+	TypeSeek:    single(ParseSeek, (*Seek).Append),
+	TypeWait:    single(ParseWait, (*Wait).Append),
+	TypeKnock:   single(ParseKnock, (*Knock).Append),
+	TypeJoin:    single(ParseJoin, (*Join).Append),
+	TypeOK:      single(ParseOK, (*RelayOK).Append),
+	TypeNo:      single(ParseNo, (*RelayNo).Append),
+	TypePing:    single(ParsePing, (*Ping).Append),
+	TypePong:    single(ParsePong, (*Ping).Append),
+	TypeLeave:   single(ParseLeave, (*Leave).Append),
 }
 
 func single[T any](parse func([]byte) (T, error), add func(*T, []byte) []byte) codec {
@@ -63,6 +84,15 @@ func batch[T any](parse func([]byte) iter.Seq2[T, error], add func(*T, []byte) [
 		}
 		return ms, again, err
 	}
+}
+
+func pathsCodec(body []byte) (any, []byte, error) {
+	m, err := ParsePaths(body)
+	if err != nil {
+		return m, nil, err
+	}
+	again, err := m.Append(nil)
+	return m, again, err
 }
 
 func appendPacked(m *Packed, b []byte) []byte {

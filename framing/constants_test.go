@@ -10,7 +10,7 @@ import (
 )
 
 // TestTypesMatchProtocol pins every type byte, name and limit to the table in
-// PROTOCOL.md, in both directions.
+// PROTOCOL.md or RELAY.md, in both directions.
 func TestTypesMatchProtocol(t *testing.T) {
 	listed := map[Type]bool{}
 	for _, row := range protocolRows(t, `0x([0-9a-f]{2})`, `([A-Z]+)`, `(\d+)`) {
@@ -83,7 +83,11 @@ func protocolRows(t *testing.T, cells ...string) [][]string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plain := strings.ReplaceAll(string(text), "`", "")
+	relay, err := os.ReadFile("RELAY.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain := strings.ReplaceAll(string(text)+string(relay), "`", "")
 	re := regexp.MustCompile(`(?m)^\| ` + strings.Join(cells, ` \| `) + ` \|`)
 	var rows [][]string
 	for _, m := range re.FindAllStringSubmatch(plain, -1) {
@@ -101,11 +105,12 @@ func TestConstants(t *testing.T) {
 		name      string
 		got, want uint64
 	}{
-		{"Version", Version, 1},
+		{"Version", Version, 1}, {"RelayVersion", RelayVersion, 1}, {"RelayToken", RelayToken, 1}, {"MaxRoomNumber", MaxRoomNumber, 999_999_999},
 		{"RoleSender", uint64(RoleSender), 1}, {"RoleReceiver", uint64(RoleReceiver), 2},
 		{"PurposeNew", uint64(PurposeNew), 1}, {"PurposeStream", uint64(PurposeStream), 2}, {"PurposeRejoin", uint64(PurposeRejoin), 3},
 		{"MethodCode", uint64(MethodCode), 1}, {"MethodKey", uint64(MethodKey), 2}, {"MethodSession", uint64(MethodSession), 3},
-		{"CapZstd", CapZstd, 1}, {"CapSealed", CapSealed, 8}, {"CapCopy", CapCopy, 4}, {"CapText", CapText, 64}, {"CapWide", CapWide, 128},
+		{"CapZstd", CapZstd, 1}, {"CapSealed", CapSealed, 8}, {"CapCopy", CapCopy, 4}, {"CapText", CapText, 64}, {"CapWide", CapWide, 128}, {"CapRequest", CapRequest, 32}, {"CapPaths", CapPaths, 256}, {"CapMirror", CapMirror, 512},
+		{"PathV4", uint64(PathV4), 1}, {"PathV6", uint64(PathV6), 2}, {"PathLocal", uint64(PathLocal), 3}, {"PathName", uint64(PathName), 4}, {"PathSeen", uint64(PathSeen), 5}, {"MaxPaths", MaxPaths, 32}, {"MaxPathHost", MaxPathHost, 255}, {"MaxPunch", uint64(MaxPunch), 65535e6},
 		{"FlagChecksum", uint64(FlagChecksum), 1}, {"FlagAllowChanged", uint64(FlagAllowChanged), 2}, {"FlagOwner", uint64(FlagOwner), 4},
 		{"FlagXattrs", uint64(FlagXattrs), 8}, {"FlagHardLinks", uint64(FlagHardLinks), 16}, {"FlagDevices", uint64(FlagDevices), 32},
 		{"FlagDryRun", uint64(FlagDryRun), 64}, {"FlagNumeric", uint64(FlagNumeric), 128}, {"FlagText", uint64(FlagText), 256}, {"flagsKnown", uint64(flagsKnown), 511},
@@ -116,8 +121,8 @@ func TestConstants(t *testing.T) {
 		{"AttrOwner", uint64(AttrOwner), 1}, {"AttrSpecial", uint64(AttrSpecial), 2}, {"AttrXattrs", uint64(AttrXattrs), 4}, {"AttrACL", uint64(AttrACL), 8}, {"AttrTime", uint64(AttrTime), 16}, {"AttrMode", uint64(AttrMode), 128},
 		{"MaxXattrs", MaxXattrs, 4096}, {"MaxXattrName", MaxXattrName, 255}, {"MaxXattrValue", MaxXattrValue, 65536}, {"MaxXattrBytes", MaxXattrBytes, 131072},
 		{"MaxAccount", MaxAccount, 255}, {"MaxACLNames", MaxACLNames, 1024}, {"MaxACLNameBytes", MaxACLNameBytes, 32768}, {"ACLUser", uint64(ACLUser), 1}, {"ACLGroup", uint64(ACLGroup), 2}, {"MaxID", MaxID, 1<<32 - 2}, {"MaxOpenLinks", MaxOpenLinks, 131072},
-		{"WantAll", uint64(WantAll), 1}, {"WantPage", uint64(WantPage), 2}, {"WantCheck", uint64(WantCheck), 3}, {"WantAgain", uint64(WantAgain), 4},
-		{"DataLast", uint64(DataLast), 1}, {"EncodingRaw", uint64(EncodingRaw), 0}, {"EncodingZstd", uint64(EncodingZstd), 1}, {"EncodingZeros", uint64(EncodingZeros), 2},
+		{"WantAll", uint64(WantAll), 1}, {"WantPage", uint64(WantPage), 2}, {"WantCheck", uint64(WantCheck), 3}, {"WantAgain", uint64(WantAgain), 4}, {"WantHold", uint64(WantHold), 5}, {"WantPatch", uint64(WantPatch), 6}, {"MinLevel", MinLevel, 12}, {"MaxLevel", MaxLevel, 18}, {"MaxCopies", MaxCopies, 1024},
+		{"DataLast", uint64(DataLast), 1}, {"EncodingRaw", uint64(EncodingRaw), 0}, {"EncodingZstd", uint64(EncodingZstd), 1}, {"EncodingZeros", uint64(EncodingZeros), 2}, {"EncodingCopies", uint64(EncodingCopies), 3},
 		{"DoneDelivered", uint64(DoneDelivered), 1}, {"DoneSame", uint64(DoneSame), 2}, {"DoneSkipped", uint64(DoneSkipped), 3}, {"DoneRenamed", uint64(DoneRenamed), 4},
 		{"DoneReplaced", uint64(DoneReplaced), 6}, {"DoneSameAdjusted", uint64(DoneSameAdjusted), 7}, {"DoneEqualAdjusted", uint64(DoneEqualAdjusted), 8}, {"DoneElsewhere", uint64(DoneElsewhere), 64},
 		{"StateSending", uint64(StateSending), 1}, {"StateDisk", uint64(StateDisk), 2}, {"StateHashing", uint64(StateHashing), 3},

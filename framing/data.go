@@ -21,6 +21,9 @@ const (
 	EncodingRaw   uint8 = 0
 	EncodingZstd  uint8 = 1 // the chunk is one zstd frame; needs CapZstd
 	EncodingZeros uint8 = 2 // the payload is a u32: that many zero bytes
+	// EncodingCopies is copies from the file at the receiver that the entry will replace, and
+	// bytes in between: see Copy. It answers WantPatch.
+	EncodingCopies uint8 = 3
 )
 
 // DataHeader is a DATA frame without its payload.
@@ -97,7 +100,7 @@ func (h *DataHeader) fixed(d *decoder) {
 		d.fail("id", errRange)
 	case h.Flags&^DataLast != 0:
 		d.fail("flags", errNotZero)
-	case h.Encoding > EncodingZeros:
+	case h.Encoding > EncodingCopies:
 		d.fail("encoding", errUnknown)
 	case reserved != 0:
 		d.fail("reserved byte", errNotZero)

@@ -58,6 +58,31 @@ const (
 	TypeLimit     Type = 0x24
 	TypeStreams   Type = 0x25
 	TypePad       Type = 0x26
+	TypePaths     Type = 0x27
+	TypePunch     Type = 0x28
+	TypeRequest   Type = 0x29
+	TypeAsk       Type = 0x2a
+	TypeListing   Type = 0x2b
+	TypeRemark    Type = 0x2c
+	TypePieces    Type = 0x2d
+)
+
+// The types of frames between a relay and its clients, which RELAY.md has. They never
+// come in a link, nor those of a link here.
+const (
+	TypeRHello  Type = 0x40
+	TypeAuth    Type = 0x41
+	TypeClaim   Type = 0x42
+	TypeClaimed Type = 0x43
+	TypeSeek    Type = 0x44
+	TypeWait    Type = 0x45
+	TypeKnock   Type = 0x46
+	TypeJoin    Type = 0x47
+	TypeOK      Type = 0x48
+	TypeNo      Type = 0x49
+	TypePing    Type = 0x4a
+	TypePong    Type = 0x4b
+	TypeLeave   Type = 0x4c
 )
 
 // frames is what is fixed of each type: the name that PROTOCOL.md uses, the largest
@@ -97,6 +122,28 @@ var frames = [...]struct {
 	TypeLimit:     {"LIMIT", 8},          // u64 bytes a second
 	TypeStreams:   {"STREAMS", 2},        // u16 streams
 	TypePad:       {"PAD", 4095},         // reserved: early builds of version 1 send it, and what it holds means nothing
+	TypePaths:     {"PATHS", 4096},       // u32 serial | u8 n | n * (u8 kind | bytes address | u16 port)
+	TypePunch:     {"PUNCH", 6},          // u32 serial | u16 milliseconds
+
+	TypeRequest: {"REQUEST", 64 << 10},   // u32 flags | uv n | n * bytes path
+	TypeAsk:     {"ASK", 66000},          // u8 kind | uv source | bytes path | bytes item | u8 folder
+	TypeListing: {"LISTING", 128 << 10},  // u8 flags | uv source | bytes path | u8 code | bytes message | sv seconds | uv nanoseconds | uv n | n * (u8 kind | bytes name)
+	TypeRemark:  {"REMARK", maxBody},     // * (u8 kind | u8 code | u8 item | uv number | bytes path | bytes text)
+	TypePieces:  {"PIECES", piecesLimit}, // uv id | u8 attempt | u8 level | u8 last | uv n | n * (uv length | 5B sum)
+
+	TypeRHello:  {"RHELLO", 1024}, // 8B "ferry-rv" | u16 min | u16 max | u64 capabilities | 16B nonce | skipped
+	TypeAuth:    {"AUTH", 32},     // 32B MAC
+	TypeClaim:   {"CLAIM", 57},    // u8 allocate | 16B room | 32B ticket | 8B instance
+	TypeClaimed: {"CLAIMED", 28},  // uv number | u32 keep seconds | bytes seen address | u16 seen port
+	TypeSeek:    {"SEEK", 32},     // 16B room | 16B call
+	TypeWait:    {"WAIT", 27},     // bytes seen address | u16 seen port | 8B instance
+	TypeKnock:   {"KNOCK", 20},    // 16B call | 4B source
+	TypeJoin:    {"JOIN", 16},     // 16B call
+	TypeOK:      {"OK", 16},       // 16B call
+	TypeNo:      {"NO", 3},        // u8 code | u16 again after seconds
+	TypePing:    {"PING", 4},      // u32 serial
+	TypePong:    {"PONG", 4},      // u32 serial
+	TypeLeave:   {"LEAVE", 1},     // u8 code
 }
 
 // Limit returns the largest body of type t in bytes, and 0 for a type that does not

@@ -33,7 +33,28 @@ func FuzzFault(f *testing.F)     { fuzzBody(f, TypeFault) }
 func FuzzEnd(f *testing.F)       { fuzzBody(f, TypeEnd) }
 func FuzzReceipt(f *testing.F)   { fuzzBody(f, TypeReceipt) }
 func FuzzBye(f *testing.F)       { fuzzBody(f, TypeBye) }
+func FuzzRequest(f *testing.F)   { fuzzBody(f, TypeRequest) }
+func FuzzAsk(f *testing.F)       { fuzzBody(f, TypeAsk) }
+func FuzzListing(f *testing.F)   { fuzzBody(f, TypeListing) }
+func FuzzRemark(f *testing.F)    { fuzzBody(f, TypeRemark) }
 func FuzzHeartbeat(f *testing.F) { fuzzBody(f, TypeHeartbeat) }
+func FuzzPieces(f *testing.F)    { fuzzBody(f, TypePieces) }
+func FuzzPaths(f *testing.F)     { fuzzBody(f, TypePaths) }
+func FuzzPunch(f *testing.F)     { fuzzBody(f, TypePunch) }
+
+func FuzzRHello(f *testing.F)  { fuzzBody(f, TypeRHello) }
+func FuzzAuth(f *testing.F)    { fuzzBody(f, TypeAuth) }
+func FuzzClaim(f *testing.F)   { fuzzBody(f, TypeClaim) }
+func FuzzClaimed(f *testing.F) { fuzzBody(f, TypeClaimed) }
+func FuzzSeek(f *testing.F)    { fuzzBody(f, TypeSeek) }
+func FuzzWait(f *testing.F)    { fuzzBody(f, TypeWait) }
+func FuzzKnock(f *testing.F)   { fuzzBody(f, TypeKnock) }
+func FuzzJoin(f *testing.F)    { fuzzBody(f, TypeJoin) }
+func FuzzOK(f *testing.F)      { fuzzBody(f, TypeOK) }
+func FuzzNo(f *testing.F)      { fuzzBody(f, TypeNo) }
+func FuzzPing(f *testing.F)    { fuzzBody(f, TypePing) }
+func FuzzPong(f *testing.F)    { fuzzBody(f, TypePong) }
+func FuzzLeave(f *testing.F)   { fuzzBody(f, TypeLeave) }
 
 func fuzzBody(f *testing.F, typ Type) {
 	seeds := goodBodies(f)[typ]

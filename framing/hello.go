@@ -39,12 +39,18 @@ const (
 
 // Capability bits. A bit counts when both sides set it; unknown bits are ignored.
 const (
-	CapZstd   uint64 = 1 << 0 // DATA may use EncodingZstd, and PACKZ may come
-	_         uint64 = 1 << 1 // reserved: early builds seal records with keys made in another way
-	CapCopy   uint64 = 1 << 2 // COPY from a basis; reserved
-	CapSealed uint64 = 1 << 3 // once both sides are proven, records are sealed with keys from the TLS exporter
-	CapText   uint64 = 1 << 6 // OFFER may have FlagText
-	CapWide   uint64 = 1 << 7 // WideEntries may come before ACCEPT
+	CapZstd    uint64 = 1 << 0  // DATA may use EncodingZstd, and PACKZ may come
+	_          uint64 = 1 << 1  // reserved: early builds seal records with keys made in another way
+	CapCopy    uint64 = 1 << 2  // WANT may hold and patch, PIECES may come, and DATA may use EncodingCopies
+	CapSealed  uint64 = 1 << 3  // once both sides are proven, records are sealed with keys from the TLS exporter
+	_          uint64 = 1 << 4  // KEYPROOF in place of PROOF; reserved
+	CapRequest uint64 = 1 << 5  // the receiver may begin with REQUEST
+	CapText    uint64 = 1 << 6  // OFFER may have FlagText
+	CapWide    uint64 = 1 << 7  // WideEntries may come before ACCEPT
+	CapPaths   uint64 = 1 << 8  // PATHS and PUNCH may come
+	CapMirror  uint64 = 1 << 9  // the receiver may ASK what the sources have
+	CapRemarks uint64 = 1 << 10 // REMARK may come, of all kinds but RemarkEscaped
+	CapNames   uint64 = 1 << 11 // REMARK of the kind RemarkEscaped may come
 )
 
 // Hello opens a connection, both ways.
@@ -58,10 +64,13 @@ type Hello struct {
 	Epoch                  uint32
 	Stream                 uint16 // 0 for PurposeNew, at least 1 for PurposeStream
 	Share                  []byte // PAKE share or nonce, at most maxShare
+	// Machine is equal on both sides only if they are on one machine; zero, which it always
+	// is with another purpose than PurposeNew, says nothing.
+	Machine [16]byte
 }
 
 // ParseHello parses the body of a HELLO. Share aliases b. Bytes after the known
-// fields are skipped: later versions may add some. If the peer's versions do not
+// fields are skipped: later versions may add some. Machine came so, and may be absent. If the peer's versions do not
 // include ours, the error has CodeVersion, and MinVersion and MaxVersion are set all
 // the same, so that the caller can name both ranges.
 func ParseHello(b []byte) (Hello, error) {
@@ -95,6 +104,9 @@ func ParseHello(b []byte) (Hello, error) {
 	m.check(&d)
 	if d.err != nil {
 		return Hello{}, d.err
+	}
+	if m.Purpose == PurposeNew && len(d.b) >= len(m.Machine) {
+		copy(m.Machine[:], d.raw("machine", len(m.Machine)))
 	}
 	return m, nil
 }
@@ -130,5 +142,9 @@ func (m *Hello) Append(b []byte) []byte {
 	b = append(b, m.Session[:]...)
 	b = binary.BigEndian.AppendUint32(b, m.Epoch)
 	b = binary.BigEndian.AppendUint16(b, m.Stream)
-	return appendBytes(b, m.Share)
+	b = appendBytes(b, m.Share)
+	if m.Machine != [16]byte{} {
+		b = append(b, m.Machine[:]...)
+	}
+	return b
 }

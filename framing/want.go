@@ -18,6 +18,8 @@ const (
 	WantPage  WantKind = 2 // the chunks of a page that the receiver lacks
 	WantCheck WantKind = 3 // no content: hash it and answer with FILEEND
 	WantAgain WantKind = 4 // these chunks once more
+	WantHold  WantKind = 5 // a page that is only compared: no chunk of it comes by itself. CapCopy
+	WantPatch WantKind = 6 // these chunks, which may come as EncodingCopies. CapCopy
 )
 
 // Want asks for content of one entry. A page covers the Count chunks from First on. A
@@ -27,12 +29,18 @@ type Want struct {
 	ID      uint64
 	Attempt uint8
 	Kind    WantKind
-	First   uint64 // WantPage, WantAgain: number of the first chunk
-	Count   uint64 // WantPage: 1 to MaxPage chunks; WantAgain: at least 1
-	Last    bool   // WantPage: no page of this entry and attempt follows
-	Bitmap  []byte // WantPage: a bit a chunk, lowest bit first
-	CVs     []byte // WantPage: DigestSize bytes for each set bit, in order
+	First   uint64 // of all kinds that name chunks: number of the first one
+	Count   uint64 // of a page 1 to MaxPage chunks, else at least 1
+	Last    bool   // of a page: no page of this entry and attempt follows
+	Bitmap  []byte // of a page: a bit a chunk, lowest bit first
+	CVs     []byte // of a page: DigestSize bytes for each set bit, in order
 }
+
+// Paged tells whether a WANT of the kind is a page.
+func (k WantKind) Paged() bool { return k == WantPage || k == WantHold }
+
+// chunked tells whether a WANT of the kind is of some chunks, without a page.
+func (k WantKind) chunked() bool { return k == WantAgain || k == WantPatch }
 
 // AddChunk extends a page by one chunk, which the receiver holds with this CV of
 // DigestSize bytes, or wants if cv is nil. The caller ends a page at MaxPage chunks.
@@ -51,12 +59,12 @@ func (m *Want) AddChunk(cv []byte) {
 func (m *Want) Append(b []byte) []byte {
 	b = binary.AppendUvarint(b, m.ID)
 	b = append(b, m.Attempt, byte(m.Kind))
-	if m.Kind != WantPage && m.Kind != WantAgain {
+	if !m.Kind.Paged() && !m.Kind.chunked() {
 		return b
 	}
 	b = binary.AppendUvarint(b, m.First)
 	b = binary.AppendUvarint(b, m.Count)
-	if m.Kind == WantAgain {
+	if !m.Kind.Paged() {
 		return b
 	}
 	b = appendFlag(b, m.Last)
@@ -72,15 +80,15 @@ func ParseWants(body []byte) iter.Seq2[Want, error] {
 
 func parseWant(d *decoder) Want {
 	m := Want{ID: d.uv("id", 1, MaxSize), Attempt: d.u8("attempt"), Kind: WantKind(d.u8("kind"))}
-	switch m.Kind {
-	case WantAll, WantCheck:
-	case WantPage:
+	switch {
+	case m.Kind == WantAll, m.Kind == WantCheck:
+	case m.Kind.Paged():
 		m.First = d.uv("first chunk", 0, maxChunks-1)
 		m.Count = d.uv("chunks", 1, min(MaxPage, maxChunks-m.First))
 		m.Last = d.flag("last")
 		m.Bitmap = d.pageBitmap(m.Count)
 		m.CVs = d.raw("CVs", DigestSize*m.held(d))
-	case WantAgain:
+	case m.Kind.chunked():
 		m.First = d.uv("first chunk", 0, maxChunks-1)
 		m.Count = d.uv("chunks", 1, maxChunks-m.First)
 	default:

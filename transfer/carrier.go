@@ -35,6 +35,9 @@ type Liveness interface {
 	// Peer is the other side's address, the framing.Cap… bits that both sides have, and the
 	// version of the protocol.
 	Peer() (addr string, caps uint64, version uint16)
+	// Near tells that the other side is on this machine, whatever lies between. False may
+	// also mean that the system does not tell.
+	Near() bool
 	// SetState names the function that heartbeats ask for a framing.State and for a number
 	// that grows with all that gets done. It must not block.
 	SetState(func() (state uint8, progress uint64))

@@ -16,6 +16,7 @@ import (
 	"ferry/transfer/receive"
 	"ferry/transfer/send"
 	"ferry/transfer/tree"
+	"ferry/transfer/tree/treetest"
 )
 
 func TestConflicts(t *testing.T) {
@@ -138,6 +139,7 @@ func TestChecksumFindsWhatTimesHide(t *testing.T) {
 // More files than may be open at once: none may wait for another to be settled
 // that stands behind it.
 func TestManyFilesThatDifferByDigest(t *testing.T) {
+	t.Parallel()
 	src, dst := t.TempDir(), t.TempDir()
 	for i := range 300 {
 		deliverytest.Write(t, filepath.Join(src, fmt.Sprint(i)), 2000, uint64(i))
@@ -168,6 +170,7 @@ func TestManyFilesThatDifferByDigest(t *testing.T) {
 }
 
 func TestRenamedLinkIsTakenForDone(t *testing.T) {
+	treetest.Needs(t, treetest.Links)
 	src, dst := t.TempDir(), t.TempDir()
 	deliverytest.Must(t, os.Symlink("new", filepath.Join(src, "l")))
 	deliverytest.Must(t, os.Symlink("old", filepath.Join(dst, "l")))
@@ -181,6 +184,7 @@ func TestRenamedLinkIsTakenForDone(t *testing.T) {
 }
 
 func TestLinksThatLeaveTheTree(t *testing.T) {
+	treetest.Needs(t, treetest.Links)
 	src := t.TempDir()
 	deliverytest.Must(t, os.Symlink("/etc/passwd", filepath.Join(src, "absolute")))
 	deliverytest.Must(t, os.Symlink("../outside", filepath.Join(src, "above")))

@@ -56,3 +56,47 @@ var ErrIncomplete = errors.New("some items were not delivered")
 type SkippedError struct{ Cause framing.Code }
 
 func (e SkippedError) Error() string { return fmt.Sprintf("skipped: %v", e.Cause) }
+
+// NotDeletedError is ErrIncomplete of a delivery that brought everything and could not
+// delete all that it was to.
+type NotDeletedError struct {
+	Items  int64
+	DryRun bool
+}
+
+func (e *NotDeletedError) Error() string {
+	what, verb := "items", "were not"
+	if e.Items == 1 {
+		what, verb = "item", "was not"
+	}
+	if e.DryRun {
+		verb = "would not be"
+	}
+	return fmt.Sprintf("%d %s %s deleted", e.Items, what, verb)
+}
+
+func (e *NotDeletedError) Unwrap() error { return ErrIncomplete }
+
+// NotRemovedError is ErrIncomplete of a delivery that brought everything, and could not
+// remove from the source all that it was to.
+type NotRemovedError struct {
+	Items    int64
+	Why      error // why nothing at all, or nothing more, was removed; nil if only some were not
+	Stopped  bool  // nothing more was, since that was interrupted
+	Compared bool  // files were compared by digest
+	Final    bool  // the same command has to leave the same again
+}
+
+func (e *NotRemovedError) Error() string {
+	switch {
+	case e.Stopped:
+		return "not all was removed at the source: " + e.Why.Error()
+	case e.Why != nil:
+		return "nothing was removed at the source: " + e.Why.Error()
+	case e.Items == 1:
+		return "1 item was delivered, and not removed at the source"
+	}
+	return fmt.Sprintf("%d items were delivered, and not removed at the source", e.Items)
+}
+
+func (e *NotRemovedError) Unwrap() error { return ErrIncomplete }

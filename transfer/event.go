@@ -152,6 +152,15 @@ type ItemKept struct {
 	At     string // likewise, or with a backup folder elsewhere from there
 }
 
+// ItemEscaped tells that an item is stored under an escaped name, since the destination does
+// not hold its own: see tree.EscapeName. It comes before the item's ItemDone, and before what
+// is in it.
+type ItemEscaped struct {
+	DryRun bool   // it would be
+	Path   string // with its own name; relative to the destination
+	At     string // where it stands, likewise
+}
+
 // ItemFailed tells that an item will not be delivered in this run, or that it
 // could not be deleted.
 type ItemFailed struct {
@@ -172,6 +181,8 @@ type Notice struct {
 	Path  string
 	Err   error
 	Stays bool // it is of ferry's own, at the destination, and could not be removed
+	// Remote: the other side tells it, and names the path.
+	Remote bool
 }
 
 func (PhaseChanged) event() {}
@@ -183,6 +194,7 @@ func (ItemFailed) event()   {}
 func (ItemDeleted) event()  {}
 func (ItemRemoved) event()  {}
 func (ItemKept) event()     {}
+func (ItemEscaped) event()  {}
 func (ItemExcluded) event() {}
 func (Notice) event()       {}
 

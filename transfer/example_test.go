@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log"
+	"net"
 	"os"
 	"path/filepath"
 
@@ -46,7 +47,11 @@ func Example() {
 	ctx, dir := context.Background(), tempFolder()
 	defer os.RemoveAll(dir)
 	code, _ := link.ParseCode("7-copper-violin-meadow")
-	listener, err := link.Listen(ctx, "127.0.0.1:0", link.Config{Role: link.Receiver, Code: code})
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		log.Fatal(err)
+	}
+	listener, err := link.Serve(inner, link.Config{Role: link.Receiver, Code: code})
 	if err != nil {
 		log.Fatal(err)
 	}

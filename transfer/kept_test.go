@@ -38,6 +38,7 @@ func agree(t *testing.T, s *deliverytest.Sides, size, kept, wrong int64) {
 
 // At a resume both sides count what is there at once, and not as far as each has checked.
 func TestBothSidesCountWhatIsKept(t *testing.T) {
+	t.Parallel()
 	src, dst := t.TempDir(), t.TempDir()
 	const size = 40*deliverytest.MiB + 12345
 	deliverytest.Write(t, filepath.Join(src, "big"), size, 1)

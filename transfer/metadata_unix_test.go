@@ -1,4 +1,4 @@
-//go:build linux || darwin
+//go:build unix
 
 package transfer_test
 
@@ -93,7 +93,7 @@ func TestDryRunOfHardLinks(t *testing.T) {
 	}
 	dry := func(so *send.Options, ro *receive.Options, _ *deliverytest.Sides) {
 		so.DryRun = true
-		ro.Rehearse = func() (storage.Destination, error) { return local.NewRehearsal(dst) }
+		ro.Rehearse = func() (storage.Destination, error) { return local.NewRehearsal(dst, local.FolderOptions{}) }
 		ro.OnConflict = transfer.ConflictOverwrite
 	}
 	deliverytest.Deliver(t, t.Context(), dst, deliverytest.Contents(src), deliverytest.Wishing(hardLinks, hardLinks)).OK(t)

@@ -15,6 +15,7 @@ import (
 	"ferry/framing"
 	"ferry/transfer"
 	"ferry/transfer/internal/deliverytest"
+	"ferry/transfer/tree/treetest"
 )
 
 func TestOneFileComesRaw(t *testing.T) {
@@ -33,10 +34,14 @@ func TestTreeComesAsTar(t *testing.T) {
 	src, dst := t.TempDir(), t.TempDir()
 	deliverytest.Write(t, filepath.Join(src, "d/a"), 3*deliverytest.MiB, 1)
 	deliverytest.Write(t, filepath.Join(src, "d/b"), 10, 2)
-	deliverytest.Write(t, filepath.Join(src, "d/c/\xffodd\nname"), 100<<10, 3)
+	odd := "odd"
+	if treetest.Has(t, treetest.AnyName) {
+		odd = "\xffodd\nname"
+	}
+	deliverytest.Write(t, filepath.Join(src, "d/c", odd), 100<<10, 3)
 	deliverytest.Write(t, filepath.Join(src, "d/zero"), 0, 3)
 	deliverytest.Must(t, os.Mkdir(filepath.Join(src, "d/empty"), 0o755))
-	deliverytest.Must(t, os.Symlink("a", filepath.Join(src, "d/link")))
+	treetest.Symlink(t, "a", filepath.Join(src, "d/link"))
 	var out bytes.Buffer
 	deliverytest.Deliver(t, t.Context(), "", deliverytest.Named(filepath.Join(src, "d")), deliverytest.ToOutput(&out)).OK(t)
 	r := tar.NewReader(&out)

@@ -11,6 +11,7 @@ import (
 	"ferry/transfer/internal/deliverytest"
 	"ferry/transfer/send"
 	"ferry/transfer/tree"
+	"ferry/transfer/tree/treetest"
 )
 
 // nest makes count folders, each in the one before it, and files in the last.
@@ -36,6 +37,10 @@ func nest(t *testing.T, top, name string, count int, files ...string) {
 // Both sides have one limit of depth and one of length (PROTOCOL.md, section 3.2): the
 // sender leaves out what the receiver would refuse, and nothing else.
 func TestLimitsOfPathsAreOneAtBothSides(t *testing.T) {
+	t.Parallel()
+	if treetest.Wine() {
+		t.Skip("Wine: so deep a folder takes minutes, and cannot be removed again")
+	}
 	const (
 		deepest = 4096 // folders in folders: the last has 4095 above it
 		longest = 32768

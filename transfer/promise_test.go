@@ -17,6 +17,7 @@ import (
 	"ferry/transfer/receive"
 	"ferry/transfer/send"
 	"ferry/transfer/tree"
+	"ferry/transfer/tree/treetest"
 )
 
 // sourceChange is a change of sources that were offered, and what is not delivered then.
@@ -79,7 +80,7 @@ func writeSources(t *testing.T, src string) {
 	deliverytest.Must(t, os.Truncate(filepath.Join(src, "sparse"), 5*deliverytest.MiB))
 	deliverytest.Must(t, os.Mkdir(filepath.Join(src, "d"), 0o755))
 	deliverytest.Must(t, os.WriteFile(filepath.Join(src, "d", "in"), []byte("in"), 0o644))
-	deliverytest.Must(t, os.Symlink("a", filepath.Join(src, "l")))
+	treetest.Symlink(t, "a", filepath.Join(src, "l"))
 	deliverytest.Write(t, filepath.Join(src, "first"), 2*deliverytest.MiB, 2)
 	deliverytest.Must(t, os.Link(filepath.Join(src, "first"), filepath.Join(src, "second")))
 }
@@ -89,6 +90,7 @@ func writeSources(t *testing.T, src string) {
 // happens once between the offer and the announcements, and once while a person thinks
 // about the offer and everything is announced.
 func TestSourcesChangeAfterTheOffer(t *testing.T) {
+	t.Parallel()
 	for _, c := range sourceChanges() {
 		t.Run(c.name+" before they are announced", func(t *testing.T) { c.meets(t, false) })
 		t.Run(c.name+" while the question waits", func(t *testing.T) { c.meets(t, true) })
@@ -97,6 +99,12 @@ func TestSourcesChangeAfterTheOffer(t *testing.T) {
 
 // meets delivers with the change, which asked makes while the receiver's user is asked.
 func (c sourceChange) meets(t *testing.T, asked bool) {
+	if strings.Contains(c.name, "a link") {
+		treetest.Needs(t, treetest.Links)
+	}
+	if strings.HasPrefix(c.name, "a folder becomes") {
+		treetest.Needs(t, treetest.Handles) // it is open when it is removed
+	}
 	src, dst := t.TempDir(), t.TempDir()
 	writeSources(t, src)
 	var paths []string
@@ -164,6 +172,7 @@ var hardLinks = tree.Metadata{HardLinks: true}
 // What a source is offered as is what it comes as, in each of the ways that there are
 // to name one.
 func TestOfferIsKept(t *testing.T) {
+	treetest.Needs(t, treetest.Links)
 	src := t.TempDir()
 	deliverytest.Must(t, os.WriteFile(filepath.Join(src, "a"), []byte("aaaaa"), 0o644))
 	deliverytest.Must(t, os.Link(filepath.Join(src, "a"), filepath.Join(src, "b")))

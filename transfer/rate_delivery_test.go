@@ -66,12 +66,14 @@ func (m *traffic) check(t *testing.T, rate int64, from, to time.Duration) {
 // Content of all sorts, at either side's limit: on the wire it holds in each
 // window from the first byte on.
 func TestDeliveryKeepsToItsLimit(t *testing.T) {
+	t.Parallel()
 	for _, side := range []string{"sender", "receiver"} {
 		for _, c := range []struct {
 			rate  int64
 			large int
 		}{{64 << 10, deliverytest.MiB}, {512 << 10, 8 * deliverytest.MiB}, {10 * deliverytest.MiB, 128 * deliverytest.MiB}} {
 			t.Run(fmt.Sprint(side, " ", c.rate), func(t *testing.T) {
+				t.Parallel()
 				src, dst := t.TempDir(), t.TempDir()
 				deliverytest.Write(t, filepath.Join(src, "large"), c.large, 1)
 				for i := range 100 {
@@ -106,8 +108,10 @@ func TestDeliveryKeepsToItsLimit(t *testing.T) {
 }
 
 func TestDeliveryFollowsItsLimit(t *testing.T) {
+	t.Parallel()
 	for _, side := range []string{"sender", "receiver"} {
 		t.Run(side, func(t *testing.T) {
+			t.Parallel()
 			src, dst := t.TempDir(), t.TempDir()
 			deliverytest.Write(t, filepath.Join(src, "large"), 80*deliverytest.MiB, 1)
 			synctest.Test(t, func(t *testing.T) {

@@ -18,6 +18,7 @@ import (
 	"ferry/transfer/send"
 	"ferry/transfer/storage"
 	"ferry/transfer/tree"
+	"ferry/transfer/tree/treetest"
 )
 
 // layConflicts makes a source and a destination in which something of each kind
@@ -38,9 +39,9 @@ func layConflicts(t *testing.T) (src, dst string) {
 	deliverytest.Write(t, filepath.Join(dst, "d/differs"), 2*deliverytest.MiB+5, 2)
 	same("longer", 10)
 	deliverytest.Write(t, filepath.Join(dst, "longer"), 11, 1)
-	deliverytest.Must(t, os.Symlink("a", filepath.Join(src, "link")))
-	deliverytest.Must(t, os.Symlink("b", filepath.Join(dst, "link")))
-	deliverytest.Must(t, os.Symlink("a", filepath.Join(src, "newlink")))
+	treetest.Symlink(t, "a", filepath.Join(src, "link"))
+	treetest.Symlink(t, "b", filepath.Join(dst, "link"))
+	treetest.Symlink(t, "a", filepath.Join(src, "newlink"))
 	deliverytest.Write(t, filepath.Join(src, "new/deep/file"), 3*deliverytest.MiB, 3)
 	deliverytest.Write(t, filepath.Join(src, "new/small"), 30, 3)
 	return src, dst
@@ -49,9 +50,11 @@ func layConflicts(t *testing.T) (src, dst string) {
 // A dry run says, of each item, what the delivery then does, and until then
 // nothing has changed.
 func TestDryRunSaysWhatWouldHappen(t *testing.T) {
+	t.Parallel()
 	for _, policy := range []transfer.ConflictPolicy{transfer.ConflictFail, transfer.ConflictSkip, transfer.ConflictOverwrite, transfer.ConflictRename} {
 		for _, checksum := range []bool{false, true} {
 			t.Run(fmt.Sprintf("policy %d checksum %v", policy, checksum), func(t *testing.T) {
+				t.Parallel()
 				src, dst := layConflicts(t)
 				before := deliverytest.Snapshot(t, dst)
 				options := func(s *send.Options, r *receive.Options, _ *deliverytest.Sides) {

@@ -32,14 +32,14 @@ type wire struct {
 	changed sync.Cond // of what notify and connect change
 }
 
-func (w *wire) connect(ctx context.Context, addr string) (net.Conn, error) {
+func (w *wire) connect(ctx context.Context, want link.Want) (net.Conn, error) {
 	w.mu.Lock()
 	refused := w.refused
 	w.mu.Unlock()
 	if refused {
 		return nil, errors.New("refused")
 	}
-	c, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
+	c, err := new(net.Dialer).DialContext(ctx, "tcp", want.Addr)
 	if err != nil {
 		return nil, err
 	}
@@ -117,7 +117,11 @@ func cuttable(t *testing.T, retry time.Duration, receiverDials bool) (sender, re
 	if receiverDials {
 		near.Role, far.Role = far.Role, near.Role
 	}
-	listener, err := link.Listen(t.Context(), "127.0.0.1:0", far)
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := link.Serve(inner, far)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,8 +167,10 @@ func (c *cutter) Observe(e transfer.Event) {
 // one go. No content is asked for twice, and what is sent again is at most what
 // was under way.
 func TestCutsAreNotTheEnd(t *testing.T) {
+	t.Parallel()
 	for name, receiverDials := range map[string]bool{"the sender dials": false, "the receiver dials": true} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			src, dst := t.TempDir(), t.TempDir()
 			const size = 96 << 20 // more than one piece may arrive before a cut is noticed
 			deliverytest.Write(t, filepath.Join(src, "large"), size, 1)
@@ -222,6 +228,7 @@ func (r *cuttingReader) Read(p []byte) (int, error) {
 
 // From standard input to standard output no byte comes twice and none is missing.
 func TestCutsOfAStream(t *testing.T) {
+	t.Parallel()
 	a, b, w := cuttable(t, time.Minute, false)
 	content := deliverytest.Write(t, filepath.Join(t.TempDir(), "content"), 40<<20, 5)
 	var out bytes.Buffer

@@ -19,6 +19,7 @@ type Result struct {
 	Excluded  int64    // items that send.Options.Select left out, a folder with all in it as one; at the sender only
 	Deleted   int64    // items removed by Delete
 	Backups   int64    // backups; at the receiver, and of Copy
+	Escaped   int64    // items that are there under an escaped name; at the receiver, and at the sender, if both links offer framing.CapNames
 	Removed   int64    // items removed from the source, see send.Removal
 	Stayed    int64    // items of Same that it left there, since only their size and time were compared
 	Failed    int64    // items not delivered, at either side, or not deleted

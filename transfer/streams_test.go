@@ -22,6 +22,7 @@ import (
 // A delivery gets the number of streams that both sides want, whoever dials, and
 // uses them for one file and for many.
 func TestStreams(t *testing.T) {
+	t.Parallel()
 	src := t.TempDir()
 	deliverytest.Write(t, filepath.Join(src, "large"), 24*deliverytest.MiB+5, 1)
 	for i := range 200 {
@@ -93,8 +94,10 @@ func (s *sink) Write(b []byte) (int, error) { s.b = append(s.b, b...); return le
 // Whether all connections are lost, or one of them that carries data only, the
 // delivery over several goes on, whoever dials, and moves nothing twice.
 func TestCutsOfSeveralStreams(t *testing.T) {
+	t.Parallel()
 	for name, receiverDials := range map[string]bool{"the sender dials": false, "the receiver dials": true} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			src, dst := t.TempDir(), t.TempDir()
 			deliverytest.Write(t, filepath.Join(src, "large"), 40*deliverytest.MiB, 1)
 			a, b, w := cuttable(t, time.Minute, receiverDials)
@@ -150,6 +153,7 @@ func (o *onlyLast) now() {
 // Each source of unknown length has a chunk that keeps its credit until it is
 // whole: a dozen of them do not wait for each other.
 func TestManySourcesAtOnce(t *testing.T) {
+	t.Parallel()
 	dst := t.TempDir()
 	var sources []send.Source
 	var contents [][]byte

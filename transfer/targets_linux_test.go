@@ -49,6 +49,17 @@ func diskOf(t *testing.T, bytes int64, kind, options, mkfs string, args ...strin
 	return dst
 }
 
+// leave fills the file system that holds dst until room bytes are free.
+func leave(t *testing.T, dst string, room int64) {
+	t.Helper()
+	var fs unix.Statfs_t
+	deliverytest.Must(t, unix.Statfs(dst, &fs))
+	f, err := os.Create(filepath.Join(filepath.Dir(dst), "filler"))
+	deliverytest.Must(t, err)
+	err = unix.Fallocate(int(f.Fd()), 0, 0, int64(fs.Bavail)*int64(fs.Bsize)-room)
+	deliverytest.Must(t, errors.Join(err, f.Close()))
+}
+
 // touch sets the time of what is at path, a link's own.
 func touch(t *testing.T, path string, at time.Time) {
 	t.Helper()
@@ -192,21 +203,23 @@ func TestNamesThatTargetsRefuse(t *testing.T) {
 // one that differs only what differs, where the file system shares blocks. Where it
 // does not, the new one has to have room beside the old one.
 func TestUpdateTakesWhatDiffers(t *testing.T) {
+	const size, room = 24 * deliverytest.MiB, 40 * deliverytest.MiB
 	for name, c := range map[string]struct {
-		disk, size  int64
+		disk        int64
 		kind, mkfs  string
 		args        []string
 		roomToShare bool
 	}{
-		"ext4":  {64 * deliverytest.MiB, 40 * deliverytest.MiB, "ext4", "mkfs.ext4", []string{"-q", "-F", "-m", "0"}, false},
-		"xfs":   {400 * deliverytest.MiB, 240 * deliverytest.MiB, "xfs", "mkfs.xfs", []string{"-q"}, true},
-		"btrfs": {256 * deliverytest.MiB, 150 * deliverytest.MiB, "btrfs", "mkfs.btrfs", []string{"-q", "--mixed"}, true},
+		"ext4":  {64 * deliverytest.MiB, "ext4", "mkfs.ext4", []string{"-q", "-F", "-m", "0"}, false},
+		"xfs":   {400 * deliverytest.MiB, "xfs", "mkfs.xfs", []string{"-q"}, true},
+		"btrfs": {256 * deliverytest.MiB, "btrfs", "mkfs.btrfs", []string{"-q", "--mixed"}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dst := diskOf(t, c.disk, c.kind, "", c.mkfs, c.args...)
+			leave(t, dst, room)
 			src := filepath.Join(t.TempDir(), "src")
 			file := filepath.Join(src, "f")
-			deliverytest.Write(t, file, int(c.size), 1)
+			deliverytest.Write(t, file, size, 1)
 			if _, _, r, err := deliverytest.Mirror(t, dst, deliverytest.Contents(src), nil); err != nil {
 				t.Fatalf("%v: %v", err, r.Failures)
 			}
@@ -223,7 +236,7 @@ func TestUpdateTakesWhatDiffers(t *testing.T) {
 			}
 			f, err := os.OpenFile(file, os.O_WRONLY, 0)
 			deliverytest.Must(t, err)
-			_, err = f.WriteAt([]byte("changed"), c.size/2)
+			_, err = f.WriteAt([]byte("changed"), size/2)
 			deliverytest.Must(t, errors.Join(err, f.Close()))
 			if _, _, r, err := deliverytest.Mirror(t, dst, deliverytest.Contents(src), deliverytest.DryMirror(t, dst)); (err == nil) != c.roomToShare {
 				t.Errorf("a dry run of the change: %v: %+v", err, r)
@@ -246,6 +259,72 @@ func TestUpdateTakesWhatDiffers(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A copy within a file system that shares blocks takes none for a large file, holes
+// included, and is the same as any other: what is read back is what is hashed. Where nothing
+// can be shared it is written.
+func TestCopySharesBlocks(t *testing.T) {
+	for name, c := range map[string]struct {
+		kind, mkfs string
+		args       []string
+		shares     bool
+	}{
+		"ext4":  {"ext4", "mkfs.ext4", []string{"-q", "-F", "-m", "0"}, false},
+		"xfs":   {"xfs", "mkfs.xfs", []string{"-q"}, true},
+		"btrfs": {"btrfs", "mkfs.btrfs", []string{"-q"}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			const size = 64*deliverytest.MiB + 5
+			dst := diskOf(t, 512*deliverytest.MiB, c.kind, "", c.mkfs, c.args...)
+			src := filepath.Join(filepath.Dir(dst), "src")
+			file := filepath.Join(src, "f")
+			deliverytest.Write(t, file, size, 1)
+			f, err := os.OpenFile(filepath.Join(src, "sparse"), os.O_CREATE|os.O_WRONLY, 0o600)
+			deliverytest.Must(t, err)
+			_, err = f.WriteAt([]byte("behind a hole"), 5*deliverytest.MiB/2)
+			deliverytest.Must(t, errors.Join(err, f.Sync(), f.Close()))
+			before := freeBlocks(t, dst)
+			saw, _, r, err := deliverytest.Mirror(t, dst, deliverytest.Contents(src), nil)
+			if err != nil || r.Delivered != 2 {
+				t.Fatalf("%v: %+v", err, r)
+			}
+			took := before - freeBlocks(t, dst)
+			if shared := took < size/2; shared != c.shares {
+				t.Errorf("it takes %d bytes", took)
+			}
+			for _, name := range []string{"f", "sparse"} {
+				deliverytest.SameFile(t, filepath.Join(src, name), filepath.Join(dst, name))
+			}
+			for _, d := range deliverytest.Find[transfer.ItemDone](saw) {
+				if at := filepath.Join(src, filepath.Base(d.Path)); d.Kind == tree.File && [32]byte(d.Digest) != deliverytest.Digest(t, at) {
+					t.Errorf("%s has another digest", d.Path)
+				}
+			}
+			// A change of one is none of the other.
+			f, err = os.OpenFile(file, os.O_WRONLY, 0)
+			deliverytest.Must(t, err)
+			want, err := os.ReadFile(filepath.Join(dst, "f"))
+			deliverytest.Must(t, err)
+			_, err = f.WriteAt([]byte("changed"), size/2)
+			deliverytest.Must(t, errors.Join(err, f.Close()))
+			if got, err := os.ReadFile(filepath.Join(dst, "f")); err != nil || !bytes.Equal(got, want) {
+				t.Errorf("the copy changed with its source: %v", err)
+			}
+		})
+	}
+}
+
+// freeBlocks is what is free at path, in bytes, once all is on the disk.
+func freeBlocks(t *testing.T, path string) int64 {
+	t.Helper()
+	f, err := os.Open(path)
+	deliverytest.Must(t, err)
+	defer f.Close()
+	deliverytest.Must(t, unix.Syncfs(int(f.Fd())))
+	var st unix.Statfs_t
+	deliverytest.Must(t, unix.Statfs(path, &st))
+	return int64(st.Bfree) * int64(st.Bsize)
 }
 
 // A time that a file system has no room for is another one there, and told.

@@ -25,7 +25,10 @@ import (
 
 // folding mounts a file system that does not tell capital letters apart, and
 // returns a folder in it.
-func folding(t *testing.T) string {
+func folding(t *testing.T) string { return mountedNTFS(t, "ignore_case") }
+
+// mountedNTFS makes an NTFS, mounts it with that option, and returns a folder in it.
+func mountedNTFS(t *testing.T, option string) string {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("mounting takes root")
@@ -43,7 +46,7 @@ func folding(t *testing.T) string {
 	if out, err := exec.Command("mkntfs", "-q", "-Q", "-F", image).CombinedOutput(); err != nil {
 		t.Skipf("mkntfs: %v: %s", err, out)
 	}
-	if out, err := exec.Command("lowntfs-3g", "-o", "ignore_case", image, at).CombinedOutput(); err != nil {
+	if out, err := exec.Command("lowntfs-3g", "-o", option, image, at).CombinedOutput(); err != nil {
 		t.Skipf("lowntfs-3g: %v: %s", err, out)
 	}
 	t.Cleanup(func() {
@@ -80,18 +83,6 @@ func twinTree(t *testing.T) string {
 		return err
 	}))
 	return src
-}
-
-func failedPaths(r *deliverytest.Recorder, src string) (paths []string) {
-	for _, f := range deliverytest.Find[transfer.ItemFailed](r) {
-		rel, err := filepath.Rel(src, f.Path)
-		if err != nil {
-			rel = f.Path
-		}
-		paths = append(paths, rel)
-	}
-	slices.Sort(paths)
-	return paths
 }
 
 // The item that comes first in the walk has the name, in each run.

@@ -11,11 +11,13 @@ import (
 	"ferry/transfer/internal/deliverytest"
 	"ferry/transfer/receive"
 	"ferry/transfer/send"
+	"ferry/transfer/tree/treetest"
 )
 
 // A file that has another time and the same bytes stays the file that it is,
 // whatever may be done about different ones, and gets the time.
 func TestEqualFilesOfAnotherTimeStay(t *testing.T) {
+	t.Parallel()
 	for _, policy := range []transfer.ConflictPolicy{transfer.ConflictFail, transfer.ConflictSkip, transfer.ConflictOverwrite, transfer.ConflictRename} {
 		src, dst := t.TempDir(), t.TempDir()
 		for _, size := range []int{0, 10, 100 << 10, deliverytest.MiB, 3*deliverytest.MiB + 5} {
@@ -45,6 +47,7 @@ func TestEqualFilesOfAnotherTimeStay(t *testing.T) {
 
 // What took the place of an older item is told from what is new, on both sides.
 func TestReplacedIsToldFromNew(t *testing.T) {
+	treetest.Needs(t, treetest.Links)
 	src, dst := t.TempDir(), t.TempDir()
 	for _, size := range []int{0, 100, 2 * deliverytest.MiB} {
 		deliverytest.Write(t, filepath.Join(src, fmt.Sprint(size)), size, 1)

@@ -18,6 +18,8 @@ type dataKind string
 const (
 	largeData dataKind = "large" // one file
 	smallData dataKind = "small" // many small files
+	// editedData is one file, of which writeOlder makes the version before.
+	editedData dataKind = "edited"
 )
 
 // Small files are like those of a source tree: log-normal sizes around a few
@@ -49,13 +51,13 @@ type dataset struct {
 // makeData makes one set below dir, as large as o says or as l can carry.
 func makeData(kind dataKind, o options, l link, dir string) (set dataset, err error) {
 	size, files := o.size, o.files
-	if l.rate > 0 {
+	if l.rate > 0 && kind != editedData { // of that little has to cross
 		size = min(size, byteSize(l.rate/8*linkTime))
 		files = min(files, max(1, int(l.rate/8*linkTime/smallMean)))
 	}
 	set.path = filepath.Join(dir, string(kind))
 	bits := rand.NewChaCha8(seed)
-	if kind == largeData {
+	if kind != smallData {
 		set.file, set.bytes, set.files = "file", size, 1
 		set.title = "one file of " + size.String()
 		return set, writeFile(filepath.Join(set.path, set.file), bits, int64(size))
@@ -74,17 +76,50 @@ func makeData(kind dataKind, o options, l link, dir string) (set dataset, err er
 	return set, nil
 }
 
+const (
+	newStart     = 1 << 20 // bytes
+	insertions   = 10
+	insertedEach = 1000 // bytes
+)
+
+// writeOlder writes the version of a file before its first bytes were replaced and others
+// were inserted in ten places. It returns how many bytes that has.
+func (set dataset) writeOlder(path string) (size int64, err error) {
+	f, err := os.Open(filepath.Join(set.path, set.file))
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	other := rand.NewChaCha8([32]byte{1})
+	parts := []io.Reader{io.LimitReader(other, min(newStart, int64(set.bytes)))}
+	for i := range int64(insertions) {
+		from := newStart + i*(int64(set.bytes)-newStart)/insertions
+		to := newStart + (i+1)*(int64(set.bytes)-newStart)/insertions - insertedEach
+		parts = append(parts, io.NewSectionReader(f, from, max(to-from, 0)))
+	}
+	return writeAll(path, io.MultiReader(parts...))
+}
+
 // writeFile makes a file of size bytes, and the folders above it.
 func writeFile(path string, from io.Reader, size int64) error {
+	n, err := writeAll(path, io.LimitReader(from, size))
+	if err == nil && n != size {
+		err = io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// writeAll makes a file of all that from gives, and the folders above it.
+func writeAll(path string, from io.Reader) (size int64, err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
-		return err
+		return 0, err
 	}
 	f, err := os.Create(path)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	_, err = io.CopyN(f, from, size)
-	return errors.Join(err, f.Close())
+	size, err = io.Copy(f, from)
+	return size, errors.Join(err, f.Close())
 }
 
 // compare returns an error unless the folder dst holds a copy of src under its

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"testing"
@@ -43,5 +44,31 @@ func TestDataFitsTheLink(t *testing.T) {
 		if err != nil || set.bytes > most || set.bytes < most/10 {
 			t.Errorf("%s: %d bytes, %v", set.title, set.bytes, err)
 		}
+	}
+}
+
+// The older version lacks what was inserted and begins otherwise; all else is there.
+func TestOlderVersion(t *testing.T) {
+	dir := t.TempDir()
+	// A slow link does not make it smaller.
+	set, err := makeData(editedData, options{size: 5 << 20}, link{rate: 1_000_000}, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "older")
+	size, err := set.writeOlder(path)
+	if want := int64(set.bytes) - insertions*insertedEach; err != nil || size != want {
+		t.Fatalf("%d bytes, want %d: %v", size, want, err)
+	}
+	now, err := os.ReadFile(filepath.Join(set.path, set.file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	older, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Equal(older[:newStart], now[:newStart]) || !bytes.Equal(older[len(older)-300<<10:], now[len(now)-insertedEach-300<<10:len(now)-insertedEach]) {
+		t.Error("it is not the version before")
 	}
 }

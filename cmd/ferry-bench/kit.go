@@ -44,6 +44,8 @@ func (k *kit) get(ctx context.Context, l tool) (err error) {
 		switch {
 		case need == "ferry" && k.vars["FERRY"] == "":
 			k.vars["FERRY"] = filepath.Join(k.state, "ferry.exe") // a name for every system
+			k.vars["REMOTE"] = k.vars["FERRY"] + " remote"
+			k.vars["INSIDE"] = "unshare --map-root-user --net " + k.vars["REMOTE"]
 			err = command(ctx, "go", "build", "-o", k.vars["FERRY"], "ferry/cmd/ferry")
 		case need == "sshd" && k.vars["HOSTKEY"] == "":
 			err = k.server(ctx)

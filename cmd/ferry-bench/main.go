@@ -47,6 +47,7 @@ type options struct {
 	workloads []workload
 	links     []link
 	json      string // file for the results, "" for none
+	svg       string // file for a chart of them, "" for none
 }
 
 // maxSize bounds the large file: beyond it the figures say nothing new.
@@ -65,6 +66,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	f.StringVar(&workloadList, "workload", "", "`names` of what to measure, separated by commas (default "+names(workloads())+")")
 	f.StringVar(&linkList, "link", "loopback", "`links` to measure over, separated by commas: loopback, or RTT:RATE:LOSS as 80ms:200mbit:0.1% (root); all is "+allLinks)
 	f.StringVar(&o.json, "json", "", "write all figures to this `file` too")
+	f.StringVar(&o.svg, "svg", "", "draw the medians into this `file` too")
 	err := f.Parse(args)
 	switch {
 	case err != nil:

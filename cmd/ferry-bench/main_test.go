@@ -25,7 +25,7 @@ func TestCommandLine(t *testing.T) {
 	if want := []link{{}, {80 * time.Millisecond, 200_000_000, 0.001}}; !slices.Equal(o.links, want) {
 		t.Errorf("links %v, want %v", o.links, want)
 	}
-	if o, err := parse(nil, &stderr); err != nil || names(o.workloads) != "large,small,again,resume" || names(o.tools) != names(tools()) {
+	if o, err := parse(nil, &stderr); err != nil || names(o.workloads) != "large,small,again,resume,shifted" || names(o.tools) != names(tools()) {
 		t.Errorf("nothing chosen: %v, %v", o, err)
 	}
 	for _, args := range [][]string{

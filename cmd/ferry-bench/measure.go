@@ -46,6 +46,8 @@ func measure(ctx context.Context, o options, stdout, stderr io.Writer) (err erro
 	if err := r.prepare(); err != nil {
 		return err
 	}
+	r.report.Host = host()
+	fmt.Fprintf(stdout, "on %s\n\n", r.report.Host)
 	for _, l := range o.links {
 		if err := r.overLink(l); err != nil {
 			return err
@@ -53,6 +55,11 @@ func measure(ctx context.Context, o options, stdout, stderr io.Writer) (err erro
 	}
 	if o.json != "" {
 		if err := r.report.write(o.json); err != nil {
+			return err
+		}
+	}
+	if o.svg != "" && len(r.report.Results) > 0 {
+		if err := r.report.draw(o.svg); err != nil {
 			return err
 		}
 	}

@@ -5,7 +5,9 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"encoding/xml"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -42,7 +44,7 @@ func measureFakes(t *testing.T, ctx context.Context, workloadList string, list .
 		t.Fatal(err)
 	}
 	figures := filepath.Join(t.TempDir(), "figures")
-	o := options{size: 100_000, files: 250, rounds: 2, dir: dir, tools: list, workloads: chosen, links: []link{{}}, json: figures}
+	o := options{size: 100_000, files: 250, rounds: 2, dir: dir, tools: list, workloads: chosen, links: []link{{}}, json: figures, svg: figures + ".svg"}
 	var out, messages bytes.Buffer
 	err = measure(ctx, o, &out, &messages)
 	left, rerr := os.ReadDir(dir)
@@ -54,7 +56,46 @@ func measureFakes(t *testing.T, ctx context.Context, workloadList string, list .
 			t.Error(rerr)
 		}
 	}
+	checkChart(t, o.svg, &rep)
 	return out.String(), messages.String(), rep, err
+}
+
+// checkChart looks in the chart for each tool that the figures have, and for no other.
+func checkChart(t *testing.T, path string, rep *report) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	var bars, want int
+	for _, r := range rep.Results {
+		for _, tool := range r.Tools {
+			if tool.Error == "" {
+				want++
+			}
+		}
+	}
+	if want == 0 {
+		if err == nil {
+			t.Error("a chart of nothing")
+		}
+		return
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for d := xml.NewDecoder(bytes.NewReader(text)); ; {
+		token, err := d.Token()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatalf("the chart is no XML: %v", err)
+		}
+		if word, ok := token.(xml.CharData); ok && strings.Contains(string(word), " s") && strings.Contains(string(word), ".") {
+			bars++
+		}
+	}
+	if bars < want || !strings.Contains(string(text), rep.Host) {
+		t.Errorf("the chart has %d bars of %d, or not %q:\n%s", bars, want, rep.Host, text)
+	}
 }
 
 func TestMeasure(t *testing.T) {

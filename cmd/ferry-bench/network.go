@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -19,6 +20,7 @@ type network struct {
 	address   string   // of the far side, where servers listen
 	origin    string   // address that connections from the near side come from
 	link      link
+	carried   atomic.Int64 // bytes that the two sides gave to the link, of packets
 	close     func() error
 }
 
@@ -104,8 +106,9 @@ type packet struct {
 }
 
 // carry moves packets from one end of l to the other until reading fails, which
-// is when the end is closed. Packets are as Read gives them and Write takes them.
-func (l link) carry(from io.Reader, to io.Writer, random *rand.Rand) {
+// is when the end is closed. Packets are as Read gives them and Write takes them. The bytes of all that from gave are
+// added to carried.
+func (l link) carry(from io.Reader, to io.Writer, carried *atomic.Int64, random *rand.Rand) {
 	waiting := make(chan packet, inFlight)
 	var wg sync.WaitGroup
 	defer wg.Wait()
@@ -124,6 +127,7 @@ func (l link) carry(from io.Reader, to io.Writer, random *rand.Rand) {
 		if err != nil {
 			return
 		}
+		carried.Add(int64(n))
 		now := time.Now()
 		if free.Before(now) {
 			free = now

@@ -3,6 +3,7 @@ package main
 import (
 	"io"
 	"math/rand/v2"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -34,21 +35,27 @@ func (a *arrivals) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func carried(l link, n, size int) []time.Duration {
+// carried is when the packets arrive that were given to a link, which counts all of them.
+func carried(t *testing.T, l link, n, size int) []time.Duration {
+	t.Helper()
 	from := &packets{n, size, make(chan struct{})}
 	to := &arrivals{began: time.Now()}
 	go func() {
 		time.Sleep(time.Minute) // of the bubble's time
 		close(from.closed)
 	}()
-	l.carry(from, to, rand.New(rand.NewPCG(1, 2)))
+	var given atomic.Int64
+	l.carry(from, to, &given, rand.New(rand.NewPCG(1, 2)))
+	if want := int64(n * size); given.Load() != want {
+		t.Errorf("%d bytes were counted, want %d", given.Load(), want)
+	}
 	return to.at
 }
 
 func TestLinkDelaysAndLimits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		// 50 packets of 1000 bytes at 8 Mbit/s are a millisecond each.
-		at := carried(link{rtt: 60 * time.Millisecond, rate: 8_000_000}, 50, 1000)
+		at := carried(t, link{rtt: 60 * time.Millisecond, rate: 8_000_000}, 50, 1000)
 		if len(at) != 50 {
 			t.Fatalf("%d of 50 packets arrived", len(at))
 		}
@@ -62,7 +69,7 @@ func TestLinkDelaysAndLimits(t *testing.T) {
 
 func TestLinkDropsWhatDoesNotFitItsQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		at := carried(link{rate: 8_000_000}, 500, 1000)
+		at := carried(t, link{rate: 8_000_000}, 500, 1000)
 		if want := int(longestQueue/time.Millisecond) + 1; len(at) != want {
 			t.Errorf("%d packets arrived, want %d", len(at), want)
 		}
@@ -71,7 +78,7 @@ func TestLinkDropsWhatDoesNotFitItsQueue(t *testing.T) {
 
 func TestLinkLosesPackets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		at := carried(link{rate: 10_000_000_000, loss: 0.1}, 10_000, 100)
+		at := carried(t, link{rate: 10_000_000_000, loss: 0.1}, 10_000, 100)
 		if len(at) < 8_800 || len(at) > 9_200 {
 			t.Errorf("%d of 10000 packets arrived with a loss of a tenth", len(at))
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -14,6 +15,7 @@ import (
 // report is all that was measured, and the object that -json writes. Times are
 // in seconds, sizes in bytes.
 type report struct {
+	Host    string    `json:"host"` // what ran it
 	Results []*result `json:"results"`
 	LeftOut []string  `json:"left_out"`
 }
@@ -42,6 +44,8 @@ type sample struct {
 	Near    use     `json:"near"` // of the sending side
 	Far     use     `json:"far"`
 	Had     int64   `json:"had_bytes,omitempty"` // there before the run
+	// Carried is what both sides gave to an emulated link, headers of packets included.
+	Carried int64 `json:"carried_bytes,omitempty"`
 }
 
 // use is what the processes of one side took.
@@ -97,7 +101,7 @@ func (r *result) print(w io.Writer) error {
 		rounds = max(rounds, len(t.Rounds))
 	}
 	fmt.Fprintf(table, "%s, over %s, rounds: %d\n", r.Title, r.Link, rounds)
-	fmt.Fprintf(table, "  tool\tmedian\tmin\tmax\trate\t%s\tCPU near\tfar\tpeak memory near\tfar\tbytes before\n", name)
+	fmt.Fprintf(table, "  tool\tmedian\tmin\tmax\trate\t%s\tCPU near\tfar\tpeak memory near\tfar\tbytes before\tcarried\n", name)
 	for _, t := range r.Tools {
 		if t.Error != "" {
 			line, _, _ := strings.Cut(t.Error, "\n")
@@ -105,19 +109,22 @@ func (r *result) print(w io.Writer) error {
 			continue
 		}
 		seconds := t.all(func(s sample) float64 { return s.Seconds })
-		rate, takes, had := "-", "-", "-"
+		rate, takes, had, carried := "-", "-", "-", "-"
 		if before := median(t.all(func(s sample) float64 { return float64(s.Had) })); before > 0 {
 			had = fmt.Sprintf("%.0f %%", before*100/float64(r.Bytes))
 		} else { // else not all bytes were delivered, and a rate means nothing
 			rate = byteSize(float64(r.Bytes)/median(seconds)).String() + "/s"
+		}
+		if c := median(t.all(func(s sample) float64 { return float64(s.Carried) })); c > 0 {
+			carried = byteSize(c).String()
 		}
 		if base != nil {
 			takes = fmt.Sprintf("%.2f of it", ratio(base.Rounds, t.Rounds))
 		}
 		near, nearPeak := t.side(func(s sample) use { return s.Near })
 		far, farPeak := t.side(func(s sample) use { return s.Far })
-		fmt.Fprintf(table, "  %s\t%.2f s\t%.2f s\t%.2f s\t%s\t%s\t%.2f s\t%.2f s\t%s\t%s\t%s\n", t.Tool,
-			median(seconds), slices.Min(seconds), slices.Max(seconds), rate, takes, near, far, nearPeak, farPeak, had)
+		fmt.Fprintf(table, "  %s\t%.2f s\t%.2f s\t%.2f s\t%s\t%s\t%.2f s\t%.2f s\t%s\t%s\t%s\t%s\n", t.Tool,
+			median(seconds), slices.Min(seconds), slices.Max(seconds), rate, takes, near, far, nearPeak, farPeak, had, carried)
 	}
 	fmt.Fprintln(table)
 	return table.Flush()
@@ -151,6 +158,16 @@ func median(values []float64) float64 {
 	sorted := slices.Sorted(slices.Values(values))
 	n := len(sorted)
 	return (sorted[(n-1)/2] + sorted[n/2]) / 2
+}
+
+// host says what machine this is: its processors and system. Figures of two hosts say
+// nothing beside each other.
+func host() string {
+	name := processor()
+	if name == "" {
+		name = runtime.GOARCH
+	}
+	return fmt.Sprintf("%d × %s, %s", runtime.NumCPU(), name, runtime.GOOS)
 }
 
 func (r *report) write(path string) error {

@@ -76,7 +76,7 @@ func emulate(ctx context.Context, l link) (n *network, err error) {
 		*e.side = []string{"ip", "netns", "exec", space}
 	}
 	for i, from := range files {
-		carriers.Go(func() { l.carry(from, files[1-i], rand.New(rand.NewPCG(uint64(i), 0))) })
+		carriers.Go(func() { l.carry(from, files[1-i], &n.carried, rand.New(rand.NewPCG(uint64(i), 0))) })
 	}
 	return n, nil
 }
@@ -128,9 +128,16 @@ func end(p *os.Process, hard bool) error {
 	return err
 }
 
-// settle has what earlier runs left in memory written, so that the next one
-// does not pay for it.
-func settle() { unix.Sync() }
+// settle has what earlier runs left in memory written to the file system of a folder, so
+// that the next one does not pay for it. What others wrote elsewhere is not waited for.
+func settle(dir string) {
+	fd, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return
+	}
+	_ = unix.Syncfs(fd)
+	_ = unix.Close(fd)
+}
 
 // arrived is how many bytes of a file are there: not the holes of one that got
 // its size first, nor what is only reserved behind its end.
@@ -161,4 +168,15 @@ func listening(pid int, _, port string) bool {
 func hasChildren(pid int) bool {
 	list, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
 	return err == nil && len(list) > 0
+}
+
+// processor is the name of the processor, "" where the system does not tell.
+func processor() string {
+	text, _ := os.ReadFile("/proc/cpuinfo")
+	for line := range strings.Lines(string(text)) {
+		if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
+			return strings.TrimSpace(value)
+		}
+	}
+	return ""
 }

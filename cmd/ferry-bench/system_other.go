@@ -20,7 +20,7 @@ func group(*exec.Cmd) {}
 
 func end(p *os.Process, _ bool) error { return p.Kill() }
 
-func settle() {}
+func settle(string) {}
 
 func arrived(info fs.FileInfo) int64 { return info.Size() }
 
@@ -36,3 +36,6 @@ func hasChildren(int) bool { return false }
 func emulate(context.Context, link) (*network, error) {
 	return nil, errors.New("links are emulated on Linux only")
 }
+
+// processor is the name of the processor, "" where it is not known.
+func processor() string { return "" }

@@ -18,10 +18,10 @@ type tool struct {
 	// daemon listens on the far side at $PORT until it is stopped; far listens
 	// there and ends by itself. Both may be absent. near sends.
 	daemon, far, near string
-	// flags are $FLAGS, and resume in their place if the delivery may be
-	// interrupted and what came is to be used.
-	flags, resume string
-	files         map[string]string // in $STATE, made anew for each run
+	// flags are $FLAGS. In their place are resume, if the delivery may be interrupted and
+	// what came is to be used, and update, if an older version is there; "" is flags.
+	flags, resume, update string
+	files                 map[string]string // in $STATE, made anew for each run
 	// headStart: near starts first, and far this much later, before which it does
 	// not listen. The clock starts with far.
 	headStart time.Duration
@@ -32,13 +32,18 @@ func (l tool) String() string { return l.name }
 // ours tells a row of ferry itself. The first one that ran is the reference.
 func ours(name string) bool { return strings.HasPrefix(name, "ferry-") }
 
-// sshd serves the three tools that go over ssh. Its cipher is what ferry's TLS
-// uses too, where the processor knows AES.
+// sshd serves the tools that go over ssh.
 const sshd = "$SSHD -D -e -f $STATE/sshd.conf"
 
-var sshFiles = map[string]string{
-	"known-hosts": "[$ADDRESS]:$PORT $HOSTKEY\n",
-	"sshd.conf": `ListenAddress $ADDRESS:$PORT
+// gcm has ssh use the cipher that ferry's TLS uses too, where the processor knows AES.
+const gcm = "Ciphers aes128-gcm@openssh.com\n"
+
+// sshFiles are those of sshd and ssh, both with more settings. Without any, ssh chooses
+// the cipher.
+func sshFiles(more string) map[string]string {
+	return map[string]string{
+		"known-hosts": "[$ADDRESS]:$PORT $HOSTKEY\n",
+		"sshd.conf": `ListenAddress $ADDRESS:$PORT
 HostKey $STATE/host-key
 AuthorizedKeysFile $STATE/user-key.pub
 PidFile none
@@ -49,25 +54,32 @@ PasswordAuthentication no
 KbdInteractiveAuthentication no
 PermitRootLogin prohibit-password
 Subsystem sftp internal-sftp
-Ciphers aes128-gcm@openssh.com
-`,
-	"ssh.conf": `Port $PORT
+` + more,
+		"ssh.conf": `Port $PORT
 User $USER
 IdentityFile $STATE/user-key
 IdentitiesOnly yes
 BatchMode yes
 UserKnownHostsFile $STATE/known-hosts
-Ciphers aes128-gcm@openssh.com
-`,
+` + more,
+	}
 }
 
-// rsync's flags are for the metadata that ferry keeps too and some more: whole
-// files, since the destination is empty or the same, or, after an interruption,
-// the rest of a file with a check of the whole.
+// rsync's flags are for the metadata that ferry keeps too, and for what is compared: whole
+// files, since the destination is empty or the same. After an interruption that is the
+// rest of a file, with a check of the whole. In an update it is what an older version
+// lacks.
 const (
 	rsyncFlags  = "-aW"
 	rsyncResume = "-a --partial --append-verify"
+	rsyncUpdate = "-a --no-whole-file"
 )
+
+// ferrySSH copies by ssh. It is told what runs at the far side, where no PATH leads to it.
+const ferrySSH = "$FERRY copy --quiet $FLAGS --ssh=$SSH"
+
+// ferryUpdate: without it ferry leaves an older version as it is.
+const ferryUpdate = "--on-conflict overwrite"
 
 // crocFlags: the data does not shrink, and croc's compression is slow.
 const crocFlags = "--no-compress --yes --overwrite --ignore-stdin --disable-clipboard"
@@ -76,14 +88,27 @@ const crocFlags = "--no-compress --yes --overwrite --ignore-stdin --disable-clip
 func tools() []tool {
 	return []tool{
 		// Both sides are one process, so that its figures are those of both together.
-		{name: "ferry-copy", needs: "ferry", local: true, near: "$FERRY copy --quiet $SRC $DST"},
+		{name: "ferry-copy", needs: "ferry", local: true, near: "$FERRY copy --quiet $FLAGS $SRC $DST", update: ferryUpdate},
 		{
-			name: "ferry-send", needs: "ferry",
-			far:  "$FERRY receive --quiet --yes --listen $ADDRESS:$PORT --out $DST",
+			name: "ferry-send", needs: "ferry", update: ferryUpdate,
+			far:  "$FERRY receive --quiet --yes $FLAGS --listen $ADDRESS:$PORT --out $DST",
 			near: "$FERRY send --quiet --to $ADDRESS:$PORT $SRC",
 		},
 		{
-			name: "rsync-daemon", needs: "rsync", flags: rsyncFlags, resume: rsyncResume,
+			name: "ferry-ssh", needs: "ferry ssh sshd", update: ferryUpdate,
+			daemon: sshd, near: ferrySSH + " --remote-command=$REMOTE $SRC $ADDRESS:$DST/", files: sshFiles(""),
+		},
+		{
+			name: "ferry-ssh-gcm", needs: "ferry ssh sshd", update: ferryUpdate,
+			daemon: sshd, near: ferrySSH + " --remote-command=$REMOTE $SRC $ADDRESS:$DST/", files: sshFiles(gcm),
+		},
+		{
+			// The far end is in a network of its own, where no direct path leads.
+			name: "ferry-ssh-inside", needs: "ferry ssh sshd unshare", update: ferryUpdate,
+			daemon: sshd, near: ferrySSH + " --remote-command=$INSIDE $SRC $ADDRESS:$DST/", files: sshFiles(""),
+		},
+		{
+			name: "rsync-daemon", needs: "rsync", flags: rsyncFlags, resume: rsyncResume, update: rsyncUpdate,
 			daemon: "rsync --daemon --no-detach --config=$STATE/rsyncd.conf --address=$ADDRESS --port=$PORT --log-file=$STATE/rsyncd.log",
 			near:   "rsync $FLAGS $SRC rsync://$ADDRESS:$PORT/$SECRET$DST/",
 			// It serves whatever this user may write, hence to the near side only and
@@ -93,17 +118,21 @@ func tools() []tool {
 			},
 		},
 		{
-			name: "rsync-ssh", needs: "rsync ssh sshd", flags: rsyncFlags, resume: rsyncResume,
-			daemon: sshd, near: "rsync $FLAGS --rsh=$SSH $SRC $ADDRESS:$DST/", files: sshFiles,
+			name: "rsync-ssh-default", needs: "rsync ssh sshd", flags: "-a", resume: rsyncResume, update: rsyncUpdate,
+			daemon: sshd, near: "rsync $FLAGS --rsh=$SSH $SRC $ADDRESS:$DST/", files: sshFiles(""),
+		},
+		{
+			name: "rsync-ssh", needs: "rsync ssh sshd", flags: rsyncFlags, resume: rsyncResume, update: rsyncUpdate,
+			daemon: sshd, near: "rsync $FLAGS --rsh=$SSH $SRC $ADDRESS:$DST/", files: sshFiles(gcm),
 		},
 		{
 			name: "scp", needs: "scp ssh sshd",
-			daemon: sshd, near: "scp -q -r -p -F $STATE/ssh.conf $SRC $ADDRESS:$DST/", files: sshFiles,
+			daemon: sshd, near: "scp -q -r -p -F $STATE/ssh.conf $SRC $ADDRESS:$DST/", files: sshFiles(gcm),
 		},
 		{
 			// Without its check of the result, which would start a shell and md5sum at
 			// the far side for every file.
-			name: "rclone-sftp", needs: "rclone sshd", daemon: sshd, files: sshFiles,
+			name: "rclone-sftp", needs: "rclone sshd", daemon: sshd, files: sshFiles(gcm),
 			near: "rclone copy --quiet --config $STATE/rclone.conf $SRC" +
 				" :sftp,host=$ADDRESS,port=$PORT,user=$USER,key_file=$STATE/user-key,known_hosts_file=$STATE/known-hosts,disable_hashcheck=true:$DST/$NAME",
 		},

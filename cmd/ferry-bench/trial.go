@@ -16,20 +16,19 @@ import (
 var errUnsuited = errors.New("not for this tool")
 
 // trial makes one delivery of set to r.dst, and returns after all that it started has
-// ended. If resumed, what came of an interrupted delivery is kept, and used if some is
-// there. errUnsuited, wrapped, means that the tool cannot.
+// ended. flags are the $FLAGS of the tool. errUnsuited, wrapped, means that the tool cannot.
 //
 // The clock starts when the far side listens, as it would on another machine, and stops
 // when both sides have ended. A daemon, which does not end, is stopped after that, so
 // that its figures can be had.
-func (r *runner) trial(ctx context.Context, l tool, set dataset, resumed bool) (s sample, err error) {
+func (r *runner) trial(ctx context.Context, l tool, set dataset, flags string) (s sample, err error) {
 	switch {
 	case l.local && r.net.link != (link{}):
 		return s, fmt.Errorf("%w: it copies on one machine only", errUnsuited)
 	case l.single && set.file == "":
 		return s, fmt.Errorf("%w: it sends one file only", errUnsuited)
 	}
-	vars, err := r.variables(l, set, resumed)
+	vars, err := r.variables(set, flags)
 	if err != nil {
 		return s, err
 	}
@@ -75,6 +74,7 @@ func (r *runner) trial(ctx context.Context, l tool, set dataset, resumed bool) (
 	if err != nil {
 		return s, err
 	}
+	carried := r.net.carried.Load()
 	began := time.Now()
 	if near == nil {
 		near, err = start(ctx, r.net.near, l.near, vars)
@@ -84,12 +84,12 @@ func (r *runner) trial(ctx context.Context, l tool, set dataset, resumed bool) (
 	if err == nil {
 		err = wait(near, far)
 	}
-	s.Seconds = time.Since(began).Seconds()
+	s.Seconds, s.Carried = time.Since(began).Seconds(), r.net.carried.Load()-carried
 	return s, err
 }
 
 // variables are those of command lines: the kit's, and those of one run.
-func (r *runner) variables(l tool, set dataset, resumed bool) (map[string]string, error) {
+func (r *runner) variables(set dataset, flags string) (map[string]string, error) {
 	var ports []string
 	for range 5 { // croc's relay wants one to meet and four for the data
 		port, err := freePort()
@@ -102,11 +102,8 @@ func (r *runner) variables(l tool, set dataset, resumed bool) (map[string]string
 	maps.Copy(vars, map[string]string{
 		"ADDRESS": r.net.address, "ORIGIN": r.net.origin, "PORT": ports[0], "PORTS": strings.Join(ports, ","),
 		"SRC": set.path, "PARENT": filepath.Dir(set.path), "NAME": filepath.Base(set.path), "FILE": set.file,
-		"DST": r.dst, "FLAGS": l.flags, "CROC_RELAY": r.net.address + ":" + ports[0],
+		"DST": r.dst, "FLAGS": flags, "CROC_RELAY": r.net.address + ":" + ports[0],
 	})
-	if resumed {
-		vars["FLAGS"] = l.resume
-	}
 	return vars, nil
 }
 

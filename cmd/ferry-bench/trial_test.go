@@ -40,7 +40,7 @@ func newTrial(t *testing.T, ctx context.Context) trialRun {
 	return trialRun{&runner{ctx: ctx, net: loopback(), kit: k, dst: t.TempDir()}, dataset{path: src, file: "file"}}
 }
 
-func (r trialRun) one(l tool) (sample, error) { return r.trial(r.ctx, l, r.set, false) }
+func (r trialRun) one(l tool) (sample, error) { return r.trial(r.ctx, l, r.set, l.flags) }
 
 func rowOf(t *testing.T, name string) tool {
 	t.Helper()

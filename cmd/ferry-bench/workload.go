@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,8 +18,8 @@ type workload struct {
 	data  dataKind
 	after string // what its title says beside that of the data
 	// before leaves how many bytes at the destination; nil leaves it empty.
-	before  func(r *runner, l tool, set dataset) (had int64, err error)
-	resumed bool // the tool is told to use what came of an interrupted delivery
+	before func(r *runner, l tool, set dataset) (had int64, err error)
+	flags  func(l tool) string // $FLAGS where they are not those of the tool
 }
 
 func (w workload) String() string { return w.name }
@@ -28,9 +29,14 @@ func workloads() []workload {
 		{name: "large", data: largeData},
 		{name: "small", data: smallData},
 		{name: "again", data: smallData, after: ", once more with nothing changed", before: whole},
-		{name: "resume", data: largeData, after: fmt.Sprintf(", the rest after an interruption at %d %%", interruptAt), before: interrupted, resumed: true},
+		{name: "resume", data: largeData, after: fmt.Sprintf(", the rest after an interruption at %d %%", interruptAt), before: interrupted, flags: resuming},
+		{name: "shifted", data: editedData, after: ", of which an older version is there", before: older, flags: updating},
 	}
 }
+
+func resuming(l tool) string { return cmp.Or(l.resume, l.flags) }
+
+func updating(l tool) string { return cmp.Or(l.update, l.flags) }
 
 // run makes one run of a tool to a folder of its own, compares what is there then, and
 // returns the figures.
@@ -39,15 +45,19 @@ func (w workload) run(r *runner, l tool, set dataset) (s sample, err error) {
 		return s, err
 	}
 	defer func() { err = errors.Join(err, removeAll(r.dst)) }()
-	settle()
+	settle(r.dst)
 	var had int64
 	if w.before != nil {
 		if had, err = w.before(r, l, set); err != nil {
 			return s, err
 		}
-		settle()
+		settle(r.dst)
 	}
-	if s, err = r.trial(r.ctx, l, set, w.resumed); err == nil {
+	flags := l.flags
+	if w.flags != nil {
+		flags = w.flags(l)
+	}
+	if s, err = r.trial(r.ctx, l, set, flags); err == nil {
 		err = compare(set.path, r.dst)
 	}
 	s.Had = had
@@ -57,7 +67,7 @@ func (w workload) run(r *runner, l tool, set dataset) (s sample, err error) {
 // whole delivers all, so that the run has nothing to do. A tool that does not see that
 // delivers it once more.
 func whole(r *runner, l tool, set dataset) (had int64, err error) {
-	_, err = r.trial(r.ctx, l, set, false)
+	_, err = r.trial(r.ctx, l, set, l.flags)
 	return int64(set.bytes), err
 }
 
@@ -89,7 +99,7 @@ func interrupted(r *runner, l tool, set dataset) (had int64, err error) {
 		}
 		interrupt()
 	}()
-	_, err = r.trial(ctx, l, set, true)
+	_, err = r.trial(ctx, l, set, resuming(l))
 	stopped := ctx.Err() != nil
 	interrupt()
 	<-watched
@@ -109,6 +119,12 @@ func interrupted(r *runner, l tool, set dataset) (had int64, err error) {
 		return 0, errTooQuick
 	}
 	return had, nil
+}
+
+// older puts the version before this one at the destination, from which it differs by the
+// first MiB and by ten insertions.
+func older(r *runner, _ tool, set dataset) (had int64, err error) {
+	return set.writeOlder(filepath.Join(r.dst, filepath.Base(set.path), set.file))
 }
 
 // there is how many bytes of files are in a folder. What vanishes meanwhile does

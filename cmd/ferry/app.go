@@ -49,7 +49,7 @@ func newApp(env *Env) *cli.App {
 		// report decides about the exit code, and not the library.
 		ExitErrHandler: func(*cli.Context, error) {},
 		Commands: []*cli.Command{
-			sendCommand(env), receiveCommand(env), copyCommand(env), checksumCommand(env), verifyCommand(env), selftestCommand(env), versionCommand(env), helpCommand(env), manCommand(env), completionCommand(env), answerCommand(env),
+			sendCommand(env), receiveCommand(env), copyCommand(env, copyItems), checksumCommand(env), verifyCommand(env), selftestCommand(env), relayCommand(env), versionCommand(env), helpCommand(env), manCommand(env), completionCommand(env), answerCommand(env), remoteCommand(env),
 		},
 	}
 	for _, c := range app.Commands {
@@ -67,20 +67,34 @@ func newApp(env *Env) *cli.App {
 func pairingFlags(dial string) []cli.Flag {
 	return in(aboutConnection,
 		everyday(&cli.StringFlag{Name: dial, Usage: "call `HOST`, where the other side listens"}).
-			more("HOST:PORT is for a port other than 33779. Of several with commas between them, the first that takes the call counts. Without it this side listens."),
+			more("HOST:PORT is for a port other than 33779. Of several with commas between them, the first that takes the call counts. Without it the code alone is enough where both are on one network."),
+		everyday(&cli.StringFlag{Name: "find", Usage: "`WHERE`: where to look: auto, lan or off", Value: "auto"}).
+			oneOf("auto", "lan", "off").more("auto asks on the local network for the room of a code that was given, and answers those who ask; not with an address or --listen, with which lan does. FERRY_FIND has the value where the flag is not given."),
+		everyday(&cli.StringFlag{Name: "relay", Usage: "meet at `URL`, and carry through it; off for none"}).
+			more("URL is tcp://HOST, tls://HOST or wss://HOST/PATH of a ferry relay; the other side names the same. FERRY_RELAY has it where neither the flag nor an address is given. What goes through a relay stays encrypted from end to end, and moves to a direct path where there is one."),
+		optionOf(&cli.StringFlag{Name: "relay-token", Usage: "read the token of the relay from `FILE`"}).
+			aFile().more("Without it FERRY_RELAY_TOKEN has the token, if the relay asks for one."),
 		optionOf(&cli.StringFlag{Name: "listen", Usage: "listen on `ADDR`; port 0 picks one", Value: defaultListen}).
 			more("Addresses are HOST:PORT, or :PORT for all of this machine."),
 		optionOf(&cli.DurationFlag{Name: "wait", Usage: "wait `TIME` for the other side", Value: defaultWait, DefaultText: "1m to call"}).
-			oneOf("1m", "10m", "1h", "24h").more("Without it a side that calls waits for 1m, and one that listens as long as it takes."),
+			oneOf("1m", "10m", "1h", "24h").more("Without it a side that calls waits for 1m, and so does a receiver that was given a code and looks for the sender. Others wait as long as it takes."),
+		proxyFlag(),
 		everyday(&cli.StringFlag{Name: "code-file", Usage: "read the code from `FILE`, - for standard input"}).
 			aFile().more("Without it the code comes from FERRY_CODE, or is asked for. At a terminal - asks too."),
 		boolFlag("weak-code", "take a code of one's own that is easy to guess").
 			more("Such a code has less than 28 bits behind the room. Three wrong guesses burn it."),
-		optionOf(&cli.DurationFlag{Name: "timeout", Usage: "silence of `TIME` is a lost link", Value: link.DefaultTimeout}).
-			oneOf("10s", "30s", "1m"),
-		optionOf(&cli.DurationFlag{Name: "retry-for", Usage: "wait `TIME` for a lost link", Value: defaultRetry}).
-			oneOf("0", "10m", "1h", "24h").more("Both sides keep to the smaller value. 0 ends at the first loss."),
+		timeoutFlag(), retryFlag(),
 	)
+}
+
+func timeoutFlag() cli.Flag {
+	return optionOf(&cli.DurationFlag{Name: "timeout", Usage: "silence of `TIME` is a lost link", Value: link.DefaultTimeout}).
+		oneOf("10s", "30s", "1m")
+}
+
+func retryFlag() cli.Flag {
+	return optionOf(&cli.DurationFlag{Name: "retry-for", Usage: "wait `TIME` for a lost link", Value: defaultRetry}).
+		oneOf("0", "10m", "1h", "24h").more("Both sides keep to the smaller value. 0 ends at the first loss.")
 }
 
 // streamsFlag says how many connections a link has.
@@ -114,6 +128,7 @@ func placeFlags(links, onConflict string) []cli.Flag {
 		optionOf(&cli.StringFlag{Name: "links", Usage: "`WHICH`: symbolic links: safe, all or skip", Value: links}).
 			oneOf("safe", "all", "skip").
 			more("safe makes none that leave the tree."),
+		namesOption(),
 		boolFlag("no-sync", "do not wait for stable storage").
 			more("A power cut may then lose what was delivered."),
 		everyday(boolFlag("verify-disk", "read all back from the disk before the end")),

@@ -250,7 +250,7 @@ func TestArchiveAsUser(t *testing.T) {
 		check(t, syscall.Chmod(dir+"/src/"+name, 0o4644))
 	}
 	out, exit := copyAs(nobody)
-	if exit != 0 || strings.Count(out, "owner: not applied to 2 items: permission denied; the first is "+dir+"/src/one\n") != 1 ||
+	if exit != 0 || strings.Count(out, "owner: not applied to 2 items: permission denied; the first is "+dir+"/src/one\n")+strings.Count(out, "owner: not applied to 2 items: permission denied; the first is "+dir+"/src/two\n") != 1 ||
 		strings.Count(out, "set-id or sticky bit: not applied to 2 items") != 1 {
 		t.Errorf("exit %d: %s", exit, out)
 	}

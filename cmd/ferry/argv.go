@@ -89,7 +89,7 @@ func arrange(app *cli.App, argv []string) ([]string, error) {
 		}
 	}
 	out := append([]string{argv[0], name}, flags...)
-	return append(append(out, "--"), paths...), nil
+	return append(append(out, "--"), withoutWildcards(cmd, paths)...), nil
 }
 
 // allFlags beside --help asks for all flags of a command.

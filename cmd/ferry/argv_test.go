@@ -47,23 +47,23 @@ func TestArrange(t *testing.T) {
 
 func TestArrangeRefuses(t *testing.T) {
 	for in, want := range map[string]string{
-		"sned":                    "unknown command sned; did you mean send?",
-		"wxyz":                    "unknown command wxyz",
-		"h":                       "unknown command h",
-		"--frob":                  "a command comes first: ferry COMMAND --frob",
-		"exit":                    "unknown command exit; ferry help exit explains that topic",
-		"send a --all":            "unknown flag --all; did you mean --allow-changed?",
-		"send a --fllow":          "unknown flag --fllow; did you mean --follow?",
-		"send a --manifset=x":     "unknown flag --manifset; did you mean --manifest?",
-		"send -x a":               "unknown flag -x",
-		"send -qx a":              "unknown flag -qx",
-		"receive -oinbox":         "unknown flag -oinbox; did you mean -o inbox?",
-		"send --qqq":              "unknown flag --qqq",
-		"send a --to":             "--to needs a value",
-		"receive --out":           "--out needs a value",
-		"copy --exclud=x a b":     "unknown flag --exclud; did you mean --exclude?",
-		"checksum --verbose":      "unknown flag --verbose",
-		"copy --retry-for 1h a b": "unknown flag --retry-for",
+		"sned":                "unknown command sned; did you mean send?",
+		"wxyz":                "unknown command wxyz",
+		"h":                   "unknown command h",
+		"--frob":              "a command comes first: ferry COMMAND --frob",
+		"exit":                "unknown command exit; ferry help exit explains that topic",
+		"send a --all":        "unknown flag --all; did you mean --allow-changed?",
+		"send a --fllow":      "unknown flag --fllow; did you mean --follow?",
+		"send a --manifset=x": "unknown flag --manifset; did you mean --manifest?",
+		"send -x a":           "unknown flag -x",
+		"send -qx a":          "unknown flag -qx",
+		"receive -oinbox":     "unknown flag -oinbox; did you mean -o inbox?",
+		"send --qqq":          "unknown flag --qqq",
+		"send a --to":         "--to needs a value",
+		"receive --out":       "--out needs a value",
+		"copy --exclud=x a b": "unknown flag --exclud; did you mean --exclude?",
+		"checksum --verbose":  "unknown flag --verbose",
+		"copy --to host a b":  "unknown flag --to",
 	} {
 		_, err := arrange(newApp(&Env{}), append([]string{"ferry"}, strings.Fields(in)...))
 		var usage *usageError
@@ -140,12 +140,13 @@ func TestArrangeRefusesAnEmptyValue(t *testing.T) {
 // The contract of this version: these flags, and no others.
 func TestFlags(t *testing.T) {
 	want := map[string]string{
-		"send":     "remove-source text to listen wait code-file weak-code dry-run n allow-changed checksum follow exclude include exclude-from ferryignore files-from from0 max-size min-size one-file-system name timeout retry-for streams json manifest progress quiet q verbose v archive a owner xattrs hard-links devices strict numeric-ids compress bwlimit",
-		"receive":  "answers backup backup-dir suffix update u chmod from out o listen wait code-file weak-code yes y max-items max-bytes on-conflict links no-sync verify-disk manifest timeout retry-for streams json progress quiet q verbose v archive a owner xattrs hard-links devices perms xattrs-all strict compress bwlimit",
-		"copy":     "remove-source backup backup-dir suffix update u chmod on-conflict links delete delete-all max-delete dry-run n allow-changed checksum follow exclude include exclude-from ferryignore files-from from0 max-size min-size one-file-system no-sync verify-disk manifest json progress quiet q verbose v archive a owner xattrs hard-links devices strict numeric-ids compress bwlimit",
+		"send":     "receivers until remove-source text find relay relay-token proxy to listen wait code-file weak-code dry-run n allow-changed checksum follow exclude include exclude-from ferryignore files-from from0 max-size min-size one-file-system name timeout retry-for streams json manifest progress quiet q verbose v archive a owner xattrs hard-links devices strict numeric-ids compress bwlimit",
+		"receive":  "answers backup backup-dir suffix update u chmod find relay relay-token proxy from out o listen wait code-file weak-code yes y max-items max-bytes on-conflict names links no-sync verify-disk manifest timeout retry-for streams json progress quiet q verbose v archive a owner xattrs hard-links devices perms xattrs-all strict compress bwlimit",
+		"copy":     "remove-source backup backup-dir suffix update u chmod on-conflict names links delete delete-all max-delete dry-run n allow-changed checksum follow exclude include exclude-from ferryignore files-from from0 max-size min-size one-file-system no-sync verify-disk manifest json progress quiet q verbose v archive a owner xattrs hard-links devices strict numeric-ids compress bwlimit ssh remote-command push find proxy timeout retry-for streams",
 		"checksum": "check c dir C extra manifest json progress quiet q",
 		"verify":   "dir C extra json progress quiet q",
 		"selftest": "dir json quiet q",
+		"relay":    "behind-proxy drain json listen max-bytes max-link-rate max-links max-per-source max-rate max-rooms metrics q quiet tls-cert tls-key token-file",
 		"help":     "all",
 		"version":  "", "man": "", "completion": "", completeCommand: "",
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -70,7 +71,16 @@ func backupFolder(folder, dir string) string {
 		return dir
 	}
 	at := filepath.FromSlash(dir)
-	if !filepath.IsAbs(at) {
+	switch {
+	case filepath.IsAbs(at):
+	case filepath.VolumeName(at) != "" || os.IsPathSeparator(at[0]):
+		// On Windows C:x and \x are seen from the current folder and drive.
+		whole, err := filepath.Abs(at)
+		if err != nil {
+			return dir
+		}
+		at, dir = whole, filepath.ToSlash(whole)
+	default:
 		at = filepath.Join(folder, at)
 	}
 	from, err := resolved(folder)
@@ -94,9 +104,10 @@ func keptText(e transfer.ItemKept) string {
 	return "kept: " + show(e.Path) + " as " + show(e.At)
 }
 
-// jsonKept tells programs of one.
+// jsonKept tells programs of one. With escaped and would_escape it tells where an item is
+// stored.
 type jsonKept struct {
-	Type string `json:"type"` // kept, would_keep
+	Type string `json:"type"` // kept, would_keep, escaped, would_escape
 	jsonPath
 	At  string `json:"at"`
 	B64 string `json:"at_b64,omitempty"`

@@ -119,6 +119,7 @@ func TestTroubleLine(t *testing.T) {
 
 // Whatever the width and the names, a line stays inside of the terminal.
 func TestBarLineFits(t *testing.T) {
+	t.Parallel()
 	troubled := outage{window: time.Minute, cause: "c\x1b[2J\u202e" + strings.Repeat("日本", 100)}.trouble(time.Unix(1, 0))
 	v := moving()
 	for _, name := range []string{"", "x", v.progress.Active, strings.Repeat("日本", 100), "a\x1b[2J\u202e" + strings.Repeat("\xff", 40), "\u05d0\u05d1"} {

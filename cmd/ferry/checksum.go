@@ -194,7 +194,7 @@ func (s *sums) failed(path string, err error) {
 func (s *sums) leftOut(path string, err error) {
 	switch {
 	case s.flags.json:
-		s.object(jsonNotice{"notice", pathOf(path), tell(bare(err)), false})
+		s.object(jsonNotice{"notice", pathOf(path), tell(bare(err)), false, false})
 	case !s.flags.quiet:
 		s.say("left out: " + show(path) + ": " + bare(err))
 	}

@@ -8,8 +8,10 @@ import (
 	"io/fs"
 	"os"
 	"runtime"
+	"strings"
 
 	"ferry/transfer/link"
+	"ferry/transfer/reach"
 )
 
 const codeVariable = "FERRY_CODE"
@@ -22,6 +24,7 @@ type codeSource struct {
 	env     *Env
 	left    int     // questions that may yet be asked
 	typed   bool    // the code came from the terminal
+	without bool    // who was asked has no code from the other side
 	edit    *editor // of the questions so far; nil before the first
 	shown   string  // the code that was made up here, once it was shown; "" otherwise
 }
@@ -34,7 +37,8 @@ func newCodeSource(p pairing, env *Env) *codeSource {
 }
 
 // find returns the code. A side that listens generates one instead of asking; made is
-// true then.
+// true then. A receiver at a terminal asks first: what a person has there says who looks
+// for whom. Where it is an address, the pairing dials that from then on.
 func (s *codeSource) find(ctx context.Context) (code link.Code, made bool, err error) {
 	if s.pairing.codeFile != "" {
 		code, err = s.fromFile(ctx)
@@ -44,12 +48,25 @@ func (s *codeSource) find(ctx context.Context) (code link.Code, made bool, err e
 		code, err = s.parseFrom(codeVariable, text)
 		return code, false, err
 	}
+	if s.asks() {
+		code, err = s.ask(ctx, nil, "")
+		if err != nil || !s.without {
+			return code, false, err
+		}
+		s.without = false
+	}
 	if !s.pairing.dials() {
 		code, err = link.GenerateCode()
 		return code, true, err
 	}
 	code, err = s.ask(ctx, nil, "")
 	return code, false, err
+}
+
+// asks reports whether a person is asked for a code that the other side may have made up.
+func (s *codeSource) asks() bool {
+	p := s.pairing
+	return !p.dials() && p.ways.asks && s.env.interactive() && (p.ways.lan || p.ways.relay != nil)
 }
 
 // setting is what to write before the command that continues, so that it takes the code
@@ -127,9 +144,32 @@ var (
 	errAlmostOurs = errors.New("a word of the code is almost one of ferry's own: correct it, or type the code when ferry asks")
 )
 
+// isAddress reports whether text is an address that stands in the place of a code. What
+// begins with the number of a room is a code: its secret may have a colon.
+func isAddress(text string, r link.Reading) bool {
+	text = strings.TrimSpace(text)
+	number, _, _ := strings.Cut(text, "-")
+	return reach.LooksLikeAddress(text) && r.Meant.Reveal() == "" && (number == text || strings.Trim(number, "0123456789") != "")
+}
+
+// noAddress is what to do with an address that stands in the place of a code. It does not
+// quote it.
+func (p pairing) noAddress() error {
+	switch {
+	case p.dials():
+		return errors.New("that is an address; the code is what the other side shows beside it, as in 7-copper-violin-meadow")
+	case p.role == link.Sender:
+		return errors.New("that is an address, and no code: ferry send --to ADDRESS calls it, and asks for the code")
+	}
+	return errors.New("that is an address, and no code: ferry receive --from ADDRESS calls it, and asks for the code")
+}
+
 // parse reads a code where nobody can be asked what is meant.
 func (s *codeSource) parse(text string) (link.Code, error) {
 	r, err := link.ReadCode(text)
+	if isAddress(text, r) {
+		return link.Code{}, s.pairing.noAddress()
+	}
 	if err != nil {
 		return link.Code{}, err
 	}

@@ -8,10 +8,13 @@ import (
 	"strings"
 
 	"ferry/transfer/link"
+	"ferry/transfer/reach"
 )
 
 const (
 	codeQuestion = "code: "
+	// meetQuestion is for a person whose other side may have shown a code.
+	meetQuestion = "code from the sender (Enter: make one up here): "
 	// What people can do at the question, where keys are handed over and where not.
 	codeKeys  = "three letters a word will do, Tab completes"
 	codePlain = "three letters a word will do"
@@ -19,6 +22,7 @@ const (
 
 // asked is where a person is asked for a code.
 type asked struct {
+	open   bool // it is not known whether there is one
 	source *codeSource
 	in     io.Reader
 	out    io.Writer
@@ -29,7 +33,7 @@ type asked struct {
 // ask asks on the terminal, and again if what is typed cannot be a code. on is the screen
 // if there is one already. why, if not empty, is shown before the first question.
 func (s *codeSource) ask(ctx context.Context, on *screen, why string) (link.Code, error) {
-	a := &asked{source: s, in: s.env.Stdin, out: s.env.Stderr, on: on, raw: s.env.redraws()}
+	a := &asked{source: s, in: s.env.Stdin, out: s.env.Stderr, on: on, raw: s.env.redraws(), open: s.asks()}
 	if !s.env.interactive() {
 		// Standard input carries the data, but a person may sit at the terminal.
 		if !s.pairing.stdinIsData {
@@ -60,7 +64,7 @@ func (s *codeSource) ask(ctx context.Context, on *screen, why string) (link.Code
 			return link.Code{}, s.pairing.stopped(ctx, s.pairing.noCode())
 		}
 		if reason == "" {
-			s.typed = true
+			s.typed = !s.without
 			return code, nil
 		}
 		why = reason
@@ -73,7 +77,11 @@ func (s *codeSource) ask(ctx context.Context, on *screen, why string) (link.Code
 
 // once asks once. reason says why what was typed is not taken.
 func (a *asked) once(ctx context.Context) (code link.Code, reason string, err error) {
-	text, err := a.line(ctx, codeQuestion)
+	question := codeQuestion
+	if a.open {
+		question = meetQuestion
+	}
+	text, err := a.line(ctx, question)
 	if errors.Is(err, errLongLine) {
 		return link.Code{}, "that is too long for a code", nil
 	}
@@ -81,6 +89,13 @@ func (a *asked) once(ctx context.Context) (code link.Code, reason string, err er
 		return link.Code{}, "", err
 	}
 	r, bad := link.ReadCode(text)
+	address := isAddress(text, r)
+	if a.open && (address || bad != nil && r.Meant.Reveal() == "") && a.otherwise(text) {
+		return link.Code{}, "", nil
+	}
+	if address {
+		return link.Code{}, a.source.pairing.noAddress().Error(), nil
+	}
 	doubt := r.Doubt
 	switch {
 	case r.Meant.Reveal() != "":
@@ -116,6 +131,47 @@ func (a *asked) once(ctx context.Context) (code link.Code, reason string, err er
 		return link.Code{}, bad.Error(), nil
 	}
 	return r.Code, "", nil
+}
+
+// otherwise understands what is no code where one need not be there: nothing, or as a
+// kindness an address of the other side, which is dialled then.
+func (a *asked) otherwise(text string) bool {
+	s := a.source
+	if strings.TrimSpace(text) == "" {
+		s.without = true
+		return true
+	}
+	list := pastedAddress(text)
+	if list == nil {
+		return false
+	}
+	s.without, s.pairing.to, s.pairing.dial = true, list, reach.Join(list)
+	s.pairing.ways.lan = s.pairing.ways.lan && s.pairing.ways.forced
+	s.left = maxQuestions // those were not about the code
+	return true
+}
+
+// pastedAddress reads an address, or the command that dials one; nil if text is neither. A
+// single word is not looked up as a name: it may be a part of a code.
+func pastedAddress(text string) []reach.Address {
+	words := strings.Fields(text)
+	command := false
+	for _, lead := range []string{"ferry", "receive", "--from"} {
+		if len(words) > 0 && words[0] == lead {
+			words, command = words[1:], true
+		}
+	}
+	if len(words) != 1 || !command && !reach.LooksLikeAddress(words[0]) {
+		return nil
+	}
+	list, err := reach.ParseList(words[0])
+	if err == nil {
+		err = reach.CheckZones(list)
+	}
+	if err != nil || link.HasCode(words[0]) {
+		return nil
+	}
+	return list
 }
 
 // meantText asks whether another code is meant.

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"ferry/cmd/ferry/confine"
+	"ferry/transfer/reach"
 	"ferry/transfer/tree"
 )
 
@@ -13,7 +14,7 @@ import (
 // accepted. Each of its parts adds its own needs in a method named needs.
 type confinement struct {
 	landing  *landing
-	pairing  pairing
+	way      interface{ needs(s *confine.Set) } // to the other side
 	throttle *throttle
 	metadata tree.Metadata // that is permitted
 	applied  bool
@@ -23,7 +24,7 @@ type confinement struct {
 func (c *confinement) needs() confine.Set {
 	var s confine.Set
 	c.landing.needs(&s)
-	c.pairing.needs(&s)
+	c.way.needs(&s)
 	c.throttle.needs(&s)
 	if !c.landing.stream && (c.metadata.Owner || c.metadata.Xattrs) {
 		s.Accounts()
@@ -78,8 +79,26 @@ func (l *landing) needs(s *confine.Set) {
 }
 
 // needs adds the ports that are dialled again after a lost link and for more streams. A
-// listener has its socket already and opens no connections.
-func (p pairing) needs(s *confine.Set) {
+// listener has its socket already and opens no connections, but to those on the local
+// network whose firewall lets nobody in: they are dialled from its port. Where both sides
+// have such a firewall each further connection needs a port of its own, which nobody knows
+// beforehand.
+func (c *connection) needs(s *confine.Set) {
+	p := c.pairing
+	if proxy := p.ways.proxy; proxy != nil {
+		s.Connects = append(s.Connects, proxy.Port())
+		s.Resolver()
+		s.AnyPort = p.ways.relay != nil && !proxy.Takes(p.ways.relay.Addr())
+	} else if p.ways.relay != nil { // and a link that climbs dials what the other side names
+		s.AnyPort = true
+		s.Resolver()
+	}
+	if p.ways.lan {
+		s.AnyPort = s.AnyPort || c.meeting.BothCall()
+		s.Connects = append(append(s.Connects, reach.DefaultPort), c.meeting.Ports()...)
+		s.Binds = append(s.Binds, c.meeting.Port())
+		s.Reads = append(s.Reads, "/proc/net/arp")
+	}
 	s.Reads = append(s.Reads, "/proc/sys/net/ipv4", "/proc/sys/net/core") // what connections may ask for
 	for _, a := range p.to {
 		s.Connects = append(s.Connects, a.Port)

@@ -2,81 +2,73 @@ package main
 
 import (
 	"errors"
-	"os"
-	"path/filepath"
-	"slices"
 
 	"github.com/urfave/cli/v2"
 
 	"ferry/transfer"
-	"ferry/transfer/filter"
 	"ferry/transfer/local"
 	"ferry/transfer/receive"
 	"ferry/transfer/storage"
-	"ferry/transfer/tree"
 )
 
-func copyCommand(env *Env) *cli.Command {
+// copyAction is what copy does with its command line: at the far end of ssh it is another
+// thing than where it was typed.
+type copyAction func(c *cli.Context, env *Env, chosen *selectionArgs) error
+
+func copyCommand(env *Env, action copyAction) *cli.Command {
 	chosen := &selectionArgs{}
 	return &cli.Command{
-		Name:        "copy",
-		Usage:       "copy files and folders on this machine",
-		ArgsUsage:   "SRC... DEST",
-		Description: "A folder SRC lands as DEST/SRC, and SRC/ as what is in it. DEST is a folder, made if absent. But one file to a DEST that is no folder and ends in no slash gets that name.",
-		Flags:       join(placeFlags("all", "the new item takes its place"), replaceFlags(), backupFlags(true), deleteFlags(), throttleFlags(), sourceFlags(), removeFlags(), metadataFlags(false), chosen.flags(), outputFlagList()),
-		Action:      func(c *cli.Context) error { return copyLocal(c, env, chosen) },
+		Name:      "copy",
+		Usage:     "copy files and folders, here or by ssh",
+		ArgsUsage: "SRC... DEST",
+		Description: "A folder SRC lands as DEST/SRC, and SRC/ as what is in it. DEST is a folder, made if absent. But one file to a DEST that is no folder and ends in no slash gets that name. " +
+			"Either side may be [USER@]HOST:PATH, which ssh reaches. PATH is seen from the home there. If ferry is missing there, it offers to bring itself.",
+		Flags:  join(placeFlags("all", "the new item takes its place"), replaceFlags(), backupFlags(true), deleteFlags(), throttleFlags(), sourceFlags(), removeFlags(), metadataFlags(false), chosen.flags(), remoteFlags(), outputFlagList()),
+		Action: func(c *cli.Context) error { return action(c, env, chosen) },
 	}
+}
+
+// copyItems copies on this machine, or by ssh if one of its sides is elsewhere.
+func copyItems(c *cli.Context, env *Env, chosen *selectionArgs) error {
+	s, err := sidesOf(c.Args().Slice())
+	if err != nil {
+		return err
+	}
+	switch {
+	case s.to != nil:
+		return copyThere(c, env, chosen, s)
+	case s.from != nil:
+		return copyHere(c, env, chosen, s)
+	}
+	if err := localOnly(c); err != nil {
+		return err
+	}
+	return copyLocal(c, env, chosen)
 }
 
 // copyLocal runs both sides in this process. No offer has to be accepted: one person
 // controls both ends.
 func copyLocal(c *cli.Context, env *Env, chosen *selectionArgs) error {
-	out, err := outputOf(c)
+	o, err := copyingOf(c, env, chosen)
 	if err != nil {
 		return err
 	}
-	opt, err := placeOf(c)
+	list, folder, err := planCopy(c.Args().Slice(), c.Bool("follow"), o.rules)
 	if err != nil {
 		return err
 	}
-	if !c.IsSet("on-conflict") {
-		opt.OnConflict = transfer.ConflictOverwrite
-	}
-	if err := replacingOf(c, env, &opt); err != nil {
-		return err
-	}
-	throttle, err := throttleOf(c)
-	if err != nil {
-		return err
-	}
-	selection, rules, err := chosen.selection(c, env)
-	if err != nil {
-		return err
-	}
-	list, folder, err := planCopy(c.Args().Slice(), c.Bool("follow"), rules)
-	if err != nil {
-		return err
-	}
-	if opt.Metadata, err = metadataOf(c); err != nil {
-		return err
-	}
-	sending := sendOptions(c, list, selection, opt.Metadata, throttle)
-	if sending.Remove, err = removalOf(c); err != nil {
-		return err
-	}
-	absent, err := list.selects(c.Context, "copy", sending)
-	if err != nil {
-		return err
-	}
-	remove, err := deleteOf(c, list)
+	sending, remove, absent, err := o.selected(c, list)
 	if err != nil {
 		return err
 	}
 	if absent {
-		d := &delivery{ctx: c.Context, env: env, render: newRenderer(env, out, false), alone: true}
+		d := &delivery{ctx: c.Context, env: env, render: newRenderer(env, o.out, false), alone: true, sole: true}
 		return d.absent(sending)
 	}
-	dst, err := destinationOf(c, folder, &opt)
+	if !c.Bool("dry-run") {
+		makeWay(env, folder)
+	}
+	dst, err := destinationOf(c, folder, &o.place)
 	if err != nil {
 		return err
 	}
@@ -84,10 +76,10 @@ func copyLocal(c *cli.Context, env *Env, chosen *selectionArgs) error {
 	if err != nil {
 		return errors.Join(err, dst.Close())
 	}
-	d := &delivery{ctx: c.Context, env: env, render: newRenderer(env, out, false), alone: true, place: folder, strict: c.Bool("strict"), unsynced: c.Bool("no-sync"), rules: rules}
+	d := &delivery{ctx: c.Context, env: env, render: newRenderer(env, o.out, false), alone: true, sole: true, place: folder, strict: c.Bool("strict"), unsynced: c.Bool("no-sync"), rules: o.rules, escapes: escapesNames(c)}
 	d.manifest.Store(sums)
 	if sums != nil {
-		opt.Observer = sums
+		o.place.Observer = sums
 	}
 	d.missing(list.missing)
 	if remove != nil {
@@ -97,9 +89,9 @@ func copyLocal(c *cli.Context, env *Env, chosen *selectionArgs) error {
 		remove = nil
 		d.Observe(transfer.Notice{Path: folder, Err: errNothingDeleted})
 	}
-	defer throttle.follow(c.Context, d.render)()
+	defer o.throttle.follow(c.Context, d.render)()
 	sending.Observer = oneSided{d}
-	result, err := local.Copy(c.Context, local.Options{Send: sending, Receive: opt, Delete: remove})
+	result, err := local.Copy(c.Context, local.Options{Send: sending, Receive: o.place, Delete: remove})
 	err = refusedDeletion(err, sending.DryRun)
 	if cerr := closeFolder(dst); err == nil {
 		err = cerr
@@ -121,7 +113,7 @@ func destinationOf(c *cli.Context, folder string, opt *receive.Options) (dst sto
 		return nil, err
 	} else {
 		var r storage.Destination
-		r, err = local.NewRehearsal(folder)
+		r, err = local.NewRehearsal(folder, folderOptions(c, backups))
 		opt.Rehearse = func() (storage.Destination, error) { return r, nil }
 		dst = r
 	}
@@ -160,64 +152,4 @@ func ownError(err error) error {
 		return &own
 	}
 	return err
-}
-
-// planCopy reads SRC... DEST as rsync does. It returns the sources under the
-// names they will get, and the folder that they land in.
-func planCopy(args []string, follow bool, rules *filter.List) (*sourceList, string, error) {
-	if len(args) < 2 {
-		return nil, "", usagef("copy", "copy needs SRC... DEST")
-	}
-	sources, dest := args[:len(args)-1], args[len(args)-1]
-	if slices.Contains(args, "-") {
-		return nil, "", usagef("copy", "copy knows no standard input or output; a file of that name is ./-")
-	}
-	if dest == "" {
-		return nil, "", usagef("copy", "an empty DEST names nothing")
-	}
-	for _, p := range sources {
-		if err := refuseRemote("copy", "SRC", p); err != nil {
-			return nil, "", err
-		}
-	}
-	if err := refuseRemote("copy", "DEST", dest); err != nil {
-		return nil, "", err
-	}
-	list := &sourceList{}
-	for _, p := range sources {
-		if err := list.add("copy", p, follow, meansContents(p)); err != nil {
-			return nil, "", err
-		}
-	}
-	if err := list.check("copy", rules); err != nil {
-		return nil, "", err
-	}
-	if err := list.checkInside(dest, follow, rules); err != nil {
-		return nil, "", err
-	}
-	info, err := os.Stat(filepath.Clean(dest)) // a file is there, even if named with a slash
-	switch {
-	case err == nil && info.IsDir():
-		return list, dest, nil
-	case len(sources) == 1 && !list.folder && !endsInSlash(dest):
-		name := filepath.Base(dest)
-		if err := tree.CheckName(name); err != nil {
-			return nil, "", usagef("copy", "DEST %s: %v", dest, err)
-		}
-		list.sources[0].Name = name
-		return list, filepath.Dir(dest), nil
-	case err == nil:
-		return nil, "", usagef("copy", "%s is no folder: only one file can be copied to it", dest)
-	}
-	return list, dest, nil
-}
-
-// meansContents reports whether a path stands for the content of its folder: it ends
-// in a slash, or in "." or "..", which are no names.
-func meansContents(path string) bool {
-	if endsInSlash(path) {
-		return true
-	}
-	base := filepath.Base(path)
-	return base == "." || base == ".."
 }

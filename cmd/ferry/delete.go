@@ -24,7 +24,7 @@ func deleteFlags() []cli.Flag {
 }
 
 // deleteOf reads the flags about deleting; nil without --delete.
-func deleteOf(c *cli.Context, list *sourceList) (*local.Delete, error) {
+func deleteOf(c *cli.Context) (*local.Delete, error) {
 	limit := c.Int64("max-delete")
 	switch {
 	case !c.Bool("delete") && c.IsSet("max-delete"):
@@ -39,10 +39,16 @@ func deleteOf(c *cli.Context, list *sourceList) (*local.Delete, error) {
 		return nil, usagef("copy", "--delete compares whole folders, and does not go with --files-from")
 	case c.String("on-conflict") == "rename":
 		return nil, usagef("copy", "--delete would remove what --on-conflict rename makes: they exclude each other")
-	case !list.hasFolder(c.Bool("follow")):
-		return nil, usagef("copy", "--delete needs a folder to copy: with what should DEST be compared?")
 	}
 	return &local.Delete{Max: limit, All: c.Bool("delete-all")}, nil
+}
+
+// canDelete refuses to delete by sources without a folder.
+func (l *sourceList) canDelete(follow bool) error {
+	if l.hasFolder(follow) {
+		return nil
+	}
+	return usagef("copy", "--delete needs a folder to copy: with what should DEST be compared?")
 }
 
 // hasFolder reports whether one of the sources is a folder.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"sync/atomic"
 
 	"ferry/transfer"
@@ -19,17 +20,21 @@ type delivery struct {
 	env      *Env
 	render   renderer
 	tally    tally
+	way      func() string            // of the link, as it is now; nil without one
 	manifest atomic.Pointer[manifest] // nil without --manifest, and until it is started
 	stream   bool                     // to standard output
 	alone    bool                     // both sides are here
+	sole     bool                     // no other side has to run a command
 	codes    *codeSource              // nil where no code is needed
 	place    string                   // where items land at this side; "" at the sender
+	name     string                   // that one item, no folder, gets there; "" if that is its own
 	fed      bool                     // what is sent is standard input
 	text     bool                     // it is a message
 	taken    bool                     // which was shown or written here, and not stored
 	strict   bool                     // metadata that could not be applied is a failure
 	unsynced bool                     // this side gave up durability: --no-sync, or standard output
 	rules    *filter.List             // the rules of what is sent; nil without any
+	escapes  bool                     // --names escape was given here
 	// checksums is put before "--checksum" where that is the other side's flag.
 	checksums string
 }
@@ -111,8 +116,14 @@ func (d *delivery) end(o outcome, err error) error {
 		err = &exitError{exit: exitIncomplete, word: "strict", err: why}
 	}
 	o.kinds = d.tally.kindsText(o.result)
+	if d.way != nil && o.began {
+		o.path = d.way()
+	}
 	if d.place != "" && !d.stream {
-		o.place = d.tally.landed(d.place)
+		o.place = "in " + show(d.tally.landed(d.place))
+		if d.name != "" {
+			o.place = "as " + show(filepath.Join(d.tally.landed(d.place), d.name))
+		}
 	}
 	o.err, o.exit = err, exitOf(d.ctx, err, o.result, &d.tally)
 	var sig signalError
@@ -122,14 +133,7 @@ func (d *delivery) end(o outcome, err error) error {
 	if o.err != nil {
 		d.advise(&o, err)
 	}
-	werr := d.render.finish(o)
-	switch {
-	case o.exit == exitOK && werr != nil:
-		return outputError(werr)
-	case o.exit == exitOK:
-		return nil
-	}
-	return &exitError{exit: o.exit, err: o.err, done: werr == nil}
+	return o.shown(d.render)
 }
 
 // advise fills in what can be done about err, and what is there already.
@@ -139,12 +143,15 @@ func (d *delivery) advise(o *outcome, err error) {
 	if again {
 		line = d.codes.setting() + line
 	}
-	o.hint = hintOf(o.exit, err, line, d.alone)
+	o.hint = hintOf(o.exit, err, line, d.sole)
 	if hint := d.tally.missingHint(line); hint != "" && o.exit == exitIncomplete && o.hint != "" {
 		o.hint = hint
 	}
 	if d.tally.inVain() && o.exit == exitIncomplete && errors.Is(err, transfer.ErrIncomplete) {
 		o.hint = ""
+		if !d.escapes {
+			o.hint = d.tally.namesHint(d.place != "" || d.sole)
+		}
 	}
 	switch {
 	case !again:

@@ -22,8 +22,8 @@ const (
 
 // ends is what either end of a delivery imports. It knows no link but by the interfaces
 // of package transfer, and no destination but by those of package storage.
-var ends = []string{"transfer", "transfer/storage", "transfer/tree", "framing", "checksum",
-	"transfer/internal/flow", "transfer/internal/wire", "transfer/internal/failure", "transfer/internal/progress", "transfer/internal/streams", "transfer/internal/compress", "transfer/internal/parcel"}
+var ends = []string{"transfer", "transfer/storage", "transfer/tree", "framing", "checksum", "transfer/internal/delta",
+	"transfer/internal/flow", "transfer/internal/wire", "transfer/internal/failure", "transfer/internal/progress", "transfer/internal/streams", "transfer/internal/compress", "transfer/internal/parcel", "transfer/internal/mirror", "transfer/internal/here"}
 
 // allowed says which of our packages each imports, and no more, so that bytes, digests and
 // names stay usable without the rest, and that nothing below cmd prints.
@@ -33,14 +33,22 @@ var allowed = map[string][]string{
 	"checksum":                {},
 	"transfer/tree":           {},
 	"transfer/filter":         {},
-	"transfer/link":           {"transfer/link/admission", "transfer/link/cpace", "transfer/link/memory", "transfer/link/record", "framing"},
-	"transfer/reach":          {"transfer/link", "framing"},
+	"transfer/link":           {"transfer/link/admission", "transfer/link/cpace", "transfer/link/memory", "transfer/link/record", "transfer/internal/machine", "framing"},
+	"transfer/reach":          {"transfer/link", "transfer/reach/socket", "framing", "transfer/reach/lan", "transfer/reach/relayed", "transfer/reach/proxy"},
+	"transfer/reach/lan":      {"transfer/reach/socket", "framing"},
+	"transfer/reach/socket":   {"transfer/link"},
+	"transfer/reach/proxy":    {"transfer/link"},
+	"transfer/reach/relayed":  {"transfer/link", "transfer/reach/socket", "transfer/relay/ws", "framing"},
+	"transfer/relay":          {"transfer/relay/ws", "framing"},
+	"transfer/relay/ws":       {},
+	"transfer/reach/ssh":      {},
 	"transfer/link/cpace":     {},
 	"transfer/link/memory":    {},
 	"transfer/link/admission": {"framing"},
 	"transfer/link/record":    {},
 	"transfer/storage":        {"transfer/tree", "checksum"},
-	// Tests import these two.
+	// Tests import these three.
+	"transfer/tree/treetest":       {},
 	"transfer/storage/memory":      {"transfer/storage", "transfer/tree", "checksum"},
 	"transfer/storage/storagetest": {"transfer/storage", "transfer/tree", "checksum"},
 	"transfer/dest":                {"transfer/storage", "transfer/tree", "checksum"},
@@ -52,24 +60,29 @@ var allowed = map[string][]string{
 	"transfer/internal/progress": {"transfer", "transfer/internal/flow", "transfer/internal/failure", "transfer/tree", "framing"},
 	"transfer/internal/streams":  {"transfer", "transfer/internal/flow", "transfer/link", "framing"},
 	"transfer/internal/compress": {"transfer", "transfer/internal/flow", "framing", "checksum"},
-	"transfer/internal/parcel":   {},
+	"transfer/internal/here":     {"transfer/internal/machine", "transfer/tree", "framing"},
+	"transfer/internal/machine":  {},
+	"transfer/internal/delta":    {"framing", "checksum"},
+	"transfer/internal/mirror":   {"transfer", "transfer/internal/failure", "transfer/internal/here", "transfer/storage", "transfer/tree", "framing"},
+	"transfer/internal/parcel":   {"transfer/storage", "checksum"},
 	"transfer/send":              ends,
 	"transfer/receive":           ends,
 	"transfer/local": {"transfer", "transfer/send", "transfer/receive", "transfer/link", "transfer/dest", "transfer/storage", "transfer/tree", "framing",
-		"transfer/internal/flow", "transfer/internal/failure", "transfer/internal/progress"},
+		"transfer/internal/flow", "transfer/internal/failure", "transfer/internal/progress", "transfer/internal/mirror", "transfer/internal/here", "transfer/internal/parcel"},
 	// Tests of whole deliveries, and what they share.
 	"transfer/simulation":            {},
 	"transfer/hostile":               {},
 	"transfer/conform":               {},
-	"transfer/internal/deliverytest": {"transfer", "transfer/send", "transfer/receive", "transfer/local", "transfer/link", "transfer/storage", "transfer/tree", "transfer/filter"},
+	"transfer/internal/deliverytest": {"transfer", "transfer/send", "transfer/receive", "transfer/local", "transfer/link", "transfer/storage", "transfer/tree", "transfer/filter", "framing"},
 	// cmd names codes, kinds and digests that cross its API; it opens no destination itself.
-	"cmd/ferry":         {"cmd/ferry/confine", "cmd/ferry/selftest", "transfer", "transfer/send", "transfer/receive", "transfer/local", "transfer/storage", "transfer/link", "transfer/reach", "transfer/tree", "transfer/filter", "checksum", "framing"},
+	"cmd/ferry":         {"cmd/ferry/confine", "cmd/ferry/selftest", "transfer", "transfer/send", "transfer/receive", "transfer/local", "transfer/storage", "transfer/link", "transfer/reach", "transfer/reach/socket", "transfer/reach/ssh", "transfer/reach/relayed", "transfer/reach/proxy", "transfer/relay", "transfer/tree", "transfer/filter", "checksum", "framing"},
 	"cmd/ferry/confine": {},
 	// It starts ferry as a user would, and shares nothing with what it tries.
 	"cmd/ferry/selftest": {},
-	// The benchmark and the tests of faults run programs as a user would.
-	"cmd/ferry-bench":  {},
-	"cmd/ferry/faults": {},
+	// The benchmark and the tests of faults and networks run programs as a user would.
+	"cmd/ferry-bench":    {},
+	"cmd/ferry/faults":   {},
+	"cmd/ferry/networks": {},
 }
 
 // owners says which one package imports each third-party module, so that each
@@ -79,13 +92,20 @@ var owners = map[string][]string{
 	"github.com/sethvargo/go-diceware":    {"transfer/link"},
 	"github.com/klauspost/compress":       {"transfer/internal/compress"},
 	"github.com/landlock-lsm/go-landlock": {"cmd/ferry/confine"},
+	"github.com/cespare/xxhash":           {"transfer/internal/delta"},
 	"github.com/zeebo/blake3":             {"checksum", "transfer/internal/deliverytest"},
 	"lukechampine.com/blake3":             {"checksum"},
+	"github.com/coder/websocket":          {"transfer/relay/ws"},
+	"gonum.org/v1/plot":                   {"cmd/ferry-bench"},
+	"golang.org/x/net":                    {"transfer/reach/lan", "transfer/reach/proxy"},
 	"golang.org/x/sync":                   {"transfer/send", "transfer/receive"},
-	"golang.org/x/sys":                    {"checksum", "transfer/tree", "transfer/dest", "transfer/link", "cmd/ferry", "cmd/ferry/selftest", "cmd/ferry-bench"},
+	"golang.org/x/sys":                    {"checksum", "transfer/tree", "transfer/dest", "transfer/link", "transfer/reach/socket", "transfer/reach/ssh", "cmd/ferry", "cmd/ferry/selftest", "cmd/ferry-bench"},
 	"go.uber.org/goleak":                  {"transfer/internal/deliverytest"},
 	"golang.org/x/term":                   {"cmd/ferry"},
 	"golang.org/x/text":                   {"transfer/tree"},
+	"golang.org/x/time":                   {"transfer/relay"},
+	"github.com/VictoriaMetrics/metrics":  {"transfer/relay"},
+	"github.com/pires/go-proxyproto":      {"transfer/relay"},
 	"github.com/rivo/uniseg":              {"cmd/ferry"},
 	"github.com/schollz/progressbar":      {"cmd/ferry"},
 	"github.com/urfave/cli":               {"cmd/ferry"},
@@ -221,7 +241,7 @@ func TestImportFaults(t *testing.T) {
 // A link of a document leads to a file that is there.
 func TestLinksLead(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([^)#:]+)\)`)
-	for _, name := range []string{"README.md", "framing/PROTOCOL.md", "cmd/ferry/JSON.md", "cmd/ferry-bench/README.md"} {
+	for _, name := range []string{"README.md", "framing/PROTOCOL.md", "framing/RELAY.md", "cmd/ferry/JSON.md", "cmd/ferry-bench/README.md"} {
 		text, err := os.ReadFile(filepath.Join(top, name))
 		if err != nil {
 			t.Fatal(err)

@@ -12,13 +12,14 @@ import (
 // fails where the console knows no escape sequences. back makes it as it was.
 func rawMode(in io.Reader, out io.Writer) (back func(), err error) {
 	if pair, ok := in.(consolePair); ok {
-		in, out = pair.in, pair.out
+		in, out = pair.consoleInput, pair.out
 	}
 	show, ok := out.(*os.File)
-	read, also := in.(*os.File)
+	console, also := in.(consoleInput)
 	if !ok || !also {
 		return nil, windows.ERROR_NOT_SUPPORTED
 	}
+	read := console.file
 	var shown, typed uint32
 	if err := windows.GetConsoleMode(windows.Handle(show.Fd()), &shown); err != nil {
 		return nil, err

@@ -19,6 +19,8 @@ type Env struct {
 	Getenv func(string) string
 	// Confine takes away the rights that the process no longer needs; nil takes none.
 	Confine func(confine.Set) (confine.Kept, error)
+	// Signals says how long the command may go on after a signal; nil: nobody ends it.
+	Signals *signalWatch
 	// Umask is the umask of the process, in the bits 0777.
 	Umask uint32
 
@@ -30,8 +32,8 @@ type Env struct {
 
 	// Which of the three streams are terminals.
 	StdinTTY, StdoutTTY, StderrTTY bool
-	// Dumb says that the terminal at Stderr takes no control sequences.
-	Dumb bool
+	// Dumb and DumbOut say that the terminals at Stderr and Stdout take no control sequences.
+	Dumb, DumbOut bool
 	// Width is the number of columns of the terminal at Stderr, asked anew for
 	// each line since windows are resized; 0 when unknown.
 	Width func() int
@@ -52,9 +54,9 @@ func osEnv() *Env {
 	}
 	return &Env{
 		StdoutFile: file,
-		Args:       os.Args, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv, Umask: umask(), Confine: confine.Apply,
+		Args:       os.Args, Stdin: input(), Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv, Umask: umask(), Confine: confine.Apply,
 		StdinErr: unreadable(os.Stdin), StdoutErr: unwritable(os.Stdout), StderrErr: unwritable(os.Stderr),
-		StdinTTY: isTTY(os.Stdin), StdoutTTY: isTTY(os.Stdout), StderrTTY: isTTY(os.Stderr), Dumb: dumb(os.Stderr),
+		StdinTTY: isTTY(os.Stdin), StdoutTTY: isTTY(os.Stdout), StderrTTY: isTTY(os.Stderr), Dumb: dumb(os.Stderr), DumbOut: dumb(os.Stdout),
 		Width: func() int {
 			w, _, err := term.GetSize(int(os.Stderr.Fd()))
 			if err != nil {

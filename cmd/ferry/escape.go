@@ -315,49 +315,6 @@ func beside(s string) (columns int) {
 
 func firstOfSyllable(r rune) bool { return r >= 0x1100 && r <= 0x115f || r >= 0xa960 && r <= 0xa97c }
 
-// quote writes an argument so that a POSIX shell, and PowerShell for ordinary
-// names, reads it back. Names with hidden runes take the $'…' form of bash, zsh
-// and ksh.
-func quote(arg string) string {
-	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:,@%+=", r)
-	}
-	if arg != "" && strings.IndexFunc(arg, func(r rune) bool { return !plain(r) }) < 0 {
-		return arg
-	}
-	if !needsEscape(arg) {
-		return "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
-	}
-	var b strings.Builder
-	b.WriteString("$'")
-	for i := 0; i < len(arg); {
-		r, n := utf8.DecodeRuneInString(arg[i:])
-		switch {
-		case r == utf8.RuneError && n == 1, hidden(r):
-			for _, c := range []byte(arg[i : i+n]) {
-				fmt.Fprintf(&b, `\x%02x`, c)
-			}
-		case r == '\'' || r == '\\':
-			b.WriteByte('\\')
-			b.WriteRune(r)
-		default:
-			b.WriteString(arg[i : i+n])
-		}
-		i += n
-	}
-	b.WriteByte('\'')
-	return b.String()
-}
-
-// command is argv as a line for the shell.
-func command(argv ...string) string {
-	quoted := make([]string, len(argv))
-	for i, a := range argv {
-		quoted[i] = quote(a)
-	}
-	return strings.Join(quoted, " ")
-}
-
 // jsonSafe replaces the hidden runes that encoding/json leaves as they are.
 // They can only stand inside of strings, where \uNNNN means the same.
 func jsonSafe(line []byte) []byte {

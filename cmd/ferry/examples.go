@@ -10,26 +10,50 @@ type guide struct {
 	files    bool     // its arguments are names of files
 }
 
+// onWindows are the examples to show on Windows in the place of others, by their lines.
+// Those without a line mean nothing there.
+var onWindows = map[string]example{
+	"ferry copy photos/ backup":         {`ferry copy photos\ D:\backup`, "what is in photos"},
+	"ferry copy -a /srv/ /mnt/srv":      {},
+	"ferry selftest --dir /media/stick": {`ferry selftest --dir E:\`, "try another disk"},
+	"ferry man | man -l -":              {},
+	"ferry completion fish | source":    {"ferry completion powershell >>$PROFILE", "once, for PowerShell"},
+	"source <(ferry completion bash)":   {},
+}
+
+// examplesOf are the examples for a command on a system, as runtime.GOOS names it.
+func examplesOf(command, system string) (list []example) {
+	for _, e := range guides[command].examples {
+		if other, found := onWindows[e.line]; found && system == "windows" {
+			e = other
+		}
+		if e.line != "" {
+			list = append(list, e)
+		}
+	}
+	return list
+}
+
 // guides has an entry for each command that help lists. Each example can be typed as it
 // stands, with HOST for the address of the other machine.
 var guides = map[string]guide{
 	"send": {[]example{
-		{"ferry send photos", "listen; print what to run there"},
-		{"ferry send --to HOST photos notes.txt", "call the side that listens"},
-		{"ferry send --text 'see you at eight'", "a message for a person"},
+		{"ferry send photos", "print a code, and wait"},
+		{"ferry send --to HOST photos notes.txt", "where the code does not find it"},
+		{`ferry send --text "see you at eight"`, "a message for a person"},
 		{"ferry send --to HOST -n photos", "only say what would be sent"},
 		{"tar c photos | ferry send --to HOST -", "send a stream"},
-	}, []string{"code", "filters", "archive", "resume", "speed", "exit"}, true},
+	}, []string{"code", "networks", "filters", "archive", "resume", "exit"}, true},
 	"receive": {[]example{
-		{"ferry receive -o inbox", "listen; print what to run there"},
-		{"ferry receive --from HOST", "call the side that listens"},
+		{"ferry receive -o inbox", "ask for the code, find the sender"},
+		{"ferry receive --from HOST", "where the code does not find it"},
 		{"ferry receive --on-conflict rename", "keep both where files differ"},
 		{"ferry receive -y --out - | tar x", "ask nothing; unpack a stream"},
-	}, []string{"code", "archive", "resume", "speed", "exit"}, false},
+	}, []string{"code", "networks", "archive", "resume", "speed", "exit"}, false},
 	"copy": {[]example{
 		{"ferry copy photos notes.txt backup", "makes backup/photos"},
 		{"ferry copy photos/ backup", "what is in photos, as for rsync"},
-		{"ferry copy --exclude '*.o' src backup", "leave things out"},
+		{`ferry copy --exclude "*.o" src backup`, "leave things out"},
 		{"ferry copy -n --delete photos/ backup", "what a mirror would change"},
 		{"ferry copy -a /srv/ /mnt/srv", "as root: owners, ACLs and all"},
 	}, []string{"filters", "delete", "archive", "resume", "exit"}, true},
@@ -48,6 +72,12 @@ var guides = map[string]guide{
 		{"ferry selftest", "try this machine"},
 		{"ferry selftest --dir /media/stick", "try another disk"},
 	}, []string{"exit", "json"}, false},
+	"relay": {[]example{
+		{"ferry relay", "for all who can reach port 33780"},
+		{"ferry relay --token-file token", "for those who have the token"},
+		{"ferry relay --max-rate 50M", "leave some of the line to others"},
+		{"ferry relay --behind-proxy", "behind nginx, for wss://"},
+	}, []string{"relays", "json", "exit"}, false},
 	"version": {[]example{
 		{"ferry version", "or ferry --version, or ferry -V"},
 	}, nil, false},

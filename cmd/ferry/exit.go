@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"syscall"
 
 	"ferry/framing"
 	"ferry/transfer"
@@ -94,7 +93,7 @@ func exitOf(ctx context.Context, err error, r transfer.Result, t *tally) int {
 		return exitRefused
 	case errors.Is(err, transfer.ErrIncomplete):
 		return t.incomplete(r)
-	case crowded(err):
+	case tree.Crowded(err):
 		return exitDestination
 	case errors.As(err, &failed):
 		return exitOfEnd(failed.Code, failed.Remote)
@@ -183,16 +182,10 @@ func errorText(err error) string {
 	}
 	// Joined errors are separated by newlines.
 	text := strings.ReplaceAll(err.Error(), "\n", "; ")
-	if crowded(err) {
+	if tree.Crowded(err) {
 		text += crowdHint()
 	}
 	return isolate(cutMiddle(plain(text), 4*maxShown))
-}
-
-// crowded reports that this process, or this machine, may open no more files. Such an
-// error is not a lost link, even where it hit a connection.
-func crowded(err error) bool {
-	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)
 }
 
 // crowdHint is what to do about it.
@@ -214,7 +207,7 @@ func saidWhy(e *transfer.Error) string {
 // lostLink is what to say of a link that broke, "" if err is something else.
 func lostLink(err error) string {
 	var failed *transfer.Error
-	if crowded(err) || !errors.As(err, &failed) || failed.Remote || failed.Code != framing.CodeLost && failed.Code != framing.CodeTimeout {
+	if tree.Crowded(err) || !errors.As(err, &failed) || failed.Remote || failed.Code != framing.CodeLost && failed.Code != framing.CodeTimeout {
 		return ""
 	}
 	root := error(failed)
@@ -233,7 +226,7 @@ func codeOf(err error) framing.Code {
 	var failed *transfer.Error
 	var broken *link.Error
 	switch {
-	case crowded(err):
+	case tree.Crowded(err):
 		return framing.CodeIO
 	case errors.As(err, &failed):
 		return failed.Code

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -61,7 +62,7 @@ type page struct {
 
 // pageFor returns an empty page for the standard output of env.
 func pageFor(env *Env) *page {
-	colour := env.StdoutTTY && env.Getenv("NO_COLOR") == "" && env.Getenv("TERM") != "dumb"
+	colour := env.StdoutTTY && !env.DumbOut && env.Getenv("NO_COLOR") == "" && env.Getenv("TERM") != "dumb"
 	return &page{style: style{colour: colour}}
 }
 
@@ -99,7 +100,7 @@ func (p *page) short(app *cli.App) {
 		names = append(names, t.name)
 	}
 	p.line()
-	p.line("Topics: ", strings.Join(names, " "))
+	p.line(wrapped("Topics: "+strings.Join(names, " "), helpColumns))
 	p.line()
 	p.line("ferry COMMAND --help shows examples and flags, ferry help TOPIC explains.")
 }
@@ -117,7 +118,9 @@ func (p *page) overview(app *cli.App) {
 	p.heading("More:")
 	p.row(flagColumn+4, "ferry COMMAND --help", "examples and the everyday flags")
 	p.row(flagColumn+4, "ferry COMMAND --help --all", "all flags")
-	p.row(flagColumn+4, "ferry man | man -l -", "the manual page")
+	if runtime.GOOS != "windows" {
+		p.row(flagColumn+4, "ferry man | man -l -", "the manual page")
+	}
 }
 
 func (p *page) commands(app *cli.App) {
@@ -136,7 +139,7 @@ func (p *page) command(cmd *cli.Command, all bool) {
 	p.line("  ", synopsis(cmd))
 	g := guides[cmd.Name]
 	p.heading("Examples:")
-	for _, e := range g.examples {
+	for _, e := range examplesOf(cmd.Name, runtime.GOOS) {
 		p.row(adviceColumn, e.line, e.purpose)
 	}
 	if cmd.Description != "" {
@@ -157,7 +160,7 @@ func (p *page) command(cmd *cli.Command, all bool) {
 		if all || !hasMore(cmd) {
 			p.line()
 		}
-		p.line("Topics (ferry help TOPIC): ", strings.Join(g.topics, ", "))
+		p.line(wrapped("Topics (ferry help TOPIC): "+strings.Join(g.topics, ", "), helpColumns))
 	}
 }
 

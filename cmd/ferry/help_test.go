@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -61,20 +62,33 @@ func TestGuides(t *testing.T) {
 			t.Errorf("%s has no examples: add them to guides in examples.go", cmd.Name)
 		}
 	}
+	for line := range onWindows {
+		if !slices.ContainsFunc(slices.Collect(maps.Values(guides)), func(g guide) bool {
+			return slices.ContainsFunc(g.examples, func(e example) bool { return e.line == line })
+		}) {
+			t.Errorf("onWindows has %q, which is no example", line)
+		}
+	}
 	for name, g := range guides {
 		if lookup(app, name) == nil {
 			t.Errorf("guides has %s, which is no command", name)
 		}
-		if n := len(g.examples); n < 1 || n > 5 {
-			t.Errorf("%s has %d examples", name, n)
-		}
-		for _, e := range g.examples {
-			if len(e.line) > adviceColumn-4 || len(e.purpose) > helpColumns-adviceColumn {
-				t.Errorf("%s: %q has %d columns where %d fit, or %q has %d where %d fit",
-					name, e.line, len(e.line), adviceColumn-4, e.purpose, len(e.purpose), helpColumns-adviceColumn)
+		for _, system := range []string{"linux", "windows"} {
+			list := examplesOf(name, system)
+			if n := len(list); n < 1 || n > 5 {
+				t.Errorf("%s has %d examples on %s", name, n, system)
 			}
-			if !slices.ContainsFunc(ferryLines(t, e.line), func(argv []string) bool { return len(argv) > 1 && argv[1] == name }) {
-				t.Errorf("the example %q of %s does not run it", e.line, name)
+			for _, e := range list {
+				if len(e.line) > adviceColumn-4 || len(e.purpose) > helpColumns-adviceColumn {
+					t.Errorf("%s: %q has %d columns where %d fit, or %q has %d where %d fit",
+						name, e.line, len(e.line), adviceColumn-4, e.purpose, len(e.purpose), helpColumns-adviceColumn)
+				}
+				if !slices.ContainsFunc(ferryLines(t, e.line), func(argv []string) bool { return len(argv) > 1 && argv[1] == name }) {
+					t.Errorf("the example %q of %s does not run it", e.line, name)
+				}
+				if system == "windows" && strings.ContainsRune(e.line, '\'') {
+					t.Errorf("the example %q has quotes that cmd.exe does not know", e.line)
+				}
 			}
 		}
 		for _, topic := range g.topics {
@@ -89,8 +103,8 @@ func TestGuides(t *testing.T) {
 // indented line of a topic that runs ferry.
 func TestExamplesParse(t *testing.T) {
 	lines := []string{"ferry help send", "ferry man | man -l -"}
-	for _, g := range guides {
-		for _, e := range g.examples {
+	for name := range guides {
+		for _, e := range slices.Concat(examplesOf(name, "linux"), examplesOf(name, "windows")) {
 			lines = append(lines, e.line)
 		}
 	}

@@ -60,7 +60,7 @@ type unit struct {
 }
 
 // systems are the suffixes of files of which every system has another.
-var systems = []string{"linux", "windows", "darwin", "unix", "other", "amd64", "arm64", "386"}
+var systems = []string{"linux", "windows", "freebsd", "netbsd", "openbsd", "darwin", "unix", "other", "amd64", "arm64", "386"}
 
 // stem is what a file shares with its variants for other systems: x.go and
 // x_linux_amd64.go have the same.
@@ -181,7 +181,7 @@ func (h *house) checkUnit(dir string, u *unit, ignore func(error)) error {
 func readHouse(t *testing.T) *house {
 	t.Helper()
 	h := &house{fset: token.NewFileSet(), rooms: make(map[string]*room), texts: make(map[string]string), records: records}
-	for _, name := range []string{"README.md", "framing/PROTOCOL.md", "cmd/ferry/JSON.md", "cmd/ferry-bench/README.md"} {
+	for _, name := range []string{"README.md", "framing/PROTOCOL.md", "framing/RELAY.md", "cmd/ferry/JSON.md", "cmd/ferry-bench/README.md"} {
 		text, err := os.ReadFile(filepath.Join(top, name))
 		if err != nil {
 			t.Fatal(err)

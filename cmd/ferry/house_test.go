@@ -33,6 +33,8 @@ type fault struct {
 
 // TestHouse holds the rules.
 func TestHouse(t *testing.T) {
+	t.Parallel()
+	needsGo(t)
 	h := readHouse(t)
 	for _, name := range slices.Sorted(maps.Keys(rules)) {
 		for _, f := range rules[name](h) {

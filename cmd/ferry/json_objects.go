@@ -29,7 +29,8 @@ type jsonListening struct {
 }
 
 type jsonLink struct {
-	Type      string `json:"type"` // waiting, connected, code_refused, dropped, lost, retrying, rejoined
+	Type      string `json:"type"`               // waiting, connected, code_refused, dropped, lost, retrying, rejoined
+	Receiver  int    `json:"receiver,omitempty"` // of several; 0: of one, or not known yet
 	Address   string `json:"address"`
 	Attempts  int    `json:"attempts,omitempty"`
 	Limit     int    `json:"limit,omitempty"` // of wrong codes
@@ -187,6 +188,7 @@ type jsonNotice struct {
 	Type string `json:"type"` // notice
 	jsonPath
 	Message string `json:"message"`
+	Remote  bool   `json:"remote,omitempty"`
 	Stays   bool   `json:"stays,omitempty"`
 }
 
@@ -197,38 +199,47 @@ type jsonExcluded struct {
 }
 
 type jsonResult struct {
-	Type         string     `json:"type"` // result
-	OK           bool       `json:"ok"`
-	Exit         int        `json:"exit"`
-	DryRun       bool       `json:"dry_run,omitempty"`
-	Delivered    int64      `json:"delivered"`
-	Replaced     int64      `json:"replaced"`
-	Same         int64      `json:"same"`
-	Adjusted     int64      `json:"adjusted"`
-	Skipped      int64      `json:"skipped"`
-	Excluded     int64      `json:"excluded"`
-	Deleted      int64      `json:"deleted"`
-	Backups      int64      `json:"backups,omitempty"`
-	Removed      int64      `json:"removed,omitempty"`
-	Stayed       int64      `json:"stayed,omitempty"`
-	Failed       int64      `json:"failed"`
-	Files        int64      `json:"files"`
-	Bytes        int64      `json:"bytes"`
-	Moved        int64      `json:"moved"`
-	Wire         int64      `json:"wire_bytes"`
-	Resent       int64      `json:"resent"`
-	Streams      int        `json:"streams"`
-	Reused       int64      `json:"reused"`
-	Durable      bool       `json:"durable"`
-	Unsynced     string     `json:"unsynced,omitempty"`
-	Losses       int        `json:"losses,omitempty"`
-	Acknowledged bool       `json:"acknowledged"`
-	ElapsedMS    int64      `json:"elapsed_ms"`
-	Manifest     string     `json:"manifest,omitempty"`
-	Unlisted     int64      `json:"unlisted,omitempty"`
-	Lost         []jsonLoss `json:"lost,omitempty"`
-	Unmet        []string   `json:"unmet,omitempty"`
-	Error        *jsonError `json:"error,omitempty"`
+	Type         string         `json:"type"` // result
+	OK           bool           `json:"ok"`
+	Exit         int            `json:"exit"`
+	DryRun       bool           `json:"dry_run,omitempty"`
+	Delivered    int64          `json:"delivered"`
+	Replaced     int64          `json:"replaced"`
+	Same         int64          `json:"same"`
+	Adjusted     int64          `json:"adjusted"`
+	Skipped      int64          `json:"skipped"`
+	Excluded     int64          `json:"excluded"`
+	Deleted      int64          `json:"deleted"`
+	Backups      int64          `json:"backups,omitempty"`
+	Escaped      int64          `json:"escaped,omitempty"`
+	Removed      int64          `json:"removed,omitempty"`
+	Stayed       int64          `json:"stayed,omitempty"`
+	Failed       int64          `json:"failed"`
+	Files        int64          `json:"files"`
+	Bytes        int64          `json:"bytes"`
+	Moved        int64          `json:"moved"`
+	Wire         int64          `json:"wire_bytes"`
+	Resent       int64          `json:"resent"`
+	Streams      int            `json:"streams"`
+	Reused       int64          `json:"reused"`
+	Durable      bool           `json:"durable"`
+	Unsynced     string         `json:"unsynced,omitempty"`
+	Losses       int            `json:"losses,omitempty"`
+	Acknowledged bool           `json:"acknowledged"`
+	ElapsedMS    int64          `json:"elapsed_ms"`
+	Path         string         `json:"path,omitempty"`
+	Receivers    *jsonReceivers `json:"receivers,omitempty"`
+	Manifest     string         `json:"manifest,omitempty"`
+	Unlisted     int64          `json:"unlisted,omitempty"`
+	Lost         []jsonLoss     `json:"lost,omitempty"`
+	Unmet        []string       `json:"unmet,omitempty"`
+	Error        *jsonError     `json:"error,omitempty"`
+}
+
+// jsonReceivers is how many of several receivers have their receipt.
+type jsonReceivers struct {
+	Receipts int `json:"receipts"`
+	Expected int `json:"expected"`
 }
 
 type jsonError struct {
@@ -322,6 +333,8 @@ func jsonEvent(e transfer.Event) any {
 		return d
 	case transfer.ItemKept:
 		return jsonKeptOf(e)
+	case transfer.ItemEscaped:
+		return jsonEscapedOf(e)
 	case transfer.ItemRemoved:
 		return jsonRemovedOf(e)
 	case transfer.ItemFailed:
@@ -339,7 +352,7 @@ func jsonEvent(e transfer.Event) any {
 	case transfer.ItemExcluded:
 		return jsonExcluded{"excluded", pathOf(e.Path), tell(e.Exclusion.String())}
 	case transfer.Notice:
-		return jsonNotice{"notice", pathOf(e.Path), tell(bare(e.Err)), e.Stays}
+		return jsonNotice{"notice", pathOf(e.Path), tell(bare(e.Err)), e.Remote, e.Stays}
 	}
 	return nil
 }

@@ -117,7 +117,7 @@ func (l *landing) makeFolder() error {
 
 // rehearse looks at the folder for a dry run.
 func (l *landing) rehearse() (storage.Destination, error) {
-	r, err := local.NewRehearsal(l.path)
+	r, err := local.NewRehearsal(l.path, l.options)
 	if err != nil {
 		return nil, &exitError{exit: exitDestination, err: err}
 	}

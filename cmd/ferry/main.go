@@ -12,6 +12,7 @@ func main() {
 		env.Modes.restore()
 		os.Exit(code)
 	})
+	env.Signals = signals
 	code := run(ctx, env)
 	os.Exit(signals.exit(code))
 }

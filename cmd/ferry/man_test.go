@@ -20,8 +20,17 @@ var update = flag.Bool("update", false, "write ferry.1 anew")
 // that ferry knows, with what it is for.
 var manualText = struct{ environment, files []example }{
 	environment: []example{
+		{"FERRY_SSH", "A program and its arguments that copy runs in the place of ssh. --ssh outweighs it."},
+		{"FERRY_REMOTE_DIR", "A folder with ferry for other systems, as ferry-linux-arm64, from which --push takes it."},
+		{"SSH_ASKPASS", "Without a terminal, and if it is not set, copy lets ssh ask nobody for a password."},
+		{"SSH_CONNECTION, XDG_RUNTIME_DIR", "At the far end of ssh, the addresses of both sides, and a folder for what waits for a lost ssh."},
 		{"FERRY_CODE", "The code that both sides share. It is used unless --code-file is given, and nobody is asked for it then."},
+		{"FERRY_FIND", "Where the other side is looked for, as --find says it. off asks and answers nothing on the local network, and leaves a copy by ssh in ssh."},
+		{"FERRY_RELAY", "The relay to meet at, as --relay names it, where no address is given."},
+		{"FERRY_RELAY_TOKEN", "The token that the relay asks for, without --relay-token."},
+		{"ALL_PROXY, NO_PROXY", "The proxy to call through, as --proxy names it, and what is called without it. all_proxy and no_proxy serve as well."},
 		{"LC_ALL, LC_CTYPE, LANG", "The first of them that is set says whether the terminal takes UTF-8, and the bar its blocks."},
+		{"GOMAXPROCS", "How many processors the Go runtime uses, and so how many files are read or written at a time. Unset, those that the process may use."},
 		{"NO_COLOR", "If it is set and not empty, nothing is coloured or bold."},
 		{"TERM", "If it is dumb, no line on the screen changes, and progress is told line by line."},
 	},
@@ -47,7 +56,7 @@ func TestManualPage(t *testing.T) {
 
 // Each variable that ferry asks for is in the manual page.
 func TestManualPageNamesTheEnvironment(t *testing.T) {
-	asked := regexp.MustCompile(`[gG]etenv\((codeVariable|"[A-Z_]+")\)`)
+	asked := regexp.MustCompile(`[gG]etenv\((codeVariable|findVariable|relayVariable|tokenVariable|"[A-Z_]+")\)`)
 	listed := regexp.MustCompile(`range \[\]string\{(.*)\} \{\n.*[gG]etenv\(name\)`)
 	files, err := filepath.Glob("*.go")
 	if err != nil {
@@ -71,6 +80,7 @@ func TestManualPageNamesTheEnvironment(t *testing.T) {
 		}
 		for _, name := range names {
 			name = strings.ReplaceAll(strings.Trim(name, `"`), "codeVariable", codeVariable)
+			name = strings.NewReplacer("findVariable", findVariable, "relayVariable", relayVariable, "tokenVariable", tokenVariable).Replace(name)
 			seen++
 			if !slices.ContainsFunc(manualText.environment, func(e example) bool { return slices.Contains(strings.Split(e.line, ", "), name) }) {
 				t.Errorf("%s asks for %s, and manualText in man_test.go does not say what it is for", file, name)

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 
@@ -198,28 +197,28 @@ func (m *manifest) finish(ended bool) (string, error) {
 	return m.path, nil
 }
 
-// place renames a synced file and syncs the new name. It restores the time of the
-// folder: that may be the destination, which already has the time of the source.
+// place renames a synced file and syncs the new name, both in one folder. It restores the
+// time of the folder: that may be the destination, which already has the time of the
+// source.
 func place(from, to string) error {
-	dir := filepath.Dir(to)
-	before, err := os.Stat(dir)
+	at := filepath.Dir(to)
+	before, err := os.Stat(at)
 	if err != nil {
 		return err
 	}
-	if err := os.Rename(from, to); err != nil {
-		return err
-	}
-	if err := os.Chtimes(dir, before.ModTime(), before.ModTime()); err != nil && !errors.Is(err, os.ErrPermission) {
-		return err
-	}
-	if runtime.GOOS == "windows" { // folders cannot be synced there, nor need to be
-		return nil
-	}
-	d, err := os.Open(dir)
+	dirs := tree.NewDirs(1)
+	defer dirs.Close() // only names went through it, and Sync waits for those
+	dir, err := dirs.Open(at)
 	if err != nil {
 		return err
 	}
-	return errors.Join(d.Sync(), d.Close())
+	if err := dir.Rename(filepath.Base(from), dir, filepath.Base(to), true); err != nil {
+		return err
+	}
+	if err := os.Chtimes(at, before.ModTime(), before.ModTime()); err != nil && !errors.Is(err, os.ErrPermission) {
+		return err
+	}
+	return dir.Sync()
 }
 
 // within returns the slash path of file relative to folder if it is inside. file

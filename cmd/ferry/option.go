@@ -16,10 +16,11 @@ const (
 	aboutDestination = "At the destination"
 	aboutChecked     = "What is checked"
 	aboutSpeed       = "Speed"
+	aboutLimits      = "Limits"
 	aboutOutput      = "Output"
 )
 
-var categories = []string{aboutConnection, aboutSent, aboutKept, aboutDestination, aboutChecked, aboutSpeed, aboutOutput}
+var categories = []string{aboutConnection, aboutSent, aboutKept, aboutDestination, aboutChecked, aboutSpeed, aboutLimits, aboutOutput}
 
 // option is a flag with all that help, the manual page and completion say of it, so that
 // none of them can differ from the others.

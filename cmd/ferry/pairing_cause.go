@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
-	"syscall"
 
 	"ferry/transfer/link"
 	"ferry/transfer/reach"
@@ -17,12 +16,15 @@ func (c *connection) explain(err error) error {
 	if err == nil || exitOfCode(codeOf(err)) != exitConnection {
 		return err
 	}
-	tries := c.race.Tries()
+	tries := c.tries()
 	best := mostTelling(tries)
 	text := "no connection to " + triesText(tries, false)
 	word := ""
-	if best.Cause == reach.Busy {
+	switch best.Cause {
+	case reach.Busy:
 		word = "busy"
+	case reach.NoProxy:
+		word = proxyWord
 	}
 	return &exitError{exit: exitConnection, word: word, err: errors.New(text), hint: c.hintFor(best)}
 }
@@ -32,6 +34,12 @@ func (c *connection) explain(err error) error {
 func (c *connection) hintFor(t reach.Try) string {
 	p, at := c.pairing, t.Address
 	start := startCommand(p.role, at.Port)
+	switch {
+	case t.Cause == reach.NoProxy:
+		return proxyHint(t.Err)
+	case t.Cause < reach.Refused && p.ways.proxy != nil && p.ways.proxy.Takes(at.String()):
+		return fmt.Sprintf("is the address right, as seen from the proxy %s, and TCP port %d open there? --proxy off goes without it", p.ways.proxy.Host(), at.Port)
+	}
 	switch t.Cause {
 	case reach.Refused:
 		return fmt.Sprintf("%s is there, and nothing listens on its port %d%s. There, start:\n    %s", at.Host, at.Port, notDefault(at.Port), start)
@@ -40,7 +48,7 @@ func (c *connection) hintFor(t reach.Try) string {
 	case reach.NoAnswer:
 		return fmt.Sprintf("is the address right"+onItsNetwork(at)+"? A firewall or a router there may drop calls: let TCP port %d in there, or turn it round:\n%s", at.Port, c.turned())
 	case reach.Unreachable:
-		if errors.Is(t.Err, syscall.EHOSTUNREACH) {
+		if reach.NoHost(t.Err) {
 			return fmt.Sprintf("is the address right, and that machine on? A firewall there may also answer so: let TCP port %d in there, or turn it round:\n%s", at.Port, c.turned())
 		}
 		return "this machine is on no network that leads there: is it connected, and is the address right?"
@@ -67,8 +75,8 @@ func onItsNetwork(at reach.Address) string {
 // sameRoleHere tells a caller what to run instead.
 func (c *connection) sameRoleHere() []string {
 	own := c.pairing.role
-	host := c.race.Tries()[0].Address.Short()
-	for _, t := range c.race.Tries() {
+	host := c.tries()[0].Address.Short()
+	for _, t := range c.tries() {
 		if t.Cause == reach.SameRole {
 			host = t.Address.Short()
 		}

@@ -24,6 +24,8 @@ type invitation struct {
 	role  link.Role       // of this side
 	at    []reach.Address // the likeliest first
 	scope reach.Scope
+	relay string // where alone this side can be called; "" if it listens
+	meet  string // what the other side runs to be met by the code alone; "" if that cannot be
 	code  string // made up here; "" when both sides were given it
 	held  string // what has the code that a person at the other side may be asked for
 }
@@ -53,7 +55,7 @@ func placesFor(own []netip.AddrPort) (list []reach.Address) {
 
 // addresses has all of them, as HOST:PORT.
 func (v invitation) addresses() []string {
-	var list []string
+	list := []string{}
 	for _, a := range v.at {
 		list = append(list, a.String())
 	}
@@ -64,7 +66,10 @@ func (v invitation) shown() []reach.Address { return v.at[:min(len(v.at), mostIn
 
 // command is what to run at the other side.
 func (v invitation) command() string {
-	if len(v.at) == 0 {
+	switch {
+	case v.relay != "":
+		return v.meet
+	case len(v.at) == 0:
 		return ""
 	}
 	return callCommand(v.role, v.shown())
@@ -81,6 +86,10 @@ func callCommand(callee link.Role, at []reach.Address) string {
 // lines tell a person how to start the other side. All that is said of it is said here.
 // Lines that begin with a space are to be typed there.
 func (v invitation) lines() []string {
+	if v.relay != "" {
+		lines := []string{"waiting at the relay " + v.relay, "on the other machine run:", "    " + v.meet}
+		return append(lines, v.codeLines()...)
+	}
 	addresses := v.addresses()
 	lines := []string{"listening on " + strings.Join(addresses[:min(len(addresses), mostInvited)], ", ")}
 	switch {
@@ -89,22 +98,40 @@ func (v invitation) lines() []string {
 	case v.scope == reach.OwnNetwork:
 		lines = append(lines, "only machines on the same network can reach it")
 	}
-	if other := v.command(); other != "" {
-		where := "on the other machine run:"
-		if v.scope == reach.OwnMachine {
-			where = "in another terminal run:"
+	other, where := v.command(), "on the other machine run:"
+	switch {
+	case v.scope == reach.OwnMachine:
+		where = "in another terminal run:"
+	case v.meet != "":
+		lines = append(lines[:1], where, "    "+v.meet)
+		lines = append(lines, v.codeLines()...)
+		if other != "" {
+			lines = append(lines, "or there, if it finds nothing, with an address of this side:", "    "+other)
 		}
+		return append(lines, zoneLines(other)...)
+	}
+	if other != "" {
 		lines = append(lines, where, "    "+other)
-		if strings.Contains(other, "%"+elsewhere) {
-			lines = append(lines, "with that machine's own name of the network, such as eth0, for "+elsewhere)
-		}
+		lines = append(lines, zoneLines(other)...)
 	}
-	if v.code != "" {
-		lines = append(lines, "and give it this code when it asks:", "    "+v.code)
-	} else if v.held != "" {
-		lines = append(lines, "and if it asks, give it the code in "+show(v.held))
+	return append(lines, v.codeLines()...)
+}
+
+func zoneLines(command string) []string {
+	if !strings.Contains(command, "%"+elsewhere) {
+		return nil
 	}
-	return lines
+	return []string{"with that machine's own name of the network, such as eth0, for " + elsewhere}
+}
+
+func (v invitation) codeLines() []string {
+	switch {
+	case v.code != "":
+		return []string{"and give it this code when it asks:", "    " + v.code}
+	case v.held != "":
+		return []string{"and if it asks, give it the code in " + show(v.held)}
+	}
+	return nil
 }
 
 // port is the one that is listened on.
@@ -118,6 +145,9 @@ func (v invitation) port() uint16 {
 // firewall is what may keep others out, and what then: the other side listens. here is
 // the command for this side then, and first what to do here before that.
 func (v invitation) firewall(here, first string) []string {
+	if v.relay != "" {
+		return []string{"is the other side running, with this code? There:", "    " + v.meet}
+	}
 	return []string{
 		fmt.Sprintf("is port %d open here? A firewall or a router may keep others out: let TCP port %d in, or %sturn it round, with the address that is printed there:", v.port(), v.port(), first),
 		"    there: " + startCommand(v.role, reach.DefaultPort),
@@ -148,7 +178,7 @@ func (c *connection) remind(ctx context.Context, after time.Duration, v invitati
 	select {
 	case <-ctx.Done():
 	case <-timer.C:
-		if c.listener.Calls() == 0 {
+		if c.meeting.Calls() == 0 {
 			r.advise(v.uncalled(c.turnedHere()))
 		}
 	}
@@ -157,7 +187,7 @@ func (c *connection) remind(ctx context.Context, after time.Duration, v invitati
 // notCalled is the error at the end of --wait.
 func (c *connection) notCalled(v invitation) error {
 	wait := c.pairing.wait
-	if n := c.listener.Calls(); n > 0 {
+	if n := c.meeting.Calls(); n > 0 {
 		return &exitError{exit: exitConnection, err: fmt.Errorf("nobody proved the code within %s, with %s", wait, counted(n, "call")),
 			hint: "the other side needs this side's address and code; with more time: " + command(c.args...)}
 	}

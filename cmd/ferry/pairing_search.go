@@ -24,6 +24,7 @@ const (
 // search is what a side that dials tells while it tries.
 type search struct {
 	tries func() []reach.Try
+	looks func() string // of a search without addresses; nil of one with them
 	began time.Time
 	wait  time.Duration // 0: one attempt
 
@@ -50,12 +51,15 @@ func (s *search) takesLine(now time.Time) bool {
 
 // line is the state of the search in room columns; 0 is as many as it takes.
 func (s *search) line(now time.Time, room int) string {
-	tries := s.tries()
 	passed := now.Sub(s.began)
 	clocks := ", " + clock(passed)
-	if passed <= s.wait { // the last attempt may end later
+	if passed <= s.wait && s.wait > 0 { // the last attempt may end later
 		clocks += " of " + clock(s.wait)
 	}
+	if s.looks != nil {
+		return s.looked(clocks, room)
+	}
+	tries := s.tries()
 	full := "trying " + triesText(tries, true)
 	first, best := tries[0].Address.Short(), mostTelling(tries)
 	if n := len(tries) - 1; n > 0 {
@@ -68,6 +72,16 @@ func (s *search) line(now time.Time, room int) string {
 		}
 	}
 	return head(plain(short), room)
+}
+
+// looked is line for a search without addresses.
+func (s *search) looked(clocks string, room int) string {
+	for _, text := range []string{s.looks() + clocks, s.looks()} {
+		if text = plain(text); room <= 0 || columns(text) <= room {
+			return isolate(text)
+		}
+	}
+	return head(plain(s.looks()), room)
 }
 
 // mostTelling is the try whose cause a person can do most about: that of a machine which
@@ -127,6 +141,8 @@ func whyNot(t reach.Try, yet bool) string {
 		return "it has the same role"
 	case reach.CodeRefused:
 		return "it refused the code"
+	case reach.NoProxy:
+		return proxyText(t.Err)
 	}
 	return dialCause(t.Err)
 }

@@ -137,7 +137,7 @@ func TestHints(t *testing.T) {
 			}
 		}
 		p.to = places(t, host)
-		c := &connection{pairing: p, args: strings.Fields(tc.args), race: reach.NewRace(p.to, 0)}
+		c := &connection{pairing: p, args: strings.Fields(tc.args), tries: func() []reach.Try { return []reach.Try{{Address: p.to[0], Cause: reach.CauseOf(tc.err)}} }}
 		got := c.hintFor(reach.Try{Address: p.to[0], Cause: reach.CauseOf(tc.err), Err: tc.err})
 		for _, want := range tc.want {
 			if !strings.Contains(got, want) {
@@ -156,7 +156,7 @@ func TestInvitation(t *testing.T) {
 		held  string
 	}{
 		{"192.0.2.7", reach.Anywhere, "listening on 192.0.2.7:33779\non the other machine run:\n    ferry receive --from 192.0.2.7\nand if it asks, give it the code in FERRY_CODE", codeVariable},
-		{"192.0.2.7,10.0.0.1,10.0.0.2,10.0.0.3,10.0.0.4", reach.Anywhere, "listening on 192.0.2.7:33779, 10.0.0.1:33779, 10.0.0.2:33779, 10.0.0.3:33779\non the other machine run:\n    ferry receive --from 192.0.2.7,10.0.0.1,10.0.0.2,10.0.0.3", ""},
+		{"192.0.2.7,10.0.0.1,10.0.0.2,10.0.0.3,10.0.0.4", reach.Anywhere, "listening on 192.0.2.7:33779, 10.0.0.1:33779, 10.0.0.2:33779, 10.0.0.3:33779\non the other machine run:\n    ferry receive --from \"192.0.2.7,10.0.0.1,10.0.0.2,10.0.0.3\"", ""},
 		{"10.0.0.1:5", reach.OwnNetwork, "listening on 10.0.0.1:5\nonly machines on the same network can reach it\non the other machine run:\n    ferry receive --from 10.0.0.1:5", ""},
 		{"fe80::1%INTERFACE", reach.OwnNetwork, "listening on [fe80::1%INTERFACE]:33779\nonly machines on the same network can reach it\non the other machine run:\n    ferry receive --from fe80::1%INTERFACE\nwith that machine's own name of the network, such as eth0, for INTERFACE", ""},
 		{"127.0.0.1", reach.OwnMachine, "listening on 127.0.0.1:33779\nonly this machine can reach it\nin another terminal run:\n    ferry receive --from 127.0.0.1", ""},
@@ -178,12 +178,15 @@ func TestUncalled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ln, err := link.Listen(t.Context(), "127.0.0.1:0", link.Config{Role: link.Sender, Code: code})
+	m, err := reach.Open(t.Context(), reach.Ways{Role: link.Sender, Listen: "127.0.0.1:0"})
+	if err == nil {
+		err = m.Serve(link.Config{Role: link.Sender, Code: code}, code.Room())
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = ln.Close() }()
-	c := &connection{pairing: pairing{verb: "send", role: link.Sender}, args: []string{"ferry", "send", "--listen", ":5", "--wait=1m", "a b"}, listener: ln}
+	defer func() { _ = m.Close() }()
+	c := &connection{pairing: pairing{verb: "send", role: link.Sender}, args: []string{"ferry", "send", "--listen", ":5", "--wait=1m", "a b"}, meeting: m}
 	v := invitation{role: link.Sender, at: places(t, "192.0.2.7:5"), scope: reach.Anywhere}
 	said := func() string {
 		var out bytes.Buffer
@@ -193,17 +196,17 @@ func TestUncalled(t *testing.T) {
 		return out.String()
 	}
 	got := said()
-	for _, want := range []string{"nobody has called yet; is port 5 open here?", "\n    there: ferry receive\n", "\n    here:  ferry send --to ADDRESS 'a b'\n"} {
+	for _, want := range []string{"nobody has called yet; is port 5 open here?", "\n    there: ferry receive\n", "\n    here:  ferry send --to ADDRESS " + command("a b") + "\n"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %q in\n%s", want, got)
 		}
 	}
-	conn, err := net.Dial("tcp", ln.Addr().String())
+	conn, err := net.Dial("tcp", m.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	for ln.Calls() == 0 && t.Context().Err() == nil {
+	for m.Calls() == 0 && t.Context().Err() == nil {
 		time.Sleep(time.Millisecond) // polls the accept loop
 	}
 	if got := said(); got != "" {
@@ -214,12 +217,17 @@ func TestUncalled(t *testing.T) {
 // The better cause stays in what is said at the end.
 func TestExplainKeepsTheBetterCause(t *testing.T) {
 	p := pairing{verb: "send", role: link.Sender, to: places(t, "127.0.0.1:1")}
-	c := &connection{pairing: p, args: []string{"ferry", "send", "--to", "127.0.0.1:1", "f"}, race: reach.NewRace(p.to, 0)}
+	m, err := reach.Open(t.Context(), reach.Ways{Role: link.Sender, Addresses: p.to})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = m.Close() }()
+	c := &connection{pairing: p, args: []string{"ferry", "send", "--to", "127.0.0.1:1", "f"}, tries: m.Tries}
 	code, err := link.GenerateCode()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.race.Dial(t.Context(), link.Config{Role: p.role, Code: code}, 0); codeOf(err) != framing.CodeLost {
+	if _, err := m.Meet(t.Context(), link.Config{Role: p.role, Code: code}, 0); codeOf(err) != framing.CodeLost {
 		t.Skipf("something listens on port 1: %v", err)
 	}
 	late := &link.Error{Code: framing.CodeTimeout, Op: "dial", Err: context.DeadlineExceeded}

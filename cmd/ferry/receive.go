@@ -18,7 +18,7 @@ func receiveCommand(env *Env) *cli.Command {
 		Name:        "receive",
 		ArgsUsage:   "[HOST]",
 		Usage:       "take a delivery into a folder, or to standard output",
-		Description: "HOST is whom to call, as with --from. Without it this side listens, and prints what to run at the other side. To --out - a single file or stream comes as it is, anything else as a tar archive.",
+		Description: "HOST is whom to call, as with --from. Without it a person is asked for the code, and the sender is looked for on the local network. To --out - a single file or stream comes as it is, anything else as a tar archive.",
 		Flags: join(in(aboutDestination,
 			everyday(&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "put what comes into `DIR`, - for stdout", Value: "."}).
 				aFile().more("A folder that is absent is made."),
@@ -50,7 +50,7 @@ func receivingOf(c *cli.Context, env *Env) (r *receiving, err error) {
 	if r.out, err = outputOf(c); err != nil {
 		return nil, err
 	}
-	if r.pair, err = pairingOf(c, link.Receiver, "from"); err != nil {
+	if r.pair, err = pairingOf(c, env, link.Receiver, "from"); err != nil {
 		return nil, err
 	}
 	if r.options, err = placeOf(c); err != nil {
@@ -62,10 +62,10 @@ func receivingOf(c *cli.Context, env *Env) (r *receiving, err error) {
 	if r.options.Metadata, err = permittedOf(c, env); err != nil {
 		return nil, err
 	}
-	if r.options.MaxItems, r.options.MaxBytes, err = limitsOf(c); err != nil {
+	if r.options.Most.MaxItems, r.options.Most.MaxBytes, err = limitsOf(c); err != nil {
 		return nil, err
 	}
-	r.options.OnlyNamed = true
+	r.options.Most.OnlyNamed = true
 	if r.throttle, err = throttleOf(c); err != nil {
 		return nil, err
 	}
@@ -99,7 +99,7 @@ func receiveItems(c *cli.Context, env *Env) error {
 	}
 	d := &delivery{
 		ctx: ctx, env: env, render: newRenderer(env, r.out, r.place.stream), stream: r.place.stream,
-		codes: codes, place: r.place.name(), strict: c.Bool("strict"), unsynced: c.Bool("no-sync"), checksums: "the sender's ",
+		codes: codes, place: r.place.name(), strict: c.Bool("strict"), unsynced: c.Bool("no-sync"), escapes: escapesNames(c), checksums: "the sender's ",
 	}
 	d.manifest.Store(r.place.list)
 	defer r.throttle.follow(ctx, d.render)()
@@ -107,7 +107,8 @@ func receiveItems(c *cli.Context, env *Env) error {
 	if err != nil {
 		return d.abandon(errors.Join(err, r.place.close()))
 	}
-	r.prepare(env, d)
+	d.way = conn.meeting.Path
+	r.prepare(env, d, conn)
 	if programs, ok := d.render.(*jsonRenderer); ok && c.IsSet("answers") {
 		r.answers = newAnswers(env, programs)
 	}
@@ -125,7 +126,7 @@ func receiveItems(c *cli.Context, env *Env) error {
 }
 
 // prepare completes the options for a delivery d.
-func (r *receiving) prepare(env *Env, d *delivery) {
+func (r *receiving) prepare(env *Env, d *delivery, conn *connection) {
 	r.options.Observer = d
 	if !r.place.named {
 		r.options.Text = func(peer, text string) error {
@@ -133,12 +134,15 @@ func (r *receiving) prepare(env *Env, d *delivery) {
 			return d.message(peer, text)
 		}
 	}
-	limits := &confinement{landing: r.place, pairing: r.pair, throttle: r.throttle, metadata: r.options.Metadata}
+	limits := &confinement{landing: r.place, way: conn, throttle: r.throttle, metadata: r.options.Metadata}
 	r.options.Begin = func() error {
 		limits.apply(env, d.render)
 		return nil
 	}
 	r.options.Open = func() (storage.Destination, error) {
+		if !r.place.stream {
+			makeWay(env, r.place.path)
+		}
 		err := r.place.open()
 		d.manifest.Store(r.place.list)
 		return r.place.folder, err
@@ -192,7 +196,7 @@ func checkReceive(c *cli.Context, env *Env, out outputFlags) error {
 		return usagef("receive", "standard input holds the code and cannot answer: accept the offer with --yes")
 	}
 	if c.String("out") == "-" {
-		for _, name := range []string{"on-conflict", "update", "backup", "backup-dir", "chmod", "no-sync", "verify-disk"} {
+		for _, name := range []string{"on-conflict", "update", "backup", "backup-dir", "chmod", namesFlag, "no-sync", "verify-disk"} {
 			if c.IsSet(name) {
 				return usagef("receive", "--%s is about a folder and does not go with --out -", name)
 			}
@@ -240,9 +244,9 @@ func placeOf(c *cli.Context) (receive.Options, error) {
 	default:
 		return o, usagef(c.Command.Name, "--links is safe, all or skip, and not %q", s)
 	}
-	return o, nil
+	return o, checkNames(c)
 }
 
 func folderOptions(c *cli.Context, backups string) local.FolderOptions {
-	return local.FolderOptions{NoSync: c.Bool("no-sync"), VerifyDisk: c.Bool("verify-disk"), Backups: backups}
+	return local.FolderOptions{NoSync: c.Bool("no-sync"), VerifyDisk: c.Bool("verify-disk"), Backups: backups, EscapeNames: escapesNames(c)}
 }

@@ -68,6 +68,9 @@ func wouldCounts(r transfer.Result) string {
 			parts = append(parts, fmt.Sprintf(n.what, n.count))
 		}
 	}
+	if r.Escaped > 0 {
+		parts = append(parts, escapedCount(r.Escaped))
+	}
 	return strings.Join(parts, ", ") + "; needs " + sizeText(r.Bytes) + " of space there"
 }
 

@@ -28,6 +28,8 @@ type renderer interface {
 	// searching tells what is dialled from now on; nil ends it.
 	searching(*search)
 	linkEvent(link.Event)
+	// meets tells how the two sides look for each other, and of the way of their link.
+	meets(reach.News)
 	// limited tells of the limit in bytes a second, 0 for none, and with err why it
 	// could not be changed.
 	limited(rate int64, err error)
@@ -124,6 +126,9 @@ func dialCause(err error) string {
 	if errors.As(err, &answered) {
 		err = answered.Err
 	}
+	if text := proxyText(err); text != "" {
+		return text
+	}
 	for {
 		le, ok := err.(*link.Error)
 		if ok && le.Remote && le.Code == framing.CodeBusy {
@@ -136,6 +141,9 @@ func dialCause(err error) string {
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		return "it ended without a goodbye"
+	}
+	if errors.Is(err, io.EOF) {
+		return "it ended the connection"
 	}
 	if errors.As(err, &op) && op.Err != nil {
 		return op.Err.Error()

@@ -79,6 +79,9 @@ func barLine(v view, width int, st style) string {
 	if v.search != nil {
 		return v.search.line(v.now, room)
 	}
+	if v.board != nil {
+		return v.board.line(v, room)
+	}
 	if v.trouble.known() {
 		return troubleLine(v, width, st)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"ferry/transfer"
 	"ferry/transfer/link"
+	"ferry/transfer/reach"
 )
 
 // jsonRenderer writes objects in the order of their events, but not every progress.
@@ -175,7 +176,14 @@ func (r *jsonRenderer) linkEvent(e link.Event) {
 	r.mu.Lock()
 	r.sight.takes(e)
 	r.mu.Unlock()
-	v := jsonLink{Address: e.Addr, Attempts: e.Attempts, Limit: e.Limit, ElapsedMS: e.Elapsed.Milliseconds()}
+	if v, ok := linkObject(e); ok {
+		r.send(v)
+	}
+}
+
+// linkObject is e for programs; ok is false if they do not hear of it.
+func linkObject(e link.Event) (v jsonLink, ok bool) {
+	v = jsonLink{Address: e.Addr, Attempts: e.Attempts, Limit: e.Limit, ElapsedMS: e.Elapsed.Milliseconds()}
 	switch e.Kind {
 	case link.EventWaiting:
 		v.Type = "waiting"
@@ -192,12 +200,18 @@ func (r *jsonRenderer) linkEvent(e link.Event) {
 	case link.EventRejoined:
 		v.Type = "rejoined"
 	default:
-		return
+		return v, false
 	}
 	if e.Err != nil {
 		v.Message = tell(dialCause(e.Err))
 	}
-	r.send(v)
+	return v, true
+}
+
+func (r *jsonRenderer) meets(n reach.News) {
+	if v := meetsObject(n); v != nil {
+		r.send(v)
+	}
 }
 
 // finish writes what is queued, and then the result as the last line.

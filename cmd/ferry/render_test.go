@@ -27,6 +27,7 @@ func certCleanups() []goleak.Option {
 	return []goleak.Option{
 		goleak.IgnoreAnyFunction("crypto/tls.(*weakCertCache).newCert.func1"),
 		goleak.IgnoreAnyFunction("crypto/tls.(*weakCertCache).newCert.func2"),
+		goleak.IgnoreAnyFunction("runtime.runCleanups"), // the runtime's own, between two of them
 	}
 }
 
@@ -89,7 +90,7 @@ func TestText(t *testing.T) {
 	}
 	want := `listening on 192.0.2.7:33779, [2001:db8::7]:33779
 on the other machine run:
-    ferry receive --from 192.0.2.7,2001:db8::7
+    ferry receive --from "192.0.2.7,2001:db8::7"
 and give it this code when it asks:
     7-copper-violin-meadow
 trying 192.0.2.9: connection refused
@@ -212,7 +213,7 @@ func TestJSON(t *testing.T) {
 	if err := r.finish(sceneEnd()); err != nil {
 		t.Fatal(err)
 	}
-	want := string(jsonLine(startObject())) + `{"type":"listening","addresses":["192.0.2.7:33779","[2001:db8::7]:33779"],"command":"ferry receive --from 192.0.2.7,2001:db8::7","code":"7-copper-violin-meadow"}
+	want := string(jsonLine(startObject())) + `{"type":"listening","addresses":["192.0.2.7:33779","[2001:db8::7]:33779"],"command":"ferry receive --from \"192.0.2.7,2001:db8::7\"","code":"7-copper-violin-meadow"}
 {"type":"waiting","address":"192.0.2.9:33779","attempts":1,"message":"connection refused"}
 {"type":"waiting","address":"192.0.2.9:33779","attempts":2,"message":"connection refused"}
 {"type":"code_refused","address":"192.0.2.66:1","attempts":1,"limit":64}
@@ -265,7 +266,12 @@ func TestJSONIsDocumented(t *testing.T) {
 	out.Write(jsonLine(jsonIgnored{Type: "ignored"}))
 	out.Write(jsonLine(progressObject(view{progress: transfer.Progress{Kept: 1}, hasRate: true, hasLeft: true})))
 	out.Write(jsonLine(jsonSumResult{Type: "result", Extra: new(int64)}))
-	out.Write(jsonLine(jsonResult{Type: "result", Unmet: []string{"*.o (--exclude)"}}))
+	out.Write(jsonLine(jsonResult{Type: "result", Path: "direct", Unmet: []string{"*.o (--exclude)"}}))
+	for kind := reach.NewsLooking; kind <= reach.NewsPath; kind++ {
+		if v := meetsObject(reach.News{Kind: kind, At: "192.0.2.4:1", Interfaces: []string{"eth0"}, Relay: "r", Path: "direct", Err: errors.New("e")}); v != nil {
+			out.Write(jsonLine(v))
+		}
+	}
 	types := 0
 	for line := range strings.Lines(out.String()) {
 		var fields map[string]any

@@ -26,9 +26,11 @@ type console struct {
 	known  bool    // a delivery began, so there is something to show
 	search *search // while the other side is dialled
 	last   string  // link text said last, not to be repeated
+	board  *board  // nil with one receiver
 	unmade unmade
-	// exposed counts the folders that were there and are not this user's alone.
-	exposed int
+	// exposed counts the folders that were there and are not this user's alone, escaped the
+	// names that were told.
+	exposed, escaped int
 
 	// Of picture, which the loop of screen calls.
 	pace pace
@@ -44,8 +46,13 @@ func newConsole(out io.Writer, o outputFlags, width func() int, ticker *time.Tic
 // lines say what is waited for.
 func (c *console) picture(now time.Time) (view, bool) {
 	c.mu.Lock()
-	s, known, search := c.state, c.known, c.search
+	s, known, search, board := c.state, c.known, c.search, c.board
 	c.mu.Unlock()
+	if board != nil {
+		if v, some := board.look(now); some {
+			return v, true
+		}
+	}
 	if search != nil && search.known(now) && (c.screen.width != nil || search.takesLine(now)) {
 		return view{search: search, now: now}, true
 	}
@@ -53,6 +60,13 @@ func (c *console) picture(now time.Time) (view, bool) {
 		return view{}, false
 	}
 	return c.pace.look(now, s, c.flags.verb), true
+}
+
+// gather has the line that changes show several receivers.
+func (c *console) gather(b *board) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.board = b
 }
 
 func (c *console) say(text string) { c.screen.say(text) }
@@ -112,6 +126,12 @@ func (c *console) linkEvent(e link.Event) {
 	}
 }
 
+func (c *console) meets(n reach.News) {
+	if text := meetsText(n); text != "" && (!c.flags.quiet || n.Kind == reach.NewsRefused) {
+		c.say(text)
+	}
+}
+
 func (c *console) limited(rate int64, err error) {
 	if !c.flags.quiet || err != nil {
 		c.say(limitText(rate, err))
@@ -168,6 +188,14 @@ func (c *console) Observe(e transfer.Event) {
 	case transfer.ItemKept:
 		if e.DryRun && !c.flags.quiet || c.flags.verbose {
 			c.say(keptText(e))
+		}
+	case transfer.ItemEscaped:
+		c.mu.Lock()
+		c.escaped++
+		told := c.escaped <= maxEscaped || c.flags.verbose
+		c.mu.Unlock()
+		if told && !c.flags.quiet {
+			c.say(escapedText(e))
 		}
 	case transfer.ItemRemoved:
 		if c.flags.verbose {
@@ -272,7 +300,7 @@ func causeText(e *transfer.Error) string {
 func bare(err error) string {
 	var pe *fs.PathError
 	if errors.As(err, &pe) && err == error(pe) {
-		return pe.Err.Error()
+		return strings.TrimSuffix(pe.Err.Error(), ".") // which texts of Windows end in
 	}
 	return err.Error()
 }

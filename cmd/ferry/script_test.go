@@ -3,11 +3,13 @@ package main
 import (
 	"bytes"
 	"errors"
+	"flag"
 	"net"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -16,11 +18,20 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"ferry/transfer/tree/treetest"
 )
 
 // TestMain lets scripts run this program as the command ferry, and tests as one
 // that tries what it may do once it is confined, and as one that lies.
 func TestMain(m *testing.M) {
+	if _, set := os.LookupEnv(findVariable); !set {
+		os.Setenv(findVariable, "off") // nothing is asked on the network that this machine is on
+	}
+	// Scripts mostly wait, for processes and networks. A number at the command line holds.
+	if err := flag.Set("test.parallel", strconv.Itoa(2*runtime.GOMAXPROCS(0))); err != nil {
+		panic(err)
+	}
 	testscript.Main(m, map[string]func(){"ferry": main, insideName: inside, liarName: liar})
 }
 
@@ -33,15 +44,21 @@ const scriptLimit = 3 * time.Minute
 //	port NAME               sets $NAME to a free address of this machine
 //	exits CODE CMD ARG...   runs CMD and expects this exit code
 //	signal SIG CODE TEXT CMD ARG...
-//	                        runs CMD, sends SIG once it has printed TEXT, and expects this exit code
+//	                        runs CMD, sends SIG once it has printed TEXT, and expects this exit code;
+//	                        on Windows SIG is INT, and that is Ctrl-Break
 //	typing [-stdin FILE] CODE TEXT FILE -- CMD ARG...
 //	                        runs CMD at a terminal and expects this exit code; types a line of
 //	                        FILE each time that TEXT stands there, then the end of the input,
 //	                        and leaves all that stood there in the file screen
 //	bytes SIZE FILE         makes a file of that many bytes, the same in each run
 //	odd DIR                 makes files with names that mislead terminals
+//	sshd [SHELL]            starts sshd, see startSSHD
+//	proxy NAME [FLAG...]    starts a proxy, see startProxy
+//	picky DIR               mounts a file system that refuses the names that Windows refuses
+//	$ABSENT                 is what the system says of a file that is not there
 //	safe                    expects no controls but newlines in what the last command printed
 func TestScript(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join("..", "..", "testdata", "script")
 	scripts, err := filepath.Glob(filepath.Join(dir, "*.txtar"))
 	if err != nil || len(scripts) < 10 {
@@ -55,14 +72,30 @@ func TestScript(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			// The race detector lets each process sleep a second at its end.
 			e.Setenv("GORACE", "atexit_sleep_ms=0")
+			e.Setenv(findVariable, "off")
+			e.Setenv("ABSENT", "no such file or directory")
+			if runtime.GOOS == "windows" { // which says it in the user's language, as Wine does in its own words
+				e.Setenv("ABSENT", "(The system cannot find the (file|path) specified|(File|Path) not found)")
+			}
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"port": port, "exits": exits, "signal": signalled, "bytes": makeBytes, "odd": makeOdd, "safe": safe, "typing": typing,
+			"port": port, "exits": exits, "signal": signalled, "bytes": makeBytes, "odd": makeOdd, "safe": safe, "typing": typing, "sshd": startSSHD, "proxy": startProxy, "picky": mountPicky,
 		},
 		Condition: func(cond string) (bool, error) {
-			if cond == "root" {
+			switch cond {
+			case "root":
 				return os.Geteuid() == 0, nil
+			case "sshd":
+				return sshdProgram() != "", nil
+			case "picky":
+				return canMountPicky(), nil
+			case "wine":
+				return treetest.Wine(), nil
+			case "console": // that signals come from, where they do
+				return hasConsole(), nil
+			case "links": // [symlink] believes Wine, which says that it makes some
+				return treetest.Has(t, treetest.Links), nil
 			}
 			return false, errors.New("unknown condition " + cond)
 		},
@@ -116,7 +149,7 @@ func signalled(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	cmd := exec.Command(path, args[4:]...)
 	cmd.Dir, cmd.Env = ts.Getenv("WORK"), []string{"PATH=" + os.Getenv("PATH")}
-	for _, name := range []string{"FERRY_CODE", "GORACE", "TMPDIR"} {
+	for _, name := range []string{"FERRY_CODE", findVariable, "GORACE", "TMPDIR"} {
 		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
 	}
 	seen := &awaited{text: args[2], found: make(chan struct{})}
@@ -130,12 +163,13 @@ func signalled(ts *testscript.TestScript, neg bool, args []string) {
 	caught := make(chan os.Signal, 1)
 	signal.Notify(caught, sig)
 	defer signal.Stop(caught)
+	interruptible(cmd)
 	ts.Check(cmd.Start())
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 	select {
 	case <-seen.found:
-		ts.Check(cmd.Process.Signal(sig))
+		ts.Check(interrupt(cmd, sig))
 		select {
 		case err = <-ended:
 		case <-time.After(scriptLimit):

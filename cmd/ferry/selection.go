@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"os"
 	"runtime"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -17,12 +19,14 @@ import (
 // selectionArgs are the flags about what is sent. The flags with rules share one list,
 // since the order of all of them on the command line matters.
 type selectionArgs struct {
-	rules []ruleArg
+	rules  []ruleArg
+	listed []byte // of --files-from, where that is elsewhere; nil if it is not
 }
 
 // ruleArg is one --exclude, --include or --exclude-from.
 type ruleArg struct {
 	flag, value string
+	text        []byte // what is in the file value, if it was read elsewhere
 }
 
 // ruleFlag adds the values of one flag to the shared list.
@@ -32,7 +36,7 @@ type ruleFlag struct {
 }
 
 func (f ruleFlag) Set(value string) error {
-	f.args.rules = append(f.args.rules, ruleArg{f.flag, value})
+	f.args.rules = append(f.args.rules, ruleArg{flag: f.flag, value: value})
 	return nil
 }
 
@@ -88,10 +92,17 @@ func (a *selectionArgs) selection(c *cli.Context, env *Env) (s tree.Selection, r
 	switch {
 	case s.OneFileSystem && runtime.GOOS == "windows":
 		return s, nil, usagef(verb, "--one-file-system is not known on Windows")
-	case c.Bool("from0") && !c.IsSet("files-from"):
+	case c.Bool("from0") && !c.IsSet("files-from") && a.listed == nil:
 		return s, nil, usagef(verb, "--from0 goes with --files-from")
+	case a.listed != nil:
+		s.List, err = parseList(bytes.NewReader(a.listed), "the list", c.Bool("from0"))
 	case c.IsSet("files-from"):
 		s.List, err = listOf(c, env)
+	}
+	if err != nil {
+		err = usagef(verb, "--files-from: %v", err)
+	} else if s.List != nil && s.List.Empty() {
+		err = usagef(verb, "nothing to send: the list of --files-from is empty")
 	}
 	return s, rules, err
 }
@@ -100,6 +111,9 @@ func (a *selectionArgs) selection(c *cli.Context, env *Env) (s tree.Selection, r
 func (a *selectionArgs) list(ctx context.Context, verb string) (*filter.List, error) {
 	var rules []filter.Rule
 	for _, arg := range a.rules {
+		if runtime.GOOS == "windows" && arg.flag != excludeFromFlag && separates(arg.value) {
+			return nil, usagef(verb, "--%s %s: a backslash takes the next sign of a pattern as it is: write / between folders, on Windows too", arg.flag, arg.value)
+		}
 		more, err := arg.read(ctx)
 		if err != nil {
 			return nil, usagef(verb, "%v", err)
@@ -122,10 +136,28 @@ func (a *selectionArgs) list(ctx context.Context, verb string) (*filter.List, er
 	return list, nil
 }
 
+// separates reports whether a backslash in a pattern seems to stand between folders, as in
+// paths of Windows. Of what can be in a name there, few signs mean something in a pattern.
+func separates(pattern string) bool {
+	for {
+		at := strings.IndexByte(pattern, '\\')
+		if at < 0 {
+			return false
+		}
+		if pattern = pattern[at+1:]; pattern == "" || !strings.ContainsRune("[]!# ", rune(pattern[0])) {
+			return true
+		}
+		pattern = pattern[1:]
+	}
+}
+
 func (a ruleArg) read(ctx context.Context) ([]filter.Rule, error) {
 	one := filter.Exclude
 	switch a.flag {
 	case excludeFromFlag:
+		if a.text != nil {
+			return filter.Read(bytes.NewReader(a.text), a.value)
+		}
 		return readFile(ctx, a.value, func(f io.Reader) ([]filter.Rule, error) { return filter.Read(f, a.value) })
 	case includeFlag:
 		one = filter.Include
@@ -159,21 +191,23 @@ func sizesOf(c *cli.Context) (tree.SizeRange, error) {
 // listOf reads --files-from. It reads all of it before anybody waits for the other side:
 // a path that can never be sent is an error of the command line.
 func listOf(c *cli.Context, env *Env) (*tree.List, error) {
-	verb, path, from0 := c.Command.Name, c.String("files-from"), c.Bool("from0")
-	var list *tree.List
-	var err error
+	path := c.String("files-from")
+	return readInput(c.Context, env, path, func(f io.Reader) (*tree.List, error) { return parseList(f, path, c.Bool("from0")) })
+}
+
+func parseList(f io.Reader, path string, from0 bool) (*tree.List, error) {
 	if path == "-" {
-		list, err = readWhile(c.Context, func() (*tree.List, error) { return tree.ReadList(env.Stdin, "standard input", from0) })
-	} else {
-		list, err = readFile(c.Context, path, func(f io.Reader) (*tree.List, error) { return tree.ReadList(f, path, from0) })
+		path = "standard input"
 	}
-	if err != nil {
-		return nil, usagef(verb, "--files-from: %v", err)
+	return tree.ReadList(f, path, from0)
+}
+
+// readInput reads a file, or standard input where path is -.
+func readInput[T any](ctx context.Context, env *Env, path string, read func(io.Reader) (T, error)) (T, error) {
+	if path == "-" {
+		return readWhile(ctx, func() (T, error) { return read(env.Stdin) })
 	}
-	if list.Empty() {
-		return nil, usagef(verb, "nothing to send: the list of --files-from is empty")
-	}
-	return list, nil
+	return readFile(ctx, path, read)
 }
 
 func readFile[T any](ctx context.Context, path string, read func(io.Reader) (T, error)) (T, error) {

@@ -22,7 +22,7 @@ func selftestCommand(env *Env) *cli.Command {
 		Name:  "selftest",
 		Usage: "try on this machine whether the promise holds",
 		Description: "A sender and a receiver are started here and meet over the loopback. Odd names, links, a hole, modes, times and a large file are delivered. " +
-			"The link is cut again and again, the receiver is killed and started again, a code is wrong, and a disk takes no more. " +
+			"The link is cut again and again, the receiver is killed and started again, a code is wrong, two sides meet at a relay by the code alone, and a disk takes no more. " +
 			"What arrives is compared byte by byte, without ferry's own digests. It takes some seconds and a few hundred MiB, and leaves nothing. " +
 			"It ends with 0 if all that was tried has held, 1 if something has not, 6 if the folder cannot be written.",
 		Flags: join(in(aboutDestination,
@@ -62,7 +62,7 @@ type selftestTable struct {
 }
 
 func newSelftestTable(c *cli.Context, env *Env) *selftestTable {
-	colour := env.StdoutTTY && env.Getenv("NO_COLOR") == "" && env.Getenv("TERM") != "dumb"
+	colour := env.StdoutTTY && !env.DumbOut && env.Getenv("NO_COLOR") == "" && env.Getenv("TERM") != "dumb"
 	return &selftestTable{env: env, style: style{colour: colour}, json: c.Bool("json"), quiet: c.Bool("quiet"), began: time.Now(), count: make(map[selftest.Status]int)}
 }
 

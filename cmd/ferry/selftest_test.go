@@ -34,6 +34,7 @@ const (
 	lieLitter  = "cut"
 	lieForget  = "killed"
 	lieCode    = "code"
+	lieMeeting = "meeting"
 	lieRefusal = "refusal"
 )
 
@@ -62,7 +63,7 @@ func liar() {
 	switch lie {
 	case lieDamage:
 		err = damage(filepath.Join(out, "large"), 12_345_678)
-	case lieLitter:
+	case lieLitter, lieMeeting:
 		err = os.WriteFile(filepath.Join(out, "litter"), nil, 0o644)
 	case lieRefusal:
 		err = os.Chmod(filepath.Join(out, "tree", "sizes", "1"), 0o640)
@@ -153,11 +154,13 @@ func TestSelftestCatchesLies(t *testing.T) {
 		{"nothing is delivered", []string{lieVariable + "=" + lieNothing}, map[string]string{
 			"a folder and a large file": "out", "a link that is cut": "out", "a receiver that is killed": "the sender ended early with exit code 0",
 			"a wrong code": "the sender ended with exit code 0, and 4 was due", "a disk that takes no more": "ended with exit code 0, and 1 was due",
+			"the code alone, at a relay": "its path was",
 		}},
 		{"each side lies otherwise", []string{lieCode + "=1"}, map[string]string{
 			"a folder and a large file": `"large" differs at byte 12345678`, "a link that is cut": `"litter" was left there`,
 			"a receiver that is killed": "had settled", "a wrong code": "the sender ended with exit code 0, and 4 was due",
-			"a disk that takes no more": `"tree/sizes/1" has the mode`,
+			"the code alone, at a relay": `"litter" was left there`,
+			"a disk that takes no more":  `"tree/sizes/1" has the mode`,
 		}},
 		{"the source changes", []string{lieSource + "=1", lieVariable + "=none"}, map[string]string{
 			"the sources": `"tree/sizes/4096" differs at byte 4095`,

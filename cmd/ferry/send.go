@@ -21,8 +21,8 @@ func sendCommand(env *Env) *cli.Command {
 		Name:        "send",
 		Usage:       "offer files and folders, or standard input",
 		ArgsUsage:   "PATH... | - | --text WORDS",
-		Description: "A folder DIR lands as DIR in the folder that the other side chose. Without --to this side listens, and prints what to run at the other side.",
-		Flags: join(pairingFlags("to"), streamsFlag(), throttleFlags(), sourceFlags(), removeFlags(), metadataFlags(false), chosen.flags(), in(aboutSent,
+		Description: "A folder DIR lands as DIR in the folder that the other side chose. Without --to this side waits to be found, and prints what to run at the other side, and the code.",
+		Flags: join(pairingFlags("to"), receiversFlags(), streamsFlag(), throttleFlags(), sourceFlags(), removeFlags(), metadataFlags(false), chosen.flags(), in(aboutSent,
 			&cli.StringFlag{Name: "name", Usage: "store standard input under `NAME`", DefaultText: stdinName},
 			everyday(&cli.StringFlag{Name: textFlag, Usage: "send `WORDS` for a person to read; - reads them"}).
 				more("At most 64 KiB of UTF-8. The other side shows them, and stores nothing unless its --out names a folder. Everybody on this machine can see WORDS in the list of processes (ps); with - they come from standard input, or are asked for."),
@@ -33,13 +33,15 @@ func sendCommand(env *Env) *cli.Command {
 
 // sending is what the command line of send says.
 type sending struct {
-	out      outputFlags
-	pair     pairing
-	throttle *throttle
-	rules    *filter.List // nil without any
-	list     *sourceList
-	stream   bool // what is sent is standard input
-	options  send.Options
+	out       outputFlags
+	pair      pairing
+	throttle  *throttle
+	rules     *filter.List // nil without any
+	list      *sourceList
+	stream    bool // what is sent is standard input
+	options   send.Options
+	receivers receiversArgs
+	strict    bool
 }
 
 // sendingOf reads the flags and looks at the sources.
@@ -48,13 +50,20 @@ func sendingOf(c *cli.Context, env *Env, chosen *selectionArgs) (s *sending, err
 	if s.out, err = outputOf(c); err != nil {
 		return nil, err
 	}
-	if s.pair, err = pairingOf(c, link.Sender, "to"); err != nil {
+	if s.receivers, err = receiversOf(c); err != nil {
+		return nil, err
+	}
+	s.strict = c.Bool("strict")
+	if s.pair, err = pairingOf(c, env, link.Sender, "to"); err != nil {
 		return nil, err
 	}
 	if s.throttle, err = throttleOf(c); err != nil {
 		return nil, err
 	}
-	s.pair.offers = s.throttle.compress.Capabilities()
+	s.pair.offers, s.pair.links = s.throttle.compress.Capabilities(), s.receivers.links()
+	if s.receivers.until > 0 {
+		s.pair.wait, s.pair.ways.waits = s.receivers.until, true
+	}
 	remove, err := removalOf(c)
 	if err != nil {
 		return nil, err
@@ -120,6 +129,9 @@ func sendPaths(c *cli.Context, env *Env, chosen *selectionArgs) error {
 	if err != nil {
 		return err
 	}
+	if s.receivers.several {
+		return s.toSeveral(ctx, env, codes, code, made)
+	}
 	sums, err := openManifest("send", c.String("manifest"), "", s.list)
 	if err != nil {
 		return err
@@ -135,7 +147,7 @@ func sendPaths(c *cli.Context, env *Env, chosen *selectionArgs) error {
 	if err != nil {
 		return d.abandon(err)
 	}
-	s.options.Observer = d
+	s.options.Observer, d.way = d, conn.meeting.Path
 	result, err := d.run(conn,
 		func(l *link.Link) (transfer.Result, error) { return send.Send(ctx, l, s.options) },
 		func() error { return nil })

@@ -11,7 +11,7 @@ import (
 
 // graceTime is how long an interrupted ferry may take to say goodbye and to save its
 // state. What is on disk can be continued at any instant, so that ending without it costs
-// time and no data.
+// time and no data. Within it a link says goodbye for 700 ms, and ssh has 400 ms to end.
 const graceTime = 1500 * time.Millisecond
 
 // signalError is the cause of a context that a signal cancelled.
@@ -27,6 +27,9 @@ func (e signalError) Error() string {
 // Unwrap makes it a cancellation for callers that do not look for signals.
 func (e signalError) Unwrap() error { return context.Canceled }
 
+// drains is whether the signal asks a server to come to an end, and not to stop.
+func (e signalError) drains() bool { return e.sig == syscall.SIGTERM }
+
 // exit is 130 for an interrupt, 143 for a request to end.
 func (e signalError) exit() int {
 	if e.sig == syscall.SIGINT {
@@ -35,14 +38,18 @@ func (e signalError) exit() int {
 	return exitTerminated
 }
 
-// signalWatch remembers the first signal.
+// signalWatch remembers the first signal, and ends the process where it does not end of
+// itself. What is called of nil does nothing: nobody ends the process then.
 type signalWatch struct {
-	mu    sync.Mutex
+	stop func(code int) // ends the process at once
+
+	mu    sync.Mutex // guards what follows
 	first *signalError
+	grace time.Duration
 }
 
 // watchSignals returns a context that the first SIGINT, SIGTERM or SIGHUP cancels. The
-// second signal ends the process at once, and so does the end of graceTime. A SIGHUP that
+// second signal ends the process at once, and so does the end of graceTime, or of what linger says. A SIGHUP that
 // was ignored when ferry started (nohup) stays ignored. A SIGINT does not: shells start
 // background jobs with SIGINT ignored, but a person who sends one to such a job means it.
 // Writing to a closed pipe is an error, and does not kill the process.
@@ -50,7 +57,7 @@ type signalWatch struct {
 // The goroutine lives as long as the process.
 func watchSignals(exit func(int)) (context.Context, *signalWatch) {
 	ctx, cancel := context.WithCancelCause(context.Background())
-	w := &signalWatch{}
+	w := &signalWatch{stop: exit, grace: graceTime}
 	// Registered and not ignored: an ignored SIGPIPE would be inherited.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	caught := make(chan os.Signal, 2)
@@ -63,15 +70,34 @@ func watchSignals(exit func(int)) (context.Context, *signalWatch) {
 		first := signalError{sig}
 		w.mu.Lock()
 		w.first = &first
+		grace := w.grace
 		w.mu.Unlock()
 		cancel(first)
 		select {
 		case <-caught:
-		case <-time.After(graceTime):
+		case <-time.After(grace):
 		}
 		exit(first.exit())
 	}()
 	return ctx, w
+}
+
+// linger sets how long ferry may go on after a signal.
+func (w *signalWatch) linger(d time.Duration) {
+	if w == nil {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.grace = d
+}
+
+// leave ends the process after graceTime, as if it had been interrupted: who interrupted the
+// other side waits for this one too.
+func (w *signalWatch) leave() {
+	if w != nil {
+		time.AfterFunc(graceTime, func() { w.stop(w.exit(exitInterrupted)) })
+	}
 }
 
 // exit is the exit code of the process. After a signal it is that of the signal, and

@@ -49,6 +49,20 @@ func TestSignals(t *testing.T) {
 	}
 }
 
+// What leaves ends after graceTime whatever goes on in it, and not as a success.
+func TestLeave(t *testing.T) {
+	exited := make(chan int, 1)
+	began := time.Now()
+	watch := &signalWatch{stop: func(code int) { exited <- code }}
+	watch.leave()
+	if got := <-exited; got != exitInterrupted || time.Since(began) < graceTime {
+		t.Errorf("it ended with %d after %v", got, time.Since(began))
+	}
+	watch = nil
+	watch.leave() // in a test nothing ends
+	watch.linger(0)
+}
+
 // A standard error that takes nothing (a stopped terminal) does not keep an
 // interrupted ferry alive.
 func TestInterruptedWhileOutputStandsStill(t *testing.T) {

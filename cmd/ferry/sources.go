@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"ferry/framing"
@@ -43,6 +42,8 @@ func (l *sourceList) add(verb, path string, follow, contents bool) error {
 		code := framing.CodeUnreadable
 		if errors.Is(err, fs.ErrNotExist) {
 			code = framing.CodeVanished
+		} else if isPattern(path) {
+			code, err = framing.CodeVanished, errNoMatch
 		}
 		l.missing = append(l.missing, missingSource{path, &transfer.Error{Op: "looking for", Path: path, Code: code, Err: err}})
 		return nil
@@ -103,7 +104,7 @@ func (l *sourceList) check(verb string, rules *filter.List) error {
 			if excluded, _ := rules.Match(e.Name(), e.IsDir()); excluded {
 				continue
 			}
-			if err := take(e.Name(), filepath.Join(s.Path, e.Name())); err != nil {
+			if err := take(e.Name(), tree.Below(s.Path, e.Name())); err != nil {
 				return err
 			}
 		}

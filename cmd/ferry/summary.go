@@ -28,21 +28,42 @@ type outcome struct {
 	hint     string
 	kept     string         // what is there of a delivery that was interrupted
 	kinds    string         // what was delivered, counted by kinds; "" if that is not known
-	place    string         // where it is at this side; "" at the sender
+	path     string         // the way of the link at the end; "" without one
+	place    string         // "in" or "as" where it is at this side, for people; "" at the sender
 	unmet    []*filter.Rule // rules of the command line that decided about no item
+	crowd    *crowdCount    // of several receivers; nil with one
+}
+
+// shown shows the outcome, and is the error that the command ends with.
+func (o outcome) shown(r renderer) error {
+	err := r.finish(o)
+	switch {
+	case o.exit == exitOK && err != nil:
+		return outputError(err)
+	case o.exit == exitOK:
+		return nil
+	}
+	return &exitError{exit: o.exit, err: o.err, done: err == nil}
 }
 
 // lines is the outcome for people; with quiet only the failure.
 func (o outcome) lines(quiet bool) []string {
 	var lines []string
 	r := o.result
+	if o.crowd != nil && o.err == nil && !quiet {
+		text := o.crowd.text()
+		if o.caveat() == wholeText {
+			text += "; " + wholeText
+		}
+		return append(lines, text)
+	}
 	if o.text && o.err == nil {
 		if !quiet {
 			lines = append(lines, o.textLine())
 		}
 		return lines
 	}
-	if settled := r.Delivered + r.Same + r.Skipped + r.Deleted + r.Failed; o.began && !quiet && (o.err == nil || settled > 0) {
+	if settled := r.Delivered + r.Same + r.Skipped + r.Deleted + r.Failed; o.began && !quiet && (o.err == nil || settled > 0) && o.crowd == nil {
 		lines = append(lines, o.counts())
 		for _, l := range r.Lost {
 			lines = append(lines, lossText(l))
@@ -112,7 +133,7 @@ func (o outcome) counts() string {
 	if o.kinds != "" {
 		head = o.kinds + newAndReplaced(r) + " delivered"
 		if o.place != "" {
-			head = strings.TrimSuffix(head, " delivered") + " in " + show(o.place)
+			head = strings.TrimSuffix(head, " delivered") + " " + o.place
 		}
 	}
 	parts := []string{head}
@@ -123,6 +144,9 @@ func (o outcome) counts() string {
 		if n.count > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n.count, n.what))
 		}
+	}
+	if r.Escaped > 0 {
+		parts = append(parts, escapedCount(r.Escaped))
 	}
 	line := strings.Join(parts, ", ") + "; " + sizeText(r.Bytes) + notMoved(r) + " in " + elapsed(r.Elapsed)
 	// Less time tells how long it took to begin and to end.
@@ -175,6 +199,9 @@ func newAndReplaced(r transfer.Result) string {
 	return fmt.Sprintf(" (%d new, %d replaced)", r.Delivered-r.Replaced, r.Replaced)
 }
 
+// wholeText says that all of the promise holds.
+const wholeText = "what was delivered is verified and on stable storage"
+
 // caveat says after a success which part of the promise holds.
 func (o outcome) caveat() string {
 	verified := "what was delivered is verified"
@@ -210,10 +237,13 @@ func (o outcome) object() jsonResult {
 	r := o.result
 	j := jsonResult{
 		Type: "result", OK: o.exit == exitOK, Exit: o.exit,
-		DryRun: r.DryRun, Delivered: r.Delivered, Replaced: r.Replaced, Deleted: r.Deleted, Backups: r.Backups, Removed: r.Removed, Stayed: r.Stayed, Same: r.Same, Adjusted: r.Adjusted, Skipped: r.Skipped, Excluded: r.Excluded, Failed: r.Failed,
+		DryRun: r.DryRun, Delivered: r.Delivered, Replaced: r.Replaced, Deleted: r.Deleted, Backups: r.Backups, Escaped: r.Escaped, Removed: r.Removed, Stayed: r.Stayed, Same: r.Same, Adjusted: r.Adjusted, Skipped: r.Skipped, Excluded: r.Excluded, Failed: r.Failed,
 		Files: r.Files, Bytes: r.Bytes, Moved: r.Moved, Wire: r.Wire, Resent: r.Resent, Streams: r.Streams, Reused: r.Reused,
-		Durable: r.Durable, Acknowledged: r.Acknowledged, ElapsedMS: r.Elapsed.Milliseconds(),
+		Durable: r.Durable, Acknowledged: r.Acknowledged, ElapsedMS: r.Elapsed.Milliseconds(), Path: plain(o.path),
 		Manifest: o.manifest, Unlisted: o.unlisted, Losses: o.losses,
+	}
+	if o.crowd != nil {
+		j.Receivers = &jsonReceivers{o.crowd.receipts, o.crowd.of}
 	}
 	if r.Unsynced != nil {
 		j.Unsynced = tell(r.Unsynced.Error())

@@ -24,6 +24,7 @@ type tallied struct {
 	digest, destination, other int64                 // failed items, by exit code
 	skipped                    int64                 // those of other that the user of the other side skipped
 	vain                       int64                 // those of other that fail again in every run
+	names                      int64                 // those of vain whose names the destination refuses
 	absent                     int64                 // those of other that are missing or unreadable at the source
 	folders                    int64                 // folders that are at the destination
 	kinds                      [len(kindWords)]int64 // what was delivered, as in kindWords
@@ -152,6 +153,9 @@ func (t *tally) Observe(e transfer.Event) {
 		t.absent++
 	} else if slices.Contains([]framing.Code{framing.CodeName, framing.CodeLink, framing.CodeOtherKind, framing.CodeUnsupported, framing.CodeConflict}, code) {
 		t.vain++
+		if code == framing.CodeName {
+			t.names++
+		}
 	}
 	switch exitOfCode(f.Err.Code) {
 	case exitDigest:
@@ -194,6 +198,21 @@ func (t *tally) missingHint(again string) string {
 		return "once that is mended, run again: " + again
 	}
 	return ""
+}
+
+// namesHint is the next step if all that is missing has a name that is refused; else empty.
+// Here says that this side has the flag.
+func (t *tally) namesHint(here bool) string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.names == 0 || t.names < t.digest+t.destination+t.other {
+		return ""
+	}
+	whose := ""
+	if !here {
+		whose = "the receiver's "
+	}
+	return whose + "--" + namesFlag + " escape stores such items under names that can be there"
 }
 
 // inVain reports that running again would deliver none of the missing items.

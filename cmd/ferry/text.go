@@ -19,7 +19,7 @@ const textFlag = "text"
 
 // withText are the flags of send that go with a message. All others are about files.
 func withText() []cli.Flag {
-	return join(pairingFlags("to"), streamsFlag(), throttleFlags(), outputFlagList(), []cli.Flag{&cli.StringFlag{Name: textFlag}})
+	return join(pairingFlags("to"), receiversFlags(), streamsFlag(), throttleFlags(), outputFlagList(), []cli.Flag{&cli.StringFlag{Name: textFlag}})
 }
 
 // text reads the message and completes s, so that it sends that alone.

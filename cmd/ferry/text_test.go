@@ -1,12 +1,14 @@
 package main
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
 	"ferry/framing"
 	"ferry/transfer"
 	"ferry/transfer/send"
+	"ferry/transfer/tree"
 )
 
 func TestTextLines(t *testing.T) {
@@ -69,5 +71,23 @@ func TestHintForAnOlderReceiver(t *testing.T) {
 	}
 	if text := errorText(err); !strings.Contains(text, "has to be updated at the receiver") {
 		t.Errorf("the text is %q", text)
+	}
+}
+
+// A cause is said once, also where both the code and the error say that it is the name.
+func TestCauseOnce(t *testing.T) {
+	for _, c := range []struct {
+		e    transfer.Error
+		want string
+	}{
+		{transfer.Error{Code: framing.CodeName, Err: tree.CheckName("a/b")}, "name refused: it has a slash"},
+		{transfer.Error{Code: framing.CodeName, Remote: true, Err: errors.New(tree.CheckName("..").Error())}, "name refused: it stands for another folder (at the other side)"},
+		{transfer.Error{Code: framing.CodeName, Err: tree.ErrName}, "name refused"},
+		{transfer.Error{Code: framing.CodeName}, "name refused"},
+		{transfer.Error{Code: framing.CodePermission, Err: errors.New("permission denied: x")}, "permission denied: x"},
+	} {
+		if got := causeText(&c.e); got != c.want {
+			t.Errorf("%q, want %q", got, c.want)
+		}
 	}
 }

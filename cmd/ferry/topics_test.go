@@ -28,7 +28,7 @@ func TestTopics(t *testing.T) {
 			}
 		}
 	}
-	for _, name := range strings.Fields("exit code filters delete archive resume json speed limits") {
+	for _, name := range strings.Fields("exit code filters delete archive resume json speed limits platforms") {
 		if !slices.Contains(names, name) {
 			t.Errorf("the topic %s is missing", name)
 		}

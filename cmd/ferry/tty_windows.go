@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/windows"
 )
@@ -20,6 +21,34 @@ func dumb(f *os.File) bool {
 	return windows.SetConsoleMode(console, mode|windows.ENABLE_VIRTUAL_TERMINAL_PROCESSING) != nil
 }
 
+// input is standard input.
+func input() io.Reader {
+	var mode uint32
+	if windows.GetConsoleMode(windows.Handle(os.Stdin.Fd()), &mode) != nil {
+		return os.Stdin
+	}
+	return consoleInput{os.Stdin}
+}
+
+// interruptTime is how long an interrupt may take to come after the end of a read.
+const interruptTime = 300 * time.Millisecond
+
+// consoleInput is what is typed at a console. Ctrl-C ends a read there as the end of the
+// input does, and comes as a signal as well, from another thread. Whoever took it for the
+// end would send half a message, or decline an offer.
+type consoleInput struct{ file *os.File }
+
+// Read lets the signal come first, which Ctrl-Z has none of.
+func (c consoleInput) Read(p []byte) (int, error) {
+	n, err := c.file.Read(p)
+	if n == 0 && err == io.EOF {
+		time.Sleep(interruptTime)
+	}
+	return n, err
+}
+
+func (c consoleInput) SyscallConn() (syscall.RawConn, error) { return c.file.SyscallConn() }
+
 // openTTY opens the console, whose input and output have names of their own on Windows.
 func openTTY() (io.ReadWriteCloser, error) {
 	in, err := os.OpenFile("CONIN$", os.O_RDWR, 0)
@@ -30,14 +59,14 @@ func openTTY() (io.ReadWriteCloser, error) {
 	if err != nil {
 		return nil, errors.Join(err, in.Close())
 	}
-	return consolePair{in, out}, nil
+	return consolePair{consoleInput{in}, out}, nil
 }
 
-type consolePair struct{ in, out *os.File }
+// consolePair is a console as what a terminal is elsewhere.
+type consolePair struct {
+	consoleInput
+	out *os.File
+}
 
-func (c consolePair) Read(p []byte) (int, error)  { return c.in.Read(p) }
 func (c consolePair) Write(p []byte) (int, error) { return c.out.Write(p) }
-func (c consolePair) Close() error                { return errors.Join(c.in.Close(), c.out.Close()) }
-
-// SyscallConn is that of the input.
-func (c consolePair) SyscallConn() (syscall.RawConn, error) { return c.in.SyscallConn() }
+func (c consolePair) Close() error                { return errors.Join(c.file.Close(), c.out.Close()) }

@@ -3,7 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
-	"strings"
+	"os"
 
 	"ferry/framing"
 	"ferry/transfer"
@@ -30,7 +30,9 @@ type failedItem struct {
 
 // add notes an item that failed by itself.
 func (u *unmade) add(path string) {
-	path = strings.TrimRight(path, "/")
+	for endsInSlash(path) {
+		path = path[:len(path)-1]
+	}
 	if u.below[path] != nil || len(u.failed) == maxUnmade {
 		return
 	}
@@ -77,8 +79,10 @@ func (u *unmade) count(path string) bool {
 
 // folderOf is the path of the folder that path is in, "." for the destination.
 func folderOf(path string) (string, bool) {
-	if at := strings.LastIndexByte(path, '/'); at >= 0 {
-		return path[:at], true
+	for at := len(path) - 1; at >= 0; at-- {
+		if os.IsPathSeparator(path[at]) {
+			return path[:at], true
+		}
 	}
 	return ".", path != "."
 }

@@ -38,6 +38,7 @@ type view struct {
 	asked    bool    // a person at the other side is
 	trouble  trouble // shown instead of the rest
 	search   *search // shown instead of all, as of now; nil if nothing is dialled
+	board    *board  // shown instead of all, as of now; nil with one receiver
 	now      time.Time
 }
 
@@ -101,6 +102,9 @@ func (v view) percent() int {
 func plainLine(v view) string {
 	if v.search != nil {
 		return v.search.line(v.now, 0)
+	}
+	if v.board != nil {
+		return v.board.line(v, 0)
 	}
 	parts, p := []string{v.label(wide)}, v.progress
 	n := v.percent()

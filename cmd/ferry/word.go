@@ -10,6 +10,7 @@ import (
 	"ferry/transfer/link"
 	"ferry/transfer/local"
 	"ferry/transfer/send"
+	"ferry/transfer/tree"
 )
 
 // word is the cause for programs, "" after success: one of the words that JSON.md lists
@@ -26,6 +27,8 @@ func (o outcome) word() string {
 		return "usage"
 	case o.exit == exitDigest:
 		return "digest"
+	case o.crowd != nil && o.crowd.word != "":
+		return o.crowd.word
 	case errors.As(o.err, &settled) && settled.word != "":
 		return settled.word
 	case errors.Is(o.err, errDeclined):
@@ -67,6 +70,7 @@ func (o outcome) destinationWord() string {
 
 // systemWord is the cause that an error of this machine's file system names.
 func systemWord(err error) string {
+	err = tree.Known(err)
 	switch {
 	case errors.Is(err, fs.ErrPermission):
 		return "permission"

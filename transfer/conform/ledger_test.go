@@ -15,7 +15,8 @@ import (
 //   - Each record of a batch counts by itself, in the order of what concerns one
 //     entry; records of ENTRY in the order of the walk.
 //   - A chunk counts when it is whole, with the content that its pieces have.
-//   - CHECKED may come anywhere between the content of its entry.
+//   - CHECKED may come anywhere between the content of its entry, and the pages of an
+//     entry in any order: a sender compares several at a time.
 //   - Of CREDIT the sum counts. A receiver grants in steps, so less than one may be
 //     outstanding; more than expected is as good.
 //   - What the file systems of two machines tell differently is left out: holes, time
@@ -176,7 +177,7 @@ func (l *ledger) take(t framing.Type, body []byte) error {
 		}
 	case framing.TypeChecked:
 		m, err := framing.ParseChecked(body)
-		l.note(fmt.Sprintf("pages of entry %d", m.ID), m)
+		l.note(fmt.Sprintf("page %d of entry %d", m.First, m.ID), m)
 		return err
 	case framing.TypeFault:
 		m, err := framing.ParseFault(body)

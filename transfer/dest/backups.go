@@ -196,26 +196,17 @@ func (b *backups) owe(to *tree.Dir) error {
 
 // protects tells whether an item is a backup, or what holds them, and not to be pruned. Name
 // is the last of its path.
-func (p *Prune) protects(name string, info tree.Info) bool {
-	k := p.Backup
-	return k != nil && (k.Suffix != "" && !k.Apart && strings.HasSuffix(name, k.Suffix) || k.folder != nil && k.folder.is(info))
-}
-
-// PruneBackup says how what is pruned is kept.
-type PruneBackup struct {
-	Suffix string
-	Apart  bool                  // in Options.Backups; else beside it
-	Kept   func(path, as string) // tells of one that was kept, or would be
-
-	folder *backups // nil when rehearsing
+func (r *pruneRun) protects(name string, info tree.Info) bool {
+	k := r.Backup
+	return k != nil && (k.Suffix != "" && !k.Apart && strings.HasSuffix(name, k.Suffix) || r.backups != nil && r.backups.is(info))
 }
 
 // backUp keeps an item that is to go, unless it is no file.
-func (r *pruneRun) backUp(d *tree.Dir, twins []twin, rel, name string) error {
+func (r *pruneRun) backUp(d *tree.Dir, twins []twin, here spot, name string) error {
 	k := r.Backup
 	as, again := name+k.Suffix, false
 	for !k.Apart && len(twins) > 0 {
-		t, _, err := r.find(twins, as)
+		t, _, _, err := r.findStored(d, twins, as)
 		if err != nil {
 			return err
 		}
@@ -234,12 +225,12 @@ func (r *pruneRun) backUp(d *tree.Dir, twins []twin, rel, name string) error {
 		r.beside++
 	}
 	if r.mode == pruneRemove {
-		if err := k.folder.keep(d, name, as); err != nil {
+		if err := r.backups.keep(d, name, as); err != nil {
 			return err
 		}
 	}
 	if r.mode != pruneCount {
-		k.Kept(r.at(rel), as)
+		k.Kept(r.at(here), as)
 	}
 	return nil
 }

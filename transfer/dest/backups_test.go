@@ -5,12 +5,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 
 	"ferry/transfer/storage"
 	"ferry/transfer/tree"
+	"ferry/transfer/tree/treetest"
 )
 
 // keeping starts a delivery into dir and returns what keeps backups in it.
@@ -113,9 +113,7 @@ func TestBackupRefusals(t *testing.T) {
 
 // A link in the way of the folder for backups is not followed.
 func TestBackupsStayInside(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("links take a privilege")
-	}
+	treetest.Needs(t, treetest.Links)
 	dir, outside := t.TempDir(), t.TempDir()
 	if err := os.Symlink(outside, filepath.Join(dir, "kept")); err != nil {
 		t.Fatal(err)

@@ -149,9 +149,6 @@ func (b *body) link(name string) error {
 	if b.name == "" {
 		return b.parent.dir.LinkUnnamed(b.file, name)
 	}
-	if err := b.unlock(); err != nil {
-		return err
-	}
 	return b.dir.Rename(b.name, b.parent.dir, name, false)
 }
 
@@ -159,9 +156,6 @@ func (b *body) link(name string) error {
 // without a name gets one for it: no system links over a name.
 func (b *body) put(put func(dir *tree.Dir, temp string) error) error {
 	if b.name != "" {
-		if err := b.unlock(); err != nil {
-			return err
-		}
 		return put(b.dir, b.name)
 	}
 	temp := tempName()
@@ -175,16 +169,6 @@ func (b *body) put(put func(dir *tree.Dir, temp string) error) error {
 		}
 		return err
 	})
-}
-
-// unlock closes the file where the system would not rename it open.
-func (b *body) unlock() error {
-	if !unlockToRename || b.file == nil {
-		return nil
-	}
-	file := b.file
-	b.file = nil
-	return file.Close()
 }
 
 // gone reports whether the name in the state folder is not there any more.

@@ -100,9 +100,34 @@ func zero(file *os.File, at, n int64) error {
 		if info.Size <= at {
 			return nil // nothing was there to be made zero
 		}
-		_, err = file.WriteAt(make([]byte, n), at)
+		err = blank(file, at, n)
 	}
 	return err
+}
+
+// blank writes zeros to n bytes at offset at, but for blocks that are zeros already: a hole
+// that is there stays one.
+func blank(file *os.File, at, n int64) error {
+	b := make([]byte, min(n, 16*holeBlock))
+	zeros := make([]byte, len(b))
+	for end := at + n; at < end; at += int64(len(b)) {
+		b = b[:min(end-at, int64(len(b)))]
+		if _, err := file.ReadAt(b, at); err != nil && err != io.EOF {
+			return err
+		}
+		for from := 0; from < len(b); {
+			from += blockRun(b[from:], false)
+			data := blockRun(b[from:], true)
+			if data == 0 {
+				continue // the end
+			}
+			if _, err := file.WriteAt(zeros[:data], at+int64(from)); err != nil {
+				return err
+			}
+			from += data
+		}
+	}
+	return nil
 }
 
 // punchChunk makes n bytes at offset at a hole, which ends with a chunk. The last chunk of

@@ -20,7 +20,6 @@ func TestCopyChunk(t *testing.T) {
 	e := fileEntry("x", 4*chunk)
 	file, err := f.Open(e)
 	must(t, err)
-	defer file.Close()
 	if info := file.Info(); info.Size != int64(len(old)) {
 		t.Errorf("size of the basis is %d", info.Size)
 	}
@@ -44,6 +43,7 @@ func TestCopyChunk(t *testing.T) {
 	want := append(slices.Clone(old[:3*chunk]), last...)
 	must(t, copyBytes(p.body.file, file, 0, chunk)) // the way of other systems
 	must(t, p.Seal(e, int64(len(want)), checksum.Sum(want)))
+	must(t, file.Close())
 	pub := &storage.Publication{Partial: p, Entry: e, Replace: true}
 	publish(t, f, pub)
 	same(t, filepath.Join(dir, "x"), want, e)

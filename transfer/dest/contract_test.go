@@ -5,24 +5,25 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"testing"
 
 	"ferry/transfer/dest"
 	"ferry/transfer/storage"
 	"ferry/transfer/storage/storagetest"
 	"ferry/transfer/tree"
+	"ferry/transfer/tree/treetest"
 )
 
 // place is a storagetest.Place in a folder.
 type place struct {
+	t         *testing.T
 	dir       string
 	rehearses bool
 	folds     bool
 }
 
 func placeIn(t *testing.T, dir string, rehearses bool) storagetest.Place {
-	p := place{dir: dir, rehearses: rehearses}
+	p := place{t: t, dir: dir, rehearses: rehearses}
 	probe := filepath.Join(p.dir, "probe")
 	if err := os.WriteFile(probe, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -35,10 +36,28 @@ func placeIn(t *testing.T, dir string, rehearses bool) storagetest.Place {
 	return p
 }
 
+func (p place) has(trait treetest.Trait) bool { return treetest.Has(p.t, trait) }
+
+// inode is the number of the item at path, and tells two names of one from two items.
+func inode(t testing.TB, path string) uint64 {
+	t.Helper()
+	dirs := tree.NewDirs(1)
+	defer dirs.Close() // only looked at
+	dir, err := dirs.Open(filepath.Dir(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := dir.Lstat(filepath.Base(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Ino
+}
+
 func (p place) Open(t testing.TB, o storagetest.Options) storage.Destination {
 	t.Helper()
 	if p.rehearses {
-		r, err := dest.Rehearse(p.dir)
+		r, err := dest.Rehearse(p.dir, dest.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -52,9 +71,8 @@ func (p place) Open(t testing.TB, o storagetest.Options) storage.Destination {
 }
 
 func (p place) Has() storagetest.Traits {
-	unix := runtime.GOOS != "windows"
 	return storagetest.Traits{
-		Rehearses: p.rehearses, Modes: unix, Links: unix, HardLinks: unix, FIFOs: unix, Folds: p.folds,
+		Rehearses: p.rehearses, Modes: p.has(treetest.Modes), Links: p.has(treetest.Links), HardLinks: true, FIFOs: p.has(treetest.FIFOs), Folds: p.folds, Holds: !p.has(treetest.Handles),
 		Unkept:  &tree.Extra{Xattrs: []tree.Xattr{{Name: "user.\x00", Value: []byte("x")}}},
 		Granted: tree.Metadata{Xattrs: true}, Lost: tree.AttrXattrs,
 	}
@@ -74,7 +92,7 @@ func (p place) List(t testing.TB) map[string]storagetest.Item {
 		if err != nil {
 			return err
 		}
-		i := storagetest.Item{Kind: tree.File, Mode: uint32(info.Mode().Perm()), Ino: inode(info)}
+		i := storagetest.Item{Kind: tree.File, Mode: uint32(info.Mode().Perm()), Ino: inode(t, path)}
 		i.MTime = tree.Time{Sec: info.ModTime().Unix(), Nsec: uint32(info.ModTime().Nanosecond())}
 		switch {
 		case info.IsDir():

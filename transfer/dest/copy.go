@@ -72,6 +72,62 @@ func copyBytes(to *os.File, from io.ReaderAt, at, n int64) error {
 	return err
 }
 
+// Share is storage.Sharer's. Whatever the system has against it, the file can be written.
+func (p *partial) Share(from storage.File) bool {
+	ours, ok := from.(*tree.Content)
+	if !ok || p.size <= checksum.ChunkSize || p.reused {
+		return false
+	}
+	file, err := p.open()
+	if err != nil {
+		return false
+	}
+	if !shareFile(file, ours.File(), p.size) && !p.becomeClone(ours.File(), (*tree.Dir).Clone) {
+		return false
+	}
+	p.wrote.Store(true)
+	return true
+}
+
+// becomeClone puts a file that clone makes of from in the place of the partial's own, to
+// which nothing was written. That is for systems on which an open file cannot share blocks:
+//
+//  1. The clone gets a temporary name in the state folder.
+//  2. One that is shorter than the partial is not used: see shareFile.
+//  3. It is locked, as the part is that has the name. Whoever waits for the lock of that
+//     one then sees that it lost its name.
+//  4. It takes the name, and the other file is let go.
+func (p *partial) becomeClone(from *os.File, clone func(in *tree.Dir, from *os.File, name string) (*os.File, error)) bool {
+	b := &p.body
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.file == nil || b.name == "" {
+		return false
+	}
+	temp := tempName()
+	file, err := clone(b.dir, from, temp)
+	if err != nil {
+		return false
+	}
+	info, err := tree.Fstat(file)
+	if err == nil && info.Size < p.size {
+		err = storage.ErrChanged
+	}
+	if err == nil && p.key != "" {
+		err = lock(file)
+	}
+	if err == nil {
+		err = b.dir.Rename(temp, b.dir, b.name, true)
+	}
+	if err != nil {
+		_, _ = file.Close(), b.dir.Remove(temp, false) // all is written as without a clone
+		return false
+	}
+	_ = b.file.Close() // nothing was written to it
+	b.file = file
+	return true
+}
+
 // Shares is storage.Partial's. It is tried once a volume.
 func (p *partial) Shares() bool {
 	known := &p.parent.vol.sharing

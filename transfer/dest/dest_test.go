@@ -16,6 +16,7 @@ import (
 	"ferry/checksum"
 	"ferry/transfer/storage"
 	"ferry/transfer/tree"
+	"ferry/transfer/tree/treetest"
 )
 
 func TestMain(m *testing.M) {
@@ -189,7 +190,7 @@ func same(t testing.TB, path string, b []byte, e *tree.Entry) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !info.Mode().IsRegular() || uint32(info.Mode().Perm()) != e.Mode || timeOf(info.ModTime()) != e.MTime {
+	if !info.Mode().IsRegular() || info.Mode().Perm() != treetest.Mode(fs.FileMode(e.Mode)) || timeOf(info.ModTime()) != kept(e.MTime) {
 		t.Errorf("%q: mode %v, mtime %v; want %#o, %v", path, info.Mode(), info.ModTime(), e.Mode, e.MTime.Std())
 	}
 	holds(t, path, b)
@@ -267,5 +268,8 @@ func TestUnchanged(t *testing.T) {
 		}
 	}
 }
+
+// kept is what the file system keeps of t.
+func kept(t tree.Time) tree.Time { return timeOf(treetest.Time(t.Std())) }
 
 func timeOf(t time.Time) tree.Time { return tree.Time{Sec: t.Unix(), Nsec: uint32(t.Nanosecond())} }

@@ -23,18 +23,21 @@
 //     storage.Report.Unsynced.
 //   - Whether the file system takes one name for another, Relate tells by what stands
 //     there; Prune takes what it lists for a delivered name for that item.
+//   - With Options.EscapeNames an item whose name the file system does not hold is stored
+//     under tree.EscapeName: so says Names, and so does Prune. Which names those are, is
+//     found out once a volume, by what has the same traits.
 //   - What stands where an item of another kind is to be is kept in the state folder
 //     until Prune, if MakeWay gave leave to move it there.
 //
 // Not guaranteed: claims of a .tree file (storage.Partial.Present) are hints and prove
-// nothing. Unlinking a poisoned file can itself fail on a broken disk. On
-// Windows a file is unlocked just before it is renamed.
+// nothing. Unlinking a poisoned file can itself fail on a broken disk.
 //
 // What is what:
 //
 //	Folder       opens the destination, hands out its parts and ends them
 //	finder       storage.Finder and Twins       maker   Maker and Special: folderMaker, itemMaker, keeper
 //	files        storage.Files: partial, its body (the file) and hint, placing (its publication)
+//	storing       escaped names, for fitter (storage.Names) and for deleting
 //	nodes        the folders that items may come for       volumes   the file systems below the destination
 //	stateFolder  where what is unfinished has its name     syncer    what is owed to the disk of a volume
 //	dresser      metadata        targets   of hard links       way   what makes way for other kinds

@@ -19,7 +19,7 @@ func fail(op, path string, err error) error {
 	if errors.As(err, &e) {
 		return err
 	}
-	return &storage.Error{Kind: classify(err), Op: op, Path: path, Err: err}
+	return &storage.Error{Kind: classify(err), Op: op, Path: path, Err: tree.Known(err)}
 }
 
 // stops reports that no other item can fare better after err.
@@ -38,6 +38,7 @@ func stops(err error) bool {
 // one item. What is not known here is IO. Absence means Gone: callers that may find
 // nothing ask for fs.ErrNotExist before.
 func classify(err error) storage.Kind {
+	err = tree.Known(err)
 	is := func(targets ...error) bool {
 		for _, t := range targets {
 			if errors.Is(err, t) {
@@ -57,15 +58,15 @@ func classify(err error) storage.Kind {
 		return storage.Conflict
 	case is(storage.ErrGone, tree.ErrReplaced, syscall.ESTALE):
 		return storage.Gone
-	case is(syscall.ENOSPC, syscall.EDQUOT) || is(fullErrors...):
+	case is(syscall.ENOSPC, syscall.EDQUOT):
 		return storage.NoSpace
 	case is(syscall.EFBIG):
 		return storage.TooLarge
-	case is(syscall.EROFS) || is(readOnlyErrors...):
+	case is(syscall.EROFS):
 		return storage.ReadOnly
 	case is(tree.ErrName, tree.ErrTooDeep, syscall.ENAMETOOLONG, syscall.EILSEQ), is(syscall.EINVAL) && naming(err):
 		return storage.Name
-	case is(tree.ErrNotRegular, syscall.EISDIR, syscall.ENOTDIR, syscall.ELOOP):
+	case is(tree.ErrNotRegular, syscall.EISDIR, tree.NotFolder, syscall.ELOOP):
 		return storage.OtherKind
 	case is(fs.ErrExist):
 		return storage.Conflict

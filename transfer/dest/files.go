@@ -3,6 +3,7 @@ package dest
 import (
 	"errors"
 	"os"
+	"runtime"
 
 	"ferry/checksum"
 	"ferry/transfer/storage"
@@ -66,7 +67,7 @@ const fewFiles = 8
 //  1. ready   is each of the batch a sealed file?
 //  2. sync    one syncfs a volume, or each file, several at a time
 //  3. check   read back from the disk, if Options.VerifyDisk
-//  4. place   one after another gets its name
+//  4. place   new files get their names, several folders at a time, then those that replace
 func (f *files) Publish(list []*storage.Publication) error {
 	batch := make([]placing, len(list))
 	for i, pub := range list {
@@ -90,10 +91,11 @@ func (f *files) Publish(list []*storage.Publication) error {
 	if f.opts.VerifyDisk {
 		f.checkBatch(batch)
 	}
+	f.placeNew(batch)
 	var stop error
 	for i := range batch {
 		pub := &batch[i]
-		if pub.Err == nil {
+		if pub.Err == nil && !pub.p.ended {
 			pub.Err = pub.place()
 		}
 		if stop == nil && stops(pub.Err) {
@@ -101,6 +103,33 @@ func (f *files) Publish(list []*storage.Publication) error {
 		}
 	}
 	return stop
+}
+
+// placeNew places the files of a batch that replace nothing, if it has many. The system
+// lets one name at a time into a folder, so a folder is one goroutine's.
+func (f *files) placeNew(batch []placing) {
+	if len(batch) <= fewFiles {
+		return
+	}
+	var folders [][]*placing
+	at := make(map[*node]int)
+	for i := range batch {
+		pub := &batch[i]
+		if pub.Err != nil || pub.Replace {
+			continue
+		}
+		place, known := at[pub.p.parent]
+		if !known {
+			place = len(folders)
+			at[pub.p.parent], folders = place, append(folders, nil)
+		}
+		folders[place] = append(folders[place], pub)
+	}
+	fanOut(len(folders), min(f.width, runtime.GOMAXPROCS(0)), func(_, i int) {
+		for _, pub := range folders[i] {
+			pub.Err = pub.place()
+		}
+	})
 }
 
 // eachReady calls do for each of batch that has not failed, several at a time.

@@ -228,6 +228,7 @@ func TestPublishRefusesTheUnsealed(t *testing.T) {
 	if pub.Err == nil {
 		t.Error("a discarded partial was published")
 	}
+	must(t, f.Close())
 	wantNames(t, dir)
 }
 

@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"syscall"
 	"time"
 
 	"ferry/transfer/storage"
@@ -15,9 +14,10 @@ import (
 
 // Options say how far the promise goes.
 type Options struct {
-	NoSync     bool   // nothing is synced: a power cut may lose what Finish said
-	Backups    string // the folder for backups, from the destination; empty: they stand beside
-	VerifyDisk bool   // Publish reads back from the disk, past the page cache where the system can
+	NoSync      bool   // nothing is synced: a power cut may lose what Finish said
+	Backups     string // the folder for backups, from the destination; empty: they stand beside
+	VerifyDisk  bool   // Publish reads back from the disk, past the page cache where the system can
+	EscapeNames bool   // a name that the file system does not hold is escaped: storage.Names
 }
 
 // Most handles held at a time, of folders and of files without a name that
@@ -41,6 +41,7 @@ type Folder struct {
 	dress   *dresser
 	targets *targets
 	way     *way
+	moved   *moved // nil: nobody asks what was moved
 	work    *inWork
 	short   *shortfall
 	backups *backups
@@ -156,7 +157,7 @@ func makeMissing(path string) (made []string, err error) {
 		info, err := os.Stat(p)
 		if err == nil {
 			if !info.IsDir() {
-				return nil, &fs.PathError{Op: "mkdir", Path: p, Err: syscall.ENOTDIR}
+				return nil, &fs.PathError{Op: "mkdir", Path: p, Err: tree.NotFolder}
 			}
 			break
 		}
@@ -182,7 +183,10 @@ func (f *Folder) Place() string { return f.site.named }
 // MakeWay gives leave to put items in the place of folders, and folders in the
 // place of other items, in the folders that p is to be called with after the
 // delivery: of what would go then. It comes before Start.
-func (f *Folder) MakeWay(p *Prune) { f.way.leave = p }
+func (f *Folder) MakeWay(p *storage.Prune) storage.Way {
+	f.way.leave, f.way.storing = p, f.storing()
+	return &clearer{f.nodes, f.way}
+}
 
 // Start is storage.Destination's. All that is granted is kept, as far as the file system
 // lets it.
@@ -193,10 +197,16 @@ func (f *Folder) Start(granted tree.Metadata) (*storage.Landing, error) {
 	}
 	l := &storage.Landing{
 		Keeps: granted, Notes: exposeRoot(f.nodes.root, f.site.path),
-		Finder: &f.finder, Maker: &f.maker, Special: &f.maker, Files: &f.files, Twins: &f.finder, Backups: f.backups,
+		Finder: &f.finder, Maker: &f.maker, Special: &f.maker, Files: &f.files, Twins: &f.finder, Backups: f.backups, Pruner: f,
+	}
+	if f.opts.EscapeNames {
+		l.Names = &fitter{f.nodes}
 	}
 	if f.way.open() {
 		l.Way = &clearer{f.nodes, f.way}
+	}
+	if f.moved != nil {
+		l.Moved = f.moved
 	}
 	return l, nil
 }
@@ -224,6 +234,14 @@ func (f *Folder) Asides() map[string]string {
 		stood[a.dir.Path()+"/"+a.name] = a.path
 	}
 	return stood
+}
+
+// storing is under which names items are stored.
+func (f *Folder) storing() storing {
+	if !f.opts.EscapeNames {
+		return storing{}
+	}
+	return storing{f.volumes.rulesIn}
 }
 
 // Unsynced is why what Finish or Prune did may be lost in a power cut, though nothing

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"syscall"
 
 	"ferry/transfer/storage"
 	"ferry/transfer/tree"
@@ -62,7 +61,7 @@ func (m *folderMaker) MakeFolder(e *tree.Entry) (out storage.Outcome, err error)
 }
 
 // errNoFolder: something else stands where a folder is to be.
-var errNoFolder = fmt.Errorf("has that name: %w", syscall.ENOTDIR)
+var errNoFolder = fmt.Errorf("has that name: %w", tree.NotFolder)
 
 // adopt checks that n, which is there already, is a folder, and finds its
 // volume.

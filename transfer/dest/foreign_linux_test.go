@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"ferry/transfer/internal/mirror"
 	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
@@ -27,17 +28,13 @@ func mkdirAs(path string, mode fs.FileMode) error {
 func pruneBy(f *Folder, src string) (said []string, err error) {
 	dirs := tree.NewDirs(4)
 	defer dirs.Close()
-	d, err := dirs.Open(src)
+	from, err := mirror.Open(dirs, tree.Source{Path: src, Contents: true}, &mirror.Rules{})
 	if err != nil {
 		return nil, err
 	}
-	before, err := d.Stat()
-	if err != nil {
-		return nil, err
-	}
-	err = f.Prune(context.Background(), &Prune{
-		Sources: []PruneSource{{Dir: d, Before: before}},
-		Max:     100,
+	err = f.Prune(context.Background(), &storage.Prune{
+		Sources: []storage.PruneSource{from},
+		Mirror:  storage.Mirror{Max: 100},
 		Removed: func(path string, _ tree.Info) { said = append(said, "removed "+path) },
 		Failed:  func(path string, err error) { said = append(said, fmt.Sprintf("failed %s: %v", path, err)) },
 		Left:    func(path string) { said = append(said, "left "+path) },
@@ -147,7 +144,7 @@ func childForeign(dir string) error {
 		return err
 	}
 	// A dry run has nothing to change either.
-	dry, err := Rehearse(dst)
+	dry, err := Rehearse(dst, Options{})
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 
 	"ferry/checksum"
 	"ferry/transfer/tree"
+	"ferry/transfer/tree/treetest"
 )
 
 // Whatever happened to the tree file, the content that is published is right,
@@ -43,16 +44,20 @@ func TestDamagedHint(t *testing.T) {
 		must(t, p.Discard(true))
 		must(t, f.Close())
 	}
-	for n := range len(good) + 1 {
+	step := 1
+	if treetest.Wine() { // a call takes ten times as long
+		step = 11
+	}
+	for n := 0; n <= len(good); n += step {
 		want := max(n-hintHeader, 0) / cvLen
 		try(fmt.Sprint("cut to ", n), good[:n], func(c map[uint64]checksum.CV) bool { return len(c) == want })
 	}
-	for n := range hintHeader * 8 {
+	for n := 0; n < hintHeader*8; n += step {
 		flipped := slices.Clone(good)
 		flipped[n/8] ^= 1 << (n % 8)
 		try(fmt.Sprint("header bit ", n), flipped, func(c map[uint64]checksum.CV) bool { return len(c) == 0 })
 	}
-	for n := hintHeader; n < len(good); n++ {
+	for n := hintHeader; n < len(good); n += step {
 		flipped := slices.Clone(good)
 		flipped[n] ^= 0xff
 		try(fmt.Sprint("byte ", n), flipped, func(c map[uint64]checksum.CV) bool {
@@ -86,8 +91,12 @@ func TestHugeHint(t *testing.T) {
 	h := &hint{file: file}
 	must(t, h.prepare(e, false))
 	must(t, file.Truncate(far*int64(cvLen)+1<<20))
-	if info, err := tree.Fstat(file); err != nil || info.Allocated < 0 || info.Allocated > 1<<20 {
+	info, err := tree.Fstat(file)
+	if err != nil || info.Allocated < 0 || info.Allocated > 1<<20 {
 		t.Skipf("no holes here: %v", err)
+	}
+	if tree.NewExtents(file, info).NextData(1<<30) == 1<<30 {
+		t.Skip("the system does not tell where holes are, or ferry does not ask it")
 	}
 	cv := cvOf([]byte("x"), 0)
 	h.set(far, cv)

@@ -85,16 +85,19 @@ func (k *keeper) renew(n *node, e *tree.Entry, before tree.Info) ([]tree.Loss, e
 		return nil, err
 	}
 	old := tree.NewContent(from, info)
-	defer old.Close() // read only
+	var p *partial
 	if !info.SameFile(before) || info.Size != e.Size {
-		return nil, storage.ErrChanged
+		err = storage.ErrChanged
+	} else {
+		p, err = k.files.begin(e, false)
 	}
-	p, err := k.files.begin(e, false)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, old.Close())
 	}
 	pub := &storage.Publication{Partial: p, Entry: e, Replace: true, Expect: &before}
-	if err = p.fillFrom(e, old); err == nil {
+	err = p.fillFrom(e, old)
+	// Windows may not replace what is open.
+	if err = errors.Join(err, old.Close()); err == nil {
 		err = errors.Join(k.files.Publish([]*storage.Publication{pub}), pub.Err)
 	}
 	if err != nil {

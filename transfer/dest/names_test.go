@@ -10,6 +10,7 @@ import (
 
 	"ferry/transfer/storage"
 	"ferry/transfer/tree"
+	"ferry/transfer/tree/treetest"
 )
 
 func TestTraits(t *testing.T) {
@@ -34,6 +35,7 @@ func TestTraits(t *testing.T) {
 // A volume is asked once about what the names have that come, and not at all about
 // others.
 func TestNamesAskedEarly(t *testing.T) {
+	treetest.Needs(t, treetest.AnyName)
 	dir := t.TempDir()
 	f := open(t, dir, Options{})
 	must(t, f.MayPut(fileEntry("plain name.txt", 1)))

@@ -1,7 +1,6 @@
 package dest
 
 import (
-	"math"
 	"os"
 	"runtime"
 
@@ -29,6 +28,17 @@ func nature(handle *os.File) (trusted, doubtful bool, longest int64) {
 		return false, false, longest
 	}
 	return false, true, longest
+}
+
+// refusesSigns reports whether the file system of handle is one that refuses names with
+// signs that Windows refuses, however it is mounted.
+func refusesSigns(handle *os.File) bool {
+	defer runtime.KeepAlive(handle)
+	var st unix.Statfs_t
+	if err := unix.Fstatfs(int(handle.Fd()), &st); err != nil {
+		return false
+	}
+	return uint32(st.Type) == unix.MSDOS_SUPER_MAGIC || uint32(st.Type) == unix.EXFAT_SUPER_MAGIC
 }
 
 // Types that package unix has no names for.
@@ -73,6 +83,9 @@ func syncVolume(handle *os.File) error {
 // mountOf tells mounts of one file system apart, which rename and link do not
 // cross (STATX_MNT_ID, Linux 5.8); 0 if the kernel does not say.
 func mountOf(folder *os.File) uint64 {
+	if runtime.GOOS == "android" {
+		return 0 // before Android 11 this call ends a process
+	}
 	defer runtime.KeepAlive(folder)
 	var st unix.Statx_t
 	err := unix.Statx(int(folder.Fd()), "", unix.AT_EMPTY_PATH, unix.STATX_MNT_ID, &st)
@@ -101,17 +114,4 @@ func foldsCase(d *tree.Dir) bool {
 	const casefold = 0x40000000
 	flags, err := unix.IoctlGetUint32(int(handle.Fd()), unix.FS_IOC_GETFLAGS)
 	return err == nil && flags&casefold != 0
-}
-
-func freeBytes(folder *os.File) (int64, error) {
-	defer runtime.KeepAlive(folder)
-	var st unix.Statfs_t
-	if err := unix.Fstatfs(int(folder.Fd()), &st); err != nil {
-		return 0, os.NewSyscallError("fstatfs", err)
-	}
-	if st.Blocks == 0 {
-		return unknownSpace, nil // as ramfs says
-	}
-	block := uint64(max(st.Frsize, 1)) // f_bavail counts in fragments
-	return int64(min(st.Bavail, math.MaxInt64/block) * block), nil
 }

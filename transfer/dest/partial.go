@@ -159,7 +159,7 @@ func (p *partial) sync() error {
 	if p.f.opts.NoSync {
 		return flush(file)
 	}
-	err := file.Sync()
+	err := tree.Sync(file)
 	if err == nil && p.parent.vol.doubtful {
 		// A server's close can tell what its sync did not, and to close the file once it
 		// has its name is too late: the next run would find it unchanged.

@@ -10,6 +10,7 @@ import (
 	"ferry/checksum"
 	"ferry/transfer/storage"
 	"ferry/transfer/tree"
+	"ferry/transfer/tree/treetest"
 )
 
 // interrupt leaves the partial of e behind, with those chunks of b that want
@@ -91,9 +92,30 @@ func TestResumeAfterSeal(t *testing.T) {
 		t.Errorf("%d chunks were reused, want 2", n)
 	}
 	info, err := os.Stat(filepath.Join(dir, "big"))
-	if err != nil || info.Mode().Perm() != 0 {
+	if err != nil || info.Mode().Perm() != treetest.Mode(0) {
 		t.Errorf("published with mode %v, %v", info.Mode(), err)
 	}
+}
+
+// A file is locked until it has its name: another delivery that came between would write to
+// what is published.
+func TestLockedUntilNamed(t *testing.T) {
+	dir := t.TempDir()
+	f, other := open(t, dir, Options{}), open(t, dir, Options{})
+	b := content(2*chunk, 1)
+	e := fileEntry("big", len(b))
+	pub := sealed(t, f, e, b)
+	p := pub.Partial.(*partial)
+	err := p.body.put(func(from *tree.Dir, temp string) error {
+		_, err := other.Begin(e)
+		wantKind(t, err, storage.Locked)
+		return from.Rename(temp, f.root().dir, e.Name, true)
+	})
+	must(t, err)
+	same(t, filepath.Join(dir, "big"), b, e)
+	must(t, p.Discard(false))
+	finish(t, f)
+	wantNames(t, dir, "big")
 }
 
 func TestOtherVersionIsBasis(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 
 	"ferry/transfer/storage"
 	"ferry/transfer/tree"
+	"ferry/transfer/tree/treetest"
 )
 
 func TestReplaceRules(t *testing.T) {
@@ -33,6 +34,9 @@ func TestReplaceRules(t *testing.T) {
 			for _, size := range []int{len(newContent), chunk + 1} {
 				for _, named := range []bool{false, true} {
 					t.Run(fmt.Sprint(what, "/replace=", replace, "/size=", size, "/named=", named), func(t *testing.T) {
+						if what == "link" {
+							treetest.Needs(t, treetest.Links)
+						}
 						dir := t.TempDir()
 						path := filepath.Join(dir, "x")
 						must(t, put(path))

@@ -5,74 +5,23 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"slices"
 
+	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
 
-// Errors of Prune.
-var (
-	// ErrTooMany is returned when more than Prune.Max items would have to go.
-	ErrTooMany = errors.New("too many items would be deleted")
-	// ErrEmptySource is returned when something would have to go for a source folder
-	// with nothing in it to deliver, unless Prune.All allows that.
-	ErrEmptySource = errors.New("nothing is deleted, since there is nothing to copy in")
-	// ErrSourceChanged: by now a source folder may not have what it had.
-	ErrSourceChanged = errors.New("the folder it was copied from has changed since, so nothing is deleted in it")
-	// ErrMounted keeps a removal inside of one mount.
-	ErrMounted = errors.New("something else is mounted there")
-)
-
-// Prune says what is to be removed from a destination after a delivery: what
-// stands in folders that were delivered whole, and not in those folders.
-//
-// A name that a source folder has by now is left alone, whatever it is, and so
-// is what Select leaves out, names of state folders at any depth, and a folder with
-// something in it that stays. No link is followed on the way to what is removed,
-// and nothing removed that is mounted there.
-type Prune struct {
-	Sources []PruneSource
-	Select  tree.Selection // of the delivery, without a List
-	Follow  bool           // as tree.Walk.Follow of the delivery
-	Devices bool           // FIFOs, sockets and devices were delivered too
-	Max     int64          // items; if there are more, none is removed
-	All     bool           // also for a source with nothing in it, see ErrEmptySource
-	// Keep names paths, relative to the destination, that are left alone too. May
-	// be nil.
-	Keep func(path string) bool
-	// Backup, if it is not nil, has what is no folder kept under another name.
-	Backup *PruneBackup
-
-	// What became of an item is told as it happens, from the goroutine that called Prune
-	// and under no lock. A Rehearsal tells what would become of it.
-	Removed func(path string, info tree.Info)
-	Failed  func(path string, err error) // it stays, though it should not
-	Left    func(path string)            // a folder stays for what is in it
-}
-
-// PruneSource is a top-level item of the delivery.
-type PruneSource struct {
-	Path string    // as the user calls it, for errors
-	Name string    // at the destination; empty for the contents of a folder
-	Dir  *tree.Dir // nil for what is no folder
-	// Before is what the source was before the delivery. A folder that has another
-	// mtime now may be another file system, or have lost what was in it.
-	Before tree.Info
-}
-
 // Prune removes what p says, after the delivery and before Close, and with it what
-// MakeWay had moved aside. All of it is counted first. Folders in which something was
-// removed keep their mtime and are synced. Errors: ErrTooMany, ErrEmptySource, the Kind
-// storage.Gone, or the cause of ctx. An error about one item goes to p.Failed.
-func (f *Folder) Prune(ctx context.Context, p *Prune) error {
+// MakeWay had moved aside. A name that a source folder has by now is left alone, whatever
+// it is, and so is what its rules leave out, names of state folders at any depth, and a
+// folder with something in it that stays. No link is followed on the way to what is
+// removed, and nothing removed that is mounted there. All of it is counted first. Folders
+// in which something was removed keep their mtime and are synced.
+func (f *Folder) Prune(ctx context.Context, p *storage.Prune) error {
 	if err := f.site.present(); err != nil {
 		return err
 	}
-	if p.Backup != nil {
-		p.Backup.folder = f.backups
-	}
 	for _, mode := range []pruneMode{pruneCount, pruneRemove} {
-		run := pruneRun{Prune: p, ctx: ctx, mode: mode, sync: f.syncDir, told: f.dress.untimed.told, times: f.dress.times}
+		run := pruneRun{Prune: p, ctx: ctx, mode: mode, storing: f.storing(), backups: f.backups, sync: f.syncDir, told: f.dress.untimed.told, times: f.dress.times}
 		if f.opts.NoSync {
 			run.sync = nil
 		}
@@ -98,25 +47,36 @@ const (
 // pruneRun is one pass over the destination. It holds the names of one folder
 // of it, and of its twin, for each level of the path that it is at.
 type pruneRun struct {
-	*Prune
-	ctx    context.Context
-	mode   pruneMode
-	sync   func(*tree.Dir) error     // nil: nothing is synced
-	told   func(tree.Info) tree.Time // see untimed; nil when rehearsing
-	times  *times                    // nil when rehearsing
-	prefix string                    // goes before the paths of the current source, empty or with a slash
-	n      int64                     // items that go
-	beside int64                     // those of them of which a backup stays in their folder
+	*storage.Prune
+	ctx     context.Context
+	mode    pruneMode
+	storing storing
+	backups *backups                  // nil when rehearsing
+	sync    func(*tree.Dir) error     // nil: nothing is synced
+	told    func(tree.Info) tree.Time // see untimed; nil when rehearsing
+	times   *times                    // nil when rehearsing
+	prefix  string                    // goes before the paths of the current source, empty or with a slash
+	n       int64                     // items that go
+	beside  int64                     // those of them of which a backup stays in their folder
 }
 
 // twin is a source folder beside a folder of the destination.
 type twin struct {
-	path  string // of a source itself, as the user calls it
-	dir   *tree.Dir
-	rules tree.Rules // for what is in it; nil leaves out nothing
-	dev   uint64     // of the source
-	names []tree.DirName
+	storage.SourceFolder
+	path    string // of a source itself, as the user calls it
+	mtime   tree.Time
+	names   []tree.DirName
+	escaped map[string]string // see storing.escaped; nil until it is asked for
 }
+
+// spot is an item or folder below the place of a source.
+type spot struct {
+	at   string // at the destination
+	from string // at the source, if it has it
+}
+
+// in is the item that the folder p has as at, and the source as from.
+func (p spot) in(at, from string) spot { return spot{join(p.at, at), join(p.from, from)} }
 
 func (r *pruneRun) run(root *tree.Dir) error {
 	reserved := make(map[string]bool)
@@ -125,33 +85,34 @@ func (r *pruneRun) run(root *tree.Dir) error {
 	for i := range r.Sources {
 		s := &r.Sources[i]
 		if s.Name != "" {
-			reserved[s.Name] = true
+			reserved[r.storing.stored(root, s.Name)] = true
 			continue
 		}
-		t, ok := r.source(s)
+		t, ok := r.source(s, ".")
 		contents, whole = append(contents, t), whole && ok
 	}
 	if whole && len(contents) > 0 {
-		if err := r.folder(root, contents, "", reserved); err != nil {
+		if err := r.folder(root, contents, spot{}, reserved); err != nil {
 			return err
 		}
 	}
 	for i := range r.Sources {
 		s := &r.Sources[i]
-		if s.Name == "" || s.Dir == nil {
+		if s.Name == "" || s.Folder == nil {
 			continue
 		}
-		info, err := root.Lstat(s.Name)
+		name := r.storing.stored(root, s.Name)
+		info, err := root.Lstat(name)
 		if errors.Is(err, fs.ErrNotExist) && r.mode == pruneRehearse || err == nil && info.Kind != tree.Folder {
 			continue
 		}
 		if err != nil {
-			r.failed(s.Name, err)
+			r.failed(name, err)
 			continue
 		}
-		if t, ok := r.source(s); ok {
-			r.prefix = s.Name + "/"
-			if err := r.folder(root.Child(s.Name), []twin{t}, "", nil); err != nil {
+		if t, ok := r.source(s, name); ok {
+			r.prefix = name + "/"
+			if err := r.folder(root.Child(name), []twin{t}, spot{}, nil); err != nil {
 				return err
 			}
 		}
@@ -159,24 +120,25 @@ func (r *pruneRun) run(root *tree.Dir) error {
 	return nil
 }
 
-// source is the twin of a top-level folder, if that is what was delivered.
-func (r *pruneRun) source(s *PruneSource) (t twin, ok bool) {
-	at := s.Name
-	if at == "" {
-		at = "."
-	}
-	now, err := s.Dir.Stat()
-	if err == nil && r.mode != pruneRehearse && now.MTime != s.Before.MTime {
-		err = ErrSourceChanged
-	}
-	t = twin{path: s.Path, dir: s.Dir, dev: now.Dev, rules: r.Select.Rules}
-	if err == nil {
-		err = r.enter(&t, "")
-	}
-	if err != nil {
+// source is the twin of a top-level folder, which is stored as at, if that is what was
+// delivered.
+func (r *pruneRun) source(s *storage.PruneSource, at string) (t twin, ok bool) {
+	t = twin{SourceFolder: s.Folder(), path: s.Path}
+	if err := t.look(); err != nil {
 		r.failed(at, err)
+		return t, false
 	}
-	return t, err == nil
+	return t, true
+}
+
+// look looks at the folder.
+func (t *twin) look() error {
+	look, err := t.Look()
+	if look.Path != "" {
+		t.path = look.Path
+	}
+	t.mtime, t.names = look.MTime, look.Names
+	return err
 }
 
 // refuseEmpty keeps what is at the destination of a source folder that has nothing to
@@ -187,61 +149,26 @@ func (r *pruneRun) refuseEmpty(twins []twin) error {
 	}
 	for i := range twins {
 		t := &twins[i]
-		if !slices.ContainsFunc(t.names, func(n tree.DirName) bool { return r.delivers(t, n) }) {
-			return fmt.Errorf("%w %s", ErrEmptySource, t.path)
+		if !t.Delivers() {
+			return fmt.Errorf("%w %s", storage.ErrEmptySource, t.path)
 		}
 	}
 	return nil
 }
 
-// delivers reports whether a name in a source is not left out.
-func (r *pruneRun) delivers(t *twin, n tree.DirName) bool {
-	if tree.IsStateName(n.Name) {
-		return false
-	}
-	kind := n.Kind
-	sized := r.Select.Sizes != (tree.SizeRange{})
-	if kind == 0 || kind == tree.File && sized {
-		info, err := t.dir.Lstat(n.Name)
-		if err != nil || info.Kind == tree.File && r.Select.Sizes.Excludes(info.Size) != "" {
-			return false
-		}
-		kind = info.Kind
-	}
-	if kind == tree.KindOther && !r.Devices {
-		return false
-	}
-	return !t.leavesOut(n.Name, kind == tree.Folder)
-}
-
-// enter takes the rule file of a source folder at rel for what is in it.
-func (r *pruneRun) enter(t *twin, rel string) error {
-	rules, err := r.Select.Enter(t.rules, t.dir, rel, rel)
-	if err == nil {
-		t.rules = rules
-	}
-	return err
-}
-
-// leavesOut reports whether a rule leaves out the item at rel, its path below the
-// source.
-func (t *twin) leavesOut(rel string, folder bool) bool {
-	if t.rules == nil {
-		return false
-	}
-	out, _ := t.rules.Match(rel, folder)
-	return out
-}
-
-// kept reports whether an item is left alone whether a source has it or not. rel
-// is its path below the source.
-func (r *pruneRun) kept(twins []twin, rel string, folder bool) bool {
+// kept reports whether an item is left alone whether a source has it or not. An escaped name
+// may as well be one that the source has as it is.
+func (r *pruneRun) kept(twins []twin, p spot, folder bool) (bool, error) {
 	for i := range twins {
-		if twins[i].leavesOut(rel, folder) {
-			return true
+		out, err := twins[i].LeavesOut(p.from, folder)
+		if !out && err == nil && p.at != p.from {
+			out, err = twins[i].LeavesOut(p.at, folder)
+		}
+		if out || err != nil {
+			return out, err
 		}
 	}
-	return r.Keep != nil && r.Keep(r.prefix+rel)
+	return r.Keep != nil && r.Keep(r.prefix+p.at), nil
 }
 
 // isSource reports whether an item is one of the sources, where the system has
@@ -252,7 +179,7 @@ func (r *pruneRun) isSource(info tree.Info) bool {
 			return true
 		}
 	}
-	return false
+	return r.Own != nil && r.Own(info)
 }
 
 // take counts one more item that goes.
@@ -269,14 +196,14 @@ func (r *pruneRun) tooMany() error {
 	case r.n <= r.Max:
 		return nil
 	case r.mode == pruneRehearse:
-		return fmt.Errorf("%w: %d, and %d are allowed", ErrTooMany, r.n, r.Max)
+		return fmt.Errorf("%w: %d, and %d are allowed", storage.ErrTooMany, r.n, r.Max)
 	}
-	return fmt.Errorf("%w: more than the %d that are allowed", ErrTooMany, r.Max)
+	return fmt.Errorf("%w: more than the %d that are allowed", storage.ErrTooMany, r.Max)
 }
 
 // failed tells of an item that stays, in the pass that is to remove it.
 func (r *pruneRun) failed(path string, err error) {
-	if r.mode != pruneCount {
+	if r.mode != pruneCount && r.ctx.Err() == nil {
 		r.Failed(path, fail("deleting", path, err))
 	}
 }

@@ -59,7 +59,7 @@ func (r *pruneRun) asidesIn(dir *tree.Dir, state *stateFolder, stood map[string]
 		if where == "" {
 			where = at + "/" + n.Name
 		}
-		is, err := r.remove(dir, nil, where, n.Name, how)
+		is, err := r.remove(dir, nil, spot{where, where}, n.Name, how)
 		if err != nil {
 			return gone, err
 		}
@@ -71,7 +71,7 @@ func (r *pruneRun) asidesIn(dir *tree.Dir, state *stateFolder, stood map[string]
 		if err := state.remove(); err != nil {
 			r.failed(at, err)
 		}
-		r.settle(state.base, before, state.base.Path(), true)
+		r.settle(state.base, before, spot{at: state.base.Path()}, true)
 	}
 	return gone, nil
 }
@@ -114,7 +114,7 @@ func (r *pruneRun) wouldClear(root *tree.Dir, all []cleared) error {
 			r.failed(c.path, err)
 			continue
 		}
-		if _, err := r.remove(c.dir, nil, c.path, c.name, how); err != nil {
+		if _, err := r.remove(c.dir, nil, spot{c.path, c.path}, c.name, how); err != nil {
 			return err
 		}
 	}

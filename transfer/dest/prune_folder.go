@@ -4,29 +4,25 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"iter"
 	"slices"
 	"strings"
 	"syscall"
 
+	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
 
 // folder removes what d has and none of its twins has, and goes on in the folders
-// that d and one of them have. rel is the path below the source; reserved are
-// names that others see to.
-func (r *pruneRun) folder(d *tree.Dir, twins []twin, rel string, reserved map[string]bool) error {
+// that d and one of them have. here is where d is; reserved are names that others see to.
+func (r *pruneRun) folder(d *tree.Dir, twins []twin, here spot, reserved map[string]bool) error {
 	names, err := d.ReadNames()
 	before := tree.Info{}
 	if err == nil {
 		before, err = d.Stat()
 	}
-	for i := range twins {
-		if err == nil {
-			twins[i].names, err = twins[i].dir.ReadNames()
-		}
-	}
 	if err != nil {
-		r.failed(r.at(rel), err)
+		r.failed(r.at(here), err)
 		return nil
 	}
 	var extra []string
@@ -38,26 +34,25 @@ func (r *pruneRun) folder(d *tree.Dir, twins []twin, rel string, reserved map[st
 		if tree.IsStateName(n.Name) || reserved[n.Name] {
 			continue
 		}
-		name := n.Name // at the source
-		t, kind, err := r.find(twins, name)
+		t, kind, name, err := r.findStored(d, twins, n.Name)
 		if err == nil && t == nil {
 			if others == nil {
-				others = otherSpellings(d, names, twins, reserved)
+				others = otherSpellings(d, names, r.known(d, twins), reserved)
 			}
 			if name = others.of(n.Name); reserved[name] {
 				continue
 			}
 			if name != "" {
-				t, kind, err = r.find(twins, name)
+				t, kind, name, err = r.findStored(d, twins, name)
 			}
 		}
 		switch {
 		case err != nil:
-			r.failed(r.at(join(rel, n.Name)), err)
+			r.failed(r.at(here.in(n.Name, name)), err)
 		case t == nil:
 			extra = append(extra, n.Name)
 		case kind == tree.Folder:
-			if err := r.descend(d, n.Name, t, rel, name); err != nil {
+			if err := r.descend(d, n.Name, t, here, name); err != nil {
 				return err
 			}
 		}
@@ -65,31 +60,31 @@ func (r *pruneRun) folder(d *tree.Dir, twins []twin, rel string, reserved map[st
 	if len(extra) == 0 {
 		return nil
 	}
-	if rel == "" {
+	if here.at == "" {
 		if err := r.refuseEmpty(twins); err != nil {
 			return err
 		}
 	}
 	mount, err := mountOfDir(d)
 	if err != nil {
-		r.failed(r.at(rel), err)
+		r.failed(r.at(here), err)
 		return nil
 	}
 	changed, in := false, &opened{dir: d, before: before}
 	for _, name := range extra {
 		var gone bool
-		gone, err = r.remove(d, twins, join(rel, name), name, removal{dev: before.Dev, mount: mount, in: in, spared: others.items})
+		gone, err = r.remove(d, twins, here.in(name, r.storing.original(name)), name, removal{dev: before.Dev, mount: mount, in: in, spared: others.items})
 		if changed = changed || gone; err != nil {
 			break
 		}
 	}
-	r.settle(d, before, rel, changed || in.done)
+	r.settle(d, before, here, changed || in.done)
 	return err
 }
 
 // settle gives a folder its mode and time back once something was removed in it, and
 // makes the removal durable.
-func (r *pruneRun) settle(d *tree.Dir, before tree.Info, rel string, changed bool) {
+func (r *pruneRun) settle(d *tree.Dir, before tree.Info, here spot, changed bool) {
 	if !changed || r.mode != pruneRemove {
 		return
 	}
@@ -104,71 +99,105 @@ func (r *pruneRun) settle(d *tree.Dir, before tree.Info, rel string, changed boo
 		err = errors.Join(err, r.sync(d))
 	}
 	if err != nil {
-		r.failed(r.at(rel), err)
+		r.failed(r.at(here), err)
 	}
 }
 
-// find returns the twin that has name, and what it is there. A name that is not
-// in a list of names, read a moment ago, may have come since.
+// find returns the twin that has name, and what it is there.
 func (r *pruneRun) find(twins []twin, name string) (*twin, tree.Kind, error) {
 	for i := range twins {
-		t := &twins[i]
-		if at, listed := findName(t.names, name); listed {
-			if kind := t.names[at].Kind; kind != 0 && !(r.Follow && kind == tree.Symlink) {
-				return t, kind, nil
-			}
-		}
-		info, err := t.dir.Lstat(name)
-		if err == nil && r.Follow && info.Kind == tree.Symlink {
-			if end, err := t.dir.FollowStat(name); err == nil {
-				return t, end.Kind, nil
-			}
-		}
-		if err == nil {
-			return t, info.Kind, nil
-		}
-		if !errors.Is(err, fs.ErrNotExist) {
+		kind, err := twins[i].Find(name)
+		if err != nil {
 			return nil, 0, err
+		}
+		if kind != 0 {
+			return &twins[i], kind, nil
 		}
 	}
 	return nil, 0, nil
 }
 
+// findStored is find for an item that is stored in d as at. It returns its name at the source
+// too; at itself if there is none.
+func (r *pruneRun) findStored(d *tree.Dir, twins []twin, at string) (*twin, tree.Kind, string, error) {
+	t, kind, err := r.find(twins, at)
+	if t != nil || err != nil || !strings.Contains(at, "%") {
+		return t, kind, at, err
+	}
+	for i := range twins {
+		t := &twins[i]
+		own, escaped := r.escaped(d, t)[at]
+		if !escaped {
+			continue
+		}
+		if kind, err := t.Find(own); err != nil || kind != 0 {
+			return t, kind, own, err
+		}
+	}
+	return nil, 0, at, nil
+}
+
+// escaped is storing.escaped for t, beside d. It is made once.
+func (r *pruneRun) escaped(d *tree.Dir, t *twin) map[string]string {
+	if t.escaped == nil && r.storing.escapes() {
+		t.escaped = r.storing.escaped(d, t.names)
+	}
+	return t.escaped
+}
+
+// known are the names under which items of the twins may stand in d: their own, and escaped
+// ones.
+func (r *pruneRun) known(d *tree.Dir, twins []twin) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for i := range twins {
+			for _, n := range twins[i].names {
+				if !yield(n.Name) {
+					return
+				}
+			}
+			for name := range r.escaped(d, &twins[i]) {
+				if !yield(name) {
+					return
+				}
+			}
+		}
+	}
+}
+
 // descend goes into a folder that d and t have: d lists it as at, t as name.
-func (r *pruneRun) descend(d *tree.Dir, at string, t *twin, rel, name string) error {
-	path := join(rel, name)
-	if r.kept([]twin{*t}, path, true) {
+func (r *pruneRun) descend(d *tree.Dir, at string, t *twin, in spot, name string) error {
+	here := in.in(at, name)
+	kept, err := r.kept([]twin{*t}, here, true)
+	if kept {
 		return nil
 	}
-	info, err := d.Lstat(at)
+	var info tree.Info
+	if err == nil {
+		info, err = d.Lstat(at)
+	}
 	if err == nil && info.Kind != tree.Folder || errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	next := twin{dir: t.dir.Child(name), rules: t.rules, dev: t.dev}
-	if r.Follow {
-		next.dir = t.dir.FollowChild(name)
-	}
-	var from tree.Info
+	next := twin{SourceFolder: t.Child(name)}
+	var look storage.FolderLook
 	if err == nil {
-		from, err = next.dir.Stat()
+		look, err = next.Look()
+		next.mtime, next.names = look.MTime, look.Names
 	}
-	if err == nil && r.Select.OneFileSystem && from.Dev != t.dev {
+	if err == nil && look.Foreign {
 		return nil
 	}
-	if err == nil && r.mode != pruneRehearse && from.MTime != r.told(info) && !r.times.keep(from.MTime, info) {
-		err = ErrSourceChanged
+	if err == nil && r.mode != pruneRehearse && look.MTime != r.told(info) && !r.times.keep(look.MTime, info) {
+		err = storage.ErrSourceChanged
 	}
-	if err == nil && strings.Count(path, "/") > tree.MaxDepth {
+	if err == nil && strings.Count(here.at, "/") > tree.MaxDepth {
 		err = tree.ErrTooDeep
 	}
-	if err == nil {
-		err = r.enter(&next, path)
-	}
 	if err != nil {
-		r.failed(r.at(path), err)
+		r.failed(r.at(here), err)
 		return nil
 	}
-	return r.folder(d.Child(at), []twin{next}, path, nil)
+	return r.folder(d.Child(at), []twin{next}, here, nil)
 }
 
 // removal is what holds for an item to be removed and all that is in it.
@@ -206,7 +235,7 @@ func (o *opened) restore() error {
 }
 
 // remove removes name from d, with what is in it, and reports whether it is gone.
-func (r *pruneRun) remove(d *tree.Dir, twins []twin, rel, name string, how removal) (gone bool, err error) {
+func (r *pruneRun) remove(d *tree.Dir, twins []twin, here spot, name string, how removal) (gone bool, err error) {
 	if r.ctx.Err() != nil {
 		return false, context.Cause(r.ctx)
 	}
@@ -215,22 +244,26 @@ func (r *pruneRun) remove(d *tree.Dir, twins []twin, rel, name string, how remov
 		return true, nil
 	}
 	folder := info.Kind == tree.Folder
+	var kept bool
+	if err == nil {
+		kept, err = r.kept(twins, here, folder)
+	}
 	switch {
-	case err == nil && (r.protects(name, info) || r.kept(twins, rel, folder) || r.isSource(info) || slices.ContainsFunc(how.spared, info.SameFile)):
+	case err == nil && (kept || r.protects(name, info) || r.isSource(info) || slices.ContainsFunc(how.spared, info.SameFile)):
 		return false, nil
 	case err == nil && folder && info.Dev != how.dev:
-		err = ErrMounted
+		err = storage.ErrMounted
 	case err == nil && how.depth > tree.MaxDepth:
 		err = tree.ErrTooDeep
 	}
 	if err == nil && folder {
 		var mount uint64
 		if mount, err = mountOfDir(d.Child(name)); err == nil && mount != how.mount {
-			err = ErrMounted
+			err = storage.ErrMounted
 		}
 	}
 	if err != nil {
-		r.failed(r.at(rel), err)
+		r.failed(r.at(here), err)
 		return false, nil
 	}
 	if folder {
@@ -240,11 +273,11 @@ func (r *pruneRun) remove(d *tree.Dir, twins []twin, rel, name string, how remov
 				return
 			}
 			if err := inside.restore(); err != nil {
-				r.failed(r.at(rel), err)
+				r.failed(r.at(here), err)
 			}
 		}()
 		below := removal{dev: how.dev, mount: how.mount, depth: how.depth + 1, in: inside}
-		if empty, err := r.removeAll(inside.dir, twins, rel, below); err != nil || !empty {
+		if empty, err := r.removeAll(inside.dir, twins, here, below); err != nil || !empty {
 			return false, err
 		}
 	}
@@ -259,43 +292,43 @@ func (r *pruneRun) remove(d *tree.Dir, twins []twin, rel, name string, how remov
 		if how.depth > 0 {
 			beside = nil // the source has not the folder that it is in
 		}
-		if err := r.backUp(d, beside, rel, name); err != nil {
-			r.failed(r.at(rel), err)
+		if err := r.backUp(d, beside, here, name); err != nil {
+			r.failed(r.at(here), err)
 			return false, nil
 		}
 	}
 	if r.mode == pruneRemove {
 		how.in.open()
 		if err := d.Remove(name, folder); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			r.failed(r.at(rel), err)
+			r.failed(r.at(here), err)
 			return false, nil
 		}
 	}
 	if r.mode != pruneCount {
-		r.Removed(r.at(rel), info)
+		r.Removed(r.at(here), info)
 	}
 	return true, nil
 }
 
 // removeAll removes what is in d, and reports whether nothing is left.
-func (r *pruneRun) removeAll(d *tree.Dir, twins []twin, rel string, how removal) (empty bool, err error) {
+func (r *pruneRun) removeAll(d *tree.Dir, twins []twin, here spot, how removal) (empty bool, err error) {
 	names, err := d.ReadNames()
 	if err != nil {
-		r.failed(r.at(rel), err)
+		r.failed(r.at(here), err)
 		return false, nil
 	}
 	empty = true
 	for _, n := range names {
 		gone, beside := false, r.beside
 		if !tree.IsStateName(n.Name) {
-			if gone, err = r.remove(d, twins, join(rel, n.Name), n.Name, how); err != nil {
+			if gone, err = r.remove(d, twins, here.in(n.Name, r.storing.original(n.Name)), n.Name, how); err != nil {
 				return false, err
 			}
 		}
 		empty = empty && gone && r.beside == beside
 	}
 	if !empty && r.mode != pruneCount {
-		r.Left(r.at(rel))
+		r.Left(r.at(here))
 	}
 	return empty, nil
 }
@@ -309,14 +342,9 @@ func mountOfDir(d *tree.Dir) (uint64, error) {
 	return mountOf(handle), handle.Close()
 }
 
-// findName returns where name is in a list in the order of bytes.
-func findName(names []tree.DirName, name string) (at int, listed bool) {
-	return slices.BinarySearchFunc(names, name, func(n tree.DirName, name string) int { return strings.Compare(n.Name, name) })
-}
-
-// at is rel as a path relative to the destination.
-func (r *pruneRun) at(rel string) string {
-	if path := strings.TrimSuffix(r.prefix+rel, "/"); path != "" {
+// at is p as a path relative to the destination.
+func (r *pruneRun) at(p spot) string {
+	if path := strings.TrimSuffix(r.prefix+p.at, "/"); path != "" {
 		return path
 	}
 	return "."

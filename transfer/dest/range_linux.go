@@ -49,6 +49,23 @@ func sharesRange(to, from *os.File) bool {
 	return unix.IoctlFileCloneRange(int(to.Fd()), &unix.FileCloneRange{Src_fd: int64(from.Fd()), Src_length: uint64(st.Blksize)}) == nil
 }
 
+// shareFile has to, of size bytes, share all blocks of from, which may be closed meanwhile.
+// False: they are to be written. One that is shorter by now is not shared: behind its end
+// to would have zeros that nobody wrote.
+func shareFile(to, from *os.File, size int64) bool {
+	defer runtime.KeepAlive(to)
+	source, err := from.SyscallConn()
+	if err != nil {
+		return false
+	}
+	var shared bool
+	closed := source.Control(func(fd uintptr) {
+		var now unix.Stat_t
+		shared = unix.IoctlFileClone(int(to.Fd()), int(fd)) == nil && unix.Fstat(int(fd), &now) == nil && now.Size >= size
+	})
+	return closed == nil && shared
+}
+
 // startWriteBack has the dirty pages of file written, and does not wait. What
 // fails on the way, the sync reports.
 func startWriteBack(file *os.File) {

@@ -32,13 +32,15 @@ type Rehearsal struct {
 	times    *times
 	listing  listing
 	way      way
+	storing  storing
 
 	mu sync.Mutex // guards what follows, and is held for no change and no content
 	// entrances has the folders that are there and that something would be put into.
 	entrances map[*tree.Dir]*entrance
-	numbered  map[uint64]bool      // by device, see numbersItems
-	nodes     map[uint64]*tree.Dir // by entry id; nil is a folder that would be made
-	over      map[uint64]*tree.Dir // of those, what they would be made in, if it is there
+	numbered  map[uint64]bool       // by device, see numbersItems
+	rules     map[uint64]*nameRules // by device
+	nodes     map[uint64]*tree.Dir  // by entry id; nil is a folder that would be made
+	over      map[uint64]*tree.Dir  // of those, what they would be made in, if it is there
 	// names are what is there of items that hard links may come to; at most
 	// tree.MaxHardLinks.
 	names   map[uint64]tree.Info
@@ -46,21 +48,25 @@ type Rehearsal struct {
 }
 
 // Rehearse looks at the folder at path, links in path followed. What would keep
-// Open from making it, such as a file in the way, is an error here too.
-func Rehearse(path string) (*Rehearsal, error) {
+// Open from making it, such as a file in the way, is an error here too. Of the options only
+// EscapeNames counts.
+func Rehearse(path string, o Options) (*Rehearsal, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fail("opening", "", err)
 	}
 	r := &Rehearsal{
 		named: path, dirs: tree.NewDirs(maxFolderHandles), accounts: tree.NewAccounts(), times: newTimes(time.Now),
-		entrances: make(map[*tree.Dir]*entrance), numbered: make(map[uint64]bool),
+		entrances: make(map[*tree.Dir]*entrance), numbered: make(map[uint64]bool), rules: make(map[uint64]*nameRules),
 		nodes: make(map[uint64]*tree.Dir), over: make(map[uint64]*tree.Dir), names: make(map[uint64]tree.Info),
+	}
+	if o.EscapeNames {
+		r.storing = storing{r.rulesIn}
 	}
 	for p := abs; ; p = filepath.Dir(p) {
 		info, err := os.Stat(p)
 		if err == nil && !info.IsDir() {
-			err = &fs.PathError{Op: "open", Path: p, Err: syscall.ENOTDIR}
+			err = &fs.PathError{Op: "open", Path: p, Err: tree.NotFolder}
 		}
 		if err == nil {
 			r.space, err = os.Open(p)
@@ -100,12 +106,21 @@ func (r *Rehearsal) mayMake(above, path string) error {
 func (r *Rehearsal) Place() string { return r.named }
 
 // MakeWay is Folder.MakeWay.
-func (r *Rehearsal) MakeWay(p *Prune) { r.way.leave = p }
+func (r *Rehearsal) MakeWay(p *storage.Prune) storage.Way {
+	r.way.leave, r.way.storing = p, r.storing
+	return r
+}
+
+// FindMoved is Folder.FindMoved: a dry run takes no content from anywhere.
+func (r *Rehearsal) FindMoved(*storage.Prune) storage.Moved { return nil }
 
 // Start is storage.Destination's.
 func (r *Rehearsal) Start(granted tree.Metadata) (*storage.Landing, error) {
 	r.granted = granted
-	l := &storage.Landing{Keeps: granted, Finder: r, Maker: r, Special: r, Estimate: r, Twins: r}
+	l := &storage.Landing{Keeps: granted, Finder: r, Maker: r, Special: r, Estimate: r, Twins: r, Pruner: r}
+	if r.storing.escapes() {
+		l.Names = r
+	}
 	if r.way.open() {
 		l.Way = r
 	}
@@ -124,13 +139,13 @@ func (r *Rehearsal) Close() error {
 	return fail("closing", "", err)
 }
 
-// Prune tells p.Removed what Folder.Prune would remove, and then ErrTooMany if it
+// Prune tells p.Removed what Folder.Prune would remove, and then storage.ErrTooMany if it
 // would refuse.
-func (r *Rehearsal) Prune(ctx context.Context, p *Prune) error {
+func (r *Rehearsal) Prune(ctx context.Context, p *storage.Prune) error {
 	if r.root == nil {
 		return nil
 	}
-	run := pruneRun{Prune: p, ctx: ctx, mode: pruneRehearse}
+	run := pruneRun{Prune: p, ctx: ctx, mode: pruneRehearse, storing: r.storing}
 	if err := run.wouldClear(r.root, slices.Clone(r.cleared)); err != nil {
 		return err
 	}

@@ -148,6 +148,30 @@ func (r *Rehearsal) Borrowed(e *tree.Entry) (bool, error) {
 	return is, fail("looking at", e.Name, err)
 }
 
+// rulesIn are those of the volume that d is on, by its kind; nil if that cannot be told.
+func (r *Rehearsal) rulesIn(d *tree.Dir) *nameRules {
+	if d == nil {
+		return nil
+	}
+	info, err := d.Stat()
+	if err != nil {
+		return nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if rules := r.rules[info.Dev]; rules != nil {
+		return rules
+	}
+	handle, err := d.Handle()
+	if err != nil {
+		return nil
+	}
+	defer handle.Close() // read only
+	rules := presumed(handle)
+	r.rules[info.Dev] = rules
+	return rules
+}
+
 // numbersItems reports whether what d is on is known to number items.
 func (r *Rehearsal) numbersItems(d *tree.Dir) bool {
 	info, err := d.Stat()

@@ -50,7 +50,7 @@ func (r *Rehearsal) findFolder(e *tree.Entry) (*tree.Dir, error) {
 	case info.Kind != tree.Folder && r.way.open():
 		return nil, r.Clear(e)
 	case info.Kind != tree.Folder:
-		return nil, fail("making", e.Name, fmt.Errorf("a %v has that name: %w", info.Kind, syscall.ENOTDIR))
+		return nil, fail("making", e.Name, fmt.Errorf("a %v has that name: %w", info.Kind, tree.NotFolder))
 	}
 	parent, err := r.folder(e.Parent)
 	if err != nil {

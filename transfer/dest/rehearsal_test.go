@@ -11,6 +11,7 @@ import (
 	"ferry/transfer/dest"
 	"ferry/transfer/storage"
 	"ferry/transfer/tree"
+	"ferry/transfer/tree/treetest"
 )
 
 // A destination that is opened, looked at and closed is as it was, to the state
@@ -28,7 +29,7 @@ func TestLookingChangesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := dest.Rehearse(dir)
+	r, err := dest.Rehearse(dir, dest.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,6 +56,7 @@ func TestLookingChangesNothing(t *testing.T) {
 
 // A Rehearsal says of folders and links what a Folder then does.
 func TestRehearsalAgreesWithFolder(t *testing.T) {
+	treetest.Needs(t, treetest.Links)
 	dir := t.TempDir()
 	for _, err := range []error{
 		os.Mkdir(filepath.Join(dir, "folder"), 0o755),
@@ -71,7 +73,7 @@ func TestRehearsalAgreesWithFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	r, err := dest.Rehearse(dir)
+	r, err := dest.Rehearse(dir, dest.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -86,7 +86,7 @@ func (s *stateFolder) take(name string) (dir *tree.Dir, made bool, err error) {
 // taken reports that err is of a state folder's name that another user has, or
 // another item.
 func taken(err error) bool {
-	return errors.As(err, new(notPrivate)) || errors.Is(err, syscall.ENOTDIR)
+	return errors.As(err, new(notPrivate)) || errors.Is(err, tree.NotFolder)
 }
 
 // unforeseen returns the state folders that find made when both names were
@@ -144,7 +144,7 @@ func (s *stateFolder) check(name string, made bool) (*tree.Dir, error) {
 		return nil, err
 	}
 	if info.Kind != tree.Folder {
-		return nil, &fs.PathError{Op: "open", Path: name, Err: syscall.ENOTDIR}
+		return nil, &fs.PathError{Op: "open", Path: name, Err: tree.NotFolder}
 	}
 	alone, err := s.private(dir, made, refused)
 	if err != nil && !errors.Is(err, fs.ErrPermission) {

@@ -69,7 +69,7 @@ func childMayPut(dir string) error {
 			return err
 		}
 	}
-	r, err := Rehearse(dir)
+	r, err := Rehearse(dir, Options{})
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"ferry/checksum"
 	"ferry/transfer/storage"
 	"ferry/transfer/tree"
+	"ferry/transfer/tree/treetest"
 )
 
 // What stands in the way of the tree or the part is not followed or used.
@@ -27,6 +28,9 @@ func TestObstaclesInState(t *testing.T) {
 	} {
 		for _, which := range []string{partSuffix, treeSuffix} {
 			t.Run(what+which, func(t *testing.T) {
+				if what == "link" {
+					treetest.Needs(t, treetest.Links)
+				}
 				must(t, os.WriteFile(outside, []byte("outside"), 0o600))
 				dir := t.TempDir()
 				b := content(2*chunk+1, 1)

@@ -3,6 +3,7 @@ package dest
 import (
 	"errors"
 	"io/fs"
+	"iter"
 	"runtime"
 	"slices"
 	"strings"
@@ -127,12 +128,11 @@ type spellings struct {
 	items  []tree.Info         // what they lead to, where the system has identities
 }
 
-// otherSpellings looks for the names of twins, and reserved ones, in d, which
-// lists names.
-func otherSpellings(d *tree.Dir, names []tree.DirName, twins []twin, reserved map[string]bool) *spellings {
+// otherSpellings looks for known names, and reserved ones, in d, which lists names.
+func otherSpellings(d *tree.Dir, names []tree.DirName, known iter.Seq[string], reserved map[string]bool) *spellings {
 	s := &spellings{dir: d, absent: make(map[string][]string)}
 	add := func(name string) {
-		if listed(names, name) {
+		if listed(names, name) || tree.CheckName(name) != nil {
 			return
 		}
 		info, err := d.Lstat(name)
@@ -145,10 +145,8 @@ func otherSpellings(d *tree.Dir, names []tree.DirName, twins []twin, reserved ma
 			s.items = append(s.items, info)
 		}
 	}
-	for i := range twins {
-		for _, n := range twins[i].names {
-			add(n.Name)
-		}
+	for name := range known {
+		add(name)
 	}
 	for name := range reserved {
 		add(name)
@@ -212,4 +210,9 @@ func (l *listing) read(d *tree.Dir) ([]tree.DirName, error) {
 		l.mu.Unlock()
 	}
 	return names, err
+}
+
+// findName returns where name is in a list in the order of bytes.
+func findName(names []tree.DirName, name string) (at int, listed bool) {
+	return slices.BinarySearchFunc(names, name, func(n tree.DirName, name string) int { return strings.Compare(n.Name, name) })
 }

@@ -10,6 +10,15 @@ import (
 	"ferry/transfer/tree"
 )
 
+func tellsCase(t *testing.T) {
+	t.Helper()
+	dir := t.TempDir()
+	must(t, os.WriteFile(filepath.Join(dir, "probe"), nil, 0o600))
+	if _, err := os.Lstat(filepath.Join(dir, "PROBE")); err == nil {
+		t.Skip("this file system does not tell case apart")
+	}
+}
+
 // Where names are told apart, two of them are, as hard links of one item too.
 func TestRelate(t *testing.T) {
 	dir := t.TempDir()
@@ -18,10 +27,7 @@ func TestRelate(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	put("probe")
-	if _, err := os.Lstat(filepath.Join(dir, "PROBE")); err == nil {
-		t.Skip("this file system does not tell case apart")
-	}
+	tellsCase(t)
 	put("One")
 	put("Two")
 	put("two")
@@ -53,6 +59,7 @@ func TestRelate(t *testing.T) {
 // A pair of names costs no look at all names of the folder, of which there may be as
 // many, where items have numbers, and else where they were looked at once.
 func TestRelateListsNoFolder(t *testing.T) {
+	tellsCase(t)
 	dir := t.TempDir()
 	const names = 2000
 	for i := range names {
@@ -101,7 +108,7 @@ func both(t *testing.T, dir string) (*delivery, *Rehearsal) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = f.Close() })
-	r, err := Rehearse(dir)
+	r, err := Rehearse(dir, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-//go:build linux || darwin
+//go:build unix
 
 package dest
 
@@ -52,7 +52,10 @@ func chmodOwn(dir *tree.Dir, name string, mode uint32) error {
 	defer handle.Close() // a folder: nothing to write back
 	defer runtime.KeepAlive(handle)
 	fd := int(handle.Fd())
-	err = unix.Fchmodat(fd, name, mode, unix.AT_SYMLINK_NOFOLLOW)
+	err = errors.ErrUnsupported
+	if runtime.GOOS != "android" { // which ends a process for this call
+		err = unix.Fchmodat(fd, name, mode, unix.AT_SYMLINK_NOFOLLOW)
+	}
 	if errors.Is(err, errors.ErrUnsupported) {
 		// Linux before 6.6 cannot refuse a link here. RACE: what is a file or
 		// folder now may be a link to another item of this user by the next
@@ -67,9 +70,6 @@ func chmodOwn(dir *tree.Dir, name string, mode uint32) error {
 	}
 	return nil
 }
-
-// unlockToRename: an open file cannot be renamed here.
-const unlockToRename = false
 
 // errNoLocks: the file system has no locks.
 var errNoLocks = errors.New("the file system has no locks")
@@ -107,6 +107,3 @@ func flush(file *os.File) error {
 	}
 	return nil
 }
-
-// Causes that only Windows has numbers for.
-var fullErrors, readOnlyErrors []error

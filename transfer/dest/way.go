@@ -12,6 +12,7 @@ import (
 	"sync"
 	"syscall"
 
+	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
 
@@ -44,8 +45,13 @@ const (
 // way is the leave to put items in the place of folders, and folders in the place of
 // other items. Only what Prune would remove after the delivery makes way.
 type way struct {
-	leave *Prune // nil: nothing makes way
-	n     int64  // items counted by clear; used by the goroutine that plans
+	leave   *storage.Prune // nil: nothing makes way
+	storing storing
+	n       int64 // items counted by clear; used by the goroutine that plans
+
+	find    sync.Once // guards what follows, until the sources are known
+	sources []storage.PruneSource
+	unknown error // why they are not
 
 	mu    sync.Mutex // guards what follows
 	moved []aside    // at most leave.Max
@@ -71,14 +77,15 @@ func (w *way) clear(d *tree.Dir, name string) error {
 
 // mayGo counts the items that go with name in d, at most limit.
 func (w *way) mayGo(d *tree.Dir, name string, limit int64) (int64, error) {
-	within := *w.leave
-	within.Max = limit
-	r := pruneRun{Prune: &within, ctx: context.Background(), mode: pruneCount}
-	at := name
-	if above := d.Path(); above != "" {
-		at = above + "/" + name
+	w.find.Do(w.findSources)
+	if w.unknown != nil {
+		return 0, w.unknown
 	}
-	twins, rel, err := r.twinsOf(at)
+	within := *w.leave
+	within.Sources = w.sources
+	within.Max = limit
+	r := pruneRun{Prune: &within, ctx: context.Background(), mode: pruneCount, storing: w.storing}
+	twins, here, err := r.twinsOf(d, name)
 	if err != nil {
 		return 0, err
 	}
@@ -86,9 +93,9 @@ func (w *way) mayGo(d *tree.Dir, name string, limit int64) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	gone, err := r.remove(d, twins, rel, name, how)
+	gone, err := r.remove(d, twins, here, name, how)
 	switch {
-	case errors.Is(err, ErrTooMany):
+	case errors.Is(err, storage.ErrTooMany):
 		most := fmt.Sprintf("%d items", w.leave.Max)
 		if w.leave.Max == 1 {
 			most = "one item"
@@ -100,63 +107,78 @@ func (w *way) mayGo(d *tree.Dir, name string, limit int64) (int64, error) {
 	return r.n, err
 }
 
-// twinsOf returns the source folders that have the folder which at, a path at the
-// destination, is in, and the path below them. There are none for the place of a
-// source itself.
-func (r *pruneRun) twinsOf(at string) (twins []twin, rel string, err error) {
-	var in []*PruneSource
+// findSources asks for the sources, if they are not given.
+func (w *way) findSources() {
+	if w.sources = w.leave.Sources; w.leave.Find != nil {
+		w.sources, w.unknown = w.leave.Find()
+	}
+}
+
+// twinsOf returns the source folders beside d, a folder at the destination, and the place
+// of its item name below them. There are none for the place of a source itself.
+func (r *pruneRun) twinsOf(d *tree.Dir, name string) (twins []twin, here spot, err error) {
+	at, root := join(d.Path(), name), d
+	for root.Parent() != nil {
+		root = root.Parent()
+	}
+	var in []*storage.PruneSource
 	first, below, deep := strings.Cut(at, "/")
-	rel = at
+	here.at = at
 	for i := range r.Sources {
 		s := &r.Sources[i]
-		if s.Name == first {
-			if s.Dir == nil {
-				return nil, "", errBeside
+		if s.Name != "" && r.storing.stored(root, s.Name) == first {
+			if s.Folder == nil {
+				return nil, here, errBeside
 			}
 			if !deep {
-				return nil, at, nil
+				return nil, spot{at, at}, nil
 			}
-			in, rel, r.prefix = []*PruneSource{s}, below, first+"/"
+			in, here.at, r.prefix, root = []*storage.PruneSource{s}, below, first+"/", root.Child(first)
 			break
 		}
-		if s.Name == "" && s.Dir != nil {
+		if s.Name == "" && s.Folder != nil {
 			in = append(in, s)
 		}
 	}
 	for _, s := range in {
-		t, err := r.twinAt(s, path.Dir(rel))
+		t, from, err := r.twinAt(s, root, path.Dir(here.at))
 		if err == nil {
-			twins = append(twins, t)
+			twins, here.from = append(twins, t), join(from, r.storing.original(name))
 		} else if !errors.Is(err, fs.ErrNotExist) {
-			return nil, "", err
+			return nil, here, err
 		}
 	}
 	if len(twins) == 0 {
 		err = errBeside
 	}
-	return twins, rel, err
+	return twins, here, err
 }
 
-// twinAt is the folder at the slash path rel in s, with the rules for what is in it.
-func (r *pruneRun) twinAt(s *PruneSource, rel string) (twin, error) {
-	t := twin{dir: s.Dir, rules: r.Select.Rules}
-	if err := r.enter(&t, ""); err != nil || rel == "." {
-		return t, err
-	}
-	at := ""
-	for name := range strings.SplitSeq(rel, "/") {
-		at = join(at, name)
-		if t.dir = t.dir.Child(name); r.Follow {
-			t.dir = t.dir.Parent().FollowChild(name)
-		}
-		if _, err := t.dir.Stat(); err != nil {
-			return t, err
-		}
-		if err := r.enter(&t, at); err != nil {
-			return t, err
+// twinAt is the folder of s that is stored at the slash path rel in d, with the rules for what
+// is in it, and its path below s.
+func (r *pruneRun) twinAt(s *storage.PruneSource, d *tree.Dir, rel string) (t twin, from string, err error) {
+	t = twin{SourceFolder: s.Folder()}
+	if rel != "." {
+		for name := range strings.SplitSeq(rel, "/") {
+			own := name
+			if r.storing.escapes() && strings.Contains(name, "%") {
+				if own, err = r.ownName(d, &t, name); err != nil {
+					return t, "", err
+				}
+			}
+			t, d, from = twin{SourceFolder: t.Child(own)}, d.Child(name), join(from, own)
 		}
 	}
-	return t, nil
+	return t, from, t.look()
+}
+
+// ownName is the name in t of what is stored in d as at.
+func (r *pruneRun) ownName(d *tree.Dir, t *twin, at string) (string, error) {
+	if err := t.look(); err != nil {
+		return "", err
+	}
+	_, _, own, err := r.findStored(d, []twin{*t}, at)
+	return own, err
 }
 
 // trade puts temp, of the state folder dir, in the place of the folder name in n, and

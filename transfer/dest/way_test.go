@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"testing"
 
+	"ferry/transfer/internal/mirror"
 	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
@@ -18,14 +19,12 @@ func mirrored(t *testing.T, src, dst string) (f *delivery, prune func() []string
 	t.Helper()
 	dirs := tree.NewDirs(4)
 	t.Cleanup(func() { must(t, dirs.Close()) })
-	from, err := dirs.Open(src)
-	must(t, err)
-	before, err := from.Stat()
+	from, err := mirror.Open(dirs, tree.Source{Path: src, Contents: true}, &mirror.Rules{})
 	must(t, err)
 	folder, err := Open(dst, Options{})
 	must(t, err)
 	t.Cleanup(func() { must(t, folder.Close()) })
-	p := &Prune{Sources: []PruneSource{{Dir: from, Before: before}}, Max: 100}
+	p := &storage.Prune{Sources: []storage.PruneSource{from}, Mirror: storage.Mirror{Max: 100}}
 	folder.MakeWay(p)
 	f, err = started(folder, tree.Metadata{})
 	must(t, err)

@@ -4,7 +4,7 @@ package dest
 
 import (
 	"errors"
-	"math"
+	"io/fs"
 	"os"
 	"runtime"
 
@@ -27,13 +27,18 @@ func privileged() bool { return true }
 
 func reclaim(*os.File) bool { return false }
 
-// chmodOwn takes the read-only mark off name, or sets it.
+// chmodOwn takes the read-only mark off the file name, or sets it. Other items have none
+// that means anything.
 func chmodOwn(dir *tree.Dir, name string, mode uint32) error {
-	return dir.Child(name).SetMode(mode)
+	file, err := dir.OpenToApply(name)
+	if errors.Is(err, tree.ErrNotRegular) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(file.Chmod(fs.FileMode(mode)), file.Close())
 }
-
-// unlockToRename: an open file cannot be renamed here.
-const unlockToRename = true
 
 // errNoLocks: the file system has no locks.
 var errNoLocks = errors.New("the file system has no locks")
@@ -57,26 +62,5 @@ func lock(file *os.File) error {
 	return &os.PathError{Op: "lock", Path: file.Name(), Err: err}
 }
 
-func freeBytes(folder *os.File) (int64, error) {
-	path, err := windows.UTF16PtrFromString(folder.Name())
-	if err != nil {
-		return 0, err
-	}
-	var free uint64
-	if err := windows.GetDiskFreeSpaceEx(path, &free, nil, nil); err != nil {
-		return 0, os.NewSyscallError("GetDiskFreeSpaceEx", err)
-	}
-	return int64(min(free, math.MaxInt64)), nil
-}
-
-// flush: the file is closed before it is renamed here, which tells as much.
+// flush: a close tells no more than the flush before it here.
 func flush(*os.File) error { return nil }
-
-// dropCache and setDirect: reads come from the page cache here.
-func dropCache(*os.File)            {}
-func setDirect(*os.File, bool) bool { return false }
-
-var (
-	fullErrors     = []error{windows.ERROR_DISK_FULL, windows.ERROR_HANDLE_DISK_FULL}
-	readOnlyErrors = []error{windows.ERROR_WRITE_PROTECT}
-)

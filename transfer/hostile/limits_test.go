@@ -93,7 +93,7 @@ func TestLimitsOfTheReceiver(t *testing.T) {
 	for _, c := range limitCases() {
 		t.Run(c.name, func(t *testing.T) {
 			dst, res, told, err := hostile(t, victim{options: func(o *receive.Options) {
-				o.MaxItems, o.MaxBytes, o.OnlyNamed = c.limit.items, c.limit.bytes, true
+				o.Most.MaxItems, o.Most.MaxBytes, o.Most.OnlyNamed = c.limit.items, c.limit.bytes, true
 			}}, c.script)
 			if c.want == framing.CodeNone {
 				if err != nil || res.Delivered != 2 {
@@ -138,7 +138,7 @@ func TestHostileTotalsDoNotWrap(t *testing.T) {
 				least = min(least, p.Total, p.Bytes, p.Items)
 			}
 		})
-		o.Rehearse = func() (storage.Destination, error) { return local.NewRehearsal(t.TempDir()) }
+		o.Rehearse = func() (storage.Destination, error) { return rehearsal(t) }
 	}}, func(p *peer) {
 		p.dry = true
 		p.offer()
@@ -152,6 +152,16 @@ func TestHostileTotalsDoNotWrap(t *testing.T) {
 	if least < 0 || res.Bytes != math.MaxInt64 || err != nil {
 		t.Errorf("the totals went down to %d; %d bytes would be delivered, %v", least, res.Bytes, err)
 	}
+}
+
+// rehearsal looks at a new folder, and lets go of it before the test's folders are removed,
+// which Windows asks for.
+func rehearsal(t *testing.T) (storage.Destination, error) {
+	r, err := local.NewRehearsal(t.TempDir(), local.FolderOptions{})
+	if err == nil {
+		t.Cleanup(func() { _ = r.Close() })
+	}
+	return r, err
 }
 
 type told func(transfer.Event)

@@ -12,6 +12,7 @@ import (
 	"ferry/transfer/receive"
 	"ferry/transfer/storage"
 	"ferry/transfer/tree"
+	"ferry/transfer/tree/treetest"
 )
 
 // links is what a delivery with hard links takes.
@@ -120,7 +121,7 @@ func TestMetadataThatWasNotGranted(t *testing.T) {
 	}
 	info, err := os.Stat(filepath.Join(dst, "a"))
 	deliverytest.Must(t, err)
-	if info.Mode() != 0o755 {
+	if info.Mode() != treetest.Mode(0o755) {
 		t.Errorf("mode %v", info.Mode())
 	}
 }
@@ -128,6 +129,7 @@ func TestMetadataThatWasNotGranted(t *testing.T) {
 // Hard links lead to what the delivery put there, and never out of it or to
 // another item that was put in its place.
 func TestHostileHardLinks(t *testing.T) {
+	treetest.Needs(t, treetest.Links)
 	dst, res, _, err := hostile(t, victim{options: func(o *receive.Options) { o.Metadata, o.Links = links, transfer.LinksAll }}, func(p *peer) {
 		p.offering(framing.FlagHardLinks)
 		p.entries(1, linked(symlink(0, "l", "../canary")), hardLink("m", 1, true), hardLink("../n", 1, false))
@@ -181,6 +183,7 @@ func (d plainDestination) Start(m tree.Metadata) (*storage.Landing, error) {
 // The receiver's umask holds for whatever a sender says of permissions, of files
 // of any size and of folders; a destination that knows of none gets it too.
 func TestUmaskHolds(t *testing.T) {
+	treetest.Needs(t, treetest.Modes)
 	for _, plain := range []bool{false, true} {
 		dst, _, _, err := hostile(t, victim{options: func(o *receive.Options) {
 			o.Metadata.Umask = 0o077

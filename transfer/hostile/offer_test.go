@@ -15,10 +15,10 @@ import (
 	"ferry/framing"
 	"ferry/transfer"
 	"ferry/transfer/internal/deliverytest"
-	"ferry/transfer/local"
 	"ferry/transfer/receive"
 	"ferry/transfer/storage"
 	"ferry/transfer/tree"
+	"ferry/transfer/tree/treetest"
 )
 
 // offered makes an offer of these items.
@@ -253,7 +253,7 @@ func TestHostileBeyondTheOffer(t *testing.T) {
 		t.Run(c.name+" in a dry run", func(t *testing.T) {
 			dst, _, told, err := hostile(t, victim{options: func(o *receive.Options) {
 				o.Metadata = tree.Metadata{HardLinks: true, Devices: true}
-				o.Rehearse = func() (storage.Destination, error) { return local.NewRehearsal(t.TempDir()) }
+				o.Rehearse = func() (storage.Destination, error) { return rehearsal(t) }
 			}}, func(p *peer) { p.dry = true; c.script(p) })
 			wantCode(t, err, told, framing.CodeProtocol)
 			if names, rerr := os.ReadDir(dst); rerr != nil || len(names) != 0 {
@@ -317,6 +317,9 @@ func TestHostileWithinTheOffer(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, res, _, err := hostile(t, victim{options: func(o *receive.Options) { o.Metadata = links }}, func(p *peer) { c.script(p); p.all() })
+			if c.want == 4 { // two of them are links
+				treetest.Needs(t, treetest.Links)
+			}
 			if err != nil || res.Delivered != c.want {
 				t.Errorf("%d were delivered, %v", res.Delivered, err)
 			}
@@ -339,6 +342,7 @@ func TestHostileOfferIsNotAsked(t *testing.T) {
 
 // --links safe is about where a link stands, and a further name stands elsewhere.
 func TestHostileSafeLinksByHardLink(t *testing.T) {
+	treetest.Needs(t, treetest.Links)
 	script := func(p *peer) {
 		p.offering(framing.FlagHardLinks)
 		l := linked(symlink(2, "l", "../../canary"))

@@ -159,8 +159,14 @@ func against(t *testing.T, script func(*peer)) (res transfer.Result, told framin
 
 func againstWith(t *testing.T, o send.Options, script func(*peer)) (res transfer.Result, told framing.Code, err error) {
 	t.Helper()
+	return againstCaps(t, 0, o, script)
+}
+
+// againstCaps is againstWith over a link with capabilities.
+func againstCaps(t *testing.T, caps uint64, o send.Options, script func(*peer)) (res transfer.Result, told framing.Code, err error) {
+	t.Helper()
 	bounded(t, 0, func(ctx context.Context) {
-		a, b := deliverytest.Pair(t)
+		a, b := deliverytest.PairWith(t, caps)
 		p := &peer{t: t, l: b}
 		done := make(chan struct{})
 		go func() {

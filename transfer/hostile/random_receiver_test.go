@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -31,6 +32,10 @@ type randomReceiver struct {
 	p       *peer
 	is      chooser
 	checked map[uint64]bool // entries that were asked for with WANT check
+
+	copying    bool        // it may ask about the sources
+	requests   int         // how often it asks for the delivery
+	unanswered atomic.Bool // a question
 
 	mu     sync.Mutex
 	open   []framing.Entry // announced, and not settled by this side
@@ -72,7 +77,8 @@ func hostileReceiverRun(t *testing.T, seed uint64, src string) error {
 	}
 	var ended error
 	bounded(t, hostileMemory, func(ctx context.Context) {
-		a, b := deliverytest.PairWith(t, caps)
+		more, run := r.served(o)
+		a, b := deliverytest.PairWith(t, caps|more)
 		r.p = &peer{t: t, l: b}
 		done := make(chan struct{})
 		go func() {
@@ -80,7 +86,7 @@ func hostileReceiverRun(t *testing.T, seed uint64, src string) error {
 			r.play()
 		}()
 		var res transfer.Result
-		res, ended = send.Send(ctx, a, o)
+		res, ended = run(ctx, a)
 		<-done
 		// RECEIPT carries a digest of all contents, which this peer never has.
 		if ended == nil || res.Acknowledged {
@@ -100,10 +106,11 @@ func (r *randomReceiver) play() {
 		defer close(heard)
 		r.listen(offered)
 	}()
+	r.request()
 	<-offered
 	r.p.accept(framing.Accept{EntryWindow: 256 + r.is.Uint64N(1<<20), EntryBytes: 1 + r.is.Uint64N(1<<22),
 		Streams: uint16(1 + r.is.IntN(3)), Ordered: r.is.oneIn(4), RetrySeconds: uint32(r.is.IntN(3))})
-	moves := r.moves()
+	moves := append(r.moves(), r.copyMoves()...)
 	for range 10 + r.is.IntN(250) {
 		if r.p.l.Err() != nil {
 			break
@@ -131,6 +138,9 @@ func (r *randomReceiver) listen(offered chan<- struct{}) {
 		}
 		r.mu.Lock()
 		r.leaked = r.leaked || bytes.Contains(body, []byte(outsideSecret))
+		if ty == framing.TypeListing {
+			r.hearListing(body)
+		}
 		if ty == framing.TypeEntry {
 			for e, err := range framing.ParseEntries(body) {
 				if err == nil && e.Kind != framing.KindFolderEnd {

@@ -40,6 +40,10 @@ type randomSender struct {
 	changes map[uint64]uint8     // attempts that CHANGED began
 	ends    map[fileAttempt]bool // FILEEND was sent
 
+	copying   bool // to a receiver that deletes
+	request   bool // the receiver sends REQUEST
+	questions questions
+
 	mu      sync.Mutex
 	wants   []framing.Want
 	granted uint32
@@ -84,7 +88,8 @@ func hostileSenderRun(t *testing.T, seed uint64) error {
 	}
 	var ended error
 	bounded(t, hostileMemory, func(ctx context.Context) {
-		a, b := deliverytest.PairWith(t, caps)
+		more, run := s.copies(&o)
+		a, b := deliverytest.PairWith(t, caps|more)
 		s.p = &peer{t: t, l: a}
 		done := make(chan struct{})
 		go func() {
@@ -92,8 +97,9 @@ func hostileSenderRun(t *testing.T, seed uint64) error {
 			s.play()
 		}()
 		var res transfer.Result
-		res, ended = receive.Receive(ctx, b, o)
+		res, ended = run(ctx, b)
 		<-done
+		checkDeleted(t, &o, &res)
 		if ended == nil && res.Failed > 0 {
 			t.Errorf("ended well with %d items failed", res.Failed)
 		}
@@ -131,6 +137,9 @@ func (s *randomSender) checkContents(t *testing.T, dst string) {
 // play is the delivery as the sender sees it.
 func (s *randomSender) play() {
 	o := anyOffer()
+	if s.request {
+		o.Items = uint64(len(requested()))
+	}
 	for _, f := range []uint32{framing.FlagChecksum, framing.FlagAllowChanged, framing.FlagOwner, framing.FlagXattrs, framing.FlagHardLinks, framing.FlagDevices} {
 		if s.is.oneIn(2) {
 			o.Flags |= f
@@ -143,7 +152,7 @@ func (s *randomSender) play() {
 		s.listen(answered)
 	}()
 	<-answered
-	moves := s.moves()
+	moves := append(s.moves(), s.copyMoves()...)
 	for range 10 + s.is.IntN(150) {
 		if s.over || s.p.l.Err() != nil {
 			break
@@ -180,6 +189,8 @@ func (s *randomSender) listen(answered chan<- struct{}) {
 			answer()
 		case framing.TypeDecline:
 			answer()
+		case framing.TypeAsk:
+			s.questions.hear(body)
 		case framing.TypeWant:
 			for w, err := range framing.ParseWants(body) {
 				if err == nil {
@@ -201,6 +212,7 @@ func (s *randomSender) finish() {
 	s.p.end(s.last)
 	for range 300 {
 		s.answerWant()
+		s.answerAsk()
 		time.Sleep(time.Millisecond) // of virtual time, so that the receiver can ask
 	}
 }
@@ -266,6 +278,8 @@ func (s *randomSender) entry() framing.Entry {
 	e := framing.Entry{Parent: s.parent(), Name: s.name(), Mode: uint32(s.is.IntN(0o10000)),
 		Sec: int64(s.is.size(0, 1, 1<<31, 1<<40, math.MaxInt64, 1<<63)), Nsec: uint32(s.is.IntN(1e9))}
 	switch k := s.is.IntN(14); {
+	case k >= 9 && s.last == 0 && s.copying, k == 12 && s.last == 0 && s.is.rude:
+		return framing.Entry{Kind: framing.KindRoot, Mode: 0o700}
 	case k < 5:
 		e.Kind, e.Size = framing.KindFile, s.is.size(0, 1, 5, 70000, 1<<20, 1<<20+1, 3<<20)
 		if s.is.slips(50) {
@@ -296,8 +310,6 @@ func (s *randomSender) entry() framing.Entry {
 		if e.Kind == framing.KindCharDevice || e.Kind == framing.KindBlockDevice {
 			e.Major, e.Minor = 1, 3
 		}
-	case k == 12 && s.last == 0 && s.is.rude:
-		return framing.Entry{Kind: framing.KindRoot, Mode: 0o700}
 	default:
 		e.Kind, e.Size = framing.KindFile, 4
 	}

@@ -14,6 +14,7 @@ import (
 	"ferry/transfer/local"
 	"ferry/transfer/receive"
 	"ferry/transfer/storage"
+	"ferry/transfer/tree/treetest"
 )
 
 // gate is a connection whose writes can be stopped: they wait until it is closed,
@@ -54,17 +55,20 @@ func (f finishing) Finish() (storage.Report, error) {
 // A sender that does not take its receipt keeps nobody: the receiver can be
 // interrupted, and the delivery is complete all the same.
 func TestReceiptThatNobodyTakes(t *testing.T) {
+	treetest.Needs(t, treetest.Links)
 	code, err := link.ParseCode("7-copper-violin-meadow")
 	deliverytest.Must(t, err)
-	listener, err := link.Listen(t.Context(), "127.0.0.1:0", link.Config{Role: link.Sender, Code: code})
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	deliverytest.Must(t, err)
+	listener, err := link.Serve(inner, link.Config{Role: link.Sender, Code: code})
 	deliverytest.Must(t, err)
 	defer listener.Close()
 	g := &gate{shut: make(chan struct{}), hit: make(chan struct{}), closed: make(chan struct{})}
 	b, err := link.Dial(t.Context(), listener.Addr().String(), link.Config{
 		Role: link.Receiver, Code: code,
-		Connect: func(ctx context.Context, addr string) (net.Conn, error) {
+		Connect: func(ctx context.Context, w link.Want) (net.Conn, error) {
 			var err error
-			g.Conn, err = new(net.Dialer).DialContext(ctx, "tcp", addr)
+			g.Conn, err = new(net.Dialer).DialContext(ctx, "tcp", w.Addr)
 			return g, err
 		},
 	}, time.Minute)

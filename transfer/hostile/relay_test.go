@@ -19,6 +19,7 @@ import (
 	"ferry/transfer/local"
 	"ferry/transfer/receive"
 	"ferry/transfer/send"
+	"ferry/transfer/tree/treetest"
 )
 
 var (
@@ -103,7 +104,7 @@ func TestDamagedFrames(t *testing.T) {
 		deliverytest.Write(t, filepath.Join(src, fmt.Sprint("small", i)), 100*i, uint64(i))
 	}
 	deliverytest.Must(t, os.Mkdir(filepath.Join(src, "d"), 0o755))
-	deliverytest.Must(t, os.Symlink("d", filepath.Join(src, "l")))
+	treetest.Symlink(t, "d", filepath.Join(src, "l"))
 	first, last := uint64(1), uint64(*relaySeeds)
 	if *relaySeed != 0 {
 		first, last = *relaySeed, *relaySeed

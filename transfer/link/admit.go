@@ -3,7 +3,6 @@ package link
 import (
 	"crypto/hmac"
 	"crypto/rand"
-	"crypto/subtle"
 	"errors"
 	"time"
 
@@ -91,17 +90,18 @@ func refused(r *admission.Refusal) error {
 	return &Error{Code: r.Code, Op: "handshake", Err: r.Err}
 }
 
-// errOccupied: only one peer at a time is served.
+// errOccupied: as many peers as are served at a time are there.
 var errOccupied = errors.New("another peer holds the session")
 
-// occupied returns why no peer can be admitted now, and CodeNone if one can. A peer that
-// knows the code may take the place of a lost link: its process was started again. It
-// needs l.mu.
+// occupied returns why no peer can be admitted now, and CodeNone if one can. It takes the
+// listener's lock.
 func (l *Listener) occupied() (framing.Code, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	switch {
 	case l.closed:
 		return framing.CodeGaveUp, errUnknown
-	case l.proving, l.active != nil && l.active.conns.inUse():
+	case l.seats.full():
 		return framing.CodeBusy, errOccupied
 	}
 	return framing.CodeNone, nil
@@ -111,9 +111,7 @@ func (l *Listener) occupied() (framing.Code, error) {
 // before and after the wait for a turn, to spare the work, and judge asks again to be
 // sure.
 func (l *Listener) admitPeer(s *admission.Slot, c *ladder, peer framing.Hello, theirs helloBody) error {
-	l.mu.Lock()
 	code, why := l.occupied()
-	l.mu.Unlock()
 	if code != framing.CodeNone {
 		return l.turnAway(c, code, why)
 	}
@@ -128,9 +126,7 @@ func (l *Listener) admitPeer(s *admission.Slot, c *ladder, peer framing.Hello, t
 		return refused(none)
 	}
 	defer l.guesses.End(t)
-	l.mu.Lock()
 	code, why = l.occupied()
-	l.mu.Unlock()
 	if code != framing.CodeNone {
 		return l.turnAway(c, code, why)
 	}
@@ -154,7 +150,8 @@ func (l *Listener) admitPeer(s *admission.Slot, c *ladder, peer framing.Hello, t
 		c.refuse(late.Code)
 		return refused(late)
 	}
-	if err := l.judge(t, got, m); err != nil {
+	instead, err := l.judge(t, s.Source, hmac.Equal(got[:], m.dialler[:]))
+	if err != nil {
 		c.refuse(wrap("handshake", err).Code)
 		var w *admission.Wrong
 		if errors.As(err, &w) {
@@ -164,24 +161,27 @@ func (l *Listener) admitPeer(s *admission.Slot, c *ladder, peer framing.Hello, t
 	}
 	l.slots.Exempt(s)
 	link, err := l.welcome(c, peer, p, m)
-	l.publish(link)
+	l.publish(link, instead, s.Source)
 	return err
 }
 
-// judge looks at a confirmation that has its turn and, if it is right, takes the
-// session for this connection. That is one step under the lock, so that a thousand
-// guesses at once are still no more than the code bears.
-func (l *Listener) judge(t *admission.Turn, got [macSize]byte, m macs) error {
+// judge takes the word that a confirmation, which has its turn, is right, and keeps a place
+// for its link then. That is one step under the lock, so that a thousand guesses at once
+// are still no more than the code bears.
+func (l *Listener) judge(t *admission.Turn, from admission.Source, right bool) (instead *seat, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if code, why := l.occupied(); code != framing.CodeNone {
-		return &Error{Code: code, Op: "handshake", Err: why}
+	switch {
+	case l.closed:
+		return nil, &Error{Code: framing.CodeGaveUp, Op: "handshake", Err: errUnknown}
+	case l.seats.full():
+		return nil, &Error{Code: framing.CodeBusy, Op: "handshake", Err: errOccupied}
 	}
-	if err := l.guesses.Settle(t, hmac.Equal(got[:], m.dialler[:])); err != nil {
-		return refused(err)
+	if err := l.guesses.Settle(t, right); err != nil {
+		return nil, refused(err)
 	}
-	l.proving = true
-	return nil
+	instead, _ = l.seats.reserve(from) // they are not full
+	return instead, nil
 }
 
 // toldWrong counts a source that was told of its wrong answer, and wakes Accept.
@@ -202,27 +202,26 @@ func (l *Listener) welcome(c *ladder, peer framing.Hello, p *codeProver, m macs)
 	return newLink(c, &l.cfg, peer, p, nil)
 }
 
-// publish hands link to Accept, or gives up the session when there is none.
-func (l *Listener) publish(link *Link) {
-	if link != nil {
-		l.cfg.notify(Event{Kind: EventConnected, Addr: link.address()})
-	}
-	l.mu.Lock()
-	before, unclaimed := l.active, l.ready
-	l.proving = false
-	if link != nil {
-		l.active, l.ready = link, link
-	}
-	l.signal()
-	l.mu.Unlock()
+// publish hands link, which has the place kept by judge, to Accept. Without a link it gives
+// the place back.
+func (l *Listener) publish(link *Link, instead *seat, from admission.Source) {
 	if link == nil {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.seats.cancel(instead)
+		l.signal()
 		return
 	}
+	l.cfg.notify(Event{Kind: EventConnected, Link: link, Addr: link.address()})
+	l.mu.Lock()
+	before, over := l.seats.fill(instead, link, from)
+	l.signal()
+	l.mu.Unlock()
 	if before != nil {
 		before.end(&Error{Code: framing.CodeLost, Op: "join", Err: ErrBegunAnew})
 	}
-	if unclaimed != nil {
-		_ = unclaimed.Close() // over, and nobody had it
+	for _, o := range over {
+		_ = o.Close() // nobody had it
 	}
 	l.slots.Spare()
 }
@@ -232,7 +231,7 @@ func (l *Listener) publish(link *Link) {
 // 64 random bytes are not guessed.
 func (l *Listener) admitJoin(s *admission.Slot, c *ladder, peer framing.Hello, theirs helloBody) error {
 	l.mu.Lock()
-	link := l.active
+	link := l.seats.find(peer.Session)
 	l.mu.Unlock()
 	if code, err := mayJoin(link, peer); err != nil {
 		return l.turnAway(c, code, err)
@@ -254,6 +253,13 @@ func (l *Listener) admitJoin(s *admission.Slot, c *ladder, peer framing.Hello, t
 	if !hmac.Equal(got[:], m.dialler[:]) {
 		return l.turnAway(c, framing.CodeCodeRefused, errMAC)
 	}
+	if peer.Purpose == framing.PurposeRejoin {
+		if !link.conns.admits() {
+			return l.turnAway(c, framing.CodeBusy, errStale)
+		}
+		defer link.conns.news.tell()
+		defer link.conns.settled()
+	}
 	// Our confirmation goes out before anybody can use the stream.
 	proof := framing.Proof{MAC: m.listener}
 	if err := c.send(framing.TypeProof, proof.Append(nil)); err != nil {
@@ -270,15 +276,15 @@ func (l *Listener) admitJoin(s *admission.Slot, c *ladder, peer framing.Hello, t
 // the other side is told.
 func mayJoin(link *Link, peer framing.Hello) (framing.Code, error) {
 	again := peer.Purpose == framing.PurposeRejoin
-	if link == nil || isOver(link) || subtle.ConstantTimeCompare(peer.Session[:], link.session.id[:]) != 1 {
+	if link == nil || isOver(link) {
 		return framing.CodeDeclined, errUnknown
 	}
 	epoch, _ := link.conns.place()
 	switch {
 	case again && !link.rejoins(), !again && peer.Epoch != epoch:
 		return framing.CodeDeclined, errUnknown
-	case again && peer.Epoch <= epoch:
-		return framing.CodeBusy, errStale
+	case again && (peer.Epoch <= epoch || link.ending.closing.Load()):
+		return framing.CodeBusy, errStale // when it is being closed no connection comes
 	case peer.Stream >= MaxStreams, again && peer.Stream != 0:
 		return framing.CodeProtocol, errTooMany
 	case !link.conns.allows(int(peer.Stream)):

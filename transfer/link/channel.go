@@ -18,6 +18,9 @@ type channel struct {
 	// reading is held by the goroutine that reads. TLS has a mutex of its own for that,
 	// but synctest does not count a goroutine that waits for a mutex as blocked.
 	reading chan struct{}
+	// resent is closed when what was kept has been sent on it, or that has failed. Nothing
+	// may follow before.
+	resent chan struct{}
 }
 
 // records put bytes on a connection, and take them off again. CloseWrite is the orderly
@@ -40,7 +43,7 @@ func (r tlsRecords) Flush() error { return r.raw.Flush() }
 // proven makes the connection of a ladder, which is not used any more, one of the link
 // with that epoch. seal says that both sides seal their records.
 func (l *ladder) proven(epoch uint32, seal bool) (*channel, error) {
-	c := &channel{raw: l.raw, records: tlsRecords{l.tls, l.raw}, epoch: epoch, reading: make(chan struct{}, 1)}
+	c := &channel{raw: l.raw, records: tlsRecords{l.tls, l.raw}, epoch: epoch, reading: make(chan struct{}, 1), resent: make(chan struct{})}
 	clear(l.exporter) // it has proved what it can
 	if !seal {
 		return c, nil

@@ -14,7 +14,6 @@ import (
 	"runtime"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -39,6 +38,7 @@ func TestRungListener(t *testing.T) {
 		t.Fatal(err)
 	}
 	counted := &open{Listener: inner}
+	counted.none.L = &counted.mu
 	l, err := Serve(counted, Config{Role: Receiver, Code: code(t, longCode)})
 	if err != nil {
 		t.Fatal(err)
@@ -57,9 +57,7 @@ func TestRungListener(t *testing.T) {
 	})
 	lines := bufio.NewScanner(os.Stdin)
 	for lines.Scan() {
-		for counted.n.Load() > 0 {
-			time.Sleep(time.Millisecond)
-		}
+		counted.untilNone()
 		var use syscall.Rusage
 		if err := syscall.Getrusage(syscall.RUSAGE_SELF, &use); err != nil {
 			t.Fatal(err)
@@ -73,7 +71,25 @@ func TestRungListener(t *testing.T) {
 // open counts the connections that are open.
 type open struct {
 	net.Listener
-	n atomic.Int64
+	mu   sync.Mutex
+	n    int
+	none sync.Cond // n has become 0
+}
+
+func (l *open) add(n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.n += n; l.n == 0 {
+		l.none.Broadcast()
+	}
+}
+
+func (l *open) untilNone() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for l.n > 0 {
+		l.none.Wait()
+	}
 }
 
 func (l *open) Accept() (net.Conn, error) {
@@ -81,7 +97,7 @@ func (l *open) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	l.n.Add(1)
+	l.add(1)
 	return &openConn{TCPConn: c.(*net.TCPConn), of: l}, nil
 }
 
@@ -92,7 +108,7 @@ type openConn struct {
 }
 
 func (c *openConn) Close() error {
-	c.once.Do(func() { c.of.n.Add(-1) })
+	c.once.Do(func() { c.of.add(-1) })
 	return c.TCPConn.Close()
 }
 
@@ -170,11 +186,11 @@ func (m *meter) honestOnce(t *testing.T) error {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	d := &dialler{way: way{addr: m.addr}, cfg: Config{Role: Sender, Code: code(t, longCode)}}
+	d := newDialler(way{addr: m.addr}, Config{Role: Sender, Code: code(t, longCode)})
 	if d.conf, err = strangerConfig(); err != nil {
 		t.Fatal(err)
 	}
-	d.connect = func(context.Context, string) (net.Conn, error) { return conn, nil }
+	d.connect = func(context.Context, Want) (net.Conn, error) { return conn, nil }
 	l, _, err := d.prove(conn, 0)
 	if err != nil {
 		return err

@@ -57,6 +57,11 @@ func (l *Link) Close() error {
 
 // close is the body of Close.
 func (l *Link) close() {
+	if l.redial != nil {
+		l.redial.endMoves()
+	} else {
+		l.conns.part(closeLimit)
+	}
 	l.awaitConnection(closeLimit)
 	l.ending.closing.Store(true)
 	streams := l.conns.freeze()
@@ -94,8 +99,7 @@ func (l *Link) awaitConnection(limit time.Duration) {
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	select {
-	case <-o.over:
-	case <-l.Done():
+	case <-o.ctx.Done():
 	case <-timer.C:
 	}
 }

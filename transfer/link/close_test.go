@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,8 +15,7 @@ import (
 )
 
 func TestAbort(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		a, b, l, _ := holed(t, 0)
+	eachHoled(t, 0, func(t *testing.T, a, b *Link, _ *atomic.Bool) {
 		end := read(a, 0)
 		synctest.Wait()
 		boom := errors.New("boom")
@@ -37,15 +37,13 @@ func TestAbort(t *testing.T) {
 		}
 		wantCode(t, "other side", b.Err(), framing.CodeLost)
 		_ = b.Close()
-		_ = l.Close()
 	})
 }
 
 // The reason why the other side closed reaches the reader although a write has
 // failed before.
 func TestLastWordsOutliveAFailedWrite(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		a, b, l, _ := holed(t, 0)
+	eachHoled(t, 0, func(t *testing.T, a, b *Link, _ *atomic.Bool) {
 		sendBye(t, b.Stream(0), "no space")
 		b.Abort(nil)
 		wantCode(t, "Send", a.Stream(0).Send(true, framing.TypeBye, bye("x")), framing.CodeLost)
@@ -57,16 +55,17 @@ func TestLastWordsOutliveAFailedWrite(t *testing.T) {
 		}
 		wantCode(t, "Err", a.Err(), framing.CodeLost)
 		_, _ = a.Close(), b.Close()
-		_ = l.Close()
 	})
 }
 
 // Close is bounded whatever the other side does: here it neither reads nor
 // closes, and its buffer is full.
 func TestCloseIsBounded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		a, b, l, _ := holed(t, 0)
+	eachHoled(t, 0, func(t *testing.T, a, b *Link, _ *atomic.Bool) {
 		fill(t, a.conns.stream(0).in.current().raw.Conn)
+		if err := a.Stream(0).Send(false, framing.TypeBye, bye("unsent")); err != nil {
+			t.Error(err)
+		}
 		start := time.Now()
 		err := a.Close()
 		wantCode(t, "Close with bytes unsent", err, framing.CodeTimeout)
@@ -75,11 +74,9 @@ func TestCloseIsBounded(t *testing.T) {
 		}
 		b.Abort(nil)
 		_ = b.Close()
-		_ = l.Close()
 	})
 	// It only does not close: what was sent is out, so that is no error.
-	synctest.Test(t, func(t *testing.T) {
-		a, b, l, _ := holed(t, 0)
+	eachHoled(t, 0, func(t *testing.T, a, b *Link, _ *atomic.Bool) {
 		start := time.Now()
 		if err := a.Close(); err != nil {
 			t.Error(err)
@@ -93,14 +90,19 @@ func TestCloseIsBounded(t *testing.T) {
 		}
 		b.Abort(nil)
 		_ = b.Close()
-		_ = l.Close()
 	})
 }
 
 // A Send that is stuck ends with Close. In real time: synctest does not see
 // through the lock that Close waits for.
 func TestCloseEndsAStuckSend(t *testing.T) {
-	a, b, err := Pipe(Config{Role: Sender}, Config{Role: Receiver})
+	for name, pair := range pairs {
+		t.Run(name, func(t *testing.T) { closeStuck(t, pair) })
+	}
+}
+
+func closeStuck(t *testing.T, pair func(a, b Config) (*Link, *Link, error)) {
+	a, b, err := pair(Config{Role: Sender}, Config{Role: Receiver})
 	if err != nil {
 		t.Fatal(err)
 	}

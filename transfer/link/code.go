@@ -77,6 +77,18 @@ func ParseCode(s string) (Code, error) {
 	return newCode(s), nil
 }
 
+// Room is the part of the code by which the two sides find each other. It is no secret,
+// and "" without a code.
+func (c Code) Room() string {
+	room, _, _ := strings.Cut(c.Reveal(), "-")
+	return room
+}
+
+// InRoom is the code with another room, which a relay has free.
+func (c Code) InRoom(number uint64) Code {
+	return newCode(strconv.FormatUint(number, 10) + "-" + c.secret())
+}
+
 // What makes a secret hard to guess.
 const (
 	// MinBits is what a secret needs not to be weak.

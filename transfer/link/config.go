@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"ferry/framing"
+	"ferry/transfer/internal/machine"
+	"ferry/transfer/link/admission"
 )
 
 // Role says which way the bytes go, whichever side listens.
@@ -40,20 +42,65 @@ type Config struct {
 	// RetryFor is how long a lost link is waited for, from each loss on. 0 ends the link at
 	// the first loss. LimitRetry makes it shorter.
 	RetryFor time.Duration
-	// Connect makes the connections of Dial; nil means TCP. The address is the one given to
-	// Dial, which is not looked into, also when the link is lost. For further streams it is
-	// the address that the first connection leads to. An error that wraps ErrNoWay says that
-	// nothing is left to connect to.
-	Connect func(ctx context.Context, addr string) (net.Conn, error)
+	// Connect makes the connections of Dial; nil means TCP to the address, and for further
+	// streams to where stream 0 goes. A connection needs deadlines that work. An error that
+	// wraps ErrNoWay says that nothing is left to connect to.
+	Connect func(ctx context.Context, w Want) (net.Conn, error)
+	// Check may be nil. On a connection for a new session, of which c is what Connect
+	// returned, it comes after the TLS handshake and before anything is proved. instance
+	// names the listener that answered: see Listener.Instance. An error ends the connection,
+	// which has cost neither side a guess. Exchanges that broke off are counted by instance
+	// then, and a refused code rules out the instance.
+	Check func(c net.Conn, instance [8]byte) error
+	// Guesses is what the code bears, of a side that listens and dials, or dials several
+	// times; nil is a budget of its own. It belongs to Code.
+	Guesses *Guesses
+	// Identity is what a listener shows; nil is a fresh one.
+	Identity *Identity
+	// SourceOf may be nil. It names the source that a listener counts a connection to, and
+	// its wrong confirmations. "" is for the one that the remote address tells.
+	SourceOf func(c net.Conn) string
+	// Links is how many proven links a listener has at once; 0 is 1.
+	Links int
 	// Failed may be nil. It hears of each connection of Connect that ended with err before
 	// its proof, and of the address that it led to. After a refused code final is true:
 	// Connect has to leave that address out from then on, and Dial goes on with others. It
 	// is called by one goroutine at a time, which holds no lock.
 	Failed func(at net.Addr, err error, final bool)
+	// Anew may be nil. It is given the link to the other side where that has begun anew, and
+	// has proved the code again, before the old one ends with ErrBegunAnew. It is the one
+	// that the caller would dial next. Without Anew it is closed.
+	Anew func(*Link)
 	// Notify may be nil. Several goroutines of the link call it, perhaps at the same time,
-	// and hold no lock. It must not block. EventLost, EventRetrying and EventRejoined of a
-	// link come one at a time, in the order of what they tell of.
+	// and hold no lock. It must not block. EventLost, EventRetrying, EventRejoined and EventMoved
+	// of a link come one at a time, in the order of what they tell of.
 	Notify func(Event)
+
+	machine machine.Machine // this one, once the link is to be made
+}
+
+// Guesses is the budget of wrong answers to one code.
+type Guesses = admission.Guesses
+
+// NewGuesses returns the whole budget of a code.
+func NewGuesses(c Code) *Guesses { return admission.NewGuesses(c.allowance()) }
+
+func (c *Config) guesses() *Guesses {
+	if c.Guesses == nil {
+		return NewGuesses(c.Code)
+	}
+	return c.Guesses
+}
+
+// Want is what a connection is for.
+type Want struct {
+	Addr    string          // as given to Dial, which does not look into it
+	Purpose framing.Purpose // a new session, a further stream, a rejoin
+	Stream  int             // the number of the stream
+	// Last is what stream 0 goes over, or went over. For a new session it is nil, or what led
+	// to whoever does not know the old one: the new connection has to lead there. It may be
+	// compared, and asked for its addresses.
+	Last net.Conn
 }
 
 var errConfig = errors.New("a link needs a role and a code")
@@ -91,11 +138,13 @@ const (
 	EventLost                           // the link has no connection any more, because of Err; it is waited for as long as Window
 	EventRetrying                       // dialling it again failed with Err, the Attempts-th time
 	EventRejoined                       // the link goes on, after Elapsed
+	EventMoved                          // the link goes on over another connection, to Addr, and was not lost
 )
 
 // Event tells how the making of a link goes.
 type Event struct {
 	Kind     EventKind
+	Link     *Link  // that it is about; nil while there is none
 	Addr     string // as dialled, or of the peer
 	Attempts int    // attempts made, or wrong confirmations so far
 	Limit    int    // wrong confirmations that burn the code; 0: any number does not

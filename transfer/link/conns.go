@@ -1,6 +1,7 @@
 package link
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"sync"
@@ -10,13 +11,15 @@ import (
 )
 
 // conns is the streams of a link and where it stands with their connections. A link has
-// connections of one epoch, or it has lost them and waits for those of the next one: that
-// is an outage. Once it is closed it takes none.
+// connections of one epoch, or it waits for those of the next one: that is an outage. An
+// outage is a loss, unless the next connection is there already. Once the link is closed it
+// takes none.
 //
 // Goroutines of the link begin under mu, and none begins once it is closed. A wait for
 // tasks after that is a wait for all.
 type conns struct {
 	tasks    sync.WaitGroup
+	ctx      context.Context      // of the link
 	await    func(*outage)        // waits for the end of an outage, in a goroutine of its own
 	retryFor func() time.Duration // see Link.RetryFor
 	news     news                 // of losses and their ends; who causes one has it told
@@ -27,17 +30,25 @@ type conns struct {
 	grown   chan struct{}   // closed and replaced when streams grows
 	allowed int             // streams that the dialler may open
 	epoch   uint32
-	addr    string // of the other side
+	last    net.Conn // what stream 0 goes over, or went over
 	down    *outage
-	frozen  bool // no connection comes any more
-	closed  bool // and all that came are closed
+	moved   chan struct{} // closed and replaced when joining falls, or a stream goes on
+	joining int           // connections for the next epoch of which the other side may know the proof
+	parting bool          // no connection of the other side takes the link over any more
+	frozen  bool          // no connection comes any more
+	closed  bool          // and all that came are closed
 }
 
-// outage is the time from the loss of a link's connections to the next ones.
+// outage is the time from the end of a link's connections to the next ones.
 type outage struct {
 	since time.Time
-	cause error
-	over  chan struct{} // closed when the link goes on
+	limit time.Duration   // after which it is a loss, if it was none from the start
+	ctx   context.Context // is over when the link goes on, or is over
+	goOn  context.CancelFunc
+	fell  chan struct{} // closed when it is a loss
+
+	lost  bool  // it is a loss; guarded by conns.mu
+	cause error // of the loss; it does not change once fell is closed
 }
 
 // count returns how many streams there are, and what is closed when there are more.
@@ -86,11 +97,12 @@ func (c *conns) allows(number int) bool {
 	return number < max(c.allowed, len(c.streams))
 }
 
-// place returns the number of the link in its session, and the other side's address.
-func (c *conns) place() (epoch uint32, addr string) {
+// place returns the number of the link in its session, and the connection of stream 0,
+// which may be lost.
+func (c *conns) place() (epoch uint32, last net.Conn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.epoch, c.addr
+	return c.epoch, c.last
 }
 
 // outage returns the outage that lasts, nil if there is none.
@@ -100,11 +112,21 @@ func (c *conns) outage() *outage {
 	return c.down
 }
 
+// loss returns the outage that lasts, if it is a loss.
+func (c *conns) loss() *outage {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.down == nil || !c.down.lost {
+		return nil
+	}
+	return c.down
+}
+
 // inUse tells whether the link has connections, or ones that prove themselves.
 func (c *conns) inUse() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return !c.closed && c.down == nil
+	return !c.closed && (c.down == nil || !c.down.lost)
 }
 
 // has tells whether ch is one of the connections in force.
@@ -176,14 +198,48 @@ func (c *conns) lose(ch *channel, err error) (lost bool) {
 	if !c.hasLocked(ch) {
 		return false
 	}
+	if c.joining > 0 { // most likely the other side has taken one of these
+		c.giveUp(answerLimit)
+		c.down.cause = err
+		return false
+	}
+	c.giveUp(0)
 	c.loseLocked(err)
 	return true
 }
 
-func (c *conns) loseLocked(err error) {
-	o := &outage{since: time.Now(), cause: err, over: make(chan struct{})}
+// expect says that a connection for the next epoch may be taken at any moment: until
+// settled, the end of the link's connections is no loss yet.
+func (c *conns) expect() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.joining++
+}
+
+// settled ends what expect or admits began. The outage is a loss if no connection was taken.
+func (c *conns) settled() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.joining--; c.joining == 0 && !c.closed && c.down != nil && !c.down.lost {
+		c.loseLocked(c.down.why())
+	}
+	c.stir()
+}
+
+// why is the cause of an outage so far. It needs conns.mu.
+func (o *outage) why() error {
+	if o.cause != nil {
+		return o.cause
+	}
+	return errReplaced
+}
+
+// giveUp closes all connections: the outage begins, and is a loss after limit at the
+// latest. It needs c.mu.
+func (c *conns) giveUp(limit time.Duration) {
+	o := &outage{since: time.Now(), limit: limit, fell: make(chan struct{})}
+	o.ctx, o.goOn = context.WithCancel(c.ctx)
 	c.down = o
-	c.news.put(Event{Kind: EventLost, Addr: c.addr, Err: err, Window: c.retryFor()})
 	for _, s := range c.allLocked() {
 		s.in.detach()
 	}
@@ -191,20 +247,56 @@ func (c *conns) loseLocked(err error) {
 	c.tasks.Go(func() { c.await(o) })
 }
 
+// loseLocked makes the outage a loss, and puts that into the news. It needs c.mu.
+func (c *conns) loseLocked(err error) {
+	c.down.lost, c.down.cause = true, err
+	c.news.put(Event{Kind: EventLost, Addr: addrOf(c.last), Err: err, Window: c.retryFor()})
+	close(c.down.fell)
+}
+
+// expired makes o a loss, if it lasts and is none yet.
+func (c *conns) expired(o *outage) (lost bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed || c.down != o || o.lost {
+		return false
+	}
+	c.loseLocked(o.why())
+	return true
+}
+
+// failed makes the outage a loss, if it lasts and no later epoch has begun.
+func (c *conns) failed(epoch uint32, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.closed && c.down != nil && !c.down.lost && c.epoch == epoch {
+		c.loseLocked(err)
+	}
+}
+
+// retrying puts a failed try into the news, if the outage lasts.
+func (c *conns) retrying(o *outage, tries int, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.down == o {
+		c.news.put(Event{Kind: EventRetrying, Addr: addrOf(c.last), Attempts: tries, Err: err, Elapsed: time.Since(o.since), Window: c.retryFor()})
+	}
+}
+
 // rejoin begins an epoch, for which a connection has proved itself. It returns stream 0,
-// which goes on over that connection. lost tells that the link still had its connections,
-// and has given them up just now.
-func (c *conns) rejoin(epoch uint32) (first *stream, lost bool, err error) {
+// which goes on over that connection. A link that still has its connections gives them up
+// for it, and is not lost if it goes on within limit.
+func (c *conns) rejoin(epoch uint32, limit time.Duration) (first *stream, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.frozen || epoch <= c.epoch {
-		return nil, false, &Error{Code: framing.CodeDeclined, Op: "join", Err: errStale}
+		return nil, &Error{Code: framing.CodeDeclined, Op: "join", Err: errStale}
 	}
-	if lost = c.down == nil; lost {
-		c.loseLocked(errReplaced)
+	if c.down == nil {
+		c.giveUp(limit)
 	}
 	c.epoch = epoch
-	return c.streams[0], lost, nil
+	return c.streams[0], nil
 }
 
 // carryOn ends the outage after so many tries, and puts that into the news: stream 0 goes
@@ -218,9 +310,13 @@ func (c *conns) carryOn(ch *channel, tries int, then func()) error {
 	o := c.down
 	c.streams[0].in.attach(ch)
 	c.tasks.Go(then)
-	c.down, c.addr = nil, addrOf(ch.raw)
-	close(o.over)
-	c.news.put(Event{Kind: EventRejoined, Addr: c.addr, Attempts: tries, Elapsed: time.Since(o.since)})
+	c.down, c.last = nil, ch.raw.Conn
+	e := Event{Kind: EventMoved, Addr: addrOf(c.last), Attempts: tries, Elapsed: time.Since(o.since)}
+	if o.lost {
+		e.Kind = EventRejoined
+	}
+	c.news.put(e)
+	o.goOn()
 	return nil
 }
 
@@ -237,24 +333,6 @@ func (c *conns) addAgain(s *stream, ch *channel, then func()) error {
 	}
 	s.in.attach(ch)
 	c.tasks.Go(then)
+	c.stir()
 	return nil
-}
-
-// freeze lets no connection come any more, and returns the streams that there are.
-func (c *conns) freeze() []*stream {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.frozen = true
-	return c.allLocked()
-}
-
-// close closes all connections. What was to be sent on them was flushed before, if the
-// end is an orderly one.
-func (c *conns) close() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.frozen, c.closed = true, true
-	for _, s := range c.allLocked() {
-		s.in.detach()
-	}
 }

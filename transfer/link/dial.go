@@ -3,7 +3,6 @@ package link
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"ferry/framing"
+	"ferry/transfer/internal/machine"
 	"ferry/transfer/link/admission"
 	"ferry/transfer/link/record"
 )
@@ -46,7 +46,8 @@ func keepAlive() net.KeepAliveConfig {
 // Only a refused code ends it at once. Three exchanges that broke off after our own
 // confirmation count as a refused code, since each could have been a guess. With
 // Config.Failed a refused code rules out the address that it came from, and whatever else
-// shows the same certificate. It is the outcome if no other address proves itself.
+// shows the same key. It is the outcome if no other address proves itself, and after as
+// many exchanges that failed, beside the wrong answers of Config.Guesses, as the code bears.
 //
 // No connection in time is an *Error with Op "dial" that wraps the last cause. Its Code is
 // CodeVersion if the versions did not meet, else CodeLost.
@@ -65,7 +66,7 @@ func Dial(ctx context.Context, addr string, cfg Config, wait time.Duration) (*Li
 		}
 		connect = byName(Dialer().DialContext)
 	}
-	d := &dialler{way: way{addr: addr, connect: connect}, cfg: cfg}
+	d := newDialler(way{addr: addr, connect: connect}, cfg)
 	return d.run(ctx, wait)
 }
 
@@ -77,9 +78,13 @@ func Dialer() *net.Dialer {
 // byName makes TCP connections by dial, which resolves the name in an address each time.
 // While a name cannot be resolved, byName dials the address that the name had before: the
 // network may be changing, or its settings may not be read any more.
-func byName(dial func(ctx context.Context, network, addr string) (net.Conn, error)) func(ctx context.Context, addr string) (net.Conn, error) {
+func byName(dial func(ctx context.Context, network, addr string) (net.Conn, error)) func(ctx context.Context, w Want) (net.Conn, error) {
 	var known sync.Map // what was reached under each address
-	return func(ctx context.Context, addr string) (net.Conn, error) {
+	return func(ctx context.Context, w Want) (net.Conn, error) {
+		addr := w.Addr
+		if w.Purpose != framing.PurposeRejoin && w.Last != nil {
+			addr = w.Last.RemoteAddr().String() // whatever the name says by now
+		}
 		conn, err := dial(ctx, "tcp", addr)
 		var unresolved *net.DNSError
 		if before, ok := known.Load(addr); ok && errors.As(err, &unresolved) && ctx.Err() == nil {
@@ -95,19 +100,26 @@ func byName(dial func(ctx context.Context, network, addr string) (net.Conn, erro
 
 // way is how the other side is reached.
 type way struct {
-	addr    string
-	connect func(ctx context.Context, addr string) (net.Conn, error)
-	conf    *tls.Config
+	addr     string
+	connect  func(ctx context.Context, w Want) (net.Conn, error)
+	conf     *tls.Config
+	instance [8]byte // what answered last
 }
 
 // dialler makes one link. It starts no goroutine.
 type dialler struct {
 	way
 	cfg     Config
-	broken  map[string]int    // exchanges that broke off after our confirmation, by address
-	refused map[[32]byte]bool // certificates of sides that refused the code
-	refusal error             // the first refused code
-	last    net.Addr          // what took the last connection; nil if nothing did
+	guesses *Guesses
+	broken  map[string]int   // exchanges that broke off after our confirmation, by who answered
+	refused map[[8]byte]bool // instances that refused the code
+	refusal error            // the first refused code
+	last    net.Addr         // what took the last connection; nil if nothing did
+}
+
+func newDialler(w way, cfg Config) *dialler {
+	cfg.Guesses = cfg.guesses() // that of its link, too
+	return &dialler{way: w, cfg: cfg, guesses: cfg.Guesses}
 }
 
 func (d *dialler) run(ctx context.Context, wait time.Duration) (*Link, error) {
@@ -115,12 +127,14 @@ func (d *dialler) run(ctx context.Context, wait time.Duration) (*Link, error) {
 	if d.conf, err = newTLSConfig(); err != nil {
 		return nil, wrap("dial", err)
 	}
+	d.cfg.machine = machine.This()
 	end := time.Now().Add(wait)
 	pause := firstPause
 	for attempts := 1; ; attempts++ {
+		began := time.Now()
 		l, err := d.attempt(ctx, end, wait > 0)
 		if err == nil {
-			d.cfg.notify(Event{Kind: EventConnected, Addr: l.address(), Attempts: attempts})
+			d.cfg.notify(Event{Kind: EventConnected, Link: l, Addr: l.address(), Attempts: attempts})
 			return l, nil
 		}
 		if ctx.Err() != nil {
@@ -134,12 +148,16 @@ func (d *dialler) run(ctx context.Context, wait time.Duration) (*Link, error) {
 		if over := refused && d.cfg.Failed == nil; over || left <= 0 || errors.Is(err, ErrNoWay) {
 			return nil, d.notThere(err)
 		}
+		// Whoever answers may show another key each time.
+		if burnt := d.guesses.Burnt(); burnt != nil {
+			return nil, &Error{Code: framing.CodeCodeRefused, Op: "dial", Err: fmt.Errorf("%w: somebody may be guessing; the last one: %w", burnt, bare(err))}
+		}
 		if refused && d.last != nil {
 			err = &AnsweredError{d.last, err}
 		}
 		d.cfg.notify(Event{Kind: EventWaiting, Addr: d.addr, Attempts: attempts, Err: err})
-		if refused {
-			pause = firstPause // the others have not been at fault
+		if refused || time.Since(began) >= longestPause {
+			pause = firstPause // the others have not been at fault, and nobody was hurried
 		}
 		select {
 		case <-ctx.Done():
@@ -151,7 +169,7 @@ func (d *dialler) run(ctx context.Context, wait time.Duration) (*Link, error) {
 }
 
 func (d *dialler) cancelled(ctx context.Context, last error) error {
-	return &Error{Code: codeOf(ctx.Err()), Op: "dial", Err: fmt.Errorf("%w; before: %w", ctx.Err(), last)}
+	return &Error{Code: codeOf(ctx.Err()), Op: "dial", Err: fmt.Errorf("%w; before: %w", ctx.Err(), bare(last))}
 }
 
 // attempt makes one connection and its proof. What became of a connection is told to
@@ -161,9 +179,12 @@ func (d *dialler) attempt(ctx context.Context, end time.Time, bounded bool) (*Li
 	if bounded {
 		limit = min(limit, max(time.Until(end), shortestTry))
 	}
+	if err := d.guesses.Rest(ctx); err != nil {
+		return nil, err
+	}
 	cctx, cancel := context.WithTimeout(ctx, limit)
 	began := time.Now()
-	conn, err := d.connect(cctx, d.addr)
+	conn, err := d.connect(cctx, Want{Addr: d.addr, Purpose: framing.PurposeNew})
 	cancel()
 	if d.last = nil; err != nil {
 		return nil, err
@@ -190,7 +211,7 @@ func (d *dialler) attempt(ctx context.Context, end time.Time, bounded bool) (*Li
 }
 
 // judge is the error of a connection that failed before its proof: a refused code, if
-// exchanges with that address broke off too often.
+// exchanges with whoever answered broke off too often.
 func (d *dialler) judge(at net.Addr, confirmed bool, err error) error {
 	if codeOf(err) == framing.CodeCodeRefused {
 		return err
@@ -202,13 +223,19 @@ func (d *dialler) judge(at net.Addr, confirmed bool, err error) error {
 		d.broken = make(map[string]int)
 	}
 	key := ""
-	if d.cfg.Failed != nil && at != nil {
+	switch {
+	case d.cfg.Check != nil:
+		key = string(d.instance[:])
+	case d.cfg.Failed != nil && at != nil:
 		key = at.String()
 	}
 	if d.broken[key]++; d.broken[key] < maxBroken {
 		return &AnsweredError{at, err}
 	}
-	return &Error{Code: framing.CodeCodeRefused, Op: "dial", Err: fmt.Errorf("%w: %w", errBroken, err)}
+	if d.cfg.Check != nil {
+		d.ruleOut(d.instance)
+	}
+	return &Error{Code: framing.CodeCodeRefused, Op: "dial", Err: fmt.Errorf("%w: %w", errBroken, bare(err))}
 }
 
 // prove runs the ladder on conn, which took that long to make, and makes the link. conn
@@ -230,19 +257,26 @@ func (d *dialler) prove(conn net.Conn, took time.Duration) (l *Link, confirmed b
 		return nil, false, err
 	}
 	c.until, c.hurried = until, true
-	cert := sha256.Sum256(c.tls.ConnectionState().PeerCertificates[0].Raw)
-	if d.refused[cert] {
+	d.instance = c.instance()
+	if d.refused[d.instance] {
 		return nil, false, &Error{Code: framing.CodeCodeRefused, Op: "dial", Err: errRefusedIt}
+	}
+	if d.cfg.Check != nil {
+		if err := d.cfg.Check(conn, d.instance); err != nil {
+			return nil, false, err
+		}
 	}
 	p, err := newCodeProver(rand.Reader, d.cfg.Code, d.cfg.Role, c.exporter)
 	if err != nil {
 		return nil, false, err
 	}
-	hello := newHello(d.cfg.Role, d.cfg.Capabilities)
-	hello.Purpose, hello.Method = framing.PurposeNew, framing.MethodCode
-	peer, confirmed, err := dialHandshake(c, hello, p)
+	if err := d.guesses.Call(); err != nil {
+		return nil, false, err
+	}
+	peer, confirmed, err := dialHandshake(c, newSessionHello(&d.cfg, c.exporter), p)
+	d.guesses.Called(confirmed && err != nil)
 	if codeOf(err) == framing.CodeCodeRefused {
-		d.ruleOut(cert)
+		d.ruleOut(d.instance)
 	}
 	if err != nil {
 		return nil, confirmed, err
@@ -253,13 +287,13 @@ func (d *dialler) prove(conn net.Conn, took time.Duration) (l *Link, confirmed b
 	return l, true, nil
 }
 
-// ruleOut remembers the certificate of a side that refused the code. The same side at
-// another address would only count one more wrong code.
-func (d *dialler) ruleOut(cert [32]byte) {
+// ruleOut remembers a side that refused the code. The same side at another address would
+// only count one more wrong code.
+func (d *dialler) ruleOut(instance [8]byte) {
 	if d.refused == nil {
-		d.refused = make(map[[32]byte]bool)
+		d.refused = make(map[[8]byte]bool)
 	}
-	d.refused[cert] = true
+	d.refused[instance] = true
 }
 
 // notThere is the error at the end of the wait: a refused code, if there was one. Two
@@ -273,7 +307,7 @@ func (d *dialler) notThere(last error) error {
 	if codeOf(last) == framing.CodeVersion {
 		code = framing.CodeVersion
 	}
-	return &Error{Code: code, Op: "dial", Err: last}
+	return &Error{Code: code, Op: "dial", Err: bare(last)}
 }
 
 func earlier(a, b time.Time) time.Time {

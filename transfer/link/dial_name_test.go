@@ -5,7 +5,10 @@ import (
 	"errors"
 	"net"
 	"slices"
+	"strings"
 	"testing"
+
+	"ferry/framing"
 )
 
 // A name that cannot be resolved any more is reached where it was; one that never
@@ -29,7 +32,7 @@ func TestNameThatIsResolvedNoMore(t *testing.T) {
 	try := func(addr string, failure error, ok bool) {
 		t.Helper()
 		failing = failure
-		c, err := connect(context.Background(), addr)
+		c, err := connect(context.Background(), Want{Addr: addr})
 		if (err == nil) != ok || !ok && !errors.Is(err, failure) {
 			t.Errorf("%s, when %v: %v", addr, failure, err)
 		}
@@ -44,5 +47,15 @@ func TestNameThatIsResolvedNoMore(t *testing.T) {
 	try("there:1", net.ErrClosed, false)
 	if want := []string{"there:1", "there:1", "there:1", ln.Addr().String(), "elsewhere:1", "there:1"}; !slices.Equal(dialled, want) {
 		t.Errorf("dialled %v, want %v", dialled, want)
+	}
+}
+
+// A step is named once, however many errors are in one another.
+func TestOneStep(t *testing.T) {
+	last := wrap("dial", &AnsweredError{nil, &Error{Code: framing.CodeProtocol, Op: "handshake", Err: ErrSameRole}})
+	for _, err := range []error{last, (&dialler{}).cancelled(t.Context(), last), (&dialler{}).notThere(last)} {
+		if text := err.Error(); strings.Count(text, "dial: ") != 1 || strings.Contains(text, "handshake: ") {
+			t.Errorf("%q", text)
+		}
 	}
 }

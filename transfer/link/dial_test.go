@@ -32,10 +32,7 @@ func TestDialWaitsForTheListener(t *testing.T) {
 	if e := <-events; e.Kind != EventWaiting || e.Addr != addr || e.Attempts != 1 || e.Err == nil {
 		t.Errorf("first event %+v", e)
 	}
-	l, err := Listen(t.Context(), addr, Config{Role: Receiver, Code: code(t, "7-right")})
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := listenOn(t, addr, Config{Role: Receiver, Code: code(t, "7-right")})
 	defer func() { _ = l.Close() }()
 	b, err := l.Accept(t.Context())
 	if err != nil {
@@ -53,8 +50,8 @@ func TestDialBacksOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		refused := errors.New("refused")
 		var at []time.Time
-		d := &dialler{way: way{addr: "memory"}, cfg: Config{Role: Sender, Code: code(t, "7-right")}}
-		d.connect = func(context.Context, string) (net.Conn, error) {
+		d := newDialler(way{addr: "memory"}, Config{Role: Sender, Code: code(t, "7-right")})
+		d.connect = func(context.Context, Want) (net.Conn, error) {
 			at = append(at, time.Now())
 			return nil, refused
 		}
@@ -77,6 +74,25 @@ func TestDialBacksOff(t *testing.T) {
 		if len(at) < 15 {
 			t.Errorf("only %d attempts", len(at))
 		}
+	})
+}
+
+// Connect may wait for somebody to come. No pause is made behind that: who comes in it would
+// find nobody.
+func TestDialPausesBehindNoWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var ended time.Time
+		d := newDialler(way{addr: "memory"}, Config{Role: Sender, Code: code(t, "7-right")})
+		d.connect = func(ctx context.Context, _ Want) (net.Conn, error) {
+			if pause := time.Since(ended); !ended.IsZero() && pause > firstPause {
+				t.Errorf("nobody waited for %v", pause)
+			}
+			<-ctx.Done()
+			ended = time.Now()
+			return nil, ctx.Err()
+		}
+		_, err := d.run(t.Context(), 10*time.Minute)
+		wantCode(t, "dial", err, framing.CodeLost)
 	})
 }
 
@@ -116,8 +132,8 @@ func TestNothingBeforeAProofIsFinal(t *testing.T) {
 				wrong := scripted(t, script)
 				l, right := memoryServer(t, Config{Role: Receiver, Code: code(t, "7-right")})
 				tries := 0
-				d := &dialler{way: way{addr: "memory"}, cfg: Config{Role: Sender, Code: code(t, "7-right")}}
-				d.connect = func(ctx context.Context, _ string) (net.Conn, error) {
+				d := newDialler(way{addr: "memory"}, Config{Role: Sender, Code: code(t, "7-right")})
+				d.connect = func(ctx context.Context, _ Want) (net.Conn, error) {
 					if tries++; tries < maxBroken {
 						return wrong.dial(ctx)
 					}
@@ -156,10 +172,10 @@ func TestARefusedCodeNamesItsAddress(t *testing.T) {
 		wrong := scripted(t, func(c *ladder) { c.refuse(framing.CodeCodeRefused) })
 		defer func() { _ = wrong.Close() }()
 		var told []Event
-		d := &dialler{way: way{addr: "one,other"}, cfg: Config{
+		d := newDialler(way{addr: "one,other"}, Config{
 			Role: Sender, Code: code(t, "7-right"), Failed: func(net.Addr, error, bool) {}, Notify: func(e Event) { told = append(told, e) },
-		}}
-		d.connect = func(ctx context.Context, _ string) (net.Conn, error) {
+		})
+		d.connect = func(ctx context.Context, _ Want) (net.Conn, error) {
 			if len(told) > 0 {
 				return nil, ErrNoWay
 			}
@@ -193,8 +209,8 @@ func TestDialOnce(t *testing.T) {
 func TestDialEndsWithItsContext(t *testing.T) {
 	// While it pauses.
 	ctx, cancel := context.WithCancel(t.Context())
-	d := &dialler{way: way{addr: "memory"}, cfg: Config{Role: Sender, Code: code(t, "7-right"), Notify: func(Event) { cancel() }}}
-	d.connect = func(context.Context, string) (net.Conn, error) { return nil, errors.New("refused") }
+	d := newDialler(way{addr: "memory"}, Config{Role: Sender, Code: code(t, "7-right"), Notify: func(Event) { cancel() }})
+	d.connect = func(context.Context, Want) (net.Conn, error) { return nil, errors.New("refused") }
 	_, err := d.run(ctx, time.Hour)
 	wantCode(t, "while it pauses", err, framing.CodeInterrupted)
 	if !errors.Is(err, context.Canceled) {
@@ -202,7 +218,7 @@ func TestDialEndsWithItsContext(t *testing.T) {
 	}
 	// While the other side is silent.
 	ctx, cancel = context.WithCancel(t.Context())
-	d.connect = func(context.Context, string) (net.Conn, error) {
+	d.connect = func(context.Context, Want) (net.Conn, error) {
 		a, b := memory.Pair()
 		go func() {
 			_, _ = b.Read(make([]byte, 1))
@@ -217,8 +233,8 @@ func TestDialEndsWithItsContext(t *testing.T) {
 func TestConfigsAreChecked(t *testing.T) {
 	good := code(t, "7-right")
 	for _, cfg := range []Config{{}, {Role: Sender}, {Code: good}, {Role: 3, Code: good}} {
-		if _, err := Listen(t.Context(), "127.0.0.1:0", cfg); !errors.Is(err, errConfig) {
-			t.Errorf("Listen(%+v): %v", cfg, err)
+		if _, err := Serve(newHall(), cfg); !errors.Is(err, errConfig) {
+			t.Errorf("Serve(%+v): %v", cfg, err)
 		}
 		if _, err := Dial(t.Context(), "127.0.0.1:1", cfg, 0); !errors.Is(err, errConfig) {
 			t.Errorf("Dial(%+v): %v", cfg, err)
@@ -290,10 +306,7 @@ func TestCapabilities(t *testing.T) {
 
 // Without a host, one listener takes both families.
 func TestListensOnBothFamilies(t *testing.T) {
-	l, err := Listen(t.Context(), ":0", Config{Role: Receiver, Code: code(t, "7-right")})
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := listenOn(t, ":0", Config{Role: Receiver, Code: code(t, "7-right")})
 	defer func() { _ = l.Close() }()
 	_, port, err := net.SplitHostPort(l.Addr().String())
 	if err != nil {

@@ -13,14 +13,22 @@
 //
 // # What is guaranteed
 //
-// A Link ends at a peer that knew the code. No other party reads or alters a byte of it,
+// A Link that was dialled ends at a peer that knew the code. No other party reads or alters a byte of it,
 // and an orderly end differs from a cut. Before the proof nothing is allocated, waited for
 // or answered beyond the limits of package admission. One exchange is one guess of the
 // code, and admission.Guesses bounds the guesses.
 //
 // With Config.RetryFor a stream's bytes arrive once and in order, whatever becomes of its
 // connections, until that time is over. What the peer has not acknowledged is kept for
-// that, at most 16 MiB and one frame a stream.
+// that, at most 16 MiB and one frame a stream. Link.Move takes a link to another way while
+// it runs; the same holds then. For that moment it has the buffers of both ways, less than
+// 1 MiB a stream; what is kept is not kept twice. Of the peer's PATHS one is kept.
+//
+// A Listener with Config.Links has that many links, and all of this for each.
+//
+// Within makes a link whose two ends are in this process. It has one stream, bytes as they
+// are, and no proof; an orderly end differs from a cut there too, and it lives and ends like
+// any other.
 //
 // # What is not
 //
@@ -30,12 +38,16 @@
 // answer is the only proof of arrival. The package knows nothing of what the frames mean,
 // and sends no BYE.
 //
+// Connections are any net.Conn, of pipes, a relay or memory too. Their deadlines have to
+// work, in both directions, and Close has to end a Read and a Write: all limits rest on
+// that. An address is for people, and what path_linux.go asks needs TCP.
+//
 // # Goroutines
 //
 // A Listener owns its accept loop and one goroutine for each connection without proof;
 // Close waits for them. A Link owns a heartbeat and a watchdog. While it is lost it owns
 // one more that waits or dials, and after that one a stream that sends again what was
-// kept. Close waits for all of them. Dial and Grow leave none behind. The caller reads
+// kept. Close waits for all of them. Dial, Grow and Move leave none behind. The caller reads
 // each stream with one goroutine, and stream 0 must always have one.
 //
 // # Locks

@@ -54,7 +54,7 @@ type AnsweredError struct {
 	Err  error
 }
 
-func (e *AnsweredError) Error() string { return e.Err.Error() }
+func (e *AnsweredError) Error() string { return bare(e.Err).Error() }
 func (e *AnsweredError) Unwrap() error { return e.Err }
 
 // ErrBurnt says that a code was guessed at too often, and is worth nothing now.
@@ -79,6 +79,18 @@ func wrap(op string, err error) *Error {
 		return le
 	}
 	return &Error{Code: codeOf(err), Op: op, Err: err}
+}
+
+// bare is err without the steps that errors of this side name: in the text of another error
+// only that one names a step.
+func bare(err error) error {
+	for {
+		le, ok := err.(*Error)
+		if !ok || le.Remote || le.Err == nil {
+			return err
+		}
+		err = le.Err
+	}
 }
 
 // codeOf finds the code of err: its own, or else what kind of failure it is.

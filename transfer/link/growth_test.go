@@ -87,11 +87,11 @@ func TestStreamOfALinkThatIsOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRejoining(t, time.Minute)
 		aEnd, bEnd := read(r.a, 0), read(r.b, 0)
-		conn, err := r.a.redial.connect(t.Context(), "")
+		conn, err := r.a.redial.connect(t.Context(), Want{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		c, err := r.a.redial.prove(t.Context(), conn, r.a.session.hello(framing.PurposeStream, 0, 2))
+		c, err := proveOn(t.Context(), r.a.redial, conn, r.a.session.hello(framing.PurposeStream, 0, 2))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -26,13 +26,19 @@ const (
 	answerPace = time.Second // from one wrong answer to the next that is looked at
 )
 
-// namedConn is a connection that says where it comes from, as a relay's does.
+// namedConn is a connection whose source is known, as that of a relay.
 type namedConn struct {
 	*memory.Conn
 	name string
 }
 
-func (c namedConn) Source() string { return c.name }
+// sourceOf is Config.SourceOf for these.
+func sourceOf(c net.Conn) string {
+	if n, ok := c.(namedConn); ok {
+		return n.name
+	}
+	return ""
+}
 
 // dialAs connects as the source of that name.
 func dialAs(inner *hall, name string) func(context.Context) (net.Conn, error) {
@@ -161,8 +167,8 @@ func TestWhatACodeBears(t *testing.T) {
 func honestAs(t testing.TB, l *Listener, dial func(context.Context) (net.Conn, error), c Code) (time.Duration, error) {
 	t.Helper()
 	start := time.Now()
-	d := &dialler{way: way{addr: "memory"}, cfg: Config{Role: Sender, Code: c}}
-	d.connect = func(ctx context.Context, _ string) (net.Conn, error) { return dial(ctx) }
+	d := newDialler(way{addr: "memory"}, Config{Role: Sender, Code: c})
+	d.connect = func(ctx context.Context, _ Want) (net.Conn, error) { return dial(ctx) }
 	a, err := d.run(t.Context(), time.Hour)
 	if err != nil {
 		return 0, err

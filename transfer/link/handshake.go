@@ -25,6 +25,14 @@ func newHello(own Role, offers uint64) framing.Hello {
 	}
 }
 
+// newSessionHello is newHello for a new session on a connection with that exporter.
+func newSessionHello(cfg *Config, exporter []byte) framing.Hello {
+	hello := newHello(cfg.Role, cfg.Capabilities)
+	hello.Purpose, hello.Method = framing.PurposeNew, framing.MethodCode
+	hello.Machine = cfg.machine.OnConnection(exporter)
+	return hello
+}
+
 // readHello reads the peer's HELLO and checks what holds for every purpose. On
 // CodeVersion and ErrSameRole the HELLO was well-formed as far as it goes.
 func readHello(c *ladder, own Role) (framing.Hello, helloBody, error) {
@@ -113,6 +121,9 @@ func readProof(c *ladder) ([macSize]byte, error) {
 // both sides have to send now.
 func answerHello(c *ladder, cfg *Config, peer framing.Hello, theirs helloBody, p prover) (macs, error) {
 	hello := newHello(cfg.Role, cfg.Capabilities)
+	if peer.Purpose == framing.PurposeNew {
+		hello = newSessionHello(cfg, c.exporter)
+	}
 	hello.Purpose, hello.Method = peer.Purpose, peer.Method
 	hello.Session, hello.Epoch, hello.Stream, hello.Share = peer.Session, peer.Epoch, peer.Stream, p.share()
 	own := helloBody{body: hello.Append(nil), share: hello.Share}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"ferry/framing"
+	"ferry/transfer/internal/machine"
 	"ferry/transfer/link/admission"
 	"ferry/transfer/link/cpace"
 	"ferry/transfer/link/record"
@@ -23,6 +24,7 @@ import (
 func memoryServer(t *testing.T, cfg Config) (*Listener, *hall) {
 	t.Helper()
 	inner := newHall()
+	cfg.SourceOf = sourceOf
 	l, err := newListener(inner, cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -102,6 +104,7 @@ func (f *flipReader) Read(p []byte) (int, error) {
 func TestEveryByteIsProtected(t *testing.T) {
 	probe := newHelloFor(Sender)
 	probe.Share = make([]byte, cpace.ShareSize)
+	probe.Machine = machine.This().OnConnection(probe.Share) // any will do, and none where the listener has none
 	helloSize := len(probe.Append(nil)) + 5
 	total := helloSize + macSize + 5
 
@@ -120,12 +123,14 @@ func TestEveryByteIsProtected(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if _, _, err := dialHandshake(c, newHelloFor(Sender), p); err == nil {
+				hello := newHelloFor(Sender)
+				hello.Machine = probe.Machine
+				if _, _, err := dialHandshake(c, hello, p); err == nil {
 					t.Errorf("%s, byte %d: the dialler noticed nothing", direction, at)
 				}
 				synctest.Wait()
 				l.mu.Lock()
-				believed := l.active != nil
+				believed := len(l.seats.taken) > 0
 				l.mu.Unlock()
 				if want := direction == "to dialler" && at >= helloSize; believed != want {
 					t.Errorf("%s, byte %d: the listener believed: %v", direction, at, believed)
@@ -207,13 +212,13 @@ func scripted(t *testing.T, script func(*ladder)) *hall {
 }
 
 // toMemory dials inner, whatever the address.
-func toMemory(inner *hall) func(context.Context, string) (net.Conn, error) {
-	return func(ctx context.Context, _ string) (net.Conn, error) { return inner.dial(ctx) }
+func toMemory(inner *hall) func(context.Context, Want) (net.Conn, error) {
+	return func(ctx context.Context, _ Want) (net.Conn, error) { return inner.dial(ctx) }
 }
 
 func dialMemory(t *testing.T, inner *hall, cfg Config, wait time.Duration) (*Link, error) {
 	t.Helper()
-	d := &dialler{way: way{addr: "memory", connect: toMemory(inner)}, cfg: cfg}
+	d := newDialler(way{addr: "memory", connect: toMemory(inner)}, cfg)
 	return d.run(t.Context(), wait)
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"sync"
 
 	"ferry/framing"
 )
@@ -23,7 +22,8 @@ func (l *Link) Dialled() bool { return l.redial != nil }
 func (l *Link) AllowStreams(n int) { l.conns.allow(n) }
 
 // Grow brings the link to n streams: the dialler opens them, all at once, the listener
-// waits for them. After an error the link has the streams that it has.
+// waits for them. It begins again when the link has been moved or joined again meanwhile.
+// After an error the link has the streams that it has.
 func (l *Link) Grow(ctx context.Context, n int) error {
 	if n > MaxStreams {
 		return &Error{Code: framing.CodeInternal, Op: "join", Err: errTooMany}
@@ -31,21 +31,20 @@ func (l *Link) Grow(ctx context.Context, n int) error {
 	if l.redial == nil {
 		return l.awaitStreams(ctx, n)
 	}
-	first := l.NumStreams()
-	epoch, _ := l.conns.place()
-	errs := make([]error, max(0, n-first))
-	var wg sync.WaitGroup
-	for i := range errs {
-		wg.Go(func() { errs[i] = l.redial.open(ctx, first+i, epoch) })
-	}
-	wg.Wait()
-	for _, err := range errs {
-		if err != nil {
+	for {
+		epoch, _ := l.conns.place()
+		err := l.redial.openMore(ctx, n, epoch)
+		now, _ := l.conns.place()
+		switch {
+		case l.NumStreams() >= n, err == nil && now == epoch:
+			return nil
+		case now != epoch && ctx.Err() == nil && !isOver(l):
+			l.awaitConnection(closeLimit) // it was moved or joined again meanwhile
+		default:
 			l.conns.dropParked()
 			return wrap("join", err)
 		}
 	}
-	return nil
 }
 
 // awaitStreams is the listener's Grow: streams come when the dialler opens them.
@@ -75,6 +74,12 @@ func (l *Link) add(number int, c *ladder, epoch uint32) error {
 	if err != nil {
 		return err
 	}
+	return l.begin(number, ch)
+}
+
+// begin puts a connection into the link of which nothing has crossed yet.
+func (l *Link) begin(number int, ch *channel) error {
+	close(ch.resent) // nothing is
 	s := newStream(number, l, ch)
 	return l.conns.add(s, ch, func() {
 		if l.ending.said.Load() {
@@ -114,6 +119,7 @@ func (l *Link) adopt(c *ladder, epoch uint32) (*channel, error) {
 // resend sends on ch what the other side has not got of a stream. That may take long; the
 // stream's reader runs already.
 func (l *Link) resend(s *stream, ch *channel, peer uint64) {
+	defer close(ch.resent)
 	if err := s.out.resend(ch, peer, &s.in); err != nil {
 		l.end(wrap("join", err))
 	}

@@ -93,11 +93,11 @@ func TestJoinOnce(t *testing.T) {
 		if err := b.Grow(t.Context(), 3); err != nil {
 			t.Fatal(err)
 		}
-		conn, err := a.redial.connect(t.Context(), "")
+		conn, err := a.redial.connect(t.Context(), Want{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		c, err := a.redial.prove(t.Context(), conn, a.session.hello(framing.PurposeStream, 0, 2))
+		c, err := proveOn(t.Context(), a.redial, conn, a.session.hello(framing.PurposeStream, 0, 2))
 		if err == nil {
 			// The number is looked at after the proof; then the connection ends.
 			_, _, err = c.r.Next()

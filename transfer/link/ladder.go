@@ -88,6 +88,9 @@ func (l *ladder) trip() time.Duration {
 	return p.MinRTT
 }
 
+// instance names who answered: see Listener.Instance.
+func (l *ladder) instance() [8]byte { return instanceOf(l.tls.ConnectionState().PeerCertificates[0]) }
+
 // send writes one frame and flushes.
 func (l *ladder) send(t framing.Type, body []byte) error {
 	if err := l.w.WriteFrame(t, body); err != nil {
@@ -163,7 +166,7 @@ func (l *ladder) refuse(code framing.Code) {
 }
 
 // addrOf is for people and for dialling again; memory connections have a name.
-func addrOf(c *record.Conn) string {
+func addrOf(c net.Conn) string {
 	if a := c.RemoteAddr(); a != nil {
 		return a.String()
 	}

@@ -2,6 +2,7 @@ package link
 
 import (
 	"fmt"
+	"net"
 	"sync/atomic"
 	"time"
 
@@ -15,7 +16,7 @@ import (
 //
 // Its parts have locks of their own. The session does not change. conns has the streams and
 // where they stand with their connections, ending knows how the link ends, vitals has what
-// each side says of itself, and tally what is counted. The side that dialled has a
+// each side says of itself, paths where it may be reached, and tally what is counted. The side that dialled has a
 // redialler, which makes the further connections.
 type Link struct {
 	cfg     Config
@@ -25,6 +26,7 @@ type Link struct {
 	conns   conns
 	ending  ending
 	vitals  vitals
+	paths   paths
 	tally   tally
 	sockets sockets
 	redial  *redialler // nil at the listener
@@ -48,21 +50,32 @@ func newLink(c *ladder, cfg *Config, peer framing.Hello, p *codeProver, w *way) 
 	if err != nil {
 		return nil, err
 	}
-	l := &Link{cfg: *cfg, session: s, rtt: c.rtt, closed: make(chan struct{})}
-	l.conns = conns{await: l.await, retryFor: l.RetryFor, parked: map[int]*stream{}, grown: make(chan struct{}), allowed: MaxStreams, addr: addrOf(c.raw)}
-	l.conns.news.to = l.cfg.notify
-	l.vitals.acks = make(chan struct{}, 1)
-	l.tally.pulse = record.NewPulse()
-	l.ending.init()
-	l.window.Store(int64(max(0, cfg.RetryFor)))
-	if w != nil {
-		l.redial = &redialler{link: l, way: *w, pause: firstPause}
-	}
+	l := makeLink(cfg, s, c.raw.Conn, w)
+	l.rtt = c.rtt
 	if err := l.add(0, c, 0); err != nil {
 		return nil, fmt.Errorf("first stream: %w", err)
 	}
 	l.start()
 	return l, nil
+}
+
+// makeLink makes a link without streams, of which conn is the first connection.
+func makeLink(cfg *Config, s session, conn net.Conn, w *way) *Link {
+	l := &Link{cfg: *cfg, session: s, closed: make(chan struct{})}
+	l.ending.init()
+	l.conns = conns{ctx: l.ending.ctx, await: l.await, retryFor: l.RetryFor, parked: map[int]*stream{}, grown: make(chan struct{}), moved: make(chan struct{}), allowed: MaxStreams, last: conn}
+	l.conns.news.to = func(e Event) {
+		e.Link = l
+		l.cfg.notify(e)
+	}
+	l.vitals.acks = make(chan struct{}, 1)
+	l.paths.init(s.caps&framing.CapPaths != 0, w != nil)
+	l.tally.pulse = record.NewPulse()
+	l.window.Store(int64(max(0, cfg.RetryFor)))
+	if w != nil {
+		l.redial = newRedialler(l, *w)
+	}
+	return l
 }
 
 // NumStreams returns how many streams the link has; it only grows.
@@ -83,9 +96,13 @@ func (l *Link) Peer() (addr string, caps uint64, version uint16) {
 	return l.address(), l.session.caps, l.session.version
 }
 
+// Near tells that the other side is on this machine, whatever lies between. False may also
+// mean that the system does not tell.
+func (l *Link) Near() bool { return l.session.near }
+
 func (l *Link) address() string {
-	_, addr := l.conns.place()
-	return addr
+	_, last := l.conns.place()
+	return addrOf(last)
 }
 
 // PeerState returns what the other side's last heartbeat said; ok is false before the

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -22,6 +23,7 @@ func certCleanups() []goleak.Option {
 	return []goleak.Option{
 		goleak.IgnoreAnyFunction("crypto/tls.(*weakCertCache).newCert.func1"),
 		goleak.IgnoreAnyFunction("crypto/tls.(*weakCertCache).newCert.func2"),
+		goleak.IgnoreAnyFunction("runtime.runCleanups"), // the runtime's own, between two of them
 	}
 }
 
@@ -54,12 +56,23 @@ func pair(t testing.TB) (sender, receiver *Link) {
 	return sender, receiver
 }
 
-func listen(t testing.TB, cfg Config) *Listener {
+// listenOn listens on a TCP address.
+func listenOn(t testing.TB, addr string, cfg Config) *Listener {
 	t.Helper()
-	l, err := Listen(t.Context(), "127.0.0.1:0", cfg)
+	inner, err := new(net.ListenConfig).Listen(t.Context(), "tcp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}
+	l, err := Serve(inner, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func listen(t testing.TB, cfg Config) *Listener {
+	t.Helper()
+	l := listenOn(t, "127.0.0.1:0", cfg)
 	t.Cleanup(func() {
 		if err := l.Close(); err != nil {
 			t.Error(err)
@@ -96,36 +109,46 @@ func wantBye(t testing.TB, s framing.Stream, text string) {
 	}
 }
 
+// pairs are the ways of making both ends of a link in this process.
+var pairs = map[string]func(a, b Config) (*Link, *Link, error){"memory": Pipe, "within": Within}
+
 // Whatever carries the link, it behaves the same.
 func TestExchange(t *testing.T) {
-	for name, open := range map[string]func(*testing.T) (*Link, *Link){
-		"tcp": func(t *testing.T) (*Link, *Link) { return pair(t) },
-		"memory": func(t *testing.T) (*Link, *Link) {
-			a, b, err := Pipe(Config{Role: Sender}, Config{Role: Receiver})
+	opens := map[string]func(*testing.T) (*Link, *Link){"tcp": func(t *testing.T) (*Link, *Link) { return pair(t) }}
+	for name, pair := range pairs {
+		opens[name] = func(t *testing.T) (*Link, *Link) {
+			a, b, err := pair(Config{Role: Sender, Capabilities: framing.CapWide}, Config{Role: Receiver, Capabilities: framing.CapWide | framing.CapZstd})
 			if err != nil {
 				t.Fatal(err)
 			}
+			if _, caps, version := a.Peer(); caps != framing.CapWide || version != framing.Version {
+				t.Errorf("both sides have %#x, in version %d", caps, version)
+			}
 			return a, b
-		},
-	} {
+		}
+	}
+	for name, open := range opens {
 		t.Run(name, func(t *testing.T) {
 			a, b := open(t)
-			if a.session.id != b.session.id || a.session.id == [16]byte{} {
+			streams := 4
+			if name == "within" {
+				streams = 1
+			} else if a.session.id != b.session.id || a.session.id == [16]byte{} {
 				t.Errorf("sessions %x and %x", a.session.id, b.session.id)
 			}
 			grown := make(chan error, 1)
-			go func() { grown <- b.Grow(t.Context(), 4) }()
-			if err := a.Grow(t.Context(), 4); err != nil {
+			go func() { grown <- b.Grow(t.Context(), streams) }()
+			if err := a.Grow(t.Context(), streams); err != nil {
 				t.Fatal(err)
 			}
 			if err := <-grown; err != nil {
 				t.Fatal(err)
 			}
-			for i := range 4 {
+			for i := range streams {
 				sendBye(t, a.Stream(i), fmt.Sprint("to b ", i))
 				sendBye(t, b.Stream(i), fmt.Sprint("to a ", i))
 			}
-			for i := range 4 {
+			for i := range streams {
 				wantBye(t, b.Stream(i), fmt.Sprint("to b ", i))
 				wantBye(t, a.Stream(i), fmt.Sprint("to a ", i))
 			}

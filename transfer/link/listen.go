@@ -4,13 +4,13 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"net"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"ferry/framing"
+	"ferry/transfer/internal/machine"
 	"ferry/transfer/link/admission"
 )
 
@@ -19,51 +19,28 @@ const (
 	longestAcceptPause = time.Second
 )
 
-// Listener waits for the one peer that knows the code, and afterwards for the further
-// streams of its link. It owns an accept loop and one goroutine for each connection
+// Listener waits for the peers that know the code, one unless Config.Links says more, and
+// afterwards for the further streams of their links. It owns an accept loop and one goroutine for each connection
 // without proof. Package admission bounds the number of those connections.
 type Listener struct {
-	cfg   Config
-	inner net.Listener
-	conf  *tls.Config
-	slots admission.Slots
-	calls atomic.Int64 // connections taken
-	wg    sync.WaitGroup
+	cfg      Config
+	inner    net.Listener
+	conf     *tls.Config
+	instance [8]byte
+	slots    admission.Slots
+	calls    atomic.Int64 // connections taken
+	wg       sync.WaitGroup
 
 	guesses *admission.Guesses // its lock may be taken under mu
 
 	mu      sync.Mutex    // guards what follows
-	proving bool          // a right confirmation came, its link is being made
-	active  *Link         // the proven link, until it is over
-	ready   *Link         // active, while Accept has not returned it
+	seats   seats         // the proven links
 	changed chan struct{} // closed and replaced when one of these changes
 	closed  bool
 }
 
-// Listen starts to listen on addr: "host:port", or ":port" for all addresses of
-// both families; port 0 picks a free one. ctx bounds the look-up of host only.
-func Listen(ctx context.Context, addr string, cfg Config) (*Listener, error) {
-	if err := cfg.check(); err != nil {
-		return nil, &Error{Code: framing.CodeInternal, Op: "listen", Err: err}
-	}
-	lc := net.ListenConfig{KeepAliveConfig: keepAlive()}
-	inner, err := lc.Listen(ctx, "tcp", addr)
-	if op := new(net.OpError); errors.As(err, &op) { // which says the step again
-		err = fmt.Errorf("%s: %w", addr, op.Err)
-	}
-	if err != nil {
-		return nil, wrap("listen", err)
-	}
-	l, err := newListener(inner, cfg)
-	if err != nil {
-		_ = inner.Close()
-		return nil, wrap("listen", err)
-	}
-	return l, nil
-}
-
-// Serve is Listen on connections of any kind. It owns inner from here on, unless
-// it fails.
+// Serve starts to listen on inner, whose connections may be of any kind. It owns inner
+// from here on, unless it fails.
 func Serve(inner net.Listener, cfg Config) (*Listener, error) {
 	if err := cfg.check(); err != nil {
 		return nil, &Error{Code: framing.CodeInternal, Op: "listen", Err: err}
@@ -72,11 +49,16 @@ func Serve(inner net.Listener, cfg Config) (*Listener, error) {
 }
 
 func newListener(inner net.Listener, cfg Config) (*Listener, error) {
-	conf, err := newTLSConfig()
-	if err != nil {
-		return nil, err
+	who := cfg.Identity
+	if who == nil {
+		var err error
+		if who, err = NewIdentity(); err != nil {
+			return nil, err
+		}
 	}
-	l := &Listener{cfg: cfg, inner: inner, conf: conf, guesses: admission.NewGuesses(cfg.Code.allowance()), changed: make(chan struct{})}
+	cfg.machine = machine.This()
+	l := &Listener{cfg: cfg, inner: inner, conf: who.conf, instance: who.instance, guesses: cfg.guesses(), changed: make(chan struct{})}
+	l.seats.limit = max(1, cfg.Links)
 	l.wg.Go(l.serve)
 	return l, nil
 }
@@ -84,19 +66,34 @@ func newListener(inner net.Listener, cfg Config) (*Listener, error) {
 // Addr returns the address that is listened on.
 func (l *Listener) Addr() net.Addr { return l.inner.Addr() }
 
+// Instance names this listener to those who look for it: the first bytes of SHA-256 of the
+// public key that it shows in TLS, as SubjectPublicKeyInfo. It proves nothing.
+func (l *Listener) Instance() [8]byte { return l.instance }
+
+// sourceOf asks the caller for the name of a connection's source.
+func (l *Listener) sourceOf(conn net.Conn) string {
+	if l.cfg.SourceOf == nil {
+		return ""
+	}
+	return l.cfg.SourceOf(conn)
+}
+
 // Calls is how many connections have come in, whatever became of them.
 func (l *Listener) Calls() int64 { return l.calls.Load() }
 
 // Accept returns the link to the peer that has proved the code. Too many wrong
 // confirmations burn the code: then the error is an *Error with CodeCodeRefused that wraps
-// ErrBurnt. While a link lives, other peers with the right code are told to wait. Once it
-// is over, Accept may be called for the next.
+// ErrBurnt. As many links as Config.Links says live at once, and Accept returns each;
+// further peers with the right code are told to wait. Once a link is over, Accept may be
+// called for the next. A peer that finds no place takes that of a lost link, which then
+// ends with ErrBegunAnew. Guesses are counted for all peers together.
 func (l *Listener) Accept(ctx context.Context) (*Link, error) {
 	for {
 		l.mu.Lock()
-		link, closed, burnt, changed := l.ready, l.closed, l.guesses.Over(), l.changed
+		closed, burnt, changed := l.closed, l.guesses.Over(), l.changed
+		var link *Link
 		if !closed {
-			l.ready = nil
+			link = l.seats.next()
 		}
 		l.mu.Unlock()
 		switch {
@@ -136,11 +133,11 @@ func (l *Listener) Close() error {
 	l.guesses.Close()
 	l.wg.Wait()
 	l.mu.Lock()
-	ready := l.ready
-	l.ready = nil
+	ready := l.seats.ready
+	l.seats.ready = nil
 	l.mu.Unlock()
-	if ready != nil {
-		_ = ready.Close() // nobody had it
+	for _, link := range ready {
+		_ = link.Close() // nobody had it
 	}
 	if err != nil {
 		return wrap("close", err)
@@ -163,13 +160,8 @@ func (l *Listener) isClosed() bool {
 // serving tells whether there is a link that has its connections.
 func (l *Listener) serving() bool {
 	l.mu.Lock()
-	link := l.active
-	l.mu.Unlock()
-	if link == nil || isOver(link) {
-		return false
-	}
-	_, _, lost := link.Lost()
-	return !lost
+	defer l.mu.Unlock()
+	return l.seats.serving()
 }
 
 // serve is the accept loop. It ends when the listener is closed; any other
@@ -191,7 +183,7 @@ func (l *Listener) serve() {
 		}
 		pause = firstAcceptPause
 		l.calls.Add(1)
-		s := l.slots.Admit(conn)
+		s := l.slots.Admit(conn, l.sourceOf(conn))
 		if l.serving() {
 			l.slots.Spare()
 		}

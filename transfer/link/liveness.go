@@ -43,6 +43,24 @@ func (l *Link) start() {
 	l.conns.tasks.Go(l.watch)
 }
 
+// TellPaths tells the other side where this one may be reached, in the place of what it was
+// told before; an empty list says nowhere. It arrives whatever becomes of the link's
+// connections. Both sides need framing.CapPaths. TellPaths blocks as Send does.
+func (l *Link) TellPaths(list []framing.Path) error { return l.paths.tell(l.Stream(0), list) }
+
+// Paths returns where the other side says that it may be reached, and what is closed when
+// it says something else. They are a peer's word: at most framing.MaxPaths addresses of
+// any kind, those of this machine and of its neighbours among them.
+func (l *Link) Paths() (list []framing.Path, changed <-chan struct{}) { return l.paths.get() }
+
+// Punch asks the listener to dial the paths of this side, when that time has passed after
+// it hears of it. Only the side that dialled may ask. Both sides need framing.CapPaths.
+func (l *Link) Punch(after time.Duration) error { return l.paths.punch(l.Stream(0), after) }
+
+// Punches yields, at the listener, how long after it came each PUNCH is to be answered. One
+// that nobody has taken is dropped for a newer one.
+func (l *Link) Punches() <-chan time.Duration { return l.paths.punches }
+
 // beats takes in a heartbeat of the other side.
 func (l *Link) beats(h framing.Heartbeat) { l.vitals.peer.Store(&h) }
 

@@ -33,8 +33,8 @@ func holed(t *testing.T, timeout time.Duration) (dialled, accepted *Link, l *Lis
 	t.Helper()
 	open = new(atomic.Bool)
 	l, inner := memoryServer(t, Config{Role: Receiver, Code: code(t, "7-right"), Timeout: timeout})
-	d := &dialler{way: way{addr: "memory"}, cfg: Config{Role: Sender, Code: code(t, "7-right"), Timeout: timeout}}
-	d.connect = func(ctx context.Context, _ string) (net.Conn, error) {
+	d := newDialler(way{addr: "memory"}, Config{Role: Sender, Code: code(t, "7-right"), Timeout: timeout})
+	d.connect = func(ctx context.Context, _ Want) (net.Conn, error) {
 		c, err := inner.dial(ctx)
 		if err != nil {
 			return nil, err
@@ -50,6 +50,29 @@ func holed(t *testing.T, timeout time.Duration) (dialled, accepted *Link, l *Lis
 		t.Fatal(err)
 	}
 	return dialled, accepted, l, open
+}
+
+// eachHoled runs a test over links of each kind, of which b can be made deaf by open.
+func eachHoled(t *testing.T, timeout time.Duration, run func(t *testing.T, a, b *Link, open *atomic.Bool)) {
+	t.Helper()
+	t.Run("proven", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			a, b, l, open := holed(t, timeout)
+			run(t, a, b, open)
+			_ = l.Close()
+		})
+	})
+	t.Run("within", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			open := new(atomic.Bool)
+			x, y := memory.Pair()
+			a, b, err := withinOver(Config{Role: Sender, Timeout: timeout}, Config{Role: Receiver, Timeout: timeout}, hole{x, open}, y)
+			if err != nil {
+				t.Fatal(err)
+			}
+			run(t, a, b, open)
+		})
+	})
 }
 
 // read reads stream i of l until it ends.
@@ -76,8 +99,7 @@ func TestSilenceEndsALink(t *testing.T) {
 		{time.Second, MinTimeout},
 		{time.Minute, time.Minute},
 	} {
-		synctest.Test(t, func(t *testing.T) {
-			a, b, l, open := holed(t, tc.set)
+		eachHoled(t, tc.set, func(t *testing.T, a, b *Link, open *atomic.Bool) {
 			start := time.Now()
 			aEnd, bEnd := read(a, 0), read(b, 0)
 			open.Store(true)
@@ -93,15 +115,13 @@ func TestSilenceEndsALink(t *testing.T) {
 				t.Errorf("Close = %v", err)
 			}
 			_ = a.Close()
-			_ = l.Close()
 		})
 	}
 }
 
 // An idle link lives on, and heartbeats tell what the other side is doing.
 func TestHeartbeatsKeepALink(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		a, b, l, _ := holed(t, 0)
+	eachHoled(t, 0, func(t *testing.T, a, b *Link, _ *atomic.Bool) {
 		if _, ok := b.PeerState(); ok {
 			t.Error("a state before the first heartbeat")
 		}
@@ -127,7 +147,6 @@ func TestHeartbeatsKeepALink(t *testing.T) {
 				t.Errorf("reader ended with %v", err)
 			}
 		}
-		_ = l.Close()
 	})
 }
 
@@ -212,22 +231,23 @@ func TestRulesAfterProof(t *testing.T) {
 
 // A frame that the caller got wrong is the caller's error and nothing else.
 func TestSendChecksItsFrame(t *testing.T) {
-	a, b, err := Pipe(Config{Role: Sender}, Config{Role: Receiver})
-	if err != nil {
-		t.Fatal(err)
+	for name, pair := range pairs {
+		a, b, err := pair(Config{Role: Sender}, Config{Role: Receiver})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = a.Stream(0).Send(true, framing.TypeCredit, make([]byte, 5))
+		wantCode(t, "too long", err, framing.CodeInternal)
+		if a.Err() != nil {
+			t.Errorf("%s: the link ended: %v", name, a.Err())
+		}
+		closeBoth(t, a, b)
 	}
-	err = a.Stream(0).Send(true, framing.TypeCredit, make([]byte, 5))
-	wantCode(t, "too long", err, framing.CodeInternal)
-	if a.Err() != nil {
-		t.Errorf("the link ended: %v", a.Err())
-	}
-	closeBoth(t, a, b)
 }
 
 // Frames that wait in the buffer go out with the next Flush.
 func TestFlush(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		a, b, l, _ := holed(t, 0)
+	eachHoled(t, 0, func(t *testing.T, a, b *Link, _ *atomic.Bool) {
 		got := make(chan framing.Type, 1)
 		go func() {
 			typ, _, _ := b.Stream(0).Next()
@@ -249,7 +269,6 @@ func TestFlush(t *testing.T) {
 			t.Errorf("got %v", typ)
 		}
 		closeBoth(t, a, b)
-		_ = l.Close()
 	})
 }
 

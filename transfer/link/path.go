@@ -2,6 +2,7 @@ package link
 
 import (
 	"fmt"
+	"net"
 	"sync/atomic"
 	"time"
 )
@@ -39,8 +40,11 @@ func (s *sockets) tune(c *ladder, timeout time.Duration, own Role) error {
 		return fmt.Errorf("clearing the deadline: %w", err)
 	}
 	tune(conn, timeout+userTimeLimit)
-	if s.resist.Load() {
+	switch {
+	case s.resist.Load():
 		resistLoss(conn) // it may have come to be forbidden
+	case within(conn):
+		unpace(conn)
 	}
 	if s.deep.Load() {
 		deepen(conn)
@@ -49,4 +53,11 @@ func (s *sockets) tune(c *ladder, timeout time.Duration, own Role) error {
 		openWindow(conn)
 	}
 	return nil
+}
+
+// within tells whether a connection of TCP does not leave the machine.
+func within(c net.Conn) bool {
+	own, ok := c.LocalAddr().(*net.TCPAddr)
+	other, ok2 := c.RemoteAddr().(*net.TCPAddr)
+	return ok && ok2 && own.IP.Equal(other.IP)
 }

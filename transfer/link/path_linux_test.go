@@ -10,10 +10,8 @@ import (
 // overTCP makes both ends of a link over the loopback interface.
 func overTCP(t *testing.T) (a, b *Link, l *Listener) {
 	t.Helper()
-	l, err := Listen(t.Context(), "127.0.0.1:0", Config{Role: Receiver, Code: code(t, "7-right")})
-	if err != nil {
-		t.Fatal(err)
-	}
+	l = listenOn(t, "127.0.0.1:0", Config{Role: Receiver, Code: code(t, "7-right")})
+	var err error
 	if a, err = Dial(t.Context(), l.Addr().String(), Config{Role: Sender, Code: code(t, "7-right")}, time.Minute); err != nil {
 		t.Fatal(err)
 	}
@@ -102,6 +100,31 @@ func TestDeepen(t *testing.T) {
 	}
 	if ok && size(1) != size(0) {
 		t.Errorf("the next stream has %d bytes, the first %d", size(1), size(0))
+	}
+	closeBoth(t, a, b)
+	_ = l.Close()
+}
+
+// Only the control that spreads what it sends over time is replaced within a machine.
+func TestUnpace(t *testing.T) {
+	a, b, l := overTCP(t)
+	conn := a.conns.stream(0).in.current().raw.Conn
+	if !within(conn) {
+		t.Errorf("%v to %v leaves the machine", conn.LocalAddr(), conn.RemoteAddr())
+	}
+	for own, want := range map[string]string{lossControl: promptControl, "cubic": "cubic"} {
+		var err error
+		onSocket(conn, func(fd int) {
+			err = unix.SetsockoptString(fd, unix.IPPROTO_TCP, unix.TCP_CONGESTION, own)
+		})
+		if err != nil {
+			t.Logf("%s: %v", own, err)
+			continue
+		}
+		unpace(conn)
+		if got := control(t, a.conns.stream(0)); got != want {
+			t.Errorf("%s became %s, want %s", own, got, want)
+		}
 	}
 	closeBoth(t, a, b)
 	_ = l.Close()

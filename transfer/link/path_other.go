@@ -11,6 +11,8 @@ func mayResistLoss() bool { return false }
 
 func resistLoss(net.Conn) bool { return false }
 
+func unpace(net.Conn) {}
+
 func deepen(net.Conn) bool { return false }
 
 // openWindow leaves it to the system here.

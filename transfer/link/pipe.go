@@ -31,8 +31,8 @@ func Pipe(a, b Config) (*Link, *Link, error) {
 	if err != nil {
 		return nil, nil, wrap("listen", err)
 	}
-	d := &dialler{way: way{addr: inner.Addr().String()}, cfg: a}
-	d.connect = func(ctx context.Context, _ string) (net.Conn, error) { return inner.dial(ctx) }
+	d := newDialler(way{addr: inner.Addr().String()}, a)
+	d.connect = func(ctx context.Context, _ Want) (net.Conn, error) { return inner.dial(ctx) }
 	near, err := d.run(context.Background(), 0)
 	if err != nil {
 		return nil, nil, errors.Join(err, listener.Close())

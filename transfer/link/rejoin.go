@@ -1,8 +1,10 @@
 package link
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net"
 	"time"
 
 	"ferry/framing"
@@ -10,12 +12,16 @@ import (
 
 // A link that loses its connections goes on over new ones:
 //
-//  1. A stream cannot read, nothing was heard for too long, or a new connection names a
-//     higher epoch. lost closes all connections; the outage begins.
+//  1. A stream cannot read, or nothing was heard for too long. lost closes all connections;
+//     the outage begins.
 //  2. await waits for its end: the dialler dials (redial.go), the listener lets it come.
 //  3. resume takes the connection that has proved itself for the next epoch, and stream 0
 //     goes on over it. Each side says what it has received, and sends the rest again.
 //  4. The dialler opens the further streams again, which go on likewise (join.go).
+//
+// The connection of step 3 may come while the link has its own: the dialler moves the link
+// (move.go), or has noticed a loss first. Then the outage begins with step 3. It is a loss
+// only if the link does not go on at once.
 
 // ErrBegunAnew says that the other side has lost this session for good, most often because
 // its process ended and was started again. Another delivery can begin with the same code.
@@ -47,7 +53,7 @@ func (l *Link) LimitRetry(d time.Duration) {
 // Lost returns since when the link has no connection, and why; ok is false while it has
 // one.
 func (l *Link) Lost() (since time.Time, cause error, ok bool) {
-	o := l.conns.outage()
+	o := l.conns.loss()
 	if o == nil {
 		return time.Time{}, nil, false
 	}
@@ -75,6 +81,9 @@ func (l *Link) lostSoon(ch *channel, err error) {
 // await waits until the link goes on, dialling if that is this side's part, or ends it
 // when the time is over.
 func (l *Link) await(o *outage) {
+	if !l.fallen(o) {
+		return
+	}
 	if l.redial != nil {
 		l.redial.run(o)
 		return
@@ -84,8 +93,25 @@ func (l *Link) await(o *outage) {
 	select {
 	case <-timer.C:
 		l.gaveUp(o, o.cause)
-	case <-o.over:
-	case <-l.Done():
+	case <-o.ctx.Done():
+	}
+}
+
+// fallen waits until an outage is over, or is a loss, and tells whether it is that.
+func (l *Link) fallen(o *outage) bool {
+	timer := time.NewTimer(o.limit)
+	defer timer.Stop()
+	for {
+		select {
+		case <-o.fell:
+			return true
+		case <-o.ctx.Done():
+			return false
+		case <-timer.C:
+			if l.conns.expired(o) {
+				l.conns.news.tell()
+			}
+		}
 	}
 }
 
@@ -99,13 +125,24 @@ func (l *Link) gaveUp(o *outage, last error) {
 // resume puts c, which proved itself, in the place of the link's connections. c remains
 // the caller's when there is an error, and the link waits on.
 func (l *Link) resume(c *ladder, epoch uint32, tries int) (*channel, error) {
-	first, lost, err := l.conns.rejoin(epoch)
+	// The other side's RESUME is on its way, or comes one round trip from now.
+	first, err := l.conns.rejoin(epoch, answerLimit+3*c.shook)
 	if err != nil {
 		return nil, err
 	}
-	if lost {
-		l.conns.news.tell()
+	if _, overdue := l.Silence(); overdue && l.redial == nil {
+		l.conns.failed(epoch, errReplaced) // the other side has noticed it first
 	}
+	ch, err := l.goOn(first, c, epoch, tries)
+	if err != nil {
+		l.conns.failed(epoch, wrap("join", err))
+	}
+	l.conns.news.tell()
+	return ch, err
+}
+
+// goOn has stream 0 go on over c in the epoch that began.
+func (l *Link) goOn(first *stream, c *ladder, epoch uint32, tries int) (*channel, error) {
 	peer, err := c.exchange(first.in.detach())
 	if err != nil {
 		return nil, err
@@ -118,6 +155,26 @@ func (l *Link) resume(c *ladder, epoch uint32, tries int) (*channel, error) {
 		return nil, err
 	}
 	l.tally.pulse.Touch()
-	l.conns.news.tell()
 	return ch, nil
+}
+
+// Move has the link go on over conn, a new connection to the same listener, and over more
+// that Config.Connect makes, with conn as Want.Last. It is made before the old ways are
+// given up: no byte is lost or comes twice. Both sides need a retry time. conn belongs to
+// the link from here on, also after an error; the listener closes it unless Move comes
+// within 2 s.
+//
+// After an error the link is as it was. If the new way fails once the other side has taken
+// it, the link is lost, and joined again by Config.Connect as after any loss. A link that
+// is lost already is joined again over conn. Several calls wait for one another.
+func (l *Link) Move(ctx context.Context, conn net.Conn) error {
+	err := errListens
+	if l.redial != nil {
+		err = l.redial.move(ctx, conn)
+	}
+	if err != nil {
+		_ = conn.Close()
+		return wrap("move", err)
+	}
+	return nil
 }

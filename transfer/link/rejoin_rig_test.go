@@ -20,6 +20,7 @@ type network struct {
 
 	mu      sync.Mutex
 	conns   []*faulty
+	cuts    []net.Conn // further ones that cut closes
 	refused error
 	dials   int
 }
@@ -48,15 +49,15 @@ func (f *faulty) Write(p []byte) (int, error) {
 	return f.Conn.Write(p)
 }
 
-func (n *network) connect(ctx context.Context, _ string) (net.Conn, error) {
+func (n *network) connect(ctx context.Context, _ Want) (net.Conn, error) {
 	n.mu.Lock()
 	n.dials++
-	err := n.refused
+	err, inner := n.refused, n.inner
 	n.mu.Unlock()
 	if err != nil {
 		return nil, err
 	}
-	c, err := n.inner.dial(ctx)
+	c, err := inner.dial(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +77,14 @@ func (n *network) each(do func(*faulty)) {
 	}
 }
 
-func (n *network) cut() { n.each(func(c *faulty) { _ = c.Close() }) }
+func (n *network) cut() {
+	n.each(func(c *faulty) { _ = c.Close() })
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, c := range n.cuts {
+		_ = c.Close()
+	}
+}
 
 func (n *network) refuse(err error) {
 	n.mu.Lock()
@@ -90,6 +98,7 @@ type rejoining struct {
 	a, b     *Link
 	listener *Listener
 	told     []EventKind // by either side
+	anew     chan *Link  // of Config.Anew, the first
 	slow     bool        // whoever tells of a loss is stopped for a while
 	mu       sync.Mutex
 }
@@ -118,12 +127,12 @@ func (r *rejoining) count(kind EventKind) (n int) {
 
 func newRejoining(t *testing.T, window time.Duration) *rejoining {
 	t.Helper()
-	r := &rejoining{}
+	r := &rejoining{anew: make(chan *Link, 1)}
 	cfg := Config{Role: Receiver, Code: code(t, "7-right"), RetryFor: window, Notify: r.notify}
 	var inner *hall
 	r.listener, inner = memoryServer(t, cfg)
 	r.network = &network{inner: inner}
-	cfg.Role, cfg.Connect = Sender, r.connect
+	cfg.Role, cfg.Connect, cfg.Anew = Sender, r.connect, func(l *Link) { r.anew <- l }
 	var err error
 	if r.a, err = Dial(t.Context(), "memory:1", cfg, 0); err != nil {
 		t.Fatal(err)
@@ -171,4 +180,13 @@ func drain(l *Link, i, n int, seed uint64, after func(k int)) error {
 		after(k)
 	}
 	return nil
+}
+
+// proveOn proves the session on conn, as the redialler does.
+func proveOn(ctx context.Context, r *redialler, conn net.Conn, hello framing.Hello) (*ladder, error) {
+	c, err := r.shake(ctx, conn)
+	if err != nil {
+		return nil, err
+	}
+	return c, r.confirm(ctx, c, hello)
 }

@@ -180,15 +180,62 @@ func TestRestartedListener(t *testing.T) {
 		_, _ = r.b.Close(), r.listener.Close()
 		time.Sleep(time.Minute)
 		listener, inner := memoryServer(t, Config{Role: Receiver, Code: code(t, "7-right"), RetryFor: time.Hour})
-		r.mu.Lock()
+		r.network.mu.Lock()
 		r.inner = inner
-		r.mu.Unlock()
+		r.network.mu.Unlock()
 		r.refuse(nil)
 		err := <-aEnd
 		if wantCode(t, "reader", err, framing.CodeLost); !errors.Is(err, ErrBegunAnew) {
 			t.Errorf("the session is unknown there: %v", err)
 		}
+		far, err := listener.Accept(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		next := <-r.anew
+		if next.session.id != far.session.id {
+			t.Error("another link than that which proved the code")
+		}
+		abort(next, far)
 		_, _ = r.a.Close(), listener.Close()
+	})
+}
+
+// A stranger who answers in the other side's place, as anybody can on a local network, and
+// does not know the session ends nothing: he cannot prove the code either, which is asked of
+// him once. The link goes on when the other side is there again.
+func TestAStrangerDeclines(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRejoining(t, time.Hour)
+		aEnd, bEnd := read(r.a, 0), read(r.b, 0)
+		cfg := Config{Role: Receiver, Code: code(t, "7-other-code-here"), RetryFor: time.Hour}
+		wrong := wrongAnswers(&cfg)
+		stranger, inner := memoryServer(t, cfg)
+		r.network.mu.Lock()
+		own := r.inner
+		r.inner = inner
+		r.network.mu.Unlock()
+		r.cut()
+		time.Sleep(time.Minute)
+		select {
+		case err := <-aEnd:
+			t.Fatalf("the link ended: %v", err)
+		default:
+		}
+		if n := wrong.Load(); n != 1 {
+			t.Errorf("the stranger had %d guesses", n)
+		}
+		r.network.mu.Lock()
+		r.inner = own
+		r.network.mu.Unlock()
+		time.Sleep(time.Minute)
+		if _, _, lost := r.a.Lost(); lost || epochOf(r.a) == 0 {
+			t.Errorf("epoch %d, lost: %v", epochOf(r.a), lost)
+		}
+		_ = stranger.Close()
+		r.close()
+		<-aEnd
+		<-bEnd
 	})
 }
 

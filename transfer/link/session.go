@@ -18,14 +18,17 @@ type session struct {
 	caps    uint64   // those that both sides have
 	version uint16   // of the protocol, in force
 	sealed  bool     // both sides seal their records
+	near    bool     // the other side is on this machine
 }
 
 // newSession takes what a proven exchange of HELLOs for a new session came to. It wipes
 // what the session is made from.
 func newSession(cfg *Config, peer framing.Hello, p *codeProver) (session, error) {
+	own := cfg.machine.OnConnection(p.exporter)
 	s := session{
 		role: cfg.Role, offers: cfg.Capabilities, caps: cfg.Capabilities & peer.Capabilities,
 		version: min(framing.Version, peer.MaxVersion), sealed: peer.Capabilities&framing.CapSealed != 0,
+		near: own == peer.Machine && own != [len(own)]byte{},
 	}
 	defer p.forget()
 	var err error

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"time"
 
 	"ferry/framing"
 )
@@ -18,6 +19,7 @@ type stream struct {
 	number int
 	owner  owner
 	ending *ending
+	paths  *paths
 	in     inlet
 	out    outlet
 
@@ -48,7 +50,7 @@ type owner interface {
 // newStream makes stream number of a link. ch is its first connection, nil if another
 // will come.
 func newStream(number int, l *Link, ch *channel) *stream {
-	s := &stream{number: number, owner: l, ending: &l.ending,
+	s := &stream{number: number, owner: l, ending: &l.ending, paths: &l.paths,
 		in:  inlet{number: number, owner: l, ending: &l.ending, tally: &l.tally, changed: make(chan struct{})},
 		out: outlet{number: number, owner: l, ending: &l.ending, tally: &l.tally, room: make(chan struct{}, 1), ch: ch},
 	}
@@ -69,13 +71,16 @@ func (s *stream) Next() (framing.Type, int, error) {
 			return 0, 0, s.readFailed(err)
 		}
 		switch t {
-		case framing.TypeHeartbeat, framing.TypeAck, framing.TypePad:
+		case framing.TypeHeartbeat, framing.TypeAck, framing.TypePaths, framing.TypePunch, framing.TypePad:
 			if err := s.control(t); err != nil {
 				return 0, 0, s.readFailed(err)
 			}
 		case framing.TypeHello, framing.TypeProof, framing.TypeRefuse, framing.TypeResume:
 			return 0, 0, s.readFailed(&framing.Error{Type: t, Code: framing.CodeProtocol, Err: errUnexpected})
 		default:
+			if t >= framing.TypeRHello { // those of relays
+				return 0, 0, s.readFailed(&framing.Error{Type: t, Code: framing.CodeProtocol, Err: errUnexpected})
+			}
 			s.in.payload = true
 			return t, n, nil
 		}
@@ -100,13 +105,23 @@ func (s *stream) control(t framing.Type) error {
 		}
 		s.owner.beats(m)
 	case framing.TypeAck:
-		m, err := framing.ParseAck(b)
-		if err != nil {
-			return err
-		}
-		if err := s.owner.acknowledges(m); err != nil {
-			return &framing.Error{Type: t, Code: framing.CodeProtocol, Err: err}
-		}
+		return hear(b, framing.ParseAck, t, s.owner.acknowledges)
+	case framing.TypePaths:
+		return hear(b, framing.ParsePaths, t, s.paths.hear)
+	case framing.TypePunch:
+		return hear(b, framing.ParsePunch, t, s.paths.hearPunch)
+	}
+	return nil
+}
+
+// hear parses a frame and gives it to take, whose error is a broken rule.
+func hear[M any](body []byte, parse func([]byte) (M, error), t framing.Type, take func(M) error) error {
+	m, err := parse(body)
+	if err != nil {
+		return err
+	}
+	if err := take(m); err != nil {
+		return &framing.Error{Type: t, Code: framing.CodeProtocol, Err: err}
 	}
 	return nil
 }
@@ -180,6 +195,12 @@ func (s *stream) finish() error {
 	ch := s.in.current()
 	if ch == nil {
 		return nil
+	}
+	limit := time.NewTimer(closeLimit)
+	defer limit.Stop()
+	select {
+	case <-ch.resent: // the end comes behind it
+	case <-limit.C:
 	}
 	if err := s.out.finish(ch); err != nil {
 		return fmt.Errorf("stream %d: %w", s.number, err)

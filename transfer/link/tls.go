@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -51,6 +52,12 @@ func newTLSConfig() (*tls.Config, error) {
 		CurvePreferences:      []tls.CurveID{tls.X25519MLKEM768, tls.X25519},
 		VerifyPeerCertificate: cheapKey,
 	}, nil
+}
+
+// instanceOf names who shows a certificate by its key: see Listener.Instance.
+func instanceOf(cert *x509.Certificate) [8]byte {
+	sum := sha256.Sum256(cert.RawSubjectPublicKeyInfo)
+	return [8]byte(sum[:8])
 }
 
 var errKeyKind = errors.New("a certificate with another key than Ed25519 or ECDSA over P-256")

@@ -5,14 +5,11 @@ import (
 	"context"
 	"errors"
 
-	"ferry/framing"
 	"ferry/transfer"
 	"ferry/transfer/internal/failure"
-	"ferry/transfer/link"
 	"ferry/transfer/receive"
 	"ferry/transfer/send"
 	"ferry/transfer/storage"
-	"ferry/transfer/tree"
 )
 
 // Options say what to copy, to where, and what to remove there.
@@ -22,10 +19,12 @@ type Options struct {
 	Delete  *Delete // nil removes nothing
 }
 
-// Copy runs a sender and a receiver in this process, over TCP on the loopback
-// interface: the same protocol, proof and encryption as between two machines.
+// Copy runs a sender and a receiver in this process: the same walk, plan and publication as
+// between two machines. Content is handed over as it was read, and everything else by the
+// protocol over memory. Compression, streams and what a link may have are of no effect.
 // It returns what the sender knows at the end, receipt included. Send.Observer is told
-// the events; Receive.Observer, if there is one, the receiver's beside them. After a
+// the events, and of the receiver's those that no sender can tell; Receive.Observer, if there
+// is one, is told all of the receiver's. After a
 // success it deletes what Delete asks for; what could not be deleted is in the result
 // like what was not delivered.
 func Copy(ctx context.Context, o Options) (transfer.Result, error) {
@@ -56,15 +55,14 @@ func Copy(ctx context.Context, o Options) (transfer.Result, error) {
 	place := newOwn(&r)
 	defer place.close()
 	s.Remove = place.spared(s.Remove)
-	code, err := link.GenerateCode()
-	if err != nil {
-		return transfer.Result{}, failure.Link("making a code", err)
+	del.goFirst(s.Remove, dst)
+	if s.Observer != nil {
+		r.Observer = remarks{to: s.Observer, beside: r.Observer}
 	}
-	listener, err := link.Listen(ctx, "127.0.0.1:0", link.Config{Role: link.Receiver, Code: code, Capabilities: s.Compress.Capabilities() | framing.CapWide})
+	from, to, err := within()
 	if err != nil {
-		return transfer.Result{}, failure.Link("listening on loopback", cmp.Or(errors.Unwrap(err), err)) // the step is said once
+		return transfer.Result{}, failure.Link("joining both ends", err)
 	}
-	defer listener.Close() // the links are closed before
 
 	type end struct {
 		transfer.Result
@@ -72,47 +70,35 @@ func Copy(ctx context.Context, o Options) (transfer.Result, error) {
 	}
 	received := make(chan end, 1)
 	go func() {
-		l, err := listener.Accept(ctx)
-		if err != nil {
-			received <- end{error: failure.Link("accepting", err)}
-			return
-		}
-		if r.Observer == nil && s.Observer != nil {
-			r.Observer = remarks{s.Observer}
-		}
-		res, err := receive.Receive(ctx, l, r)
+		res, err := receive.Receive(ctx, to, r)
 		received <- end{res, err}
 	}()
-	l, err := link.Dial(ctx, listener.Addr().String(), link.Config{Role: link.Sender, Code: code, Capabilities: s.Compress.Capabilities() | framing.CapWide}, 0)
-	if err != nil {
-		cancel()
-		<-received
-		if few := tree.FewOpen(); few != nil {
-			return transfer.Result{}, &transfer.Error{Op: "dialling on loopback:", Code: framing.CodeIO, Err: few} // at which end, err does not say
-		}
-		return transfer.Result{}, failure.Link("dialling on loopback", err)
-	}
-	result, err := send.Send(ctx, l, s)
+	result, err := send.Send(ctx, from, s)
 	there := <-received
 	rerr := there.error
-	result.Unsynced, result.Backups = there.Unsynced, there.Backups
+	result.Wire, result.Streams = 0, 0 // nothing left this process
+	// A deletion that came before the sources went has counted already.
+	result.Unsynced, result.Backups = cmp.Or(there.Unsynced, result.Unsynced), there.Backups+result.Backups
 	result.Lost = append(result.Lost, ofWhatStood(there.Lost)...)
 	// Each side names the other's failure as remote: the one that had it says more.
 	var own *transfer.Error
 	if rerr != nil && !errors.Is(rerr, transfer.ErrIncomplete) && (err == nil || errors.As(err, &own) && own.Remote) {
 		err = rerr
 	}
-	if err == nil && del != nil {
-		err = del.run(ctx, dst, &result)
-	}
-	del.tellKept(dst)
+	err = del.end(ctx, dst, &result, err)
 	return result, err
 }
 
-// remarks passes on what only the side with the destination can tell.
-type remarks struct{ to transfer.Observer }
+// remarks passes on what only the side with the destination can tell, and everything beside.
+type remarks struct {
+	to     transfer.Observer
+	beside transfer.Observer // may be nil
+}
 
 func (r remarks) Observe(e transfer.Event) {
+	if r.beside != nil {
+		r.beside.Observe(e)
+	}
 	switch e := e.(type) {
 	case transfer.Notice:
 		if e.Stays {

@@ -3,16 +3,13 @@ package local
 import (
 	"context"
 	"errors"
-	"fmt"
-	"os"
 	"path"
-	"strings"
 
 	"ferry/framing"
 	"ferry/transfer"
-	"ferry/transfer/dest"
 	"ferry/transfer/internal/failure"
 	"ferry/transfer/internal/flow"
+	"ferry/transfer/internal/mirror"
 	"ferry/transfer/internal/progress"
 	"ferry/transfer/send"
 	"ferry/transfer/storage"
@@ -25,18 +22,19 @@ import (
 type deletion struct {
 	Delete
 	dirs    *tree.Dirs
-	sources []dest.PruneSource
+	sources []storage.PruneSource
 	send    send.Options
 	backup  *transfer.Backup
+	ran     bool
 	unsure  error // a source that could not be opened: nothing may be deleted
 }
 
 // ErrTooManyDeletions is returned by Copy, wrapped, when Delete.Max is not enough.
-var ErrTooManyDeletions = dest.ErrTooMany
+var ErrTooManyDeletions = storage.ErrTooMany
 
 // ErrEmptySource is returned by Copy, wrapped, when something would have to be deleted
 // for a source folder with nothing in it to copy, and Delete.All is not set.
-var ErrEmptySource = dest.ErrEmptySource
+var ErrEmptySource = storage.ErrEmptySource
 
 // newDeletion looks at the sources. One that cannot be opened most likely fails
 // in the delivery too.
@@ -45,19 +43,12 @@ func newDeletion(s send.Options, d Delete, backup *transfer.Backup) (*deletion, 
 		return nil, &transfer.Error{Op: "deleting:", Code: framing.CodeUnsupported, Err: errors.New("of a list of paths, what the source has beside them is not known")}
 	}
 	del := &deletion{Delete: d, dirs: tree.NewDirs(flow.MayOpen(flow.OpenFolders, 8)), send: s, backup: backup}
+	rules := &mirror.Rules{Select: s.Select, Follow: s.Follow, Devices: s.Metadata.Devices, DryRun: s.DryRun}
 	for _, src := range s.Sources {
-		p := dest.PruneSource{Path: src.Path, Name: src.Name}
-		if src.Contents {
-			p.Name = ""
-		}
+		p := storage.PruneSource{Path: src.Path, Name: src.Name}
 		if src.Reader == nil {
-			folder, err := wholeFolder(src.Source, s.Follow)
-			if err == nil && folder {
-				if p.Dir, err = del.dirs.Open(src.Path); err == nil {
-					p.Before, err = p.Dir.Stat()
-				}
-			}
-			if err != nil && del.unsure == nil {
+			var err error
+			if p, err = mirror.Open(del.dirs, src.Source, rules); err != nil && del.unsure == nil {
 				del.unsure = failure.Source("looking for", src.Path, err)
 			}
 		}
@@ -66,55 +57,65 @@ func newDeletion(s send.Options, d Delete, backup *transfer.Backup) (*deletion, 
 	return del, nil
 }
 
-// wholeFolder tells whether a source is a folder, and not a link that is sent
-// as one.
-func wholeFolder(src tree.Source, follow bool) (bool, error) {
-	look := os.Lstat
-	if follow || src.Contents {
-		look = os.Stat
-	}
-	info, err := look(src.Path)
-	return err == nil && info.IsDir(), err
-}
-
 // prune is what the destination is asked for.
-func (d *deletion) prune() *dest.Prune {
-	return &dest.Prune{Sources: d.sources, Select: d.send.Select, Follow: d.send.Follow, Devices: d.send.Metadata.Devices, Max: d.Max, All: d.All, Keep: d.keeps}
-}
-
-// keeps tells whether a path of the destination stays, whatever the sources have.
-func (d *deletion) keeps(at string) bool {
-	if b := d.backup; b != nil && b.Folder != "" && (strings.HasPrefix(at, b.Folder+"/") || strings.HasPrefix(b.Folder+"/", at+"/")) {
-		return true // the folder for backups, what is in it, and what it is in
+func (d *deletion) prune() *storage.Prune {
+	m, apart := d.Delete, ""
+	if d.backup != nil {
+		apart = d.backup.Folder
 	}
-	return d.Keep != nil && d.Keep(at)
+	m.Keep = mirror.Keeping(m.Keep, apart)
+	return &storage.Prune{Mirror: m, Sources: d.sources}
 }
 
-// makeWay lets what is delivered take the place of items of another kind: what is
-// in the way is what the source has not, and goes with the rest.
+// makeWay lets what is delivered take the place of items of another kind, and content from
+// what was moved: what is in the way, or has another name, is what the source has not, and
+// goes with the rest.
 func (d *deletion) makeWay(dst storage.Destination, policy transfer.ConflictPolicy) {
-	if c, ok := dst.(pruner); ok && d != nil && d.unsure == nil && d.backup == nil && policy == transfer.ConflictOverwrite {
-		c.MakeWay(d.prune())
+	p, ok := dst.(storage.Pruner)
+	if !ok || d == nil || d.unsure != nil {
+		return
 	}
+	p.FindMoved(d.prune())
+	if d.backup == nil && policy == transfer.ConflictOverwrite {
+		p.MakeWay(d.prune())
+	}
+}
+
+// end deletes, unless that was done or the delivery ended with err, and tells what was kept.
+func (d *deletion) end(ctx context.Context, dst storage.Destination, result *transfer.Result, err error) error {
+	if err == nil && d != nil && !d.ran {
+		err = d.run(ctx, dst, result)
+	}
+	d.tellKept(dst)
+	return err
 }
 
 // tellKept names what was moved out of the way and not deleted.
 func (d *deletion) tellKept(dst storage.Destination) {
-	keeper, ok := dst.(pruner)
+	keeper, ok := dst.(storage.Pruner)
 	if !ok || d == nil || d.send.Observer == nil {
 		return
 	}
 	for path, stood := range keeper.Asides() {
-		d.send.Observer.Observe(transfer.Notice{Path: path, Err: fmt.Errorf("was %s: %w", stood, failure.ErrAside)})
+		d.send.Observer.Observe(transfer.Notice{Path: path, Err: failure.Aside(stood)})
+	}
+}
+
+// goFirst has the deletion run before r removes sources: then they are no more what the
+// destination is compared with. d and r may be nil.
+func (d *deletion) goFirst(r *send.Removal, dst storage.Destination) {
+	if d != nil && r != nil {
+		r.First = func(ctx context.Context, result *transfer.Result) error { return d.run(ctx, dst, result) }
 	}
 }
 
 // run deletes after a delivery that succeeded, and counts in result.
 func (d *deletion) run(ctx context.Context, dst storage.Destination, result *transfer.Result) error {
+	d.ran = true
 	if d.unsure != nil {
 		return d.unsure
 	}
-	p, ok := dst.(pruner)
+	p, ok := dst.(storage.Pruner)
 	if !ok {
 		return &transfer.Error{Op: "deleting:", Code: framing.CodeUnsupported, Err: errors.New("this destination does not know how")}
 	}
@@ -123,10 +124,10 @@ func (d *deletion) run(ctx context.Context, dst storage.Destination, result *tra
 	t.Enter(transfer.PhaseDeleting)
 	what := d.prune()
 	what.Removed = t.Deleted
-	what.Failed = func(path string, err error) { t.Failed(deletionError(path, err)) }
-	what.Left = func(path string) { t.Tell(transfer.Notice{Path: path, Err: errLeft}) }
+	what.Failed = func(path string, err error) { t.Failed(failure.Deleting(path, err)) }
+	what.Left = func(path string) { t.Tell(transfer.Notice{Path: path, Err: failure.ErrLeft}) }
 	if b := d.backup; b != nil {
-		what.Backup = &dest.PruneBackup{Suffix: b.Suffix, Apart: b.Folder != "", Kept: func(at, as string) {
+		what.Backup = &storage.PruneBackup{Suffix: b.Suffix, Apart: b.Folder != "", Kept: func(at, as string) {
 			t.BackedUp(at, path.Join(b.Folder, path.Dir(at), as))
 		}}
 	}
@@ -137,56 +138,21 @@ func (d *deletion) run(ctx context.Context, dst storage.Destination, result *tra
 	if unsynced := p.Unsynced(); unsynced != nil && result.Unsynced == nil {
 		result.Durable, result.Unsynced = false, failure.Unsynced(dst.Place(), unsynced) // of what was removed
 	}
-	switch {
-	case errors.Is(err, dest.ErrTooMany):
+	switch err = failure.Undeleted(dst.Place(), err); {
+	case errors.Is(err, storage.ErrTooMany), errors.Is(err, storage.ErrEmptySource):
 		// A rehearsal names what it comes to before it knows how many there are.
-		result.Deleted, result.Backups = before.Deleted, before.Backups
-		return fmt.Errorf("%w, so none is", err)
-	case errors.Is(err, dest.ErrEmptySource):
 		result.Deleted, result.Backups = before.Deleted, before.Backups
 		return err
 	case err != nil:
-		return failure.DestinationEnds("deleting", dst.Place(), err)
+		return err
 	case result.Failed > 0:
 		return &NotDeletedError{Items: result.Failed, DryRun: result.DryRun}
 	}
 	return nil
 }
 
-// NotDeletedError is ErrIncomplete of a Copy that delivered everything and could
-// not delete all that it was to.
-type NotDeletedError struct {
-	Items  int64
-	DryRun bool
-}
-
-func (e *NotDeletedError) Error() string {
-	what, verb := "items", "were not"
-	if e.Items == 1 {
-		what, verb = "item", "was not"
-	}
-	if e.DryRun {
-		verb = "would not be"
-	}
-	return fmt.Sprintf("%d %s %s deleted", e.Items, what, verb)
-}
-
-func (e *NotDeletedError) Unwrap() error { return transfer.ErrIncomplete }
-
-// deletionError classifies what keeps an item from being deleted.
-func deletionError(path string, err error) *transfer.Error {
-	failed := failure.Destination("deleting", path, err)
-	switch {
-	case errors.Is(err, dest.ErrSourceChanged):
-		failed.Code = framing.CodeChanged
-	case errors.Is(err, dest.ErrMounted):
-		failed.Code = framing.CodeUnsupported
-	}
-	return failed
-}
-
-// errLeft is told of a folder that the source has not.
-var errLeft = errors.New("not deleted, since something in it is to stay")
+// NotDeletedError is transfer.NotDeletedError.
+type NotDeletedError = transfer.NotDeletedError
 
 // close lets go of the sources.
 func (d *deletion) close() {
@@ -199,13 +165,4 @@ func (d *deletion) close() {
 // failed, and removes then too what stood in the place of an item of another kind. Items
 // that the selection leaves out stay, and so does each item whose name the source has by
 // now.
-type Delete struct {
-	// Max is how many items may be removed, a folder and all in it counted one by
-	// one. If there are more, none is.
-	Max int64
-	// All deletes for a source folder with nothing in it too, see ErrEmptySource.
-	All bool
-	// Keep names paths relative to the destination that stay in any case. May be
-	// nil.
-	Keep func(path string) bool
-}
+type Delete = storage.Mirror

@@ -14,6 +14,7 @@ import (
 	"ferry/transfer/receive"
 	"ferry/transfer/send"
 	"ferry/transfer/storage"
+	"ferry/transfer/tree/treetest"
 )
 
 // late is a destination where something happens at the end, after everything was read.
@@ -66,6 +67,9 @@ func TestRemovalLeavesWhatChanged(t *testing.T) {
 			return errors.Join(os.Rename(d, d+".moved"), os.Mkdir(d, 0o700), os.WriteFile(p, []byte("another"), 0o600))
 		},
 	} {
+		if name == "a link" && !treetest.Has(t, treetest.Links) {
+			continue
+		}
 		src := filepath.Join(t.TempDir(), "src")
 		at := filepath.Join(src, "d", "f")
 		deliverytest.Write(t, at, 1000, 1)
@@ -136,3 +140,80 @@ func TestRemovalInterrupted(t *testing.T) {
 type ending func(transfer.Event)
 
 func (f ending) Observe(e transfer.Event) { f(e) }
+
+// What the source has not is deleted before the sources go: then it has nothing.
+func TestRemovalWithDeletion(t *testing.T) {
+	src, dst := layMirror(t)
+	d, err := local.NewFolder(dst, local.FolderOptions{})
+	deliverytest.Must(t, err)
+	defer d.Close()
+	r, err := local.Copy(t.Context(), local.Options{
+		Send:    send.Options{Sources: deliverytest.Contents(src), Checksum: true, Remove: &send.Removal{}},
+		Receive: receive.Options{Destination: d, OnConflict: transfer.ConflictOverwrite},
+		Delete:  &local.Delete{Max: 100},
+	})
+	if err != nil || r.Removed != 4 || r.Deleted == 0 {
+		t.Errorf("ended with %v: %d removed, %d deleted", err, r.Removed, r.Deleted)
+	}
+	for path, want := range map[string]bool{filepath.Join(src, "a"): false, filepath.Join(dst, "a"): true, filepath.Join(dst, "x"): false} {
+		if _, err := os.Lstat(path); (err == nil) != want {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
+
+// What the deletion before a removal kept and could not put on stable storage is in the
+// result, and then the sources stay.
+func TestRemovalAfterDeletionThatMayNotLast(t *testing.T) {
+	for _, lasts := range []bool{true, false} {
+		src, dst := layMirror(t)
+		deliverytest.Must(t, os.WriteFile(filepath.Join(dst, "a"), []byte("older"), 0o644))
+		d, err := local.NewFolder(dst, local.FolderOptions{})
+		deliverytest.Must(t, err)
+		defer d.Close()
+		r, err := local.Copy(t.Context(), local.Options{
+			Send:    send.Options{Sources: deliverytest.Contents(src), Checksum: true, Remove: &send.Removal{}},
+			Receive: receive.Options{Destination: forgetful{d, d.(storage.Pruner), lasts}, OnConflict: transfer.ConflictOverwrite, Backup: &transfer.Backup{Suffix: "~"}},
+			Delete:  &local.Delete{Max: 100},
+		})
+		if r.Backups != 1+6 {
+			t.Errorf("%d backups, want one of what was replaced and 6 of what was deleted", r.Backups)
+		}
+		left := (*transfer.NotRemovedError)(nil)
+		if stays := errors.As(err, &left); stays == lasts || (r.Unsynced == nil) != lasts || r.Durable != lasts || (r.Removed > 0) != lasts {
+			t.Errorf("lasts %v: ended with %v, %d removed, durable %v, unsynced %v", lasts, err, r.Removed, r.Durable, r.Unsynced)
+		}
+	}
+}
+
+// forgetful is a folder whose deletions may not last.
+type forgetful struct {
+	storage.Destination
+	storage.Pruner
+	lasts bool
+}
+
+func (f forgetful) Unsynced() error {
+	if f.lasts {
+		return nil
+	}
+	return errors.New("no stable storage")
+}
+
+// What only the receiver knows is told to the observer of a copy, also where the receiver has
+// one of its own.
+func TestBothObserversHear(t *testing.T) {
+	src, dst := t.TempDir(), t.TempDir()
+	deliverytest.Write(t, filepath.Join(src, "f"), 10, 1)
+	deliverytest.Write(t, filepath.Join(dst, "f"), 11, 2)
+	beside := new(deliverytest.Recorder)
+	saw, _, _, err := deliverytest.Mirror(t, dst, deliverytest.Contents(src), func(o *local.Options) {
+		o.Receive.Observer, o.Receive.Backup = beside, &transfer.Backup{Suffix: "~"}
+	})
+	deliverytest.Must(t, err)
+	for who, r := range map[string]*deliverytest.Recorder{"the copy's": saw, "the receiver's": beside} {
+		if n := len(deliverytest.Find[transfer.ItemKept](r)); n != 1 {
+			t.Errorf("%s observer heard of %d backups", who, n)
+		}
+	}
+}

@@ -10,6 +10,7 @@ import (
 
 	"ferry/framing"
 	"ferry/transfer/link"
+	"ferry/transfer/reach/proxy"
 )
 
 // Cause is why there is no link to an address, as far as it can be told from here.
@@ -22,6 +23,7 @@ const (
 	OtherCause                // an error that has no word here
 	Unreachable               // there is no way there from this machine, or from a router on it
 	NoName                    // the name could not be resolved
+	NoProxy                   // the proxy cannot be used, or forbids it
 	Refused                   // the machine is there, and nothing listens on the port
 	Silent                    // something took the connection and said nothing
 	HungUp                    // something took the connection and ended it
@@ -50,6 +52,7 @@ func CauseOf(err error) Cause {
 	if errors.As(err, &broken) {
 		code = broken.Code
 	}
+	var proxied *proxy.Error
 	switch {
 	case err == nil:
 		return NoAnswer
@@ -65,11 +68,13 @@ func CauseOf(err error) Cause {
 		return NotFerry
 	case errors.As(err, &answered):
 		return answeredCause(answered.Err)
+	case errors.As(err, &proxied):
+		return proxyCause(proxied)
 	case errors.As(err, &name):
 		return NoName
 	case isOneOf(err, refusedNumbers):
 		return Refused
-	case isOneOf(err, unreachableNumbers):
+	case isOneOf(err, unreachableNumbers), NoHost(err):
 		return Unreachable
 	case timedOut(err), errors.Is(err, context.Canceled):
 		return NoAnswer
@@ -82,7 +87,7 @@ func answeredCause(err error) Cause {
 	switch {
 	case timedOut(err):
 		return Silent
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), isOneOf(err, hungUpNumbers):
 		return HungUp
 	}
 	return OtherCause
@@ -93,6 +98,19 @@ func timedOut(err error) bool {
 	return errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) || isOneOf(err, timeoutNumbers) ||
 		errors.As(err, &late) && late.Timeout()
 }
+
+// NoHost reports whether an Unreachable error says that the network is there and the
+// machine is not.
+func NoHost(err error) bool { return isOneOf(err, noHostNumbers) }
+
+// PortTaken reports whether an address cannot be listened on since somebody does.
+func PortTaken(err error) bool { return isOneOf(err, takenNumbers) }
+
+// PortForbidden reports whether this user may not listen on an address.
+func PortForbidden(err error) bool { return isOneOf(err, forbiddenNumbers) }
+
+// NotOwn reports whether an address cannot be listened on since it is not this machine's.
+func NotOwn(err error) bool { return isOneOf(err, strangeNumbers) }
 
 func isOneOf(err error, numbers []syscall.Errno) bool {
 	var got syscall.Errno

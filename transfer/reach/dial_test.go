@@ -23,19 +23,23 @@ func code(t *testing.T, text string) link.Code {
 // ferryAt is a listening side at one address.
 func ferryAt(t *testing.T, host string, role link.Role, secret string) *link.Listener {
 	t.Helper()
-	l, err := link.Listen(t.Context(), net.JoinHostPort(host, "0"), link.Config{Role: role, Code: code(t, secret), Timeout: link.MinTimeout})
+	inner, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
 	if err != nil {
 		t.Skipf("no other addresses of loopback here: %v", err)
+	}
+	l, err := link.Serve(inner, link.Config{Role: role, Code: code(t, secret), Timeout: link.MinTimeout})
+	if err != nil {
+		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = l.Close() })
 	return l
 }
 
 // dial makes a link over r. It tells how often it failed before.
-func dial(t *testing.T, r *Race, secret string, wait time.Duration) (*link.Link, int, error) {
+func dial(t *testing.T, r *race, secret string, wait time.Duration) (*link.Link, int, error) {
 	t.Helper()
 	waits := 0
-	l, err := r.Dial(t.Context(), link.Config{
+	l, err := r.dial(t.Context(), link.Config{
 		Role: link.Sender, Code: code(t, secret),
 		Notify: func(e link.Event) {
 			if e.Kind == link.EventWaiting {
@@ -69,7 +73,7 @@ func TestTheRightOneAmongStrangers(t *testing.T) {
 		t.Errorf("%d attempts failed before", waits)
 	}
 	for i, want := range []Cause{NotFerry, HungUp, CodeRefused, SameRole} {
-		if got := r.Tries()[i]; got.Cause != want {
+		if got := r.tried()[i]; got.Cause != want {
 			t.Errorf("%v: %d (%v), want %d", got.Address, got.Cause, got.Err, want)
 		}
 	}
@@ -89,7 +93,11 @@ func TestAllRefuse(t *testing.T) {
 func TestOneSideCountsOnce(t *testing.T) {
 	var mu sync.Mutex
 	wrong := 0
-	l, err := link.Listen(t.Context(), "0.0.0.0:0", link.Config{Role: link.Receiver, Code: code(t, "7-right-code-here"), Notify: func(e link.Event) {
+	inner, err := net.Listen("tcp", "0.0.0.0:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := link.Serve(inner, link.Config{Role: link.Receiver, Code: code(t, "7-right-code-here"), Notify: func(e link.Event) {
 		mu.Lock()
 		defer mu.Unlock()
 		if e.Kind == link.EventRefused {

@@ -25,10 +25,10 @@ const (
 	mostNumbers = 8
 )
 
-// heat is one connect of a Race. Its loop owns all fields, and its goroutines report to
+// heat is one connect of a race. Its loop owns all fields, and its goroutines report to
 // the loop by events.
 type heat struct {
-	race    *Race
+	race    *race
 	list    []Address
 	lanes   []*lane
 	lookups int // that run

@@ -64,7 +64,7 @@ func shut(t *testing.T, host string) string {
 	return ln.Addr().String()
 }
 
-func raceTo(t *testing.T, patience time.Duration, addrs ...string) *Race {
+func raceTo(t *testing.T, patience time.Duration, addrs ...string) *race {
 	t.Helper()
 	var list []Address
 	for _, a := range addrs {
@@ -74,12 +74,12 @@ func raceTo(t *testing.T, patience time.Duration, addrs ...string) *Race {
 		}
 		list = append(list, one...)
 	}
-	return NewRace(list, patience)
+	return newRace(list, patience)
 }
 
-func connectTo(t *testing.T, r *Race) string {
+func connectTo(t *testing.T, r *race) string {
 	t.Helper()
-	conn, err := r.connect(t.Context(), r.Addr())
+	conn, err := r.connect(t.Context(), link.Want{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,13 +117,13 @@ func TestANameThatIsNotKnownYet(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := NewRace(list, 0)
-	if got := r.Tries()[0]; got.Cause != NoName || got.Err != nil {
+	r := newRace(list, 0)
+	if got := r.tried()[0]; got.Cause != NoName || got.Err != nil {
 		t.Errorf("%d, %v before it is looked up", got.Cause, got.Err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := r.connect(ctx, r.Addr()); CauseOf(err) != NoName || r.Tries()[0].Cause != NoName {
+	if _, err := r.connect(ctx, link.Want{}); CauseOf(err) != NoName || r.tried()[0].Cause != NoName {
 		t.Errorf("%v after a lookup that has not ended", err)
 	}
 }
@@ -160,10 +160,10 @@ func TestAStrangerComesLast(t *testing.T) {
 		t.Errorf("connected to %s, which refused the code", got)
 	}
 	r.ended(at(right), refused, true)
-	if _, err := r.connect(t.Context(), r.Addr()); !errors.Is(err, link.ErrNoWay) {
+	if _, err := r.connect(t.Context(), link.Want{}); !errors.Is(err, link.ErrNoWay) {
 		t.Errorf("all have refused: %v", err)
 	}
-	for _, try := range r.Tries() {
+	for _, try := range r.tried() {
 		if try.Cause != CodeRefused {
 			t.Errorf("%v: %v, %v", try.Address, try.Cause, try.Err)
 		}
@@ -180,7 +180,7 @@ func TestPatience(t *testing.T) {
 	at, _ := net.ResolveTCPAddr("tcp", stranger)
 	r.ended(at, &link.Error{Code: framing.CodeCodeRefused, Remote: true}, true)
 	for {
-		_, err := r.connect(t.Context(), r.Addr())
+		_, err := r.connect(t.Context(), link.Want{})
 		if errors.Is(err, link.ErrNoWay) {
 			return
 		}
@@ -200,10 +200,10 @@ func TestOneThatHangsAndOneThatComesLater(t *testing.T) {
 	}
 	done := make(chan made, 1)
 	go func() {
-		conn, err := r.connect(t.Context(), r.Addr())
+		conn, err := r.connect(t.Context(), link.Want{})
 		done <- made{conn, err}
 	}()
-	for r.Tries()[1].Cause != Refused {
+	for r.tried()[1].Cause != Refused {
 		if t.Context().Err() != nil {
 			t.FailNow()
 		}
@@ -238,8 +238,8 @@ func hanging(t *testing.T) string {
 func TestCausesStay(t *testing.T) {
 	addr := shut(t, "127.0.0.2")
 	r := raceTo(t, 0, addr)
-	_, err := r.connect(t.Context(), r.Addr())
-	if CauseOf(err) != Refused || r.Tries()[0].Cause != Refused {
+	_, err := r.connect(t.Context(), link.Want{})
+	if CauseOf(err) != Refused || r.tried()[0].Cause != Refused {
 		t.Fatalf("%v is %d", err, CauseOf(err))
 	}
 	var inside *Error
@@ -248,10 +248,10 @@ func TestCausesStay(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := r.connect(ctx, r.Addr()); err == nil {
+	if _, err := r.connect(ctx, link.Want{}); err == nil {
 		t.Error("connected without a context")
 	}
-	if got := r.Tries()[0]; got.Cause != Refused {
+	if got := r.tried()[0]; got.Cause != Refused {
 		t.Errorf("a late %v took the place of the cause", got.Err)
 	}
 }

@@ -1,26 +1,36 @@
-// Package reach finds a way to the other side. It ranks the addresses of this machine as a
-// person would, so that the likeliest is printed first. And it races connections to the
-// addresses that a person was given.
+// Package reach finds a way to the other side. A Meeting is all ways of one side: the
+// addresses that a person was given, its own port, the local network, and a relay. A Climb
+// brings a link that goes by a relay or inside ssh to a direct path. And addresses of this
+// machine are ranked as a person would, so that the likeliest is printed first.
 //
 // # What is guaranteed
 //
-// A Race dials all addresses of its list, the earlier ones a little sooner. The first
-// connection counts, and the others are closed before it is used. What fails before
-// the proof of the code comes last from then on, so that a stranger at one address keeps
-// nobody from the right one. An address that refused the code is not dialled again.
+// The first connection that proves the code counts, by whichever way it came. Of two sides
+// that look for each other only the receiver dials, so both have the same link. Who answers
+// in the place of who was found there hears nothing of the code. A side that refused the
+// code is not dialled again, and others are, for as long as the caller says. A relay that
+// was named and is not there is an error, and no other way takes its place. With Ways.Dial
+// nothing leaves by any other way, and nothing is asked on the local network.
+//
+// All addresses that were given are dialled, the earlier ones a little sooner. What fails
+// before the proof of the code comes last from then on, so that a stranger at one address
+// keeps nobody from the right one.
 //
 // ParseList is pure, and so is the ranking. Own asks the system, and sends no packet.
 //
 // # What is not
 //
-// A Race proves nothing: package link does, and says what became of each connection. That
-// an address is ranked first says nothing about a firewall on the way.
+// A Meeting proves nothing: package link does, and says what became of each connection. A
+// stranger in the same room of a local network or a relay costs a guess, at most one each.
+// That an address is ranked first says nothing about a firewall on the way.
 //
 // # Goroutines
 //
-// Each connection that Dial and its link need has one goroutine for each name that is
-// looked up, and one for each address that is tried. Whoever needs the connection waits
-// for all of them. They take no lock.
+// A Meeting owns those that answer on the local network, hold its room and climb, and Close
+// waits for them. Meet waits for its own. Each connection has one goroutine for each way
+// that is tried, for each name that is looked up, and for each number that is dialled;
+// whoever needs the connection waits for all of them. No lock is held while anything
+// blocks.
 package reach
 
 import (
@@ -34,13 +44,16 @@ import (
 	"sync"
 	"time"
 
+	"ferry/framing"
 	"ferry/transfer/link"
 )
 
-// Race makes connections to whichever of several addresses takes one first.
-type Race struct {
+// race makes connections to whichever of several addresses takes one first.
+type race struct {
 	list   []Address
 	dialer net.Dialer
+	// proxied says that others dial and look up names, and tell r what became of it.
+	proxied bool
 
 	mu sync.Mutex // guards what follows
 	// patience is how long the others are tried after a refused code; 0 is no limit.
@@ -63,19 +76,19 @@ type Try struct {
 	Err     error // the first of that cause; nil if there is no answer yet, or NoName and it is looked up
 }
 
-// NewRace returns a race to the addresses of list, which is not empty. After one of them
+// newRace returns a race to the addresses of list, which is not empty. After one of them
 // has refused the code the others are tried for as long as patience, until one has proved
 // itself; 0 is no limit.
-func NewRace(list []Address, patience time.Duration) *Race {
-	return &Race{
+func newRace(list []Address, patience time.Duration) *race {
+	return &race{
 		list: list, dialer: *link.Dialer(), patience: patience,
 		tries: make(map[Address]Try), known: make(map[string][]netip.Addr), failed: make(map[netip.AddrPort]int),
 		out: make(map[netip.AddrPort]bool), over: make(map[Address]bool), given: make(map[string]netip.AddrPort), names: make(map[netip.AddrPort]Address),
 	}
 }
 
-// Dial makes a link over r, as link.Dial does. The link is made again over r too.
-func (r *Race) Dial(ctx context.Context, cfg link.Config, wait time.Duration) (*link.Link, error) {
+// dial makes a link over r, as link.Dial does. The link is made again over r too.
+func (r *race) dial(ctx context.Context, cfg link.Config, wait time.Duration) (*link.Link, error) {
 	cfg.Connect, cfg.Failed = r.connect, r.ended
 	l, err := link.Dial(ctx, r.Addr(), cfg, wait)
 	if err == nil {
@@ -86,30 +99,33 @@ func (r *Race) Dial(ctx context.Context, cfg link.Config, wait time.Duration) (*
 	return l, err
 }
 
-// Addr has all addresses, as connect reads them.
-func (r *Race) Addr() string { return Join(r.list) }
+// Addr has all addresses, as ParseList reads them.
+func (r *race) Addr() string { return Join(r.list) }
 
-// Tries tells what is known of each address of the list, in its order.
-func (r *Race) Tries() []Try {
+// tried tells what is known of each address of the list, in its order.
+func (r *race) tried() []Try {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	all := make([]Try, len(r.list))
 	for i, a := range r.list {
 		if t, ok := r.tries[a]; ok {
 			all[i] = t
-		} else if all[i] = (Try{Address: a}); !a.number().IsValid() && len(r.known[a.Host]) == 0 {
+		} else if all[i] = (Try{Address: a}); !r.proxied && !a.number().IsValid() && len(r.known[a.Host]) == 0 {
 			all[i].Cause = NoName
 		}
 	}
 	return all
 }
 
-// connect makes one connection to one of the addresses in addr. If none takes one, the
-// error has what became of each.
-func (r *Race) connect(ctx context.Context, addr string) (net.Conn, error) {
-	list, err := ParseList(addr)
-	if err != nil {
-		return nil, fmt.Errorf("address %w", err)
+// connect makes one connection to one of the addresses of the list, and for a further
+// stream, or for who does not know a session, to where the last one led. If none takes one, the error has what became of each.
+func (r *race) connect(ctx context.Context, w link.Want) (net.Conn, error) {
+	list := r.list
+	if w.Purpose != framing.PurposeRejoin && w.Last != nil {
+		var err error
+		if list, err = ParseList(textOf(w.Last.RemoteAddr())); err != nil {
+			return nil, fmt.Errorf("address %w", err)
+		}
 	}
 	if left, limited := r.patienceLeft(); limited {
 		if left <= 0 {
@@ -128,7 +144,7 @@ func (r *Race) connect(ctx context.Context, addr string) (net.Conn, error) {
 }
 
 // patienceLeft is how long the others may yet be tried after a refused code.
-func (r *Race) patienceLeft() (left time.Duration, limited bool) {
+func (r *race) patienceLeft() (left time.Duration, limited bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.patience <= 0 || r.refused.IsZero() {
@@ -138,7 +154,7 @@ func (r *Race) patienceLeft() (left time.Duration, limited bool) {
 }
 
 // ended is told of a connection that ended with err before its proof.
-func (r *Race) ended(at net.Addr, err error, final bool) {
+func (r *race) ended(at net.Addr, err error, final bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	end, ok := r.given[textOf(at)]
@@ -160,7 +176,7 @@ func (r *Race) ended(at net.Addr, err error, final bool) {
 }
 
 // note keeps the most informative error of an address. It needs r.mu.
-func (r *Race) note(a Address, err error) {
+func (r *race) note(a Address, err error) {
 	cause := CauseOf(err)
 	if t, ok := r.tries[a]; !ok || cause > t.Cause {
 		r.tries[a] = Try{a, cause, err}
@@ -169,7 +185,7 @@ func (r *Race) note(a Address, err error) {
 
 // learnt keeps what a name stands for. For a name that cannot be resolved any more it
 // returns what it stood for before: the network may be changing.
-func (r *Race) learnt(a Address, ips []netip.Addr, err error) ([]netip.Addr, error) {
+func (r *race) learnt(a Address, ips []netip.Addr, err error) ([]netip.Addr, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err == nil {
@@ -184,14 +200,14 @@ func (r *Race) learnt(a Address, ips []netip.Addr, err error) ([]netip.Addr, err
 }
 
 // lost keeps why there is no connection to end.
-func (r *Race) lost(a Address, err error) {
+func (r *race) lost(a Address, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.note(a, err)
 }
 
 // won keeps where a connection leads.
-func (r *Race) won(a Address, end netip.AddrPort, conn net.Conn) {
+func (r *race) won(a Address, end netip.AddrPort, conn net.Conn) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.best, r.names[end], r.given[textOf(conn.RemoteAddr())] = end, a, end
@@ -202,7 +218,7 @@ const mostTurns = 3
 
 // turn tells how far back end stands: 0 is the one that worked last, 1 one that has not
 // failed, and more for each failure. ok is false if it is not to be dialled.
-func (r *Race) turn(end netip.AddrPort) (turn int, ok bool) {
+func (r *race) turn(end netip.AddrPort) (turn int, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if end == r.best {
@@ -212,7 +228,7 @@ func (r *Race) turn(end netip.AddrPort) (turn int, ok bool) {
 }
 
 // isOver reports that an address is not to be dialled again, nor looked up.
-func (r *Race) isOver(a Address) bool {
+func (r *race) isOver(a Address) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.over[a]

@@ -24,7 +24,9 @@ type asker struct {
 	credit   *window
 	requests *requests
 	olds     *flow.Queue[old] // bounded by slots, and for comparisons by the entry window
+	lists    *flow.Queue[old] // likewise
 	slots    *flow.Gauge      // large files in work
+	pace     *pace
 	track    *progress.Tracker
 
 	parked []*entry // large files that wait for a slot
@@ -43,7 +45,11 @@ func (k *asker) content(ctx context.Context, e *entry) error {
 		return k.settle.fail(e, "receiving", err)
 	}
 	k.track.Enter(transfer.PhaseTransfer)
-	if e.kind == tree.File && e.item.Size <= checksum.ChunkSize {
+	small := e.kind == tree.File && e.item.Size <= checksum.ChunkSize
+	if c := &e.choice; c.former != nil && (small || len(c.formers) > 0) {
+		return k.compareFormer(e, c.former)
+	}
+	if small {
 		return k.small(e)
 	}
 	if !k.ledger.kept(e).slot && !k.slot(e) {
@@ -56,7 +62,7 @@ func (k *asker) content(ctx context.Context, e *entry) error {
 
 // small asks for a file of one chunk or less, which may come in a pack.
 func (k *asker) small(e *entry) error {
-	if err := k.reserve(e, e.stored()); err != nil {
+	if err := k.reserve(e, e.stored()-k.ledger.kept(e).room); err != nil {
 		return err
 	}
 	a := &attempt{of: e, number: e.number, item: e.item, form: lone}
@@ -105,18 +111,26 @@ func (k *asker) large(ctx context.Context, e *entry) error {
 		return k.settle.fail(e, "beginning", err)
 	}
 	replaces := e.kind == tree.File && e.choice.replace != nil && e.choice.replace.Kind == tree.File
-	b := &basis{replaces: replaces, pages: make(map[uint64]*claimPage)}
+	former := e.choice.former
+	b := &basis{replaces: replaces, former: former, pages: make(map[uint64]*claimPage)}
 	claims := e.kind == tree.File && hasClaims(ctx, p)
 	shared := replaces && p.Shares()
+	if (replaces || former != nil) && k.pace.looks() {
+		size := e.item.Size // of a former one too
+		if replaces {
+			size = e.choice.replace.Size
+		}
+		b.lacks = &lacks{size: size, awaits: !claims, out: make(map[uint64]framing.WantKind)}
+	}
 	if replaces && e.choice.replace.Size == e.item.Size {
 		// What is shared costs nothing to take over at once.
 		b.lent = &lent{differs: claims || shared, filled: claims || shared}
 	}
-	if err := k.reserve(e, k.need(e, p, b, claims, shared)); err != nil {
+	if err := k.reserve(e, k.need(e, p, b, claims, shared)-k.ledger.kept(e).room); err != nil {
 		return errors.Join(err, p.Discard(true))
 	}
 	a := &attempt{of: e, number: e.number, item: e.item, form: chunked, chunks: checksum.NewTree(e.item.Size)}
-	if claims || replaces {
+	if claims || replaces || former != nil {
 		a.basis = b
 	}
 	a.part.begin(p)
@@ -125,7 +139,7 @@ func (k *asker) large(ctx context.Context, e *entry) error {
 	}
 	k.track.Tell(transfer.ItemStarted{Path: e.path(), Size: e.item.Size})
 	switch {
-	case replaces:
+	case replaces, former != nil:
 		k.olds.Put(old{a, oldReplaced})
 	case claims:
 		k.olds.Put(old{a, oldClaimed})
@@ -171,11 +185,29 @@ func (k *asker) compare(e *entry, name string) error {
 	return k.requests.add(a.want(framing.WantCheck))
 }
 
+// compareFormer is compare with a file that stands under another name and is not to stay. If
+// it is the same it is copied. One of more than one chunk is compared so only if it may be
+// another one as well: else its chunks are.
+func (k *asker) compareFormer(e *entry, f *storage.Former) error {
+	if err := k.reserve(e, e.stored()-k.ledger.kept(e).room); err != nil {
+		return err
+	}
+	a := &attempt{of: e, number: e.number, item: e.item, form: comparing, end: e.choice.answer, compared: &comparison{former: f}}
+	if !k.ledger.ask(a) {
+		return nil
+	}
+	k.olds.Put(old{a, oldCompared})
+	if a.end != nil {
+		return nil
+	}
+	return k.requests.add(a.want(framing.WantCheck))
+}
+
 // reserve promises room to an entry. Too little of it ends the delivery: it may be that
 // smaller files fit, but not all.
 func (k *asker) reserve(e *entry, n int64) error {
 	err := k.room.take(n)
-	if space := new(transfer.SpaceError); errors.As(err, &space) {
+	if err != nil && errors.As(err, new(*transfer.SpaceError)) {
 		return &transfer.Error{Op: "receiving", Code: framing.CodeNoSpace, Path: e.path(), Err: err}
 	}
 	if err == nil && n > 0 && !k.ledger.keep(e, holdings{room: n}) {

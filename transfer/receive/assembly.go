@@ -67,7 +67,7 @@ type assembly struct {
 // begin begins the chunk of which p is the first piece.
 func (m *assembly) begin(p *piece, pool *flow.Pool, credit *window) {
 	size := p.length
-	if p.Encoding == framing.EncodingZstd {
+	if shrunk(p.Encoding) {
 		size = p.n // what it will hold is no reason to keep a buffer for it
 	}
 	c := &arrived{
@@ -78,16 +78,22 @@ func (m *assembly) begin(p *piece, pool *flow.Pool, credit *window) {
 	*m = assembly{a: p.a, c: c}
 }
 
+// shrunk tells of an encoding that its payload is shorter than the chunk.
+func shrunk(encoding uint8) bool {
+	return encoding == framing.EncodingZstd || encoding == framing.EncodingCopies
+}
+
 // follows tells whether p is the next piece of the chunk.
 func (m *assembly) follows(p *piece) bool {
 	c := m.c
 	return c != nil && m.a == p.a && c.Offset/checksum.ChunkSize == p.index && c.Encoding == p.Encoding && m.filled == p.at && p.n <= p.length-p.at
 }
 
-// room is where the next n bytes go. The buffer of a zstd frame grows as they come.
+// room is where the next n bytes go. The buffer of what is shorter than its chunk grows as they
+// come.
 func (m *assembly) room(n int) []byte {
 	b := &m.c.buffered
-	if end := m.filled + n; m.c.Encoding == framing.EncodingZstd {
+	if end := m.filled + n; shrunk(m.c.Encoding) {
 		if end > cap(*b.buf) {
 			larger := b.pool.Get(end)
 			copy(*larger, *b.buf)
@@ -103,7 +109,10 @@ func (m *assembly) room(n int) []byte {
 func (m *assembly) end(p *piece) (*parcel.Chunk, error) {
 	c := m.c
 	c.Data, c.Size, c.Last, c.Check = (*c.buf)[:m.filled], m.filled, true, p.Check
-	if c.Encoding == framing.EncodingZstd {
+	switch c.Encoding {
+	case framing.EncodingCopies:
+		c.Size = p.length // which the worker checks
+	case framing.EncodingZstd:
 		var err error
 		if c.Size, err = framing.ParseZstd(c.Data, p.length); err != nil {
 			return nil, failure.Malformed(err)

@@ -1,8 +1,11 @@
 package receive
 
 import (
+	"sync"
+
 	"ferry/checksum"
 	"ferry/framing"
+	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
 
@@ -17,6 +20,7 @@ type attempt struct {
 	item   *tree.Entry // the entry as it is in this attempt; nobody changes it
 	form   form        // set once
 	part   part
+	share  sharing
 
 	// Guarded by ledger.mu.
 	end      *framing.FileEnd
@@ -45,9 +49,17 @@ type sum struct {
 	size  int64
 }
 
+// sharing is whether the Partial of an attempt shares what a file in this process's reach
+// has.
+type sharing struct {
+	once sync.Once
+	does bool // set by once
+}
+
 // comparison is an existing file held against the one offered.
 type comparison struct {
-	name   string // of the existing file
+	name   string          // of the existing file
+	former *storage.Former // if it is one under another name: what is to come is taken from it
 	root   checksum.Digest
 	done   bool  // it was hashed
 	broken bool  // it could not be read

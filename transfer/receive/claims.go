@@ -4,16 +4,20 @@ import (
 	"ferry/checksum"
 	"ferry/framing"
 	"ferry/transfer/internal/failure"
+	"ferry/transfer/storage"
 )
 
 // basis is what is here already of the content of an attempt: what an interrupted
 // delivery left, or the file that will be replaced. It is stated to the sender in pages;
 // a claim counts once both sides have found the bytes to have the chaining value: this
-// one by hashing them, the sender by comparing. Guarded by ledger.mu, but for replaces.
+// one by hashing them, the sender by comparing. Guarded by ledger.mu, but for replaces and
+// for whether there is a lacks.
 type basis struct {
 	replaces bool                  // an older file will be replaced: chunks are taken from it
 	pages    map[uint64]*claimPage // that were stated and are not done with, by first chunk
+	former   *storage.Former       // chunks are taken from it: a file under another name. Set once
 	lent     *lent                 // of the older file, if it may be the same; else nil
+	lacks    *lacks                // what differs, if it may be put together from the older file; set once
 }
 
 // bitmap is one bit for each chunk of a page.
@@ -34,6 +38,7 @@ type claimPage struct {
 	bad          bitmap // hashed by this process: they do not
 	equal        bitmap // the sender's bytes have it too
 	answered     bool   // CHECKED came
+	waits        bool   // what differs comes only when it is asked for
 	kept         int64  // bytes of what is held; counted when the page is about to be stated
 }
 
@@ -81,6 +86,7 @@ type gain struct {
 	pages   int      // pages that are done with
 	again   []uint64 // chunks to be asked for: the sender has what was claimed, and this side has not
 	differs bool     // for the first time a chunk is not what an older file has
+	asks    bool     // chunks that differ may be to be asked for
 	whole   bool     // nothing is missing any more: the attempt is sealed
 }
 
@@ -93,6 +99,9 @@ func (l *ledger) stated(a *attempt, p *claimPage) bool {
 		return false
 	}
 	a.basis.pages[p.first] = p
+	if p.waits {
+		a.basis.lacks.open++
+	}
 	return true
 }
 
@@ -143,9 +152,15 @@ func (l *ledger) checked(c framing.Checked) (a *attempt, g gain, err error) {
 		return nil, g, failure.Violation("CHECKED for chunk %d of entry %d", c.First, c.ID)
 	}
 	p.answered = true
+	if k := a.basis.lacks; k != nil && p.first == 0 {
+		k.awaits = false
+	}
 	for i := range p.count {
 		if !c.Same(i) {
 			a.refute(p, i, &g) // it comes, or came, as DATA
+			if p.waits {
+				a.basis.lacks.add(p.first + i)
+			}
 			if l := a.basis.lent; l != nil && !l.differs {
 				l.differs, g.differs = true, true
 			}
@@ -158,6 +173,10 @@ func (l *ledger) checked(c framing.Checked) (a *attempt, g gain, err error) {
 		} else if err := a.fold(p, i, &g); err != nil {
 			return a, g, err
 		}
+	}
+	if p.waits {
+		a.basis.lacks.open--
+		g.asks = true
 	}
 	a.drop(p, &g)
 	g.whole = a.seal()
@@ -189,4 +208,89 @@ func (a *attempt) drop(p *claimPage, g *gain) {
 		delete(pages, p.first)
 		g.pages++
 	}
+}
+
+// lacking is the next step about what of an attempt differs; ok is false if there is none now.
+func (l *ledger) lacking(a *attempt, p *pace) (s step, ok bool) {
+	heard := p.heard()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !a.current() {
+		return s, false
+	}
+	return a.basis.lacks.next(p, heard)
+}
+
+// listed says that so many bytes of the old file of an attempt are listed; 0 if it cannot be.
+func (l *ledger) listed(a *attempt, reach int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	k := a.basis.lacks
+	if k.mode, k.reach = patching, reach; reach == 0 {
+		k.mode = whole
+	}
+	close(k.ready)
+}
+
+// listing returns what is closed when the list of the old file is made, nil if none is begun.
+func (l *ledger) listing(a *attempt) <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if k := a.basis.lacks; k != nil && k.mode == listing {
+		return k.ready
+	}
+	return nil
+}
+
+// finds tells whether what a page has of the old file is found wherever it is: then nothing of
+// it has to be taken over at its place. What is not listed is found nowhere else.
+func (l *ledger) finds(a *attempt, p *claimPage) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	k := a.basis.lacks
+	return k != nil && k.mode == patching && int64(p.first+p.count)*checksum.ChunkSize <= k.reach
+}
+
+// holds tells whether what differs of one more page may wait for being asked for.
+func (l *ledger) holds(a *attempt) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	k := a.basis.lacks
+	return k != nil && len(k.runs) < maxRuns
+}
+
+// allStated says that all pages of an attempt were stated. It reports whether the planner has
+// to know.
+func (l *ledger) allStated(a *attempt) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	k := a.basis.lacks
+	if k == nil {
+		return false
+	}
+	k.all = true
+	return k.open == 0
+}
+
+// patched tells whether a chunk that came as copies is still wanted. It is refused if it was
+// not asked for so; asked says that it was.
+func (l *ledger) patched(a *attempt, index uint64) (wanted, asked bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !a.current() {
+		return false, true
+	}
+	k := a.basis.lacks
+	if k.out[index] != framing.WantPatch {
+		return false, false
+	}
+	k.out[index] = framing.WantAgain // whatever becomes of it, it comes so once
+	return true, true
+}
+
+// isCurrent tells whether an attempt is not over.
+func (l *ledger) isCurrent(a *attempt) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return a.current()
 }

@@ -28,7 +28,10 @@ type closing struct {
 	heard   <-chan struct{} // closed when stream 0 is read no more
 	late    *sync.WaitGroup // of goroutines that end with the link
 
+	deletion *deletion
+
 	receipt      atomic.Bool // RECEIPT was sent, or is about to be
+	removing     atomic.Bool // and the sender removes its sources, before it says goodbye
 	acknowledged atomic.Bool // and the sender said goodbye, or closed
 }
 
@@ -60,6 +63,15 @@ func (c *closing) durable(ctx context.Context) error {
 	for _, what := range report.Remarks {
 		c.track.Tell(transfer.Notice{Path: what.Path, Err: failure.Plain(what.Err), Stays: true})
 	}
+	if err := c.deletion.run(ctx, &report); err != nil {
+		return err
+	}
+	if why := failure.Unsynced(c.site.place, report.Unsynced); why != nil {
+		c.track.Remark(framing.Remark{Kind: framing.RemarkUnsynced, Text: []byte(why.Error())})
+	}
+	if err := c.settle.verdicts.flush(); err != nil {
+		return err
+	}
 	return c.sign(ctx, report)
 }
 
@@ -88,7 +100,7 @@ func (c *closing) sign(ctx context.Context, report storage.Report) error {
 	c.track.Finished(digest, report.Durable, failure.Unsynced(c.site.place, report.Unsynced))
 	receipt := framing.Receipt{
 		Delivered: uint64(res.Delivered), Same: uint64(res.Same), Skipped: uint64(res.Skipped),
-		Failed: uint64(res.Failed - c.ledger.unsent()), Bytes: uint64(res.Bytes), Digest: digest, Durable: report.Durable,
+		Failed: uint64(res.Failed - c.ledger.unsent() - c.deletion.failed()), Bytes: uint64(res.Bytes), Digest: digest, Durable: report.Durable,
 	}
 	c.receipt.Store(true)
 	// From here on the delivery is true whatever becomes of the link: the sender
@@ -111,11 +123,19 @@ func (c *closing) awaitGoodbye(ctx context.Context) {
 	}
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
-	select {
-	case <-c.heard:
-	case <-ctx.Done():
-		c.ending.Abort(context.Cause(ctx))
-	case <-timer.C:
-		c.ending.Abort(errors.New("no goodbye from the sender"))
+	for {
+		select {
+		case <-c.heard:
+			return
+		case <-ctx.Done():
+			c.ending.Abort(context.Cause(ctx))
+			return
+		case <-timer.C:
+			if !c.removing.Load() {
+				c.ending.Abort(errors.New("no goodbye from the sender"))
+				return
+			}
+			timer.Reset(limit) // it lives, as long as its link does
+		}
 	}
 }

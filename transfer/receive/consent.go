@@ -25,17 +25,18 @@ type consent struct {
 	roots  bool                         // what is in folders may come
 	dotted bool                         // unlisted names may begin with a dot
 	top    uint64                       // items that came at the top
+	asked  *covered                     // nil: they were not asked for
 
 	mu    sync.Mutex
 	items int64 // all that came
 	bytes int64 // of content announced, or of streams come
 }
 
-// limits are Options.MaxItems and MaxBytes; 0 is none.
+// limits are Options.Most's MaxItems and MaxBytes; 0 is none.
 type limits struct{ items, bytes int64 }
 
-func newConsent(offer framing.Offer, most limits) *consent {
-	c := &consent{offer: offer, most: most, may: make(map[string]framing.EntryKind, len(offer.Listed))}
+func newConsent(offer framing.Offer, most limits, asked *covered) *consent {
+	c := &consent{offer: offer, asked: asked, most: most, may: make(map[string]framing.EntryKind, len(offer.Listed))}
 	c.dotted = len(offer.Listed) == framing.MaxListed
 	for _, it := range offer.Listed {
 		if it.Kind == framing.KindRoot {
@@ -94,6 +95,9 @@ func (c *consent) item(e *tree.Entry, kind tree.Kind) error {
 func (c *consent) atTop(e *tree.Entry, kind framing.EntryKind) error {
 	if c.top++; c.top > c.offer.Items {
 		return failure.Violation("entry %d: no more than %d items were offered", e.ID, c.offer.Items)
+	}
+	if err := c.asked.take(e.Name, kind == framing.KindRoot); err != nil {
+		return err
 	}
 	if kind == framing.KindRoot {
 		if !c.roots {

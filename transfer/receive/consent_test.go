@@ -119,7 +119,7 @@ func FuzzConsent(f *testing.F) {
 		s := &script{b}
 		o := s.offer()
 		most := limits{int64(s.next(4)), someSizes[s.next(len(someSizes))]}
-		c, a := newConsent(o, most), &agreed{offer: o, most: most}
+		c, a := newConsent(o, most, nil), &agreed{offer: o, most: most}
 		if refused := c.refuse(false) != nil; refused != (most.items > 0 && int64(o.Items) > most.items || most.bytes > 0 && int64(o.Bytes) > most.bytes) {
 			t.Fatalf("the offer is refused: %v", refused)
 		}

@@ -51,10 +51,12 @@ type written struct {
 	first bool  // it did not come before
 	whole bool  // it was the last one: the attempt is sealed
 	paid  int64 // of the room promised to the entry
+	asks  bool  // more is to be asked for of what differs
 }
 
-// wrote notes a chunk that came, was verified and is written; n bytes of it took room.
-func (l *ledger) wrote(a *attempt, index uint64, node checksum.Node, n int) (w written, err error) {
+// wrote notes a chunk that came, was verified and is written; n bytes of it took room. Heard
+// is what came on the link until now.
+func (l *ledger) wrote(a *attempt, index uint64, node checksum.Node, n int, heard uint64) (w written, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	err = a.chunks.SetNode(index, node)
@@ -65,10 +67,12 @@ func (l *ledger) wrote(a *attempt, index uint64, node checksum.Node, n int) (w w
 		return w, failure.Violation("chunk %d of entry %d: %v", index, a.of.id, err)
 	}
 	a.got++
+	w = written{first: true, whole: a.seal(), paid: a.pay(int64(n))}
 	if a.basis != nil {
 		a.basis.lent.holds(index)
+		w.asks = a.basis.lacks.came(index, heard) && !w.whole
 	}
-	return written{true, a.seal(), a.pay(int64(n))}, nil
+	return w, nil
 }
 
 // paid takes n bytes, which are written now, off what is promised to a's entry. It

@@ -71,12 +71,12 @@ func (o *ownBytes) Free()       { o.freed++ }
 // newWorker returns a worker with no other steps around it.
 func newWorker() (*worker, *sentFrames) {
 	sent := &sentFrames{sent: make(map[framing.Type]int)}
-	q := &queues{flow.NewQueue[message](), flow.NewQueue[job](), flow.NewQueue[old](), flow.NewQueue[*attempt]()}
+	q := &queues{flow.NewQueue[message](), flow.NewQueue[job](), flow.NewQueue[old](), flow.NewQueue[old](), flow.NewQueue[*attempt]()}
 	l, track := newLedger(), progress.New(nil)
 	s := &site{}
 	w := &window{control: sent}
 	return &worker{
-		queues: q, ledger: l, site: s, requests: &requests{control: sent}, credit: w, pool: &flow.Pool{}, track: track,
+		queues: q, ledger: l, site: s, requests: &requests{control: sent}, credit: w, pace: &pace{heard: func() uint64 { return 0 }}, pool: &flow.Pool{}, track: track,
 		settle: &settler{ledger: l, site: s, verdicts: &verdicts{control: sent}, track: track, links: newLinks(), plans: q.plans, room: &room{site: s}, window: w},
 	}, sent
 }
@@ -205,7 +205,7 @@ func TestHalfChunksGoWithTheirStream(t *testing.T) {
 	credit := &window{control: &sentFrames{sent: make(map[framing.Type]int)}}
 	credit.bytes.allow(flow.CreditWindow)
 	r := &reader{
-		in: framing.NewReader(&wire), ledger: l, consent: newConsent(framing.Offer{}, limits{}), credit: credit,
+		in: framing.NewReader(&wire), ledger: l, consent: newConsent(framing.Offer{}, limits{}, nil), credit: credit,
 		requests: &requests{}, jobs: flow.NewQueue[job](), pool: &flow.Pool{},
 	}
 	r.requests.begun.Store(true)

@@ -12,15 +12,17 @@ import (
 // control handles the frames of stream 0 that are no content. It waits for nothing, and
 // writes nothing. The reader of stream 0 calls it.
 type control struct {
-	ledger  *ledger
-	plans   *flow.Queue[message]
-	jobs    *flow.Queue[job]
-	reuse   *reuse
-	breadth *breadth
-	end     *closing
-	growth  *growth
-	track   *progress.Tracker
-	ordered bool
+	ledger   *ledger
+	plans    *flow.Queue[message]
+	jobs     *flow.Queue[job]
+	reuse    *reuse
+	breadth  *breadth
+	end      *closing
+	growth   *growth
+	track    *progress.Tracker
+	there    *there
+	deletion *deletion
+	ordered  bool
 }
 
 // handle handles one frame; over says that it was the goodbye after the receipt.
@@ -57,6 +59,25 @@ func (c *control) handle(t framing.Type, body []byte) (over bool, err error) {
 			return false, failure.Remote("delivering", m.Code, m.Message)
 		}
 		return false, c.say(m.ID, func(e *entry) message { return givenUp{e, m} })
+	case framing.TypeListing:
+		m, err := framing.ParseListing(body)
+		switch {
+		case err != nil:
+			return false, failure.Malformed(err)
+		case c.deletion == nil:
+			return false, failure.Violation("LISTING that nobody asked for")
+		}
+		return false, c.deletion.asker.Put(&m)
+	case framing.TypeRemark:
+		for m, err := range framing.ParseRemarks(body) {
+			if err != nil {
+				return false, failure.Malformed(err)
+			}
+			if err := c.onRemark(m); err != nil {
+				return false, err
+			}
+		}
+		return false, nil
 	case framing.TypeStreams:
 		return false, c.breadth.asked(body)
 	case framing.TypeBye:
@@ -98,9 +119,12 @@ func (c *control) announcedAll(m framing.End) error {
 	if err := c.ledger.mayEnd(m); err != nil {
 		return err
 	}
+	if told := c.there.unsent; int64(m.Failed) < told {
+		return failure.Violation("END counts %d failed items, told were %d", m.Failed, told)
+	}
 	// Before the ledger knows: the last verdict may come at any time, and then the receipt.
 	c.growth.walked()
-	c.track.WalkedThere(int64(m.Failed))
+	c.track.WalkedThere(int64(m.Failed) - c.there.unsent)
 	c.ledger.announcedAll(m)
 	return nil
 }

@@ -4,7 +4,8 @@
 //
 // Guaranteed: Receive returns nil only when every item announced is delivered, found the
 // same, or skipped at the user's word. The bytes of each were hashed here, and had the
-// digest that the sender has. The destination made all of it durable, or said why not.
+// digest that the sender has. A sender in this process hashes for both: what it hands over
+// is written as it was hashed. The destination made all of it durable, or said why not.
 // Nothing is written before the offer is accepted, and nothing comes that it did not
 // offer. No item takes the place of another item of the same delivery. Of several verdicts
 // on an entry the first one counts. Memory is bounded by the constants in limits.go and in
@@ -22,7 +23,8 @@
 //	site       the destination as this delivery uses it; filled in when the offer is accepted
 //	reader     frames of one stream → content and control; one goroutine a stream
 //	control    frames of stream 0 that are no content; the reader of stream 0
-//	intake     takes content, from a reader or from a sender in this process
+//	intake     takes content from a reader
+//	within     takes content from a sender in this process, and has it written
 //	ledger     the entries and folders, and every change of their states
 //	settler    verdicts, and what follows from them
 //	verdicts   DONE, WARN and FAULT on their way out
@@ -35,7 +37,7 @@
 //	links      targets of hard links, and what waits for them
 //	planner    decides about entries; the goroutine plan
 //	asker      asks for content; the planner's
-//	reuse      hashes what is here already; two goroutines
+//	reuse      hashes what is here already; three goroutines
 //	worker     verifies, writes and seals; one goroutine a processor
 //	part       the Partial of one attempt, until it is published or put aside
 //	publisher  syncs and names complete files in batches; the goroutine publish
@@ -53,7 +55,9 @@
 // is slow, and never write: what they hand on is bounded by the credit and the entry window
 // that this side granted. Accept and Resolve, which wait for a person, run in the
 // goroutines accept and plan; the count of what is offered comes to Accept on a channel
-// that the reader of stream 0 never waits for.
+// that the reader of stream 0 never waits for. Within runs in the goroutines of the sender,
+// and Receive returns when none of them is in it any more; one of the group waits for its
+// errors.
 //
 // # Locks
 //

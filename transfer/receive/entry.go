@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"ferry/framing"
+	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
 
@@ -13,7 +14,8 @@ import (
 type entry struct {
 	id     uint64
 	kind   tree.Kind
-	name   string  // as announced
+	name   string  // as announced, or what the gate made of that
+	sent   string  // as announced, if name is an escaped one; else empty. Set by the gate
 	parent *folder // nil at the top; set by the gate
 	weight int64   // part of ledger.held
 	holes  uint64  // bytes of the content announced that take no space at the sender, about
@@ -35,13 +37,16 @@ type entry struct {
 // choice is what the planner decided on an entry, and needs to decide again after
 // CHANGED or a comparison.
 type choice struct {
-	replace *tree.Info       // the file to be replaced, as it was when that was decided
-	backup  string           // the name that this is kept under; empty: under none
-	rename  bool             // it gets a name of the form `name (1)`
-	at      string           // that name; the destination may find it taken by then
-	tried   int              // names of that form that were compared
-	answer  *framing.FileEnd // what the sender said of its content when it was to be compared
-	most    int64            // the largest size announced, in bytes
+	replace *tree.Info        // the file to be replaced, as it was when that was decided
+	backup  string            // the name that this is kept under; empty: under none
+	rename  bool              // it gets a name of the form `name (1)`
+	at      string            // that name; the destination may find it taken by then
+	former  *storage.Former   // what it may be, under another name; nil: nothing
+	formers []*storage.Former // what else it may be
+	sought  bool              // that was looked for
+	tried   int               // names of that form that were compared
+	answer  *framing.FileEnd  // what the sender said of its content when it was to be compared
+	most    int64             // the largest size announced, in bytes
 }
 
 // told is what was noted of an entry whose verdict is still to come.
@@ -57,6 +62,7 @@ type holdings struct {
 	temp   bool  // of settler.temps
 	source bool  // of window.sources
 	room   int64 // bytes promised to it and not written: part of room's account
+	pieces int64 // of settler.pieces
 }
 
 // stored is how much of an announced file needs room, as far as the sender knows.

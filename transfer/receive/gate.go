@@ -11,13 +11,15 @@ import (
 
 // gate holds announced entries against the rules that are the same for every
 // destination: what was accepted and granted, names, depth, and links that lead out. It
-// refuses names, never repairs them. It is the planner's.
+// refuses names, never repairs them, unless the destination does (storage.Names). It is the
+// planner's.
 type gate struct {
 	ledger  *ledger
 	links   *links
 	site    *site
 	consent *consent
 	policy  transfer.LinkPolicy
+	landing string // the name that the one item at the top gets; empty: its own
 }
 
 // admit lets an entry in. A refusal is why it fails, and not made; an error ends the
@@ -51,6 +53,11 @@ func (g *gate) admit(e *entry) (refusal *transfer.Error, err error) {
 	if parent != nil && parent.failed {
 		return &transfer.Error{Code: framing.CodeCancelled, Err: errors.New("the folder that it is in was not made")}, nil
 	}
+	g.land(e)
+	if refusal := g.fit(e); refusal != nil {
+		return refusal, nil
+	}
+	t = e.item
 	err = tree.CheckName(t.Name)
 	if err == nil && parent != nil && (parent.length+1+len(t.Name) > tree.MaxPath || parent.depth > tree.MaxDepth) {
 		err = tree.ErrTooDeep

@@ -9,9 +9,8 @@ import (
 	"ferry/transfer/tree"
 )
 
-// intake takes content, whatever it came by: a reader hands over what it gathered from a
-// link, and a sender in this process its own. It queues what may be of use, and refuses
-// what nobody asked for. It never waits. Any goroutine uses it.
+// intake takes content that a reader has gathered from a link. It queues what may be of
+// use, and refuses what nobody asked for. It never waits. Any goroutine uses it.
 type intake struct {
 	ledger  *ledger
 	jobs    *flow.Queue[job]
@@ -21,17 +20,21 @@ type intake struct {
 // Chunk takes content of one entry: a whole chunk, or a piece in an ordered delivery. The
 // chunk is c's Owner's again when its Free is called.
 func (in *intake) Chunk(c *parcel.Chunk) error {
-	a, err := in.ledger.expect(c.Entry, c.Attempt)
-	if err != nil {
+	if _, err := in.check(c); err != nil {
 		return err
-	}
-	if a != nil {
-		if err := in.fits(a, c); err != nil {
-			return err
-		}
 	}
 	in.jobs.Put(chunk{c}) // which frees one that is of no use any more
 	return nil
+}
+
+// check returns the attempt that c is content of, and nil if it is of no use any more. An
+// error is content that nobody asked for.
+func (in *intake) check(c *parcel.Chunk) (*attempt, error) {
+	a, err := in.ledger.expect(c.Entry, c.Attempt)
+	if a != nil && err == nil {
+		err = in.fits(a, c)
+	}
+	return a, err
 }
 
 // Pack takes small files.
@@ -47,6 +50,8 @@ func (in *intake) fits(a *attempt, c *parcel.Chunk) error {
 		return failure.Violation("%d bytes at %d do not fit into entry %d", c.Size, c.Offset, c.Entry)
 	case c.Encoding != framing.EncodingRaw && (at != 0 || !c.Last), c.Encoding == framing.EncodingZeros && stream:
 		return failure.Violation("encoding %d of a part of a chunk of entry %d", c.Encoding, c.Entry)
+	case c.Encoding == framing.EncodingCopies && (a.basis == nil || a.basis.lacks == nil):
+		return failure.Violation("copies for entry %d, which has nothing to copy from", c.Entry)
 	case c.Last && !stream && at+c.Size != length:
 		return failure.Violation("chunk %d of entry %d ends after %d bytes", index, c.Entry, at+c.Size)
 	case !in.ordered && (at != 0 || !c.Last):

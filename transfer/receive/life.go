@@ -145,6 +145,19 @@ func (l *ledger) differ(a *attempt) (answer *framing.FileEnd, kept int64, ok boo
 	return a.end, a.compared.kept, true
 }
 
+// adopt: sealed → planned → asked → sealed. A comparison told that what a file here has is
+// the content of a's entry: b, a small file, has it without that it came.
+func (l *ledger) adopt(a, b *attempt) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	e := a.of
+	if e.attempt != a || a.form != comparing || e.state != sealed || !e.move(planned) || !e.move(asked) || !e.move(sealed) {
+		return false
+	}
+	b.end, b.sum, e.attempt = a.end, a.sum, b
+	return true
+}
+
 // hand: sealed → ready. The file is complete at the destination, but for its name.
 func (l *ledger) hand(a *attempt) bool {
 	l.mu.Lock()
@@ -221,6 +234,7 @@ func (l *ledger) keep(e *entry, more holdings) bool {
 	h := &e.holds
 	h.slot, h.temp, h.source = h.slot || more.slot, h.temp || more.temp, h.source || more.source
 	h.room += more.room
+	h.pieces += more.pieces
 	return true
 }
 
@@ -231,8 +245,8 @@ func (l *ledger) kept(e *entry) holdings {
 	return e.holds
 }
 
-// free takes from e what it has by its attempt: its pages, and the room that was not
-// written to. Callers hold ledger.mu.
+// free takes from e what it has by its attempt: its pages, the pieces that were listed, and
+// the room that was not written to. Callers hold ledger.mu.
 func (e *entry) free() (f freed) {
 	if a := e.attempt; a != nil && a.basis != nil {
 		f.pages = len(a.basis.pages)
@@ -245,6 +259,7 @@ func (e *entry) free() (f freed) {
 		f.kept, a.compared.kept = a.compared.kept, 0
 	}
 	f.room, e.holds.room = e.holds.room, 0
+	f.pieces, e.holds.pieces = e.holds.pieces, 0
 	return f
 }
 
@@ -254,9 +269,9 @@ func (l *ledger) retire(e *entry) (had freed, last *folder) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	had = e.free()
-	room := had.room
+	byAttempt := had.holdings
 	had.holdings, e.holds = e.holds, holdings{}
-	had.room = room
+	had.room, had.pieces = byAttempt.room, byAttempt.pieces
 	l.settled++
 	if f := e.parent; f != nil {
 		if f.pending--; f.ended && f.pending == 0 {

@@ -285,7 +285,7 @@ func TestAttemptIsOver(t *testing.T) {
 	}
 	second := begin()
 	node := checksum.NewNode(make([]byte, checksum.ChunkSize), 1)
-	if w, err := l.wrote(first, 1, node, checksum.ChunkSize); err != nil || w.paid != 0 || w.whole {
+	if w, err := l.wrote(first, 1, node, checksum.ChunkSize, 0); err != nil || w.paid != 0 || w.whole {
 		t.Errorf("wrote for the first: %+v %v", w, err)
 	}
 	if !l.wants(second, 1) || l.wants(first, 2) || l.stated(first, page) || second.got != 0 {

@@ -3,6 +3,7 @@ package receive
 import (
 	"bytes"
 	"hash/maphash"
+	"strings"
 
 	"ferry/transfer/storage"
 	"ferry/transfer/tree"
@@ -33,11 +34,14 @@ const (
 	classASCII nameClass = iota // the case of ASCII letters
 	classOther                  // other letters, or their forms
 	classPlain                  // none
+	classMade                   // it may be made of another name; such are never told apart
 	nameClasses
 )
 
-func classOf(name string) nameClass {
+func (t *twins) classOf(name string) nameClass {
 	switch {
+	case t.escapes && strings.Contains(name, "%"):
+		return classMade
 	case len(tree.Spellings(name)) == 0:
 		return classPlain
 	case tree.IsASCII(name):

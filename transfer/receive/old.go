@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"time"
 
 	"ferry/checksum"
 	"ferry/framing"
@@ -12,8 +13,8 @@ import (
 	"ferry/transfer/storage"
 )
 
-// replaced takes over the chunks of the file that will be replaced, or that an
-// interrupted delivery left, and states them page by page. What lies past its end is
+// replaced takes over the chunks of the file that will be replaced, of one that may be the same
+// under another name, or that an interrupted delivery left, and states them page by page. What lies past its end is
 // asked for first.
 func (r reuseRun) replaced(ctx context.Context) error {
 	r.track.Enter(transfer.PhaseComparing)
@@ -23,7 +24,7 @@ func (r reuseRun) replaced(ctx context.Context) error {
 	}
 	defer claims.stop()
 	var old oldFile
-	f, err := r.site.Finder.Open(r.a.item)
+	f, err := r.site.openOld(r.a)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
@@ -31,7 +32,7 @@ func (r reuseRun) replaced(ctx context.Context) error {
 	default:
 		defer f.Close() // read only
 		old.f = f
-		old.usable = fullChunks(r.a.item.Size, f.Info().Size)
+		old.usable, old.shared = fullChunks(r.a.item.Size, f.Info().Size), r.shares()
 	}
 	total := checksum.Chunks(r.a.item.Size)
 	known := max(old.usable, claims.end(total))
@@ -41,21 +42,49 @@ func (r reuseRun) replaced(ctx context.Context) error {
 		}
 	}
 	for first := uint64(0); first < known; first += oldPage {
+		// What is taken over meanwhile is mostly at another place, and the list is later.
+		if ready := r.ledger.listing(r.a); ready != nil {
+			select {
+			case <-ready:
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		}
 		p := newClaimPage(first, min(oldPage, known-first))
+		old.listed = !old.shared && r.ledger.finds(r.a, p)
+		began := time.Now()
 		if ok, err := r.takePage(ctx, p, &old, claims); err != nil || !ok {
 			return err
+		}
+		if old.usable > 0 && !old.listed {
+			r.pace.hashed(int64(p.count)*checksum.ChunkSize, began)
 		}
 		if ok, err := r.page(p); err != nil || !ok {
 			return err
 		}
 	}
+	if r.ledger.allStated(r.a) {
+		r.plans.Put(asking{r.a})
+	}
 	return nil
+}
+
+// shares tells whether what is taken over from the old file takes no space.
+func (r reuseRun) shares() bool {
+	p := r.a.part.hold()
+	if p == nil {
+		return false
+	}
+	defer r.a.part.let()
+	return p.Shares()
 }
 
 // oldFile is the file that will be replaced.
 type oldFile struct {
 	f      storage.File // nil: there is none
 	usable uint64       // chunks of the new file that it has in full length
+	shared bool         // taking them over shares their space
+	listed bool         // what it has of the page is not taken over: the sender finds it
 }
 
 // fullChunks is how many chunks of a file of size bytes one of have bytes has in full
@@ -80,6 +109,9 @@ func (r reuseRun) takePage(ctx context.Context, p *claimPage, old *oldFile, clai
 		case !current:
 			return false, nil
 		case errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, new(unreadError)): // it shrank, there is no such chunk, or the sender's will do
+			continue
+		case err != nil && r.a.basis.former != nil:
+			old.usable = 0 // if it is this side that fails, the next write does
 			continue
 		case err != nil:
 			return false, r.settle.failAttempt(r.a, "taking over the file to be replaced", err)
@@ -108,7 +140,7 @@ func (r reuseRun) takeOver(old *oldFile, claims *claims, index uint64) (cv check
 		return claim, true, nil
 	}
 	switch {
-	case index >= old.usable:
+	case index >= old.usable || old.listed:
 		return cv, true, io.ErrUnexpectedEOF
 	case lend:
 		data, err := r.read(old.f, index, n)
@@ -172,22 +204,31 @@ func (r reuseRun) fill(ctx context.Context) error {
 	if err != nil {
 		return r.settle.failAttempt(r.a, "reading the file to be replaced", err)
 	}
-	defer f.Close() // read only
-	for index := range r.ledger.lentChunks(r.a) {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		over, err := r.fillChunk(f, index)
-		if over {
-			return nil
-		}
-		if err != nil {
-			return r.settle.failAttempt(r.a, "taking over the file to be replaced", err)
-		}
+	over, err := r.fillLent(ctx, f)
+	_ = f.Close() // read only; Windows may not replace what is open
+	if over {
+		return err
+	}
+	if err != nil {
+		return r.settle.failAttempt(r.a, "taking over the file to be replaced", err)
 	}
 	r.ledger.filled(r.a)
 	r.jobs.Put(sealing{r.a})
 	return nil
+}
+
+// fillLent is fill with the old file open. over says that nothing is left to do, or that ctx
+// ended it.
+func (r reuseRun) fillLent(ctx context.Context, f storage.File) (over bool, err error) {
+	for index := range r.ledger.lentChunks(r.a) {
+		if ctx.Err() != nil {
+			return true, context.Cause(ctx)
+		}
+		if over, err := r.fillChunk(f, index); over || err != nil {
+			return over, err
+		}
+	}
+	return false, nil
 }
 
 // fillChunk copies one chunk that was lent, if the Partial lacks it. over says that the

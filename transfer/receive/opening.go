@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"ferry/framing"
 	"ferry/transfer"
 	"ferry/transfer/internal/failure"
 	"ferry/transfer/internal/flow"
+	"ferry/transfer/internal/here"
 	"ferry/transfer/internal/progress"
 	"ferry/transfer/internal/wire"
 	"ferry/transfer/storage"
@@ -20,18 +22,28 @@ import (
 type opening struct {
 	link    transfer.Link
 	opt     *Options
+	request *Request // nil: what is offered was not asked for
 	track   *progress.Tracker
 	offer   framing.Offer
 	consent *consent
 	letter  *letter // nil unless the offer is a text that is shown
 	growth  *growth
 	dest    storage.Destination // nil: not yet, or an Output
+	landing string              // the name that the only item gets; empty: its own
+	here    here.Machine
+
+	declined atomic.Pointer[transfer.Error] // set before the other side hears of it
 }
 
-// read reads OFFER, with which every delivery begins.
+// read reads OFFER, with which every delivery begins, and asks for it before.
 func (o *opening) read(ctx context.Context) error {
 	defer failure.Watch(ctx, o.link, func() bool { return false })()
 	o.track.Enter(transfer.PhaseOffering)
+	if o.request != nil {
+		if err := o.request.send(o.link); err != nil {
+			return err
+		}
+	}
 	in := o.link.Stream(0)
 	t, _, err := in.Next()
 	var body []byte
@@ -49,6 +61,12 @@ func (o *opening) read(ctx context.Context) error {
 			return failure.Malformed(err)
 		}
 		return failure.Farewell(b)
+	case t == framing.TypeDecline && o.request != nil:
+		d, err := framing.ParseDecline(body)
+		if err != nil {
+			return failure.Malformed(err)
+		}
+		return failure.Remote("asking for it", d.Code, d.Message)
 	case t != framing.TypeOffer:
 		return failure.Violation("%v in place of OFFER", t)
 	}
@@ -57,6 +75,9 @@ func (o *opening) read(ctx context.Context) error {
 	}
 	for i, it := range o.offer.Listed {
 		o.offer.Listed[i].Name = bytes.Clone(it.Name) // the body is gone with the next frame
+	}
+	if err := o.request.check(&o.offer); err != nil {
+		return err
 	}
 	peer, caps, _ := o.link.Peer()
 	text := o.offer.Flags&framing.FlagText != 0
@@ -67,7 +88,7 @@ func (o *opening) read(ctx context.Context) error {
 		o.letter = &letter{peer: peer, show: o.opt.Text}
 		o.opt.Output = o.letter
 	}
-	o.consent = newConsent(o.offer, limits{o.opt.MaxItems, o.opt.MaxBytes})
+	o.consent = newConsent(o.offer, limits{o.opt.Most.MaxItems, o.opt.Most.MaxBytes}, o.request.covers())
 	return nil
 }
 
@@ -92,16 +113,27 @@ func (o *opening) decide(ctx context.Context) error {
 	if o.dry() && o.opt.Rehearse == nil {
 		return o.decline(framing.CodeUnsupported, errNoRehearsal)
 	}
-	if err := o.consent.refuse(o.opt.OnlyNamed); err != nil {
+	if err := o.consent.refuse(o.opt.Most.OnlyNamed); err != nil {
 		return o.decline(framing.CodeDeclined, err)
 	}
-	if o.opt.Accept == nil || o.letter != nil {
+	if o.letter != nil {
 		return nil
+	}
+	if o.opt.Accept == nil {
+		return o.landed()
 	}
 	if err := o.opt.Accept(ctx, o.event(), o.growth.news); err != nil {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
+		return o.decline(framing.CodeDeclined, err)
+	}
+	return o.landed()
+}
+
+// landed has the name found under which the delivery lands.
+func (o *opening) landed() error {
+	if err := o.land(); err != nil {
 		return o.decline(framing.CodeDeclined, err)
 	}
 	return nil
@@ -112,11 +144,13 @@ var errNoRehearsal = errors.New("a dry run needs a folder to look at, and this g
 
 // decline ends the delivery before anything of it was taken.
 func (o *opening) decline(code framing.Code, cause error) error {
+	own := &transfer.Error{Op: "offer declined:", Code: framing.CodeDeclined, Err: cause}
+	o.declined.Store(own)
 	d := framing.Decline{Code: code, Message: cause.Error()}
 	if err := o.link.Stream(0).Send(true, framing.TypeDecline, d.Append(nil)); err != nil {
 		return failure.Link("declining", err)
 	}
-	return &transfer.Error{Op: "offer declined:", Code: framing.CodeDeclined, Err: cause}
+	return own
 }
 
 // enter opens the destination of an offer that may be accepted, and fills in s.
@@ -186,10 +220,17 @@ func (o *opening) accept(s *site, streams uint16, rate int64, credit *window) er
 	if o.letter != nil {
 		granted |= framing.FlagText
 	}
+	entries, bytes := flow.Entries()
 	a := framing.Accept{
 		Flags:        o.offer.Flags&granted | wire.Flags(s.granted),
 		RetrySeconds: wire.RetrySeconds(o.link.RetryFor()),
-		EntryWindow:  flow.EntryWindow, EntryBytes: flow.EntryBytes, Ordered: o.opt.Output != nil, Streams: streams,
+		EntryWindow:  uint64(entries), EntryBytes: uint64(bytes), Ordered: o.opt.Output != nil, Streams: streams,
+	}
+	if err := o.tellLanding(); err != nil {
+		return err
+	}
+	if err := o.tellPlace(s); err != nil {
+		return err
 	}
 	if err := o.link.Stream(0).Send(false, framing.TypeAccept, a.Append(nil)); err != nil {
 		return failure.Link("accepting", err)

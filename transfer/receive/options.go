@@ -40,14 +40,16 @@ type Options struct {
 	// goroutine of the delivery calls Accept, and the delivery waits for it; ctx ends with
 	// the delivery.
 	Accept func(ctx context.Context, o transfer.Offer, grown <-chan transfer.Extent) error
-	// OnlyNamed declines an offer of the contents of a folder (tree.Source.Contents),
-	// since such an offer does not tell the names that come.
-	OnlyNamed bool
-	// MaxItems and MaxBytes bound what is taken, however it was offered: all items,
-	// and the content of all of them. 0 is no bound. An offer of more is declined;
-	// once more comes than that, the delivery ends with framing.CodeDeclined.
-	MaxItems, MaxBytes int64
-	OnConflict         transfer.ConflictPolicy
+	// Mirror, if it is not nil, has what the sources have not removed at the end; of a
+	// Destination with a Pruner. Both links have to offer framing.CapMirror. Not with an
+	// Output, nor with ConflictRename.
+	Mirror *storage.Mirror
+	// Land is asked once the offer is accepted, before Open and Rehearse, under which name
+	// the one item of it lands that is no folder. An empty name is its own; an error, or a
+	// name for another offer, declines. Not with an Output. May be nil.
+	Land       func(o transfer.Offer) (name string, err error)
+	Most       Limits
+	OnConflict transfer.ConflictPolicy
 	// Resolve is asked for each conflict under ConflictAsk, one at a time.
 	Resolve func(context.Context, transfer.Conflict) (transfer.ConflictPolicy, error)
 	// Update skips a file if a file with a later mtime stands there, whatever OnConflict says
@@ -66,4 +68,15 @@ type Options struct {
 	Limit    *transfer.Limit // that the sender is asked to keep to; nil is none
 	Streams  int             // as in send.Options
 	Observer transfer.Observer
+}
+
+// Limits bound what is offered and what comes.
+type Limits struct {
+	// OnlyNamed declines an offer of the contents of a folder (tree.Source.Contents),
+	// since such an offer does not tell the names that come.
+	OnlyNamed bool
+	// MaxItems and MaxBytes bound what is taken, however it was offered: all items,
+	// and the content of all of them. 0 is no bound. An offer of more is declined;
+	// once more comes than that, the delivery ends with framing.CodeDeclined.
+	MaxItems, MaxBytes int64
 }

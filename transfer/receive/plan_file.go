@@ -11,7 +11,7 @@ import (
 // file decides about a file or stream. differs says that the file which stands there was
 // compared by digest and is another.
 func (p *planner) file(ctx context.Context, e *entry, differs bool) error {
-	e.choice.replace, e.choice.rename, e.choice.at, e.choice.backup = nil, false, "", ""
+	e.choice.replace, e.choice.rename, e.choice.at, e.choice.backup, e.choice.former = nil, false, "", "", nil
 	if e.isTwin() {
 		if p.policy != transfer.ConflictRename {
 			return p.settle.fail(e, "receiving", errTwin(e))
@@ -54,9 +54,33 @@ func (p *planner) file(ctx context.Context, e *entry, differs bool) error {
 		e.choice.replace = found
 		return p.ask.content(ctx, e)
 	case takeNew:
+		p.seek(ctx, e)
 		return p.ask.content(ctx, e)
 	}
 	return p.leave(e, d)
+}
+
+// seek looks for a file that e may be under another name: one that is to be deleted, of e's
+// size. If there are several, e is held against one after another.
+func (p *planner) seek(ctx context.Context, e *entry) {
+	c := &e.choice
+	if !c.sought && p.site.Moved != nil && !p.site.dry && e.kind == tree.File && e.item.Size > 0 {
+		c.formers = p.site.Moved.Find(ctx, e.item)
+	}
+	if c.sought = true; len(c.formers) == 0 {
+		return
+	}
+	c.former, c.formers = c.formers[0], c.formers[1:]
+}
+
+// alike goes on with a file of more than one chunk that was found the same under another name:
+// it is taken from there.
+func (p *planner) alike(ctx context.Context, a *attempt) error {
+	if _, _, ok := p.ledger.differ(a); !ok {
+		return nil
+	}
+	a.of.choice.answer, a.of.choice.formers = nil, nil
+	return p.ask.content(ctx, a.of)
 }
 
 func (p *planner) decide(t *tree.Entry, found *tree.Info, differs bool) decision {

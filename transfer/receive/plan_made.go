@@ -223,7 +223,8 @@ func (p *planner) madeFolder(e *entry, o storage.Outcome, err error) error {
 		}
 		return p.settle.fail(e, "making the folder", err)
 	}
+	p.deletion.came(e)
 	p.settle.note(e, o)
 	p.settle.stands(e, e.item.Name)
-	return nil
+	return p.settle.tellName(e)
 }

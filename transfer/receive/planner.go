@@ -16,16 +16,17 @@ import (
 // announced, as far as none has to wait for another one. It settles what needs no
 // content, and has an asker ask for the rest. One goroutine runs it, and all its methods.
 type planner struct {
-	plans   *flow.Queue[message] // bounded by the entry window
-	ledger  *ledger
-	settle  *settler
-	gate    *gate
-	site    *site
-	twins   *twins
-	links   *links
-	ask     *asker
-	track   *progress.Tracker
-	consent *consent
+	plans    *flow.Queue[message] // bounded by the entry window
+	ledger   *ledger
+	settle   *settler
+	gate     *gate
+	site     *site
+	twins    *twins
+	links    *links
+	ask      *asker
+	track    *progress.Tracker
+	consent  *consent
+	deletion *deletion
 
 	policy   transfer.ConflictPolicy
 	backup   *transfer.Backup
@@ -63,8 +64,12 @@ type (
 	// unequal: a chunk differs from the file that is replaced: room for the new one is
 	// needed after all.
 	unequal struct{ a *attempt }
+	// asking: chunks that differ from the file that is replaced are to be asked for.
+	asking struct{ a *attempt }
 	// differing: an existing file was compared and is another one.
 	differing struct{ a *attempt }
+	// same: a file of more than one chunk was compared with one under another name, and is it.
+	same struct{ a *attempt }
 	// released: what the entry waited for, on account of its name, is settled.
 	released struct{ e *entry }
 	// linkable: the target of the hard link is settled.
@@ -80,7 +85,9 @@ func (m changed) about() *entry   { return m.e }
 func (m givenUp) about() *entry   { return m.e }
 func (m lacking) about() *entry   { return m.a.of }
 func (m unequal) about() *entry   { return m.a.of }
+func (m asking) about() *entry    { return m.a.of }
 func (m differing) about() *entry { return m.a.of }
+func (m same) about() *entry      { return m.a.of }
 func (m released) about() *entry  { return m.e }
 func (m linkable) about() *entry  { return m.e }
 
@@ -139,8 +146,12 @@ func (p *planner) handle(ctx context.Context, m message) error {
 		return p.ask.requests.add(m.a.wantAgain(m.index))
 	case unequal:
 		return p.ask.makeRoom(m.a)
+	case asking:
+		return p.ask.differing(m.a)
 	case differing:
 		return p.differ(ctx, m.a)
+	case same:
+		return p.alike(ctx, m.a)
 	case released:
 		return p.meet(ctx, m.e)
 	case linkable:

@@ -72,10 +72,11 @@ func (p *publisher) publish(batch []*attempt) error {
 	if err != nil {
 		return err
 	}
-	pubs := make([]*storage.Publication, len(batch))
+	pubs, all := make([]*storage.Publication, len(batch)), make([]storage.Publication, len(batch))
 	for i, a := range batch {
 		c := &a.of.choice
-		pubs[i] = &storage.Publication{Partial: a.part.peek(), Entry: a.item, Replace: c.replace != nil, Expect: c.replace, Rename: c.rename}
+		pubs[i] = &all[i]
+		all[i] = storage.Publication{Partial: a.part.peek(), Entry: a.item, Replace: c.replace != nil, Expect: c.replace, Rename: c.rename}
 	}
 	done := p.track.AtDisk()
 	err = p.site.Files.Publish(pubs)

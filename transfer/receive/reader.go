@@ -29,6 +29,7 @@ type reader struct {
 	jobs     *flow.Queue[job]
 	pool     *flow.Pool
 	zstd     bool // compression was agreed on
+	copies   bool // so was framing.CapCopy
 	ordered  bool // raw pieces are handed on as they come
 
 	file    assembly             // of a file's chunk; the pieces of a chunk follow each other on one stream
@@ -145,7 +146,7 @@ func (r *reader) data(cost int64) error {
 		return err
 	case h.Encoding == framing.EncodingZeros:
 		return r.zeros(&p)
-	case h.Encoding == framing.EncodingZstd && !r.zstd:
+	case h.Encoding == framing.EncodingZstd && !r.zstd, h.Encoding == framing.EncodingCopies && !r.copies:
 		return failure.Violation("encoding %d was not agreed on", h.Encoding)
 	case h.Encoding == framing.EncodingRaw && r.ordered:
 		return r.pass(&p)

@@ -12,8 +12,11 @@ import (
 	"ferry/framing"
 	"ferry/transfer"
 	"ferry/transfer/internal/compress"
+	"ferry/transfer/internal/delta"
 	"ferry/transfer/internal/failure"
 	"ferry/transfer/internal/flow"
+	"ferry/transfer/internal/here"
+	"ferry/transfer/internal/parcel"
 	"ferry/transfer/internal/progress"
 	"ferry/transfer/internal/streams"
 	"ferry/transfer/storage"
@@ -50,10 +53,19 @@ type receiver struct {
 	credit   *window
 	requests *requests
 	settle   *settler
+	pace     *pace
 	reuse    *reuse
 	breadth  *breadth
 	end      *closing
+	there    *there
+	deletion *deletion // nil: nothing is deleted
+	within   *within   // nil: content comes over the link
 
+	leaving leaving
+}
+
+// leaving is what the end of a delivery waits for.
+type leaving struct {
 	heard chan struct{}  // closed when stream 0 is read no more
 	late  sync.WaitGroup // of goroutines that end with the link: readers beyond stream 0, and RECEIPT
 }
@@ -63,6 +75,7 @@ type queues struct {
 	plans *flow.Queue[message]  // bounded by the entry window
 	jobs  *flow.Queue[job]      // bounded by credit, and by the entries in flight
 	olds  *flow.Queue[old]      // bounded by slots, and by the entries in flight
+	lists *flow.Queue[old]      // bounded by slots
 	ready *flow.Queue[*attempt] // bounded by temps and slots
 }
 
@@ -71,6 +84,7 @@ func (q *queues) close() {
 	q.plans.Close()
 	q.jobs.Close()
 	q.olds.Close()
+	q.lists.Close()
 	q.ready.Close()
 }
 
@@ -83,7 +97,13 @@ func Receive(ctx context.Context, l interface {
 	transfer.Liveness
 	transfer.Ending
 }, o Options) (transfer.Result, error) {
-	r := newReceiver(transfer.Link{Streams: l, Liveness: l, Ending: l}, &o)
+	return run(ctx, transfer.Link{Streams: l, Liveness: l, Ending: l}, nil, &o)
+}
+
+// run is Receive, and with a request Fetch.
+func run(ctx context.Context, l transfer.Link, ask *Request, o *Options) (transfer.Result, error) {
+	r := newReceiver(l, o)
+	r.opening.request = ask
 	l.AllowStreams(1) // until ACCEPT
 	r.track.Be(framing.StateUser)
 	l.SetState(r.heartbeat)
@@ -95,6 +115,7 @@ func Receive(ctx context.Context, l interface {
 	if err != nil {
 		failure.Leave(r.link, err)
 	}
+	r.deletion.tellKept()
 	res := r.track.Final()
 	res.Resent, res.Wire, res.Streams = l.Resent(), l.Traffic(), l.NumStreams()
 	if err == nil {
@@ -103,32 +124,48 @@ func Receive(ctx context.Context, l interface {
 	}
 	// The link's end changes nothing any more: the receipt is out, or an error is.
 	_ = l.Close()
+	if err == nil {
+		err = r.deletion.verdict(&res)
+	}
 	if err == nil && res.Failed > 0 {
 		err = fmt.Errorf("%w: %d of %d", transfer.ErrIncomplete, res.Failed, res.Failed+res.Delivered+res.Same+res.Skipped)
+		if left := r.there.left(ask.byDigest()); left != nil && res.Failed == r.there.unremoved {
+			err = left
+		}
+	} else if err == nil {
+		err = r.there.left(ask.byDigest())
 	}
 	return res, err
 }
 
 func newReceiver(l transfer.Link, o *Options) *receiver {
-	r := &receiver{link: l, opt: o, track: progress.New(o.Observer), ledger: newLedger(), heard: make(chan struct{})}
+	r := &receiver{link: l, opt: o, track: progress.New(o.Observer), ledger: newLedger(), leaving: leaving{heard: make(chan struct{})}}
 	control := l.Stream(0)
 	_, caps, _ := l.Peer()
+	if caps&framing.CapRemarks != 0 {
+		r.track.Share(false)
+	}
+	if caps&framing.CapNames != 0 {
+		r.track.ShareNames()
+	}
 	r.ledger.widen(framing.EntriesBeforeAccept(caps))
-	r.opening = opening{link: l, opt: o, track: r.track, growth: newGrowth()}
-	r.queues = queues{flow.NewQueue[message](), flow.NewQueue[job](), flow.NewQueue[old](), flow.NewQueue[*attempt]()}
+	r.opening = opening{link: l, opt: o, track: r.track, growth: newGrowth(), here: here.This()}
+	r.queues = queues{flow.NewQueue[message](), flow.NewQueue[job](), flow.NewQueue[old](), flow.NewQueue[old](), flow.NewQueue[*attempt]()}
 	r.credit = &window{control: control}
 	r.requests = &requests{control: control}
 	r.breadth = &breadth{link: l, opener: streams.NewOpener(l), credit: r.credit, choice: o.Streams}
 	r.settle = &settler{
-		ledger: r.ledger, site: &r.site, verdicts: &verdicts{control: control}, track: r.track, links: newLinks(), plans: r.queues.plans,
+		ledger: r.ledger, site: &r.site, verdicts: &verdicts{control: control, track: r.track}, track: r.track, links: newLinks(), plans: r.queues.plans,
 		room: &room{site: &r.site}, window: r.credit,
 	}
+	r.pace = &pace{limit: o.Limit, agreed: caps&framing.CapCopy != 0 && o.Output == nil, heard: l.Received}
 	r.reuse = &reuse{
-		olds: r.queues.olds, jobs: r.queues.jobs, plans: r.queues.plans, ledger: r.ledger, settle: r.settle, site: &r.site,
-		requests: r.requests, track: r.track,
+		jobs: r.queues.jobs, plans: r.queues.plans, ledger: r.ledger, settle: r.settle, site: &r.site,
+		requests: r.requests, pace: r.pace, track: r.track,
 	}
+	r.there = &there{}
 	r.end = &closing{
-		control: control, ending: l, live: l, ledger: r.ledger, settle: r.settle, site: &r.site, track: r.track, heard: r.heard, late: &r.late,
+		control: control, ending: l, live: l, ledger: r.ledger, settle: r.settle, site: &r.site, track: r.track, heard: r.leaving.heard, late: &r.leaving.late,
 	}
 	return r
 }
@@ -146,6 +183,7 @@ func (r *receiver) run(parent context.Context) error {
 	r.settle.slots = flow.NewGauge(gctx, int64(flow.MayOpen(flow.OpenFiles, 8)))
 	r.settle.temps = flow.NewGauge(gctx, openTemps)
 	r.settle.pages = flow.NewGauge(gctx, flow.PagesWindow)
+	r.settle.pieces = flow.NewGauge(gctx, delta.MaxPieces)
 	if _, caps, _ := r.link.Peer(); caps&framing.CapZstd != 0 {
 		var err error
 		if r.decoder, err = compress.NewDecoder(); err != nil {
@@ -154,15 +192,21 @@ func (r *receiver) run(parent context.Context) error {
 		defer r.decoder.Close()
 	}
 
+	var err error
+	if r.deletion, err = newDeletion(gctx, r); err != nil {
+		return err
+	}
+	r.end.deletion = r.deletion
+
 	defer failure.Watch(gctx, r.link, r.end.sent)()
 
 	group.Go(func() error {
-		defer close(r.heard)
+		defer close(r.leaving.heard)
 		return r.reader(0).run(gctx, r.end)
 	})
 	group.Go(func() error {
-		return streams.Each(gctx, r.link, 1, r.heard, func(i int) error {
-			r.late.Go(func() {
+		return streams.Each(gctx, r.link, 1, r.leaving.heard, func(i int) error {
+			r.leaving.late.Go(func() {
 				if err := r.readMore(gctx, i); err != nil {
 					cancel(err)
 				}
@@ -171,9 +215,9 @@ func (r *receiver) run(parent context.Context) error {
 		})
 	})
 	if r.link.Dialled() {
-		group.Go(func() error { return r.breadth.opener.Run(gctx, r.heard) })
+		group.Go(func() error { return r.breadth.opener.Run(gctx, r.leaving.heard) })
 	}
-	group.Go(func() error { return progress.WatchStall(gctx, r.link, &r.track.Activity, r.heard) })
+	group.Go(func() error { return progress.WatchStall(gctx, r.link, &r.track.Activity, r.leaving.heard) })
 	start := func(run func(context.Context) error) {
 		group.Go(failure.Patient(gctx, r.link, func() error { return run(gctx) }))
 	}
@@ -188,13 +232,18 @@ func (r *receiver) over(ctx context.Context, err error) error {
 		err = nil // what comes after the receipt changes nothing
 	case err == nil && ctx.Err() != nil:
 		err = context.Cause(ctx)
+	case err != nil && ctx.Err() == nil:
+		if own := r.opening.declined.Load(); own != nil {
+			err = own // a sender that hears of it ends the link, which the reader may meet first
+		}
 	}
 	if err == nil {
 		_ = r.link.Close() // RECEIPT is out
 	} else {
 		failure.Leave(r.link, err)
 	}
-	r.late.Wait()
+	r.leaving.late.Wait()
+	r.within.end()
 	for _, a := range r.ledger.left() {
 		// The delivery failed already or is complete; a hint that is lost
 		// with this costs only rework.
@@ -211,17 +260,21 @@ func (r *receiver) reader(stream int) *reader {
 	ordered := r.opt.Output != nil
 	in := &reader{
 		in: r.link.Stream(stream), number: stream,
-		intake: &intake{ledger: r.ledger, jobs: r.queues.jobs, ordered: ordered},
+		intake: r.intake(),
 		ledger: r.ledger, consent: r.opening.consent, requests: r.requests, credit: r.credit, jobs: r.queues.jobs, pool: &r.pool,
-		zstd: r.decoder != nil, ordered: ordered,
+		zstd: r.decoder != nil, copies: r.pace.agreed, ordered: ordered,
 	}
 	if stream == 0 {
 		in.control = &control{
 			ledger: r.ledger, plans: r.queues.plans, jobs: r.queues.jobs, reuse: r.reuse, breadth: r.breadth, end: r.end,
-			growth: r.opening.growth, track: r.track, ordered: ordered,
+			growth: r.opening.growth, track: r.track, there: r.there, deletion: r.deletion, ordered: ordered,
 		}
 	}
 	return in
+}
+
+func (r *receiver) intake() *intake {
+	return &intake{ledger: r.ledger, jobs: r.queues.jobs, ordered: r.opt.Output != nil}
 }
 
 // readMore reads a stream beyond stream 0, which tells how the delivery ends: so
@@ -245,25 +298,37 @@ func (r *receiver) accept(ctx context.Context, start starter) error {
 	if err := r.opening.enter(&r.site); err != nil {
 		return err
 	}
+	if err := r.deletion.enter(&r.site, r.opt.OnConflict); err != nil {
+		return err
+	}
+	if p := parcel.Of(r.link.Streams); p != nil && r.opt.Output == nil {
+		r.within = newWithin(r.intake(), r.worker())
+		p.Open(r.within)
+		start(func(ctx context.Context) error { return r.within.run(ctx, r.ledger.complete) })
+	}
 	rate := r.opt.Limit.Rate()
-	r.ledger.widen(flow.EntryWindow) // before the sender can know of it
+	_, caps, _ := r.link.Peer()
+	entries, _ := flow.Entries()
+	r.ledger.widen(max(entries, framing.EntriesBeforeAccept(caps))) // before the sender can know of it
 	if err := r.opening.accept(&r.site, r.breadth.allow(), rate, r.credit); err != nil {
 		return err
 	}
 	r.track.Enter(transfer.PhaseScanning)
 	if r.opt.Limit != nil {
-		start(func(ctx context.Context) error { return flow.Follow(ctx, r.opt.Limit, rate, r.heard, r.opening.limit) })
+		start(func(ctx context.Context) error {
+			return flow.Follow(ctx, r.opt.Limit, rate, r.leaving.heard, r.opening.limit)
+		})
 	}
-	start(func(ctx context.Context) error { return r.breadth.widen(ctx, r.heard) })
-	gate := &gate{ledger: r.ledger, links: r.settle.links, site: &r.site, consent: r.opening.consent, policy: r.opt.Links}
+	start(func(ctx context.Context) error { return r.breadth.widen(ctx, r.leaving.heard) })
+	gate := &gate{ledger: r.ledger, links: r.settle.links, site: &r.site, consent: r.opening.consent, policy: r.opt.Links, landing: r.opening.landing}
 	if r.opt.Output != nil {
 		start(func(ctx context.Context) error { return r.ordered(ctx, gate) })
 		return nil
 	}
-	r.settle.twins = newTwins(r.site.Twins, r.opt.OnConflict, r.opt.Backup)
+	r.settle.twins = newTwins(&r.site, r.opt.OnConflict, r.opt.Backup)
 	start(r.planner(gate).run)
-	for range 2 {
-		start(r.reuse.run)
+	for _, olds := range [...]*flow.Queue[old]{r.queues.olds, r.queues.olds, r.queues.lists} {
+		start(func(ctx context.Context) error { return r.reuse.run(ctx, olds) })
 	}
 	for range flow.Workers() {
 		start(r.worker().run)
@@ -303,9 +368,9 @@ func (r *receiver) planner(g *gate) *planner {
 		plans: r.queues.plans, ledger: r.ledger, settle: r.settle, gate: g, site: &r.site, twins: r.settle.twins, links: r.settle.links,
 		ask: &asker{
 			ledger: r.ledger, settle: r.settle, site: &r.site, room: r.settle.room, credit: r.credit, requests: r.requests,
-			olds: r.queues.olds, slots: r.settle.slots, track: r.track,
+			olds: r.queues.olds, lists: r.queues.lists, slots: r.settle.slots, pace: r.pace, track: r.track,
 		},
-		track: r.track, consent: r.opening.consent,
+		track: r.track, consent: r.opening.consent, deletion: r.deletion,
 		policy: r.opt.OnConflict, update: r.opt.Update, backup: r.opt.Backup, byDigest: r.opening.offer.Flags&framing.FlagChecksum != 0, resolve: r.opt.Resolve,
 	}
 }
@@ -313,6 +378,6 @@ func (r *receiver) planner(g *gate) *planner {
 func (r *receiver) worker() *worker {
 	return &worker{
 		queues: &r.queues, ledger: r.ledger, settle: r.settle, site: &r.site, requests: r.requests, credit: r.credit,
-		pool: &r.pool, decoder: r.decoder, track: r.track,
+		pace: r.pace, pool: &r.pool, decoder: r.decoder, track: r.track,
 	}
 }

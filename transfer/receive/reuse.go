@@ -15,15 +15,16 @@ import (
 
 // reuse hashes what this side has already of files: the claims of a Partial, an older
 // file that will be replaced, a file that may be the same. The sender meanwhile sends
-// what is missing. Two goroutines run it.
+// what is missing. Three goroutines run it. One of them only lists: nothing comes of a file
+// meanwhile, so it must not wait until others are hashed.
 type reuse struct {
-	olds     *flow.Queue[old]
 	jobs     *flow.Queue[job]
 	plans    *flow.Queue[message]
 	ledger   *ledger
 	settle   *settler
 	site     *site
 	requests *requests
+	pace     *pace
 	track    *progress.Tracker
 }
 
@@ -40,15 +41,19 @@ const (
 	oldClaimed                 // what an interrupted delivery left
 	oldReplaced                // that, and of the file to be replaced
 	oldLent                    // of that, what was only lent and is needed after all
+	oldListed                  // of that, the pieces, since something may have moved
 )
 
-// run hashes until all entries are settled.
-func (u *reuse) run(ctx context.Context) error {
-	buf := make([]byte, checksum.ChunkSize)
+// run hashes what is in a queue, until all entries are settled.
+func (u *reuse) run(ctx context.Context, olds *flow.Queue[old]) error {
+	var buf []byte // made when there is something to hash: most deliveries have nothing
 	for {
-		o, ok, err := u.olds.Take(ctx)
+		o, ok, err := olds.Take(ctx)
 		if err != nil || !ok {
 			return err
+		}
+		if buf == nil {
+			buf = make([]byte, checksum.ChunkSize)
 		}
 		r := reuseRun{reuse: u, a: o.a, buf: buf}
 		switch o.what {
@@ -60,6 +65,8 @@ func (u *reuse) run(ctx context.Context) error {
 			err = r.replaced(ctx)
 		case oldLent:
 			err = r.fill(ctx)
+		case oldListed:
+			err = r.list(ctx)
 		}
 		if err != nil {
 			return err
@@ -80,6 +87,9 @@ func (u *reuse) gained(a *attempt, g gain) {
 	}
 	if g.differs {
 		u.plans.Put(unequal{a})
+	}
+	if g.asks {
+		u.plans.Put(asking{a})
 	}
 	for _, index := range g.again {
 		u.plans.Put(lacking{a, index})
@@ -113,9 +123,7 @@ func (r reuseRun) compare(ctx context.Context) error {
 }
 
 func (r reuseRun) hashExisting(ctx context.Context) (checksum.Digest, error) {
-	probe := *r.a.item
-	probe.Name = r.a.compared.name
-	f, err := r.site.Finder.Open(&probe)
+	f, err := r.site.openCompared(r.a)
 	if err != nil {
 		return checksum.Digest{}, err
 	}
@@ -244,7 +252,11 @@ func (r reuseRun) page(p *claimPage) (ok bool, err error) {
 
 // state states a page whose room was taken.
 func (r reuseRun) state(p *claimPage) (ok bool, err error) {
-	w := r.a.want(framing.WantPage)
+	kind := framing.WantPage
+	if p.waits = r.pace.looks() && r.ledger.holds(r.a); p.waits {
+		kind = framing.WantHold
+	}
+	w := r.a.want(kind)
 	w.First = p.first
 	for i := range p.count {
 		if p.held.has(i) {

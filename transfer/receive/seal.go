@@ -2,6 +2,7 @@ package receive
 
 import (
 	"errors"
+	"io"
 
 	"ferry/checksum"
 	"ferry/framing"
@@ -55,7 +56,7 @@ func (w *worker) seal(a *attempt) error {
 	case !ok:
 		return nil // it was settled meanwhile
 	}
-	return w.hand(a)
+	return w.hand([]*attempt{a})
 }
 
 // untouched tells whether the older file is still there and has exactly the content that
@@ -70,13 +71,48 @@ func (w *worker) untouched(a *attempt) bool {
 
 // sealCompared ends a comparison.
 func (w *worker) sealCompared(a *attempt) error {
-	kept, same := w.ledger.equal(a)
-	if !same {
+	kept, equal := w.ledger.equal(a)
+	if !equal {
 		w.queues.plans.Put(differing{a})
 		return nil
 	}
+	switch {
+	case a.compared.former == nil:
+	case a.item.Size > checksum.ChunkSize:
+		w.track.Kept(-kept)
+		w.queues.plans.Put(same{a})
+		return nil
+	default:
+		return w.takeFormer(a, kept)
+	}
 	w.track.Spared(a.sum.size, kept)
 	return w.settle.equal(a.of, a.item, a.compared.name)
+}
+
+// takeFormer copies a small file that was found the same under another name. It must still
+// have the bytes that were compared. Of the file kept bytes were counted as kept.
+func (w *worker) takeFormer(a *attempt, kept int64) error {
+	buf := w.pool.Get(int(a.item.Size))
+	defer w.pool.Put(buf)
+	f, err := w.site.openCompared(a)
+	if err == nil {
+		_, err = f.ReadAt(*buf, 0)
+		_ = f.Close() // read only
+	}
+	if err != nil && err != io.EOF || checksum.Sum(*buf) != a.sum.root {
+		w.track.Kept(-kept)
+		w.queues.plans.Put(differing{a})
+		return nil
+	}
+	b := &attempt{of: a.of, number: a.number, item: a.item, form: lone}
+	if !w.ledger.adopt(a, b) {
+		w.track.Kept(-kept)
+		return nil
+	}
+	w.settle.room.give(w.ledger.paid(b, a.item.Size))
+	w.track.Kept(a.item.Size - kept)
+	w.track.Reused(a.item.Size, a.of.path())
+	return w.small(b, *buf)
 }
 
 // sealEmpty ends a file that became empty: nothing came of it but FILEEND.

@@ -35,6 +35,7 @@ type settler struct {
 	slots  *flow.Gauge // large files in work
 	temps  *flow.Gauge // small files between their writing and their name
 	pages  *flow.Gauge // WANT pages under way
+	pieces *flow.Gauge // of old files that are listed
 
 	mu   sync.Mutex      // guards sums; under it nothing else is taken
 	sums checksum.Sumset // of what was delivered, or compared and is equal
@@ -61,6 +62,11 @@ func (s *settler) done(e *entry, o outcome) error {
 	}
 	if o.status == transfer.StatusSame && f.adjusted {
 		o.status = transfer.StatusAdjusted
+	}
+	if e.kind != tree.Folder && o.status != transfer.StatusSkipped {
+		if err := s.tellName(e); err != nil {
+			return err
+		}
 	}
 	full := s.verdicts.settled(o.record(e.id, f.sum.known))
 	if f.sum.known && o.status != transfer.StatusSkipped {
@@ -270,6 +276,9 @@ func (s *settler) release(e *entry) error {
 func (s *settler) give(had freed) {
 	if had.pages > 0 {
 		s.pages.Give(int64(had.pages))
+	}
+	if had.holdings.pieces > 0 {
+		s.pieces.Give(had.holdings.pieces)
 	}
 	s.track.Kept(-had.kept)
 	s.room.give(had.room)

@@ -5,7 +5,6 @@ import (
 	"io/fs"
 
 	"ferry/framing"
-	"ferry/transfer/internal/failure"
 	"ferry/transfer/internal/wire"
 	"ferry/transfer/storage"
 	"ferry/transfer/tree"
@@ -38,7 +37,30 @@ func (s *site) lookUp(t *tree.Entry) (*tree.Info, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &info, nil
+	found := info // most often there is nothing, and nothing to allocate
+	return &found, nil
+}
+
+// openCompared opens the file that an attempt compares.
+func (s *site) openCompared(a *attempt) (storage.File, error) {
+	if f := a.compared.former; f != nil {
+		return f.Open()
+	}
+	probe := *a.item
+	probe.Name = a.compared.name
+	return s.Finder.Open(&probe)
+}
+
+// openOld opens the file from which an attempt takes chunks.
+func (s *site) openOld(a *attempt) (storage.File, error) {
+	if a.basis.former == nil {
+		return s.Finder.Open(a.item)
+	}
+	f, err := a.basis.former.Open()
+	if err != nil {
+		return nil, fs.ErrNotExist // nothing depends on it
+	}
+	return f, nil
 }
 
 // keepsTime tells whether found has t's mtime, or what the destination keeps of it.
@@ -78,9 +100,9 @@ func (s *site) clear(t *tree.Entry, found *tree.Info) error {
 }
 
 // refused is why t could not be made: the cause is the folder that it is in, if that
-// takes nothing. In a dry run err says that already.
+// takes nothing, or its name. In a dry run err says that already.
 func (s *site) refused(t *tree.Entry, err error) error {
-	if s.dry || failure.Destination("", "", err).Code != framing.CodePermission {
+	if code := codeOf(err); s.dry || code != framing.CodePermission && code != framing.CodeUnsupported {
 		return err
 	}
 	if why := s.Finder.MayPut(t); why != nil {

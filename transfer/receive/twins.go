@@ -37,8 +37,10 @@ type twins struct {
 	// keep: names are noted where the file system tells them apart too, since this
 	// delivery itself makes up names.
 	keep bool
-	seed maphash.Seed
-	top  folderNames // of the destination; other folders have theirs in folder
+	// escapes: the destination makes names with a %, which items may have as their own.
+	escapes bool
+	seed    maphash.Seed
+	top     folderNames // of the destination; other folders have theirs in folder
 
 	mu    sync.Mutex // guards what follows, and claims of all folderNames
 	total int
@@ -53,11 +55,11 @@ type twinState struct {
 	unsure    bool     // names before e were not noted
 }
 
-func newTwins(dst storage.Twins, policy transfer.ConflictPolicy, backup *transfer.Backup) *twins {
-	if dst == nil {
+func newTwins(s *site, policy transfer.ConflictPolicy, backup *transfer.Backup) *twins {
+	if s.Twins == nil {
 		return nil
 	}
-	return &twins{dst: dst, keep: policy == transfer.ConflictRename || policy == transfer.ConflictAsk || backup != nil && backup.Folder == "", seed: maphash.MakeSeed()}
+	return &twins{dst: s.Twins, escapes: s.Names != nil, keep: policy == transfer.ConflictRename || policy == transfer.ConflictAsk || backup != nil && backup.Folder == "", seed: maphash.MakeSeed()}
 }
 
 // namesOf are those of the folder that e goes into.
@@ -94,7 +96,7 @@ func (t *twins) meet(e *entry) (wait bool, err error) {
 			return false, err
 		}
 	}
-	if n.apart == [nameClasses]bool{} || !n.apart[classOf(e.name)] {
+	if n.apart == [nameClasses]bool{} || !n.apart[t.classOf(e.name)] {
 		t.note(n, h, e, e.name)
 	}
 	if e.twin != nil {
@@ -179,9 +181,16 @@ func (t *twins) claim(e *entry, name string) {
 
 // errTwin is why an item fails that would take the place of another one.
 func errTwin(e *entry) *transfer.Error {
+	if e.twin.of == e.path() {
+		return errStored
+	}
 	return &transfer.Error{Code: framing.CodeConflict, Err: fmt.Errorf(
 		"the file system there takes its name for that of %s, which is delivered too; --on-conflict rename gives it another name", e.twin.of)}
 }
+
+// errStored is why an item fails whose escaped name is another one's own, or the reverse.
+var errStored = &transfer.Error{Code: framing.CodeConflict, Err: errors.New(
+	"another item that is delivered too is stored under that name there; --on-conflict rename gives this one another name")}
 
 // errUnsure is why one is not replaced that may have been delivered before.
 var errUnsure = &transfer.Error{Code: framing.CodeConflict, Err: errors.New(
@@ -241,7 +250,7 @@ func (t *twins) learn(n *folderNames, e *entry) error {
 	defer t.mu.Unlock()
 	for h, c := range n.claims {
 		// What is on its way is told of by its entry.
-		if c.next == nil && c.e == nil && n.apart[classOf(c.name)] {
+		if c.next == nil && c.e == nil && n.apart[t.classOf(c.name)] {
 			delete(n.claims, h)
 			n.count--
 			t.total--
@@ -257,7 +266,7 @@ func (t *twins) learnClass(n *folderNames, e *entry, class nameClass) error {
 	var tries []string
 	t.mu.Lock()
 	for _, c := range n.claims {
-		if c.e == nil && classOf(c.name) == class {
+		if c.e == nil && t.classOf(c.name) == class {
 			if tries = append(tries, c.name); len(tries) == learnTries {
 				break
 			}

@@ -51,7 +51,7 @@ type meeting struct {
 
 func newMeeting(d *relatingDisk, policy transfer.ConflictPolicy) meeting {
 	d.has = make(map[string]bool)
-	t := newTwins(d, policy, nil)
+	t := newTwins(&site{Landing: storage.Landing{Twins: d}}, policy, nil)
 	return meeting{t, &settler{twins: t, plans: flow.NewQueue[message]()}}
 }
 
@@ -150,7 +150,7 @@ func TestTwinsForget(t *testing.T) {
 
 // A name is hashed by its key, whichever way that is made.
 func TestTwinsHash(t *testing.T) {
-	tw := newTwins(&relatingDisk{}, transfer.ConflictOverwrite, nil)
+	tw := newTwins(&site{Landing: storage.Landing{Twins: &relatingDisk{}}}, transfer.ConflictOverwrite, nil)
 	for _, pair := range [][2]string{{"Same. .", "same"}, {"É", "e\u0301"}, {"\u212a", "k"}} {
 		if tw.hash(pair[0]) != tw.hash(pair[1]) {
 			t.Errorf("%q and %q have two hashes", pair[0], pair[1])
@@ -162,7 +162,7 @@ func TestTwinsHash(t *testing.T) {
 }
 
 func BenchmarkTwinsOfAName(b *testing.B) {
-	tw := newTwins(&relatingDisk{}, transfer.ConflictOverwrite, nil)
+	tw := newTwins(&site{Landing: storage.Landing{Twins: &relatingDisk{}}}, transfer.ConflictOverwrite, nil)
 	b.ReportAllocs()
 	for i := range b.N {
 		e := entryNamed(uint64(i+1), "Abc-file-1.txt")

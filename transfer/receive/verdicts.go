@@ -5,6 +5,7 @@ import (
 
 	"ferry/framing"
 	"ferry/transfer/internal/failure"
+	"ferry/transfer/internal/progress"
 )
 
 // verdicts are the records by which the sender is told what became of its entries: DONE
@@ -12,6 +13,7 @@ import (
 // given. All goroutines use it.
 type verdicts struct {
 	control framing.Stream // stream 0
+	track   *progress.Tracker
 
 	sending sync.Mutex // held while records are taken and written; before mu
 
@@ -53,12 +55,16 @@ func (v *verdicts) fault(f framing.Fault) error {
 	return failure.Link("reporting a failed item", v.control.Send(true, framing.TypeFault, f.Append(nil)))
 }
 
-// send writes what was gathered. Callers hold sending.
+// send writes what was gathered. A remark on an entry leaves before its verdict, so remarks
+// are taken last and sent first. Callers hold sending.
 func (v *verdicts) send() error {
 	v.mu.Lock()
 	done, warnings := v.done, v.warnings
 	v.done, v.warnings = nil, nil
 	v.mu.Unlock()
+	if err := v.track.SendRemarks(v.control); err != nil {
+		return err
+	}
 	if len(warnings) > 0 {
 		if err := v.control.Send(len(done) == 0, framing.TypeWarn, warnings); err != nil {
 			return failure.Link("reporting lost metadata", err)

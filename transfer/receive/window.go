@@ -20,7 +20,7 @@ type window struct {
 }
 
 // open grants the first credit.
-func (w *window) open() error { return w.grant(flow.CreditWindow) }
+func (w *window) open() error { return w.grant(flow.Credit()) }
 
 // widen grants credit for one chunk more that may be under way: on a further stream, or
 // of a further source.

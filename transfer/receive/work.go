@@ -23,6 +23,7 @@ type worker struct {
 	site     *site
 	requests *requests
 	credit   *window
+	pace     *pace
 	pool     *flow.Pool
 	decoder  *compress.Decoder // nil: compression was not agreed on
 	track    *progress.Tracker
@@ -126,6 +127,9 @@ func (w *worker) chunk(c *parcel.Chunk) error {
 	if a == nil || err != nil {
 		return err
 	}
+	if c.Encoding == framing.EncodingCopies {
+		return w.patch(a, c)
+	}
 	data, buf, err := plainChunk(c, w.decoder, w.pool)
 	if err != nil {
 		return err
@@ -134,7 +138,7 @@ func (w *worker) chunk(c *parcel.Chunk) error {
 		defer w.pool.Put(buf)
 	}
 	index := c.Offset / checksum.ChunkSize
-	node := checksum.NewNode(data, index)
+	node := nodeOf(c, data, index)
 	if a.form == lone {
 		return w.onlyChunk(a, c, data, node.Root())
 	}
@@ -151,16 +155,33 @@ func (w *worker) chunk(c *parcel.Chunk) error {
 	if c.Encoding == framing.EncodingZeros {
 		room = 0
 	}
-	wrote, err := w.ledger.wrote(a, index, node, room)
+	return w.took(a, c, node, room)
+}
+
+// took notes a chunk that is in its place, of which room bytes took space, and counts it.
+func (w *worker) took(a *attempt, c *parcel.Chunk, node checksum.Node, room int) error {
+	first, err := w.note(a, c.Offset/checksum.ChunkSize, node, room)
+	if err == nil && first {
+		w.moved(a, int64(c.Size), int64(room))
+	}
+	return err
+}
+
+// note notes a chunk that is written, of which n bytes took room, and sees to what follows. It
+// reports false if the chunk came before.
+func (w *worker) note(a *attempt, index uint64, node checksum.Node, n int) (first bool, err error) {
+	wrote, err := w.ledger.wrote(a, index, node, n, w.pace.heard())
 	if err != nil || !wrote.first {
-		return err
+		return false, err
 	}
 	w.settle.room.give(wrote.paid)
-	w.moved(a, int64(c.Size), int64(room))
+	if wrote.asks {
+		w.queues.plans.Put(asking{a})
+	}
 	if wrote.whole {
 		w.queues.jobs.Put(sealing{a})
 	}
-	return nil
+	return true, nil
 }
 
 // write writes a chunk that is wanted, and has the check value that the sender says. It
@@ -229,24 +250,58 @@ func (w *worker) pack(p *parcel.Pack, hash *checksum.Group) error {
 	}
 	roots := make([]checksum.Digest, len(contents))
 	hash.Sums(roots, contents)
-	var moved int64
-	var last *attempt
+	files := make([]verified, 0, len(attempts))
 	for i, a := range attempts {
-		n := int64(len(contents[i]))
 		if roots[i] != packed[i].Root {
 			if err := w.again(a, 0); err != nil {
 				return err
 			}
 			continue
 		}
-		if !w.ledger.sealSmall(a, sum{true, roots[i], n}) {
+		files = append(files, verified{a, contents[i], roots[i]})
+	}
+	return w.smalls(files)
+}
+
+// verified is a small file whose digest is right.
+type verified struct {
+	a    *attempt
+	data []byte
+	root checksum.Digest
+}
+
+// smalls writes small files that came together.
+func (w *worker) smalls(files []verified) error {
+	var moved int64
+	var last *attempt
+	ready := make([]*attempt, 0, len(files))
+	for _, f := range files {
+		n := int64(len(f.data))
+		if !w.ledger.sealSmall(f.a, sum{true, f.root, n}) {
 			continue // it came twice
 		}
-		moved, last = moved+n, a
-		w.settle.room.give(w.ledger.paid(a, n))
-		if err := w.small(a, contents[i]); err != nil {
+		moved, last = moved+n, f.a
+		w.settle.room.give(w.ledger.paid(f.a, n))
+		if !w.settle.temps.Try(1) {
+			// What makes room is that others get their names, and these may be among them.
+			if err := w.hand(ready); err != nil {
+				return err
+			}
+			ready = ready[:0]
+			if err := w.settle.temps.Take(1); err != nil {
+				return err
+			}
+		}
+		written, err := w.writeSmall(f.a, f.data)
+		if err != nil {
 			return err
 		}
+		if written {
+			ready = append(ready, f.a)
+		}
+	}
+	if err := w.hand(ready); err != nil {
+		return err
 	}
 	if last != nil {
 		w.moved(last, moved, moved)
@@ -259,30 +314,45 @@ func (w *worker) small(a *attempt, data []byte) error {
 	if err := w.settle.temps.Take(1); err != nil {
 		return err
 	}
+	written, err := w.writeSmall(a, data)
+	if err != nil || !written {
+		return err
+	}
+	return w.hand([]*attempt{a})
+}
+
+// writeSmall writes the verified content of a small file, for which one of temps was taken.
+// False: the entry is settled.
+func (w *worker) writeSmall(a *attempt, data []byte) (written bool, err error) {
 	if !w.ledger.keep(a.of, holdings{temp: true}) {
 		w.settle.temps.Give(1)
-		return nil
+		return false, nil
 	}
 	p, err := w.site.Files.Begin(a.item, a.of.holes > 0)
 	if err != nil {
-		return w.settle.failAttempt(a, "beginning", err)
+		return false, w.settle.failAttempt(a, "beginning", err)
 	}
 	a.part.begin(p)
 	if err := p.WriteChunk(0, data, checksum.CV{}); err != nil {
-		return w.settle.failAttempt(a, "writing", err)
+		return false, w.settle.failAttempt(a, "writing", err)
 	}
 	if err := p.Seal(a.item, a.sum.size, a.sum.root); err != nil {
-		return w.settle.failAttempt(a, "completing", err)
+		return false, w.settle.failAttempt(a, "completing", err)
 	}
-	return w.hand(a)
+	return true, nil
 }
 
-// hand gives a complete file to the publisher.
-func (w *worker) hand(a *attempt) error {
-	if !w.ledger.hand(a) {
-		return a.part.end(true) // it was settled meanwhile
+// hand gives complete files to the publisher, which keeps none of the slice.
+func (w *worker) hand(files []*attempt) error {
+	ready := files[:0]
+	for _, a := range files {
+		if w.ledger.hand(a) {
+			ready = append(ready, a)
+		} else if err := a.part.end(true); err != nil { // it was settled meanwhile
+			return err
+		}
 	}
-	w.queues.ready.Put(a)
+	w.queues.ready.Put(ready...)
 	return nil
 }
 

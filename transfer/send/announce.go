@@ -1,6 +1,7 @@
 package send
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"path"
@@ -30,10 +31,12 @@ type announcer struct {
 
 	batch   batch
 	folders folders
+	bundles bundler
 	trials  map[uint64]*trial // of a dry run, by id: of items with several names
 	record  []byte            // scratch
 	last    uint64            // id of the entry announced last
 	files   int64             // announced
+	ends    error             // the delivery: met at an item, and not the item's fault
 }
 
 func newAnnouncer(s *sender, window *window, promise *promise) *announcer {
@@ -59,10 +62,14 @@ func (a *announcer) run(ctx context.Context) error {
 	if err := a.walk(ctx); err != nil {
 		return err
 	}
+	a.bundles.close()
 	if err := a.streams(ctx); err != nil {
 		return err
 	}
 	if err := a.batch.flush(ctx); err != nil {
+		return err
+	}
+	if err := a.track.SendRemarks(a.out); err != nil {
 		return err
 	}
 	end := a.book.close()
@@ -76,6 +83,10 @@ func (a *announcer) walk(ctx context.Context) error {
 	w := a.newWalk()
 	w.Excluded, w.Problem, w.Lost, w.Admit = a.track.Excluded, a.missed, a.track.Lost, a.promise.admit
 	w.Granted, w.HardLinks = a.granted, links
+	if r := a.opt.Reading; r != nil {
+		began := time.Now()
+		w.Survey, w.Fresh = r.survey, func() time.Time { return a.terms.since(began) }
+	}
 	for _, src := range a.opt.Sources {
 		if src.Reader == nil {
 			w.Sources = append(w.Sources, src.Source)
@@ -86,6 +97,7 @@ func (a *announcer) walk(ctx context.Context) error {
 		return a.add(ctx, &entry{item: it, most: it.Size, trial: a.try(it)})
 	})
 	back()
+	err = cmp.Or(err, a.ends)
 	if n := links.Copies(); err == nil && n > 0 {
 		a.track.Warned(transfer.ItemWarned{What: tree.AttrHardLink, Code: framing.CodeUnsupported, Err: errManyLinks}, int64(n))
 	}
@@ -120,9 +132,15 @@ func (a *announcer) missed(display string, err error) {
 		a.track.Tell(transfer.Notice{Path: display, Err: err})
 		return
 	}
+	if tree.Crowded(err) {
+		a.ends = crowded("reading", display, err)
+		return
+	}
 	a.book.miss()
 	a.track.Announced(1, 0)
-	a.track.Failed(failure.Source("reading", display, err))
+	failed := failure.Source("reading", display, err)
+	a.track.Failed(failed)
+	a.track.Remark(framing.Remark{Kind: framing.RemarkFailed, Code: failed.Code, Path: []byte(display), Text: []byte(failure.Message(failed))})
 }
 
 // granted is tree.Walk.Granted. It flushes first: the receiver cannot answer before it has
@@ -145,6 +163,9 @@ func (a *announcer) granted(ctx context.Context) (tree.Metadata, error) {
 func (a *announcer) add(ctx context.Context, e *entry) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
+	}
+	if a.ends != nil {
+		return a.ends
 	}
 	it := e.item
 	a.encode(it)
@@ -170,6 +191,9 @@ func (a *announcer) add(ctx context.Context, e *entry) error {
 	}
 	next := a.last + 1
 	a.last = it.ID
+	if a.opt.Reading != nil {
+		a.bundles.add(e)
+	}
 	a.book.announce(e)
 	return a.batch.add(ctx, next, a.record, content)
 }

@@ -46,8 +46,11 @@ func (b *batch) append(ctx context.Context, next uint64, record []byte) error {
 	return b.flush(ctx)
 }
 
-// flush sends what was gathered.
+// flush sends what was gathered, and what the other side's person is to see.
 func (b *batch) flush(ctx context.Context) error {
+	if err := b.track.SendRemarks(b.out); err != nil {
+		return err
+	}
 	if len(b.body) == 0 {
 		return nil
 	}

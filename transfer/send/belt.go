@@ -7,7 +7,8 @@ import (
 )
 
 // belt takes each job from feed to a worker and, in the order of feed, to a writer. A
-// writer waits until the worker has filled the job.
+// writer waits until the worker has filled the job. Without writers the order does not
+// count.
 type belt struct {
 	work  chan job
 	order chan job
@@ -22,6 +23,11 @@ func (b *belt) put(ctx context.Context, j job) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+	return b.fill(ctx, j)
+}
+
+// fill hands a job on to a worker alone.
+func (b *belt) fill(ctx context.Context, j job) error {
 	select {
 	case b.work <- j:
 	case <-ctx.Done():
@@ -40,12 +46,18 @@ func (b *belt) close() {
 // buffer, which is free again when the other side has the chunk. Those of packs come on
 // top; as many as there are jobs on the belt.
 type buffers struct {
-	room *flow.Gauge // bytes
-	pool flow.Pool
+	room  *flow.Gauge // bytes
+	pool  *flow.Pool
+	share *share // nil: all chunks are read for this delivery alone
 }
 
-func newBuffers(ctx context.Context) *buffers {
-	return &buffers{room: flow.NewGauge(ctx, chunkBytes)}
+// newBuffers takes them from the pool of a Reading, if there is one.
+func newBuffers(ctx context.Context, from *Reading) *buffers {
+	b := &buffers{room: flow.NewGauge(ctx, flow.MayKeep(chunkBytes, chunkPart, chunkLeast)), pool: new(flow.Pool), share: newShare(from)}
+	if from != nil {
+		b.pool = &from.pool
+	}
+	return b
 }
 
 // take waits for a buffer of n bytes.
@@ -63,13 +75,8 @@ func (b *buffers) put(buf *[]byte) {
 	b.room.Give(n)
 }
 
-// swap gives back plain, which was taken, and counts frame in its place, which is smaller
-// and of the pool.
-func (b *buffers) swap(plain, frame *[]byte) {
-	n := int64(len(*plain))
-	b.pool.Put(plain)
-	b.room.Give(n - int64(len(*frame)))
-}
+// shrunk counts to bytes in the place of from, which were taken.
+func (b *buffers) shrunk(from, to int) { b.room.Give(int64(from - to)) }
 
 // widen adds room for what one more stream has under way.
 func (b *buffers) widen() { b.room.Give(flow.StreamCredit) }

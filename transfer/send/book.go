@@ -73,6 +73,13 @@ func (b *book) settled() bool {
 // allSettled needs mu.
 func (b *book) allSettled() bool { return b.walked && len(b.entries) == 0 }
 
+// inFlight is the entry of that id; nil if it was settled, or not announced.
+func (b *book) inFlight(id uint64) *entry {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.entries[id]
+}
+
 // ask takes a WANT. givenUp says that it crossed with the FAULT by which this side gave the
 // entry up: nothing is sent.
 func (b *book) ask(w *framing.Want, dry bool) (e *entry, givenUp bool, err error) {
@@ -128,12 +135,12 @@ func (b *book) hashed(e *entry, root checksum.Digest, length int64) {
 	e.root, e.length, e.hashed = root, length, true
 }
 
-// hashedAll is hashed of several entries.
-func (b *book) hashedAll(entries []*entry, roots []checksum.Digest, contents [][]byte) {
+// hashedAll is hashed of several entries, which have the size that was announced.
+func (b *book) hashedAll(entries []*entry, roots []checksum.Digest) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for i, e := range entries {
-		e.root, e.length, e.hashed = roots[i], int64(len(contents[i])), true
+		e.root, e.length, e.hashed = roots[i], e.item.Size, true
 	}
 }
 

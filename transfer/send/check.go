@@ -68,7 +68,7 @@ func (k *checker) whole(ctx context.Context, j *checkJob) error {
 }
 
 // page compares the chunks of a page that the receiver holds. Those that
-// differ are sent like any other.
+// differ are sent like any other, unless the page is held.
 func (k *checker) page(ctx context.Context, j *checkJob) error {
 	w, e := &j.want, j.want.entry
 	cvs := w.page.cvs
@@ -90,6 +90,9 @@ func (k *checker) page(ctx context.Context, j *checkJob) error {
 		w.kept -= n
 		if !equal {
 			k.track.Kept(-n)
+			if w.hold {
+				continue
+			}
 			k.wants.add(want{entry: e, attempt: w.attempt, kind: wantDiffer, first: w.first + i, count: 1})
 			continue
 		}

@@ -4,10 +4,12 @@ import (
 	"io"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"ferry/checksum"
 	"ferry/framing"
+	"ferry/transfer/internal/delta"
 	"ferry/transfer/internal/flow"
 	"ferry/transfer/internal/wire"
 	"ferry/transfer/storage"
@@ -23,7 +25,8 @@ type content struct {
 	entry  *entry
 	source storage.Source
 	slots  *flow.Gauge // large files that may be open
-	told   bool        // that it moves; feed's
+	lists  *lists
+	told   bool // that it moves; feed's
 
 	mu     sync.Mutex
 	now    *attempt     // nil while none has begun, or the next one is about to
@@ -36,13 +39,15 @@ type content struct {
 // attempt, which takes the place of this one as a whole. Jobs of this one are stale then.
 type attempt struct {
 	number uint8
-	info   tree.Info // when it began
+	info   tree.Info   // when it began
+	apart  atomic.Bool // the receiver cannot share what the file has
 
 	// Guarded by content.mu.
 	tree  *checksum.Tree
-	left  uint64 // chunks neither sent nor found equal
-	sent  uint64 // chunks sent as DATA
-	ended bool   // FILEEND was sent
+	left  uint64       // chunks neither sent nor found equal
+	sent  uint64       // chunks sent as DATA
+	ended bool         // FILEEND was sent
+	old   *delta.Index // what the receiver lists of its old file; nil: nothing
 }
 
 func newAttempt(number uint8, info tree.Info) *attempt {
@@ -105,6 +110,7 @@ func (c *content) begin(number uint8) (*attempt, error) {
 		f = nil
 	}
 	c.replace(f)
+	c.over()
 	c.now = a
 	return a, nil
 }
@@ -187,7 +193,7 @@ func (c *content) supersede(a *attempt) bool {
 	if c.now != a {
 		return false
 	}
-	c.now = nil
+	c.over()
 	return true
 }
 
@@ -209,18 +215,18 @@ func (c *content) read(a *attempt, index uint64, buf []byte) (data []byte, stale
 	if c.hole(a, index, len(buf)) {
 		return flow.Zeros[:len(buf)], false, nil
 	}
-	stale, err = c.fill(a, index, buf)
+	stale, err = c.fill(a, int64(index)*checksum.ChunkSize, buf)
 	return buf, stale, err
 }
 
-// fill is read of a chunk that is no hole.
-func (c *content) fill(a *attempt, index uint64, buf []byte) (stale bool, err error) {
+// fill is read of bytes from an offset on, which are read if they are a hole too.
+func (c *content) fill(a *attempt, at int64, buf []byte) (stale bool, err error) {
 	f, stale := c.reading(a)
 	if stale {
 		return true, nil
 	}
 	if f != nil {
-		if _, err = f.ReadAt(buf, int64(index)*checksum.ChunkSize); err == nil {
+		if _, err = f.ReadAt(buf, at); err == nil {
 			return false, nil
 		}
 		// A close meanwhile, by a new attempt or the end, shows as an error.
@@ -239,7 +245,7 @@ func (c *content) fill(a *attempt, index uint64, buf []byte) (stale bool, err er
 	if now := f.Info(); now.Size != a.size() || !a.small() && !now.SameVersion(a.info) {
 		return false, io.EOF
 	}
-	_, err = f.ReadAt(buf, int64(index)*checksum.ChunkSize)
+	_, err = f.ReadAt(buf, at)
 	_, stale = c.reading(a)
 	return err != nil && stale, err
 }
@@ -274,7 +280,8 @@ func (c *content) version(found tree.Info) tree.Info {
 // end closes the file for good; reads under way fail.
 func (c *content) end() {
 	c.mu.Lock()
-	c.closed, c.now = true, nil
+	c.closed = true
+	c.over()
 	freed := c.shut()
 	c.mu.Unlock()
 	if freed {

@@ -63,7 +63,7 @@ func TestReadOfParkedFile(t *testing.T) {
 		t.Fatal(err) // of the one slot that there is
 	}
 	buf := make([]byte, checksum.ChunkLen(int64(len(whole)), 1))
-	stale, err := c.fill(a, 1, buf)
+	stale, err := c.fill(a, checksum.ChunkSize, buf)
 	if stale || err != nil || !bytes.Equal(buf, whole[checksum.ChunkSize:]) {
 		t.Errorf("stale: %v, %v", stale, err)
 	}
@@ -77,7 +77,7 @@ func TestReadOfParkedFile(t *testing.T) {
 	if !c.slots.Try(1) {
 		t.Error("the end gives no slot back")
 	}
-	if stale, _ := c.fill(a, 1, buf); !stale {
+	if stale, _ := c.fill(a, checksum.ChunkSize, buf); !stale {
 		t.Error("a read after the end is not stale")
 	}
 }

@@ -30,10 +30,13 @@ type control struct {
 	purse  *purse
 	track  *progress.Tracker
 
+	patches  bool // framing.CapCopy was agreed on
 	removal  *removal
+	answers  *answers
 	finished func() // nothing is asked for any more
 	receipt  framing.Receipt
 	agreed   atomic.Bool // the receipt came, and agrees with the book
+	there    there       // what REMARK told
 }
 
 // run returns nil after the receipt.
@@ -52,11 +55,18 @@ func (c *control) run(ctx context.Context) error {
 		}
 	}
 	c.finished()
+	if !c.removal.shares() { // else it comes when the sources are removed
+		c.goodbye()
+	}
+	return nil
+}
+
+// goodbye ends the delivery. The receipt is in hand: if it does not arrive, that changes
+// nothing.
+func (c *control) goodbye() {
 	c.link.Part()
 	bye := framing.Bye{}
-	// The receipt is in hand; a goodbye that does not arrive changes nothing.
 	_ = c.in.Send(true, framing.TypeBye, bye.Append(nil))
-	return nil
 }
 
 // lost explains the end of stream 0.
@@ -72,7 +82,7 @@ func (c *control) lost(ctx context.Context, err error) error {
 
 // dispatch handles one frame.
 func (c *control) dispatch(t framing.Type, body []byte) error {
-	if !c.terms.settled() && t != framing.TypeAccept && t != framing.TypeDecline && t != framing.TypeBye {
+	if !c.terms.settled() && t != framing.TypeAccept && t != framing.TypeDecline && t != framing.TypeBye && t != framing.TypeRemark {
 		return failure.Violation("%v before ACCEPT", t)
 	}
 	switch t {
@@ -96,6 +106,12 @@ func (c *control) dispatch(t framing.Type, body []byte) error {
 		return each(framing.ParseWarns(body), c.onWarn)
 	case framing.TypeFault:
 		return one(c.onFault)(framing.ParseFault(body))
+	case framing.TypePieces:
+		return one(c.onPieces)(framing.ParsePieces(body))
+	case framing.TypeAsk:
+		return one(c.answers.ask)(framing.ParseAsk(body))
+	case framing.TypeRemark:
+		return each(framing.ParseRemarks(body), c.onRemark)
 	case framing.TypeReceipt:
 		return one(c.onReceipt)(framing.ParseReceipt(body))
 	case framing.TypeBye:
@@ -155,6 +171,9 @@ func (c *control) onLimit(m framing.Limited) error {
 }
 
 func (c *control) onWant(w framing.Want) error {
+	if (w.Kind == framing.WantHold || w.Kind == framing.WantPatch) && !c.patches {
+		return failure.Violation("WANT of kind %d was not agreed on", w.Kind)
+	}
 	e, givenUp, err := c.book.ask(&w, c.opt.DryRun)
 	if err != nil || givenUp {
 		return err
@@ -179,6 +198,7 @@ func (c *control) onFault(f framing.Fault) error {
 	if err != nil {
 		return err
 	}
+	c.there.settled(v.entry)
 	c.settled(&v)
 	c.track.Kept(-v.entry.compared.Swap(0))
 	cause := v.failed // what this side said first, if it did
@@ -206,7 +226,7 @@ func (c *control) settled(v *verdict) {
 func (c *control) onDone(d framing.Done) error {
 	elsewhere := d.Status&framing.DoneElsewhere != 0 // it has d.Name
 	status := d.Status &^ framing.DoneElsewhere
-	if (elsewhere || status == framing.DoneRenamed) && tree.CheckName(string(d.Name)) != nil {
+	if (elsewhere || status == framing.DoneRenamed) && tree.CheckComponent(string(d.Name)) != nil {
 		return failure.Violation("DONE with the name %q", d.Name)
 	}
 	v, err := c.book.done(d.ID, status, c.opt.DryRun)
@@ -215,6 +235,8 @@ func (c *control) onDone(d framing.Done) error {
 	}
 	c.settled(&v)
 	e := v.entry
+	at := c.there.place(e)
+	c.there.settled(e)
 	c.removal.note(e, v.read, status, v.delivers)
 	if status == framing.DoneSkipped && !c.opt.OwnSkips {
 		c.track.Kept(-e.compared.Swap(0))
@@ -222,16 +244,21 @@ func (c *control) onDone(d framing.Done) error {
 		return nil
 	}
 	content := e.hasContent()
-	if sent := v.delivers && !c.opt.DryRun; content && !sent && v.size > 0 {
+	sent := v.delivers && !c.opt.DryRun
+	if content && !sent && v.size > 0 {
 		c.track.Spared(v.size, e.compared.Swap(0))
 	}
-	c.track.Kept(-e.compared.Swap(0))
+	if n := e.compared.Swap(0); sent && n > 0 { // it had the content under another name
+		c.track.Reused(n, e.item.Display)
+	} else {
+		c.track.Kept(-n)
+	}
 	if v.delivers && e.trial.fails() {
 		c.track.Failed(e.trial.err)
 		return nil
 	}
 	done := transfer.ItemDone{
-		Path: e.item.Display, At: wire.PlaceOf(e.at, string(d.Name)), Kind: e.item.Kind, Size: v.size, Status: statusOf(status), Cause: d.Code,
+		Path: e.item.Display, At: wire.PlaceOf(at, string(d.Name)), Kind: e.item.Kind, Size: v.size, Status: statusOf(status), Cause: d.Code,
 		Digest: v.root, Hashed: v.verified,
 	}
 	if status == framing.DoneRenamed {

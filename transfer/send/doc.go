@@ -23,14 +23,17 @@
 //	announcer  OFFER, the walk, batches of ENTRY, END               goroutine walk
 //	window     how far announcements run ahead of verdicts          all
 //	book       entries in flight, verdicts, the tally               all
+//	bundle     small files that go in one pack, in each delivery    walk fills it, feed reads
 //	wants      what the receiver asked for and feed has not begun   all
 //	feeder     wants → jobs                                         goroutine feed
 //	content    one file, in one attempt after another               all
 //	reader     fills a job: reads, hashes, compresses               a goroutine work
 //	checker    hashes what the receiver holds already               a goroutine check
+//	Reading    what several deliveries read for each other          all, of all of them
 //	attempts   FILEEND, CHANGED and FAULT                           no state of its own
 //	writer     jobs, in order, → an outlet                          a goroutine write
 //	lane       the outlet of a stream: content → frames             a goroutine write, or that of a stream source
+//	hatch      the outlet to a receiver in this process             a goroutine work
 //	purse      credit, and the limit of the rate                    all
 //	widener    the path → more streams                              goroutine widen
 //
@@ -41,7 +44,8 @@
 // a limit), open (at the side that dialled) and growth, which starts a reader of each
 // further stream. deliver makes the offer, and starts walk and, after ACCEPT, the pipeline:
 // feed, work (one a processor), check (two), growth again, which starts write of each
-// stream, and widen. A source of unknown length has one of its own, and one that reads it.
+// stream, and widen. To a receiver in this process, work hands over what it has read, and
+// there is no write and no widen. A source of unknown length has one of its own, and one that reads it.
 // Readers of further streams end with the link, and Send waits for them too.
 //
 // The end comes from the top. At the receipt control closes wants, checks and purse. feed
@@ -52,7 +56,8 @@
 // book.mu, content.mu, purse.mu, and the locks of the tracker, the compressor, queues and
 // gauges are never held together. Under content.mu the lock of its checksum.Tree is taken,
 // and under purse.mu those of the pacer and of this side's limit. The only wait under them
-// is for a call to the file, under content.mu. No Observer is called under them.
+// is for a call to the file, under content.mu. Reading.mu is held with none of them. No
+// Observer is called under them.
 //
 // purse.turn comes before them. It is no lock of data but the place at the head of the
 // writers that wait for credit. The writer that has it writes to its stream and waits for

@@ -35,6 +35,7 @@ type entry struct {
 	cost   int64     // room in the window that it takes
 	most   int64     // bytes that it was announced with at first
 	trial  *trial    // nil: a delivery could send it, as far as is known
+	bundle *bundle   // of a small file that may be shared
 	// compared is how many bytes were hashed for a comparison, and are taken for the same
 	// until the receiver says more.
 	compared atomic.Int64

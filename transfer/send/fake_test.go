@@ -86,6 +86,7 @@ func (l *fakeLink) Growth() (int, <-chan struct{})              { return 1, nil 
 func (l *fakeLink) Dialled() bool                               { return true }
 func (l *fakeLink) Grow(ctx context.Context, _ int) error       { <-ctx.Done(); return ctx.Err() }
 func (l *fakeLink) AllowStreams(int)                            {}
+func (l *fakeLink) Near() bool                                  { return false }
 func (l *fakeLink) Peer() (string, uint64, uint16)              { return "nowhere", l.caps, 1 }
 func (l *fakeLink) SetState(func() (uint8, uint64))             {}
 func (l *fakeLink) PeerState() (h framing.Heartbeat, ok bool)   { return h, false }

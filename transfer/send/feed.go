@@ -2,6 +2,7 @@ package send
 
 import (
 	"context"
+	"time"
 
 	"ferry/checksum"
 	"ferry/framing"
@@ -22,14 +23,17 @@ type feeder struct {
 	belt     *belt
 	bufs     *buffers
 	slots    *flow.Gauge // large files that may be open
+	lists    *lists
 	book     *book
 	attempts *attempts
 	purse    *purse
 	track    *progress.Tracker
 	stream   func(*entry) // starts a goroutine that sends a source of unknown length
+	within   bool         // the receiver is in this process: workers write, and have buffers
 
-	pack  []*entry // small files that wait for company
-	bytes int64    // of them
+	pack  []*entry  // small files that wait for company
+	bytes int64     // of them
+	dry   time.Time // when no want waited since the first of them; zero: one did
 }
 
 // run ends when no wants come any more.
@@ -37,6 +41,12 @@ func (f *feeder) run(ctx context.Context) error {
 	defer f.belt.close()
 	for {
 		w, ok, over := f.wants.try()
+		if !ok && !over {
+			var err error
+			if w, ok, over, err = f.company(ctx); err != nil {
+				return err
+			}
+		}
 		if !ok && !over {
 			// No want waits: the pack at hand does not either.
 			if err := f.flush(ctx); err != nil {
@@ -54,6 +64,30 @@ func (f *feeder) run(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// company waits a little for the rest of a bundle that began, since others can share it only
+// if it is whole.
+func (f *feeder) company(ctx context.Context) (w want, ok, over bool, err error) {
+	if len(f.pack) == 0 || f.pack[0].bundle == nil {
+		return w, false, false, nil
+	}
+	if f.dry.IsZero() {
+		f.dry = time.Now()
+	}
+	timer := time.NewTimer(bundleDelay - time.Since(f.dry))
+	defer timer.Stop()
+	for !ok && !over {
+		select {
+		case <-f.wants.woken():
+			w, ok, over = f.wants.try()
+		case <-timer.C:
+			return w, false, false, nil
+		case <-ctx.Done():
+			return w, false, false, context.Cause(ctx)
+		}
+	}
+	return w, ok, over, nil
 }
 
 // begin makes the jobs for one want.
@@ -74,12 +108,17 @@ func (f *feeder) begin(ctx context.Context, w *want) error {
 
 // small adds a file to the pack at hand.
 func (f *feeder) small(ctx context.Context, e *entry) error {
-	if size := e.item.Size; len(f.pack) == packFiles || f.bytes+size > int64(f.purse.frame(packBytes)) {
+	size := e.item.Size
+	other := len(f.pack) > 0 && f.pack[0].bundle != e.bundle
+	if other || len(f.pack) == packFiles || f.bytes+size > int64(f.purse.frame(packBytes)) {
 		if err := f.flush(ctx); err != nil {
 			return err
 		}
 	}
-	f.pack, f.bytes = append(f.pack, e), f.bytes+e.item.Size
+	f.pack, f.bytes = append(f.pack, e), f.bytes+size
+	if e.bundle != nil && e.bundle.whole(len(f.pack)) {
+		return f.flush(ctx)
+	}
 	return nil
 }
 
@@ -88,9 +127,20 @@ func (f *feeder) flush(ctx context.Context) error {
 	if len(f.pack) == 0 {
 		return nil
 	}
-	j := &packJob{entries: f.pack, pool: &f.bufs.pool, track: f.track, ready: make(chan struct{})}
+	j := &packJob{entries: f.pack, pool: f.bufs.pool, share: f.bufs.share, track: f.track, ready: make(chan struct{})}
 	j.Owner = j
-	f.pack, f.bytes = nil, 0
+	if f.within {
+		j.share = nil
+	}
+	f.pack, f.bytes, f.dry = nil, 0, time.Time{}
+	return f.put(ctx, j)
+}
+
+// put hands a job on.
+func (f *feeder) put(ctx context.Context, j job) error {
+	if f.within {
+		return f.belt.fill(ctx, j)
+	}
 	return f.belt.put(ctx, j)
 }
 
@@ -120,11 +170,14 @@ func (f *feeder) file(ctx context.Context, w *want) error {
 		f.started(c, size, w.held(size))
 		f.checks.Put(checkJob{content: c, attempt: a, want: *w})
 	}
+	if w.hold {
+		return nil
+	}
 	for i := range w.count {
 		if w.kind == wantPage && w.page.has(i) {
 			continue
 		}
-		if err := f.chunk(ctx, c, a, w.first+i); err != nil {
+		if err := f.chunk(ctx, c, a, w.first+i, w.kind); err != nil {
 			return err
 		}
 	}
@@ -140,8 +193,9 @@ func (f *feeder) started(c *content, size, reuse int64) {
 	f.track.Tell(transfer.ItemStarted{Path: c.entry.item.Display, Size: size, Reuse: reuse})
 }
 
-// chunk hands one chunk on, when there is a buffer for it. A hole needs none.
-func (f *feeder) chunk(ctx context.Context, c *content, a *attempt, index uint64) error {
+// chunk hands one chunk on, when there is a buffer for it. A hole needs none. One that is
+// asked for again, or to be put together, is read for this delivery alone.
+func (f *feeder) chunk(ctx context.Context, c *content, a *attempt, index uint64, kind wantKind) error {
 	n := checksum.ChunkLen(a.size(), index)
 	j := &chunkJob{
 		Chunk: parcel.Chunk{
@@ -150,10 +204,19 @@ func (f *feeder) chunk(ctx context.Context, c *content, a *attempt, index uint64
 		},
 		content: c, attempt: a, index: index, bufs: f.bufs, track: f.track, ready: make(chan struct{}),
 	}
+	switch {
+	case kind == wantPatch:
+		j.patch = true
+	case kind != wantAgain && !f.within:
+		j.share = f.bufs.share
+	}
 	j.Owner = j
 	if c.hole(a, index, n) {
 		j.Encoding = framing.EncodingZeros
-		return f.belt.put(ctx, j)
+		return f.put(ctx, j)
+	}
+	if f.within {
+		return f.put(ctx, j)
 	}
 	var err error
 	if j.buf, err = f.bufs.take(n); err != nil {
@@ -190,7 +253,7 @@ func (f *feeder) find(w *want) (*content, *attempt, error) {
 			return nil, nil, err
 		}
 	}
-	if !c.resume(a, w.kind != wantAgain && w.kind != wantDiffer) {
+	if !c.resume(a, w.kind != wantAgain && w.kind != wantPatch && w.kind != wantDiffer) {
 		return nil, nil, nil
 	}
 	return c, a, nil
@@ -199,7 +262,7 @@ func (f *feeder) find(w *want) (*content, *attempt, error) {
 // open opens a file for the first time. It returns nil if there is nothing to send of it.
 func (f *feeder) open(w *want) (*content, error) {
 	e := w.entry
-	c := &content{entry: e, source: storage.OfItem(e.item), slots: f.slots}
+	c := &content{entry: e, source: storage.OfItem(e.item), slots: f.slots, lists: f.lists}
 	if err := c.takeSlot(e.item.Size); err != nil {
 		return nil, err
 	}

@@ -14,7 +14,7 @@ import (
 // has it at a time: feed, then a worker, then a writer.
 type job interface {
 	// read reads and hashes what is to be sent. What cannot be read is left out. A worker's.
-	read(r *reader) error
+	read(ctx context.Context, r *reader) error
 	// shrink compresses it, where that pays. A worker's.
 	shrink(r *reader)
 	// fill has filled closed: the worker is done. The writer waits for that.
@@ -37,12 +37,17 @@ type chunkJob struct {
 	content      *content
 	attempt      *attempt
 	index        uint64
-	buf          *[]byte // of Data; nil of a hole
+	buf          *[]byte  // of Data; nil of a hole, and of what is shared
+	share        *share   // nil: it is read for this delivery alone
+	shared       *portion // has Data; nil: buf has it
 	bufs         *buffers
 	track        *progress.Tracker
 	ready        chan struct{}
 	empty        bool   // nothing to send: the attempt is over, or reading failed
+	taken        bool   // the receiver has it, which shares what the file has
 	epoch        uint32 // of the decision about compressing it
+	patch        bool   // it may go as copies
+	copied       int    // bytes of it that are copies; 0: it goes whole
 }
 
 func (j *chunkJob) filled() <-chan struct{} { return j.ready }
@@ -57,7 +62,10 @@ func (j *chunkJob) single() bool { return j.attempt.size() <= checksum.ChunkSize
 // Moved is parcel.Owner's.
 func (j *chunkJob) Moved(n int64) {
 	crossed := n
-	if j.hole() {
+	switch {
+	case j.copied > 0:
+		return // tellCopied
+	case j.hole():
 		crossed = 0
 	}
 	j.track.Moved(n, crossed, j.content.entry.item.Display)
@@ -65,7 +73,11 @@ func (j *chunkJob) Moved(n int64) {
 
 // Free is parcel.Owner's: the buffer can be used again.
 func (j *chunkJob) Free() {
-	if j.buf != nil {
+	switch {
+	case j.shared != nil:
+		j.bufs.room.Give(int64(len(j.Data)))
+		j.share.drop(j.shared)
+	case j.buf != nil:
 		j.bufs.put(j.buf)
 	}
 }
@@ -75,11 +87,17 @@ func (j *chunkJob) send(ctx context.Context, w *writer) (sending, error) {
 		j.Free()
 		return sending{}, nil
 	}
-	wire, err := w.out.Chunk(ctx, &j.Chunk)
-	if err != nil {
-		return sending{}, err
+	wire := 0
+	if !j.taken {
+		var err error
+		if wire, err = w.out.Chunk(ctx, &j.Chunk); err != nil {
+			return sending{}, err
+		}
 	}
-	s := sending{content: int64(j.Size), wire: int64(wire), epoch: j.epoch, told: !j.hole()}
+	s := sending{content: int64(j.Size), wire: int64(wire), epoch: j.epoch, told: !j.hole() && j.copied == 0}
+	if j.copied > 0 {
+		j.tellCopied()
+	}
 	last, err := j.content.settle(j.attempt, j.index, j.Check, true)
 	if err != nil || !last || j.single() {
 		return s, err
@@ -94,8 +112,11 @@ func (j *chunkJob) send(ctx context.Context, w *writer) (sending, error) {
 type packJob struct {
 	parcel.Pack
 	entries []*entry // those that could be read, once it is filled
-	buf     *[]byte  // of Data
+	buf     *[]byte  // of Data; nil of what is shared
 	pool    *flow.Pool
+	share   *share   // nil: it is read for this delivery alone
+	shared  *portion // has Data; nil: buf has it
+	makes   *portion // what others may wait for; nil: nothing
 	track   *progress.Tracker
 	ready   chan struct{}
 	epoch   uint32
@@ -111,7 +132,10 @@ func (j *packJob) Moved(n int64) {
 
 // Free is parcel.Owner's: the buffer can be used again.
 func (j *packJob) Free() {
-	if j.buf != nil {
+	switch {
+	case j.shared != nil:
+		j.share.drop(j.shared)
+	case j.buf != nil:
 		j.pool.Put(j.buf)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -13,7 +14,7 @@ import (
 // What is noted is read again, in memory and beyond, and leaves no file.
 func TestJournalKeepsWhatIsNoted(t *testing.T) {
 	dir := t.TempDir()
-	t.Setenv("TMPDIR", dir)
+	temporaryIn(t, dir)
 	for _, n := range []int{0, 1, 100, 60_000} {
 		random := rand.New(rand.NewPCG(1, uint64(n)))
 		make := func(i int) record {
@@ -48,9 +49,17 @@ func TestJournalKeepsWhatIsNoted(t *testing.T) {
 	}
 }
 
+// temporaryIn has temporary files made in dir, whatever the system calls the variable.
+func temporaryIn(t *testing.T, dir string) {
+	t.Helper()
+	for _, name := range []string{"TMPDIR", "TMP", "TEMP"} {
+		t.Setenv(name, dir)
+	}
+}
+
 // A list that cannot be written says so, and one that is cut short too.
 func TestJournalTellsOfItsFaults(t *testing.T) {
-	t.Setenv("TMPDIR", "/nowhere/at/all")
+	temporaryIn(t, filepath.Join(t.TempDir(), "nowhere", "at", "all"))
 	var j journal
 	for range 60_000 {
 		j.add(&record{folder: strings.Repeat("d/", 40), name: "n"})

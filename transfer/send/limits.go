@@ -18,11 +18,17 @@ const (
 	entryBatch = 16 << 10
 	entryDelay = 20 * time.Millisecond
 
+	// bundleDelay is how long the beginning of a bundle waits for the rest.
+	bundleDelay = 20 * time.Millisecond
+
 	// readAhead is how many chunks the sender reads before they can be sent.
 	readAhead = 6
 	// chunkBytes bounds its chunks between disk and the other side: a window of
-	// credit that is on its way, and what is read meanwhile.
+	// credit that is on its way, and what is read meanwhile. Where memory is little,
+	// they are a quarter of it, but two a worker and stream at least.
 	chunkBytes = flow.CreditWindow + readAhead<<20
+	chunkPart  = 4
+	chunkLeast = 4 << 20
 	// pieceBytes is what one DATA frame carries: a fifth of a chunk, rounded up to
 	// pages, so that a chunk takes five frames of nearly the same size.
 	pieceBytes = 208 << 10

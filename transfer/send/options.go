@@ -45,6 +45,8 @@ type Options struct {
 	// the path decides. The smaller number of both sides holds.
 	Streams  int
 	Observer transfer.Observer
+	// Reading, if it is not nil, is shared with other deliveries of the same sources.
+	Reading *Reading
 
 	// Remove, if it is not nil, has the sources removed that were delivered. Not with Follow.
 	Remove *Removal

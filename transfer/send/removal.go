@@ -1,6 +1,7 @@
 package send
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,8 @@ import (
 
 	"ferry/framing"
 	"ferry/transfer"
+	"ferry/transfer/internal/failure"
+	"ferry/transfer/internal/here"
 	"ferry/transfer/internal/progress"
 	"ferry/transfer/tree"
 )
@@ -23,6 +26,12 @@ type Removal struct {
 	Spare func(at string, info tree.Info) bool
 	// Strict has all sources stay if metadata of any item was lost.
 	Strict bool
+	// Wait, if it is not nil, is called before the first source goes. If it returns an error
+	// they all stay, because of it.
+	Wait func(ctx context.Context) error
+	// First, if it is not nil, is called before Wait, and may count in the result: it is what
+	// needs the sources as they were read. After an error other than ErrIncomplete they stay.
+	First func(ctx context.Context, r *transfer.Result) error
 }
 
 // Why items stay, or all do.
@@ -44,7 +53,9 @@ type removal struct {
 	opt      *Removal
 	tell     transfer.Observer // may be nil
 	near     bool              // the receiver is on this machine
+	place    *here.Place       // the destination, if the receiver is on this machine and told it
 	checksum bool              // files are compared by digest
+	shared   framing.Stream    // stream 0, if the other side is to hear; nil: it is not
 	log      journal
 	roots    []*tree.Dir // that the items were found below: no more than there are sources
 	index    map[*tree.Dir]uint64
@@ -65,11 +76,24 @@ type spot struct {
 	dir  *tree.Dir
 }
 
-func newRemoval(o *Options, addr string) *removal {
+func newRemoval(o *Options, near bool) *removal {
 	if o.Remove == nil {
 		return nil
 	}
-	return &removal{opt: o.Remove, tell: o.Observer, near: isNear(addr), checksum: o.Checksum, index: make(map[*tree.Dir]uint64), several: make(map[tree.Info]tree.Info)}
+	return &removal{opt: o.Remove, tell: o.Observer, near: near, checksum: o.Checksum, index: make(map[*tree.Dir]uint64), several: make(map[tree.Info]tree.Info)}
+}
+
+// toldPlace takes what the receiver tells of the destination. A second time it is not taken.
+func (r *removal) toldPlace(m *framing.Remark) error {
+	if r == nil || r.place != nil {
+		return nil
+	}
+	place, known := here.This().NewPlaceTold(m)
+	if !known {
+		return failure.Violation("REMARK about a destination without its marks")
+	}
+	r.place = place
+	return nil
 }
 
 // note takes the verdict on an entry. Info is what was read; delivered says that it got its
@@ -130,14 +154,29 @@ func (r *removal) run(ctx context.Context, result *transfer.Result, err error) e
 		return err
 	}
 	defer r.log.close()
+	defer r.place.Close()
 	if !result.Acknowledged || result.DryRun || err != nil && !errors.Is(err, transfer.ErrIncomplete) {
 		return err
 	}
 	result.Stayed = r.kept
-	if why := r.refuse(result); why != nil {
-		return errors.Join(err, r.left(&NotRemovedError{Why: why}))
+	why := r.refuse(result)
+	if why == nil && r.opt.First != nil {
+		first := r.opt.First(ctx, result)
+		if first != nil && !errors.Is(first, transfer.ErrIncomplete) {
+			return first
+		}
+		err = cmp.Or(err, first)
+		why = r.refuse(result) // what it did may not last either
 	}
 	t := progress.Resume(r.tell, *result)
+	r.begin(t)
+	if why == nil && r.opt.Wait != nil {
+		why = r.opt.Wait(ctx)
+	}
+	if why != nil {
+		r.told(t, &transfer.Error{Err: why})
+		return errors.Join(err, r.left(&NotRemovedError{Why: why}))
+	}
 	t.Enter(transfer.PhaseRemoving)
 	elapsed := result.Elapsed
 	rerr := r.removeAll(ctx, t)
@@ -158,7 +197,7 @@ func (r *removal) removeAll(ctx context.Context, t *progress.Tracker) error {
 			return r.left(&NotRemovedError{Why: fmt.Errorf("what was delivered was noted, and cannot be read again: %w", err)})
 		}
 		if ctx.Err() != nil {
-			return errors.Join(context.Cause(ctx), r.left(&NotRemovedError{Why: errStopped}))
+			return errors.Join(context.Cause(ctx), r.left(&NotRemovedError{Why: errStopped, Stopped: true}))
 		}
 		err := r.remove(rec)
 		switch {
@@ -169,10 +208,39 @@ func (r *removal) removeAll(ctx context.Context, t *progress.Tracker) error {
 			if errors.Is(err, errOwnCopy) || errors.Is(err, errMaybeOwn) {
 				r.own++
 			}
-			t.Failed(removalError(rec.display, err))
+			failed := removalError(rec.display, err)
+			t.Failed(failed)
+			r.told(t, failed)
 		}
+		r.share(t)
 	}
 	return nil
+}
+
+// begin tells the other side, if it hears, that removing begins and may take its time.
+func (r *removal) begin(t *progress.Tracker) {
+	if r.shared == nil {
+		return
+	}
+	t.Share(true)
+	t.Remark(framing.Remark{Kind: framing.RemarkRemoving})
+	if r.kept > 0 {
+		t.Remark(framing.Remark{Kind: framing.RemarkStayed, Number: uint64(r.kept)})
+	}
+	r.share(t)
+}
+
+// told keeps for the other side why an item stays, or without a path why all do.
+func (r *removal) told(t *progress.Tracker, e *transfer.Error) {
+	t.Remark(framing.Remark{Kind: framing.RemarkFailed, Number: framing.FailedRemoving, Code: e.Code, Path: []byte(e.Path), Text: []byte(failure.Message(e))})
+	r.share(t)
+}
+
+// share sends what is kept for the other side. Sources go whether it hears of it or not.
+func (r *removal) share(t *progress.Tracker) {
+	if r.shared != nil {
+		_ = t.SendRemarks(r.shared)
+	}
 }
 
 // removalError is why an item stays.
@@ -215,8 +283,10 @@ func (r *removal) remove(rec *record) error {
 	case rec.at == "":
 	case r.opt.Spare != nil && r.opt.Spare(rec.at, rec.info):
 		return errOwnCopy
-	case r.opt.Spare == nil && r.near:
-		return errMaybeOwn
+	case r.opt.Spare == nil && (r.near || r.place != nil):
+		if err := r.stands(rec); err != nil {
+			return err
+		}
 	}
 	info := rec.info
 	was := identity(info)
@@ -228,6 +298,20 @@ func (r *removal) remove(rec *record) error {
 		r.several[was] = after
 	}
 	return err
+}
+
+// stands tells why an item may be what stands at the destination: nil if it is not.
+func (r *removal) stands(rec *record) error {
+	if r.place == nil {
+		return errMaybeOwn
+	}
+	switch is, sure := r.place.Is(rec.at, rec.info); {
+	case is:
+		return errOwnCopy
+	case !sure:
+		return errMaybeOwn
+	}
+	return nil
 }
 
 // identity is what is the same of all names of a file that has not changed since it was
@@ -254,14 +338,8 @@ func (r *removal) dir(rec *record) *tree.Dir {
 	return at.dir
 }
 
-// NotRemovedError is ErrIncomplete of a Send that delivered everything, and could not
-// remove all that it was to.
-type NotRemovedError struct {
-	Items    int64
-	Why      error // why nothing at all, or nothing more, was removed; nil if only some were not
-	Compared bool  // files were compared by digest
-	Final    bool  // the same command has to leave the same again
-}
+// NotRemovedError is transfer.NotRemovedError.
+type NotRemovedError = transfer.NotRemovedError
 
 // left fills in what can be done about e.
 func (r *removal) left(e *NotRemovedError) *NotRemovedError {
@@ -270,16 +348,6 @@ func (r *removal) left(e *NotRemovedError) *NotRemovedError {
 	return e
 }
 
-func (e *NotRemovedError) Error() string {
-	switch {
-	case errors.Is(e.Why, errStopped):
-		return "not all was removed at the source: " + e.Why.Error()
-	case e.Why != nil:
-		return "nothing was removed at the source: " + e.Why.Error()
-	case e.Items == 1:
-		return "1 item was delivered, and not removed at the source"
-	}
-	return fmt.Sprintf("%d items were delivered, and not removed at the source", e.Items)
-}
-
-func (e *NotRemovedError) Unwrap() error { return transfer.ErrIncomplete }
+// shares tells whether the other side hears what is removed: then it is removed before the
+// goodbye.
+func (r *removal) shares() bool { return r != nil && r.shared != nil }

@@ -10,11 +10,13 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"ferry/checksum"
 	"ferry/framing"
 	"ferry/transfer"
 	"ferry/transfer/internal/compress"
 	"ferry/transfer/internal/failure"
 	"ferry/transfer/internal/flow"
+	"ferry/transfer/internal/parcel"
 	"ferry/transfer/internal/progress"
 	"ferry/transfer/internal/streams"
 	"ferry/transfer/tree"
@@ -31,6 +33,9 @@ import (
 //  6. write     one a stream  jobs in the order of feed → an outlet write.go
 //  7. send      one a stream  content → DATA, PACK, under credit    lane.go, purse.go
 //  8. widen     sequential    the path → more streams               streams.go
+//
+// To a receiver in this process a worker of 4 does 6 and 7 as well: it hands each job over
+// as soon as it is read (hatch.go), and 8 has nothing to do.
 //
 // An attempt at a file ends in 3 to 6, wherever that is noticed: attempts.go. A source of
 // unknown length has a goroutine of its own in the place of 3 to 6 (stream.go). Steps are
@@ -54,8 +59,9 @@ type sender struct {
 	attempts *attempts
 	press    *compress.Compressor // set before the pipeline starts; nil: nothing is compressed
 	opener   *streams.Opener
+	inlet    parcel.Inlet   // set before the pipeline starts; nil: content takes the link
 	held     atomic.Int32   // lanes whose bytes the system is to take, and does not yet
-	removal  *removal       // nil: the sources stay
+	answers  *answers       // nil: the receiver may not ask
 	silent   sync.WaitGroup // the readers of streams beyond stream 0
 }
 
@@ -64,16 +70,24 @@ func newSender(ctx context.Context, l transfer.Link, o *Options) *sender {
 	track := progress.New(o.Observer)
 	s := &sender{
 		link: l, opt: o, out: l.Stream(0), track: track, terms: newTerms(o), purse: newPurse(ctx, o.Limit),
-		wants: newWants(track), checks: flow.NewQueue[checkJob](), belt: newBelt(), bufs: newBuffers(ctx), opener: streams.NewOpener(l),
+		wants: newWants(track), checks: flow.NewQueue[checkJob](), belt: newBelt(), bufs: newBuffers(ctx, o.Reading), opener: streams.NewOpener(l),
 	}
 	addr, caps, _ := l.Peer()
+	if caps&framing.CapRemarks != 0 {
+		track.Share(true)
+	}
 	window, promise := newWindow(ctx, caps), new(promise)
 	s.book = newBook(window)
-	s.removal = newRemoval(o, addr)
+	s.answers = newAnswers(s, caps)
+	removal := newRemoval(o, l.Near() || isNear(addr))
+	if removal != nil && track.Shares() {
+		removal.shared = s.out
+	}
 	s.attempts = &attempts{out: s.out, book: s.book, terms: s.terms, promise: promise, track: s.track, asRead: o.AllowChanged}
 	s.announce = newAnnouncer(s, window, promise)
 	s.control = &control{
-		in: s.out, link: l, opt: o, terms: s.terms, window: window, book: s.book, wants: s.wants, purse: s.purse, track: s.track, removal: s.removal,
+		in: s.out, link: l, opt: o, terms: s.terms, window: window, book: s.book, wants: s.wants, purse: s.purse, track: s.track, removal: removal, answers: s.answers,
+		patches: caps&framing.CapCopy != 0,
 		finished: func() {
 			s.wants.close()
 			s.checks.Close()
@@ -100,16 +114,24 @@ func Send(ctx context.Context, l interface {
 	err := s.run(gctx, group, cancel)
 	s.book.releaseAll()
 	defer s.announce.close()
+	defer s.answers.close()
 
 	r := s.track.Final()
 	r.Resent, r.Streams = l.Resent(), l.NumStreams()
 	err = s.verdict(&r, err)
+	if s.control.removal.shares() && r.Acknowledged {
+		err = s.control.removal.run(outer, &r, err)
+		s.control.goodbye()
+	}
 	if cerr := l.Close(); err == nil && cerr != nil && !r.Acknowledged {
 		err = failure.Link("closing the link", cerr)
 	}
 	s.silent.Wait()
+	s.bufs.share.end()
 	r.Wire = l.Traffic()
-	err = s.removal.run(outer, &r, err)
+	if !s.control.removal.shares() {
+		err = s.control.removal.run(outer, &r, err)
+	}
 	return r, err
 }
 
@@ -177,9 +199,15 @@ func (s *sender) deliver(ctx context.Context, start starter, heard <-chan struct
 	if err := s.terms.wait(ctx); err != nil {
 		return err
 	}
+	if a := s.answers; a != nil {
+		start(func(ctx context.Context) error { return a.Run(ctx, heard) })
+	}
 	s.track.Begin()
 	s.track.Enter(transfer.PhaseScanning)
 	s.track.Be(framing.StateSending)
+	if !s.terms.ordered() {
+		s.inlet = parcel.Of(s.link.Streams).Inlet()
+	}
 	var err error
 	addr, caps, _ := s.link.Peer()
 	if s.press, err = compress.New(addr, caps, s.opt.Compress, s.purse.unlimited()); err != nil {
@@ -194,6 +222,9 @@ func (s *sender) deliver(ctx context.Context, start starter, heard <-chan struct
 	for range 2 {
 		start(s.newChecker().run)
 	}
+	if s.inlet != nil {
+		return nil // the readers write
+	}
 	most, fixed := agreed(s.opt.Streams, &s.terms.accept, s.opt.DryRun)
 	start(func(ctx context.Context) error { return s.writers(ctx, start, most, heard) })
 	w := &widener{link: s.link.Streams, out: s.out, opener: s.opener, track: s.track, held: &s.held}
@@ -204,13 +235,20 @@ func (s *sender) deliver(ctx context.Context, start starter, heard <-chan struct
 func (s *sender) newFeeder(ctx context.Context, start starter) *feeder {
 	return &feeder{
 		wants: s.wants, checks: s.checks, belt: s.belt, bufs: s.bufs, book: s.book, attempts: s.attempts, purse: s.purse, track: s.track,
-		slots:  flow.NewGauge(ctx, int64(flow.MayOpen(2*flow.OpenFiles, 4))),
+		slots: flow.NewGauge(ctx, int64(flow.MayOpen(2*flow.OpenFiles, 4))), within: s.inlet != nil,
+		lists:  new(lists),
 		stream: func(e *entry) { start(s.newStreamRun(e).run) },
 	}
 }
 
 func (s *sender) newReader() *reader {
-	return &reader{belt: s.belt, bufs: s.bufs, wants: s.wants, book: s.book, attempts: s.attempts, press: s.press, track: s.track}
+	r := &reader{belt: s.belt, bufs: s.bufs, wants: s.wants, book: s.book, attempts: s.attempts, press: s.press, track: s.track}
+	if s.inlet != nil {
+		r.hatch = &hatch{to: s.inlet, purse: s.purse}
+		r.writer = &writer{out: r.hatch, attempts: s.attempts}
+		r.own = make([]byte, checksum.ChunkSize)
+	}
+	return r
 }
 
 func (s *sender) newChecker() *checker {
@@ -218,7 +256,7 @@ func (s *sender) newChecker() *checker {
 }
 
 func (s *sender) newStreamRun(e *entry) *streamRun {
-	return &streamRun{entry: e, out: s.outlet(0), attempts: s.attempts, press: s.press, pool: &s.bufs.pool, track: s.track}
+	return &streamRun{entry: e, out: s.outlet(0), attempts: s.attempts, press: s.press, pool: s.bufs.pool, track: s.track}
 }
 
 // outlet takes what is sent on stream i.
@@ -252,8 +290,15 @@ func (s *sender) verdict(r *transfer.Result, err error) error {
 	}
 	r.Digest, r.Durable = s.control.receipt.Digest, s.control.receipt.Durable
 	r.Acknowledged = true
+	r.Unsynced = s.control.there.unsynced
 	s.track.Enter(transfer.PhaseComplete)
-	if r.Failed > 0 {
+	switch there := &s.control.there; {
+	case there.refused != nil:
+		r.Deleted = 0
+		return there.refused
+	case there.undeleted > 0 && r.Failed == there.undeleted:
+		return &transfer.NotDeletedError{Items: r.Failed, DryRun: r.DryRun}
+	case r.Failed > 0:
 		return fmt.Errorf("%w: %d of %d", transfer.ErrIncomplete, r.Failed, r.Failed+r.Delivered+r.Same+r.Skipped)
 	}
 	return nil

@@ -14,6 +14,7 @@ import (
 	"ferry/transfer"
 	"ferry/transfer/internal/progress"
 	"ferry/transfer/tree"
+	"ferry/transfer/tree/treetest"
 )
 
 // played is a delivery of named files and Readers over a link that is none of package link,
@@ -164,6 +165,9 @@ func TestTooManyWants(t *testing.T) {
 // left. The window is wide only for a receiver that knows so wide a one.
 func TestAnnouncerWaitsForTheWindow(t *testing.T) {
 	for caps, want := range map[uint64]int{0: 256, ^framing.CapWide: 256, framing.CapWide: 16384} {
+		if want > 256 && treetest.Wine() {
+			continue // which makes as many folders in minutes
+		}
 		announcerWaits(t, caps, want)
 	}
 }
@@ -172,7 +176,7 @@ func announcerWaits(t *testing.T, caps uint64, want int) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
 		for i := range want + 10 {
-			if err := os.Mkdir(filepath.Join(dir, strings.Repeat("d", i/200+1)+string(rune('a'+i%200))), 0o700); err != nil {
+			if err := os.Mkdir(filepath.Join(dir, strings.Repeat("d", i/200+1)+string(rune('一'+i%200))), 0o700); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -10,6 +10,7 @@ import (
 	"ferry/framing"
 	"ferry/transfer"
 	"ferry/transfer/internal/failure"
+	"ferry/transfer/internal/flow"
 	"ferry/transfer/internal/progress"
 	"ferry/transfer/internal/streams"
 )
@@ -64,7 +65,7 @@ func (w *widener) run(ctx context.Context, most int, fixed bool, over <-chan str
 	if !ok {
 		return nil // nothing is known of the path
 	}
-	policy := streams.NewBreadth(first, most)
+	policy := streams.NewBreadth(first, most, flow.Cores())
 	tick := time.NewTicker(streams.Tick)
 	defer tick.Stop()
 	for began := time.Now(); !policy.Done(); {

@@ -3,6 +3,7 @@ package send
 import (
 	"context"
 	"sync/atomic"
+	"time"
 
 	"ferry/framing"
 	"ferry/transfer/internal/failure"
@@ -18,6 +19,7 @@ type terms struct {
 
 	came   chan struct{}  // closed when ACCEPT came
 	accept framing.Accept // read only after that
+	at     time.Time      // when it came; likewise
 }
 
 func newTerms(o *Options) *terms {
@@ -46,7 +48,7 @@ func (t *terms) check(a *framing.Accept) error {
 
 // settle puts ACCEPT in force.
 func (t *terms) settle(a framing.Accept) {
-	t.accept = a
+	t.accept, t.at = a, time.Now()
 	close(t.came)
 }
 
@@ -58,6 +60,14 @@ func (t *terms) settled() bool {
 	default:
 		return false
 	}
+}
+
+// since is when ACCEPT came, or began if it did not yet.
+func (t *terms) since(began time.Time) time.Time {
+	if t.settled() {
+		return t.at
+	}
+	return began
 }
 
 // wait waits for ACCEPT.

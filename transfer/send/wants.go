@@ -19,18 +19,20 @@ type want struct {
 	first   uint64 // chunk; of a page and of some chunks
 	count   uint64 // likewise
 	page    *page  // of a page
+	hold    bool   // of a page: what differs is not sent by itself
 	kept    int64  // bytes of a page that the receiver says it has, and that are not checked
 }
 
 type wantKind uint8
 
-// The first four kinds are the receiver's, and are counted. The others are this side's, for
+// The first five kinds are the receiver's, and are counted. The others are this side's, for
 // content that the receiver asked for before.
 const (
 	wantAll    wantKind = iota + 1 // all of the content
 	wantPage                       // what of some chunks the receiver lacks
 	wantCheck                      // nothing but its digest
 	wantAgain                      // some chunks once more
+	wantPatch                      // some chunks, as copies of what the receiver has where that can be
 	wantDiffer                     // a chunk of a page that is not what the receiver holds
 	wantChange                     // a small file that is not what was announced: another attempt
 )
@@ -77,22 +79,24 @@ func (q *wants) put(e *entry, m *framing.Want) error {
 		return failure.Violation("more WANTs than entries")
 	}
 	w := want{entry: e, attempt: m.Attempt, first: m.First, count: m.Count}
-	switch m.Kind {
-	case framing.WantAll:
+	switch {
+	case m.Kind == framing.WantAll:
 		w.kind = wantAll
-	case framing.WantPage:
+	case m.Kind.Paged():
 		// Pages of attempts that are over count here for a while longer than there.
 		if q.pages.Add(1) > 2*flow.PagesWindow {
 			return failure.Violation("more than %d WANT pages under way", 2*flow.PagesWindow)
 		}
-		w.kind = wantPage
+		w.kind, w.hold = wantPage, m.Kind == framing.WantHold
 		w.page = &page{bitmap: append([]byte(nil), m.Bitmap...), cvs: append([]byte(nil), m.CVs...)}
 		w.kept = w.held(e.item.Size)
 		q.track.Kept(w.kept)
-	case framing.WantCheck:
+	case m.Kind == framing.WantCheck:
 		w.kind = wantCheck
-	case framing.WantAgain:
+	case m.Kind == framing.WantAgain:
 		w.kind = wantAgain
+	case m.Kind == framing.WantPatch:
+		w.kind = wantPatch
 	}
 	q.queue.Put(w)
 	return nil
@@ -107,6 +111,9 @@ func (q *wants) try() (w want, ok, over bool) {
 	q.taken(w, ok)
 	return w, ok, over
 }
+
+// woken tells that try may find one.
+func (q *wants) woken() <-chan struct{} { return q.queue.Woken() }
 
 // take waits for the next want; ok is false when none will come.
 func (q *wants) take(ctx context.Context) (w want, ok bool, err error) {

@@ -19,19 +19,20 @@ type window struct {
 
 // newWindow is the window before ACCEPT, given the capabilities that both sides have.
 func newWindow(ctx context.Context, caps uint64) *window {
-	first := int64(framing.EntriesBeforeAccept(caps))
-	w := &window{entries: flow.NewGauge(ctx, first), bytes: flow.NewGauge(ctx, flow.EntryBytes), first: first}
-	w.most.Store(flow.EntryBytes)
+	entries, bytes := flow.Entries()
+	first := int64(min(framing.EntriesBeforeAccept(caps), entries))
+	w := &window{entries: flow.NewGauge(ctx, first), bytes: flow.NewGauge(ctx, bytes), first: first}
+	w.most.Store(bytes)
 	return w
 }
 
 // widen changes from the window before ACCEPT to the receiver's. No more than this side's
 // own limits is used of it: a larger window would cost memory here.
 func (w *window) widen(a *framing.Accept) {
-	w.entries.Give(int64(min(a.EntryWindow, flow.EntryWindow)) - w.first)
-	bytes := int64(min(a.EntryBytes, flow.EntryBytes))
-	w.most.Store(bytes)
-	w.bytes.Give(bytes - flow.EntryBytes)
+	entries, own := flow.Entries()
+	w.entries.Give(int64(min(a.EntryWindow, uint64(entries))) - w.first)
+	bytes := int64(min(a.EntryBytes, uint64(own)))
+	w.bytes.Give(bytes - w.most.Swap(bytes))
 }
 
 // cost is what a record of n bytes takes. One entry may always be in flight, so no record

@@ -162,14 +162,23 @@ func (f *simFlow) finish(err error) {
 		return
 	}
 	f.finished = true
+	f.net.under -= int64(f.queued)
 	if !f.lost {
 		f.push(simSegment{last: true, err: err})
 	}
 }
 
+// arrive counts n bytes no longer. Those whose writer has closed were counted off
+// then: a link that moves sends them again on another connection.
+func (f *simFlow) arrive(n int) {
+	if !f.finished {
+		f.net.under -= int64(n)
+	}
+}
+
 // drop forgets what is under way.
 func (f *simFlow) drop() {
-	f.net.under -= int64(f.queued)
+	f.arrive(f.queued)
 	f.segments, f.queued = nil, 0
 	if f.wake != nil {
 		f.wake.Stop()
@@ -218,8 +227,8 @@ func (f *simFlow) read(b []byte) (int, error) {
 func (f *simFlow) take(s *simSegment, b []byte) int {
 	m := copy(b, s.data)
 	s.data = s.data[m:]
+	f.arrive(m)
 	f.queued -= m
-	f.net.under -= int64(m)
 	if len(s.data) == 0 {
 		f.segments[0] = simSegment{}
 		f.segments = f.segments[1:]

@@ -59,6 +59,9 @@ func (w *simWorld) judge(p *simProcess, res transfer.Result, err error) bool {
 	changed := len(w.versions) > 0
 	w.changes.Unlock()
 	incomplete := errors.Is(err, transfer.ErrIncomplete)
+	if w.plan.ask.mirror && p.host == receiverHost && !changed {
+		w.checkDeletion(res, err == nil)
+	}
 	switch {
 	case err != nil && !incomplete:
 		if w.stalled(err) {
@@ -100,7 +103,7 @@ func (w *simWorld) stalled(err error) bool {
 }
 
 // checkMoved requires that no more was moved than was missing, and no more again
-// after a loss than can be under way.
+// after a loss or a move than can be under way.
 func (w *simWorld) checkMoved(p *simProcess, res transfer.Result) {
 	w.mu.Lock()
 	quiet, missed := p.quiet == w.plan.happened(), p.missed
@@ -109,8 +112,9 @@ func (w *simWorld) checkMoved(p *simProcess, res transfer.Result) {
 		w.t.Errorf("%d bytes were moved, and no more than %d were missing", res.Moved, missed)
 	}
 	underWay := simUnderWay(w.plan.streams)
-	if limit := int64(w.plan.happened()) * underWay; res.Resent > limit {
-		w.t.Errorf("%d bytes were sent again after %d faults", res.Resent, w.plan.happened())
+	again := int64(w.plan.happened()) + w.plan.moves.tried.Load()
+	if res.Resent > again*underWay {
+		w.t.Errorf("%d bytes were sent again after %d faults and moves", res.Resent, again)
 	}
 	w.net.mu.Lock()
 	defer w.net.mu.Unlock()

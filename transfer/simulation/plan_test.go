@@ -118,9 +118,12 @@ type simPlan struct {
 	policy        transfer.ConflictPolicy
 	checksum      bool
 	compress      transfer.Compression
+	slow          bool          // the receiver has a limit by which it looks for what moved
 	named         bool          // sources one by one, and not as the content of a folder
 	pace          time.Duration // of the disk
 	faults        []*simFault
+	moves         *simMoves
+	ask           *simAsk
 }
 
 // weights of the classes, in seeds out of 32.
@@ -128,7 +131,7 @@ var simWeights = [classes]int{classClean: 3, classNetwork: 7, classCrash: 7, cla
 
 func newPlan(seed uint64) *simPlan {
 	rng := rand.New(rand.NewPCG(seed, 1))
-	p := &simPlan{seed: seed}
+	p := &simPlan{seed: seed, moves: newMoves(seed)}
 	at := rng.IntN(32)
 	for p.class = 0; at >= simWeights[p.class]; p.class++ {
 		at -= simWeights[p.class]
@@ -169,6 +172,13 @@ func newPlan(seed uint64) *simPlan {
 		for range 1 + rng.IntN(3) {
 			p.faults = append(p.faults, p.newFault(rng, kinds[rng.IntN(len(kinds))]))
 		}
+	}
+	if p.ask = newAsk(p); p.ask.cut != nil {
+		p.faults = append(p.faults, p.ask.cut)
+	}
+	p.slow = rand.New(rand.NewPCG(seed, 5)).IntN(3) == 0
+	if p.slow && p.policy == transfer.ConflictOverwrite && p.class != classOutput && p.class != classFolder {
+		p.prepared = true
 	}
 	return p
 }
@@ -243,7 +253,8 @@ func (s *simShape) bytes() (n int64) {
 func (p *simPlan) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "class %v, tree: %s\nnetwork: %v, %d streams, sender listens: %v, started after %v\n", p.class, p.shape.name, &p.line, p.streams, p.senderListens, p.late)
-	fmt.Fprintf(&b, "destination prepared: %v, conflicts: %d, by digest: %v, compression: %d, sources by name: %v, an operation of the disk takes up to %v\n", p.prepared, p.policy, p.checksum, p.compress, p.named, p.pace)
+	fmt.Fprintf(&b, "destination prepared: %v, conflicts: %d, by digest: %v, compression: %d, slow: %v, sources by name: %v, an operation of the disk takes up to %v\n", p.prepared, p.policy, p.checksum, p.compress, p.slow, p.named, p.pace)
+	fmt.Fprintf(&b, "%v\n%v\n", p.moves, p.ask)
 	for _, f := range p.faults {
 		fmt.Fprintf(&b, "fault: %v (happened: %v)\n", f, f.fired.Load())
 	}

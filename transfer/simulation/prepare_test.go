@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"ferry/transfer/storage/memory"
@@ -19,6 +20,11 @@ func (w *simWorld) prepare() {
 	w.initial, w.versions, w.gone = make(map[string]leaf), make(map[string][][]byte), make(map[string]bool)
 	if w.plan.class == classFolder {
 		w.folder = filepath.Join(w.temp, "destination")
+	}
+	if w.plan.ask.mirror {
+		if err := w.plant(); err != nil {
+			w.t.Error(err)
+		}
 	}
 	if !w.plan.prepared {
 		return
@@ -49,7 +55,9 @@ func (w *simWorld) prepare() {
 			n = leaf{kind: tree.Symlink, target: "a link"}
 		default:
 			n.data, n.mtime = bytes.Clone(l.data), older
-			if len(n.data) > 0 {
+			if third := len(n.data) / 3; w.plan.slow && v < 7 {
+				n.data = slices.Concat(l.data[third:], l.data[:third], l.data[third/2:third])
+			} else if len(n.data) > 0 {
 				n.data[w.rng.IntN(len(n.data))] ^= 1
 			}
 		}

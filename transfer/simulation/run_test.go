@@ -76,6 +76,7 @@ func simulate(t *testing.T, plan *simPlan, tree *simTree, temp string) {
 	var timers []*time.Timer
 	for _, f := range plan.faults {
 		switch {
+		case f == plan.ask.cut: // happens in a deletion
 		case f.nth > 0:
 			w.disk.faults = append(w.disk.faults, f)
 		case f.afterBytes >= 0:
@@ -161,7 +162,7 @@ func (w *simWorld) run(waiting context.Context, p *simProcess) (transfer.Result,
 	if p.host == receiverHost {
 		role = link.Receiver
 	}
-	cfg := link.Config{Role: role, Capabilities: w.plan.compress.Capabilities() | framing.CapWide, Code: w.code, RetryFor: simRetry, Connect: func(ctx context.Context, _ string) (c net.Conn, err error) { return w.net.dial(ctx, &p.owner) }}
+	cfg := link.Config{Role: role, Capabilities: w.plan.compress.Capabilities() | framing.CapWide | framing.CapCopy | w.plan.ask.capabilities(), Code: w.code, RetryFor: simRetry, Connect: func(ctx context.Context, _ link.Want) (c net.Conn, err error) { return w.net.dial(ctx, &p.owner) }}
 	// While it waits for the other side, the end of all this ends it too.
 	ctx, stop := context.WithCancel(p.ctx)
 	defer stop()
@@ -217,17 +218,25 @@ func (m meeting) close() {
 }
 
 func (w *simWorld) deliver(p *simProcess, l *link.Link) (transfer.Result, error) {
+	defer w.mover(p, l)()
 	if p.host == receiverHost {
 		return w.receive(p, l)
 	}
 	w.mu.Lock()
 	sources := w.tree.sources(w.rng, w.plan.named)
 	w.mu.Unlock()
-	return send.Send(p.ctx, l, send.Options{Sources: sources, Checksum: w.plan.checksum, Compress: w.plan.compress, Streams: w.plan.streams})
+	return w.send(p, l, send.Options{Sources: sources, Checksum: w.plan.checksum, Compress: w.plan.compress, Streams: w.plan.streams})
 }
 
 func (w *simWorld) receive(p *simProcess, l *link.Link) (transfer.Result, error) {
 	o := receive.Options{OnConflict: w.plan.policy, Links: transfer.LinksAll, Streams: w.plan.streams}
+	if w.plan.slow {
+		limit, err := transfer.NewLimit(8 << 20)
+		if err != nil {
+			return transfer.Result{}, errors.Join(err, l.Close())
+		}
+		o.Limit = limit
+	}
 	o.Accept = func(context.Context, transfer.Offer, <-chan transfer.Extent) error {
 		w.mu.Lock()
 		defer w.mu.Unlock()
@@ -259,7 +268,7 @@ func (w *simWorld) receive(p *simProcess, l *link.Link) (transfer.Result, error)
 		w.mu.Unlock()
 		o.Destination = f
 	}
-	res, err := receive.Receive(p.ctx, l, o)
+	res, err := w.take(p, l, o)
 	return res, errors.Join(err, o.Destination.Close())
 }
 

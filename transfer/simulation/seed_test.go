@@ -72,7 +72,7 @@ func TestSimulation(t *testing.T) {
 	began := time.Now()
 	var next, ran atomic.Uint64
 	var mu sync.Mutex
-	faults := make(map[string]int)
+	faults, pulls := make(map[string]int), 0
 	t.Run("seeds", func(t *testing.T) {
 		for i := range runtime.GOMAXPROCS(0) {
 			t.Run(fmt.Sprint(i), func(t *testing.T) {
@@ -87,9 +87,16 @@ func TestSimulation(t *testing.T) {
 					ran.Add(1)
 					mu.Lock()
 					for _, f := range plan.faults {
-						if f.fired.Load() {
+						switch {
+						case !f.fired.Load():
+						case f == plan.ask.cut:
+							faults[f.what.String()+" of a deletion"]++
+						default:
 							faults[f.what.String()]++
 						}
+					}
+					if plan.ask.pull {
+						pulls++
 					}
 					mu.Unlock()
 				}
@@ -100,7 +107,7 @@ func TestSimulation(t *testing.T) {
 	for _, name := range sortedKeys(faults) {
 		told = append(told, fmt.Sprintf("%d × %s", faults[name], name))
 	}
-	t.Logf("%d seeds from %d; faults: %s", ran.Load(), *simFirst, strings.Join(told, ", "))
+	t.Logf("%d seeds from %d, %d asked for by the receiver; faults: %s", ran.Load(), *simFirst, pulls, strings.Join(told, ", "))
 }
 
 // runSeed runs a plan and, if it fails in whatever way, tells how to repeat it.

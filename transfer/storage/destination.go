@@ -32,9 +32,12 @@ type Landing struct {
 	// Files is nil in a dry run: then Estimate is there.
 	Files    Files
 	Estimate Estimate
+	Names    Names // nil: each item is stored under its own name, or refused
 	Twins    Twins // nil: no two names are one
 	Way      Way   // nil: no item makes way for one of another kind
 	Backups  Backups
+	Pruner   Pruner // nil: nothing is deleted there
+	Moved    Moved  // nil: nobody looks for what was moved
 }
 
 // Outcome is what became of an entry beside an error. It is valid without one only.

@@ -12,9 +12,11 @@
 //	Finder    what stands at the destination, and how much room is left
 //	Maker     folders, links, special files, and files that were found the same
 //	Files     files with content: a Partial each, and publication in batches
+//	Names     names for items whose own the place does not hold
 //	Twins     whether two names are one there
 //	Way       whether a folder may make way for another item
 //	Backups   keeping what is replaced
+//	Moved     files that may have been moved
 //	Estimate  what a dry run asks for in the place of Files
 //
 // An ability that a destination has not is a nil field. Package receive never asks for the
@@ -29,7 +31,7 @@
 // Guaranteed by every Destination:
 //   - A final name holds the whole old content or the whole new content.
 //   - Nothing gets a name outside of the destination. Names are checked by
-//     tree.CheckName, whoever checked them before; no link is followed.
+//     tree.CheckName, whoever checked them before, but for Names; no link is followed.
 //   - The first error of a write or a sync of a Partial is never cleared. What failed to
 //     sync is removed before the error is returned.
 //   - After Finish returned Durable and no error, all that was published, kept or made is
@@ -41,7 +43,7 @@
 //
 // The methods of Finder, Maker, Files and Estimate may be called at the same time for
 // different entries, except where they say otherwise. A caller calls one after another
-// for one entry; how a Partial is shared, its comment says. Those of Twins, Way and
+// for one entry; how a Partial is shared, its comment says. Those of Names, Twins, Way and
 // Finder.MayPut are called by one goroutine, the receiver's planner. No method calls
 // back, and none starts a goroutine that outlives the call. Each may wait for a disk or
 // a network for as long as that takes.

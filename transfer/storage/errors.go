@@ -64,6 +64,19 @@ var (
 	ErrMismatch = errors.New("the disk gave back other bytes than were written")
 )
 
+// Errors of a deletion.
+var (
+	// ErrSourceChanged: by now a source folder may not have what it had.
+	ErrSourceChanged = errors.New("the folder it was copied from has changed since, so nothing is deleted in it")
+	// ErrMounted keeps a removal inside of one mount.
+	ErrMounted = errors.New("something else is mounted there")
+	// ErrTooMany is returned when more items would have to go than may.
+	ErrTooMany = errors.New("too many items would be deleted")
+	// ErrEmptySource is returned when something would have to go for a source folder
+	// with nothing in it to deliver, unless that is allowed.
+	ErrEmptySource = errors.New("nothing is deleted, since there is nothing to copy in")
+)
+
 // Error is a failure at one item, or at the destination itself if Path is
 // empty. Path is relative to the destination, slashes, raw bytes.
 type Error struct {

@@ -67,6 +67,17 @@ type Partial interface {
 	Discard(keep bool) error
 }
 
+// Sharer is a Partial of a file of more than one chunk that can have the content of a file
+// on the same file system without its being written.
+type Sharer interface {
+	// Share makes all of the content what from has now, if the place can have two files
+	// share what they have: a change of one leaves the other as it was. It is called before
+	// WriteChunk, WriteHole and CopyChunk, whose place it would take, on a Partial of which
+	// Present yields nothing. The caller reads the chunks back, hashes them and calls Mark.
+	// False: each chunk is to be written.
+	Share(from File) bool
+}
+
 // Publication asks for one sealed file to get its final name.
 type Publication struct {
 	Partial Partial     // as Begin returned it

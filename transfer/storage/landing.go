@@ -92,6 +92,16 @@ type Estimate interface {
 	Shares(e *tree.Entry) bool
 }
 
+// Names gives items names that the place can hold.
+type Names interface {
+	// Fit returns the name under which e is stored in its folder: e's own if the place
+	// holds it, else tree.EscapeName's. It is the same each time, and two items get one name
+	// only if one of them has it as its own. An error of the Kind Name: no name will do.
+	// E's own name is one that tree.CheckComponent takes, and may be none for the other
+	// methods of the Landing. Fit makes nothing that stays. A place with Names has Twins too.
+	Fit(e *tree.Entry) (name string, err error)
+}
+
 // Twins tells which names are one for the destination: where case is folded, or the
 // forms of letters are.
 type Twins interface {

@@ -1,4 +1,4 @@
-//go:build linux || darwin
+//go:build unix
 
 package tree
 
@@ -108,7 +108,7 @@ func (a *Apply) Unapplied(info Info, cause error) []Loss {
 
 // permissions returns the bits of 0777 for an item that has the bits in have.
 func (a *Apply) permissions(have uint32) uint32 {
-	if a.Granted.Xattrs && a.Extra.has(aclAccess) {
+	if posixACLs && a.Granted.Xattrs && a.Extra.has(aclAccess) {
 		return a.Mode & 0o777
 	}
 	return a.bare(have)

@@ -4,8 +4,8 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"syscall"
-	"time"
+
+	"golang.org/x/sys/windows"
 )
 
 // lost returns what of a cannot be applied here.
@@ -33,12 +33,11 @@ func DefaultACLOf(*Dir) DefaultACL { return nil }
 func (a *Apply) ToFile(f *os.File) ([]Loss, error) {
 	// The time first: a read-only file may not take one.
 	lost := a.lost()
-	ft := syscall.NsecToFiletime(a.MTime.Std().UnixNano())
-	if err := syscall.SetFileTime(syscall.Handle(f.Fd()), nil, nil, &ft); err != nil {
+	if err := setTime(f, a.MTime); err != nil {
 		lost.add(AttrTime, err)
 	}
 	if err := f.Chmod(fs.FileMode(a.Mode & 0o777)); err != nil {
-		lost.add(AttrMode, err)
+		lost.add(AttrMode, Known(err))
 	}
 	return lost, nil
 }
@@ -46,13 +45,20 @@ func (a *Apply) ToFile(f *os.File) ([]Loss, error) {
 // ToFolder is ToFile for a folder.
 func (a *Apply) ToFolder(d *Dir) ([]Loss, error) {
 	lost := a.lost()
-	if err := d.at("utimes", "", func(h handle) error { return h.Chtimes(".", time.Time{}, a.MTime.Std()) }); err != nil {
+	err := d.at("utimes", "", func(h handle) error {
+		f, err := openSelf(h.self, windows.FILE_WRITE_ATTRIBUTES)
+		if err != nil {
+			return err
+		}
+		return errors.Join(setTime(f, a.MTime), f.Close())
+	})
+	if err != nil {
 		lost.add(AttrTime, err)
 	}
 	return lost, nil
 }
 
-// ToName is ToFile for the link name in d. Its mtime is lost and no error.
+// ToName is ToFile for the link name in d.
 func (a *Apply) ToName(d *Dir, name string, _ Info) ([]Loss, error) {
 	lost := a.lost()
 	if err := d.SetLinkTime(name, a.MTime, false); err != nil {

@@ -1,4 +1,4 @@
-//go:build linux || darwin
+//go:build unix
 
 package tree
 
@@ -30,14 +30,6 @@ func OpenLimit() (n int, ok bool) {
 	var limit unix.Rlimit
 	err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit)
 	return int(min(limit.Cur, 1<<20)), err == nil
-}
-
-// FewOpen returns an error if this process may open too few files for a delivery.
-func FewOpen() error {
-	if n, ok := OpenLimit(); !ok || n >= reserved+leastOpen {
-		return nil
-	}
-	return unix.EMFILE
 }
 
 const (

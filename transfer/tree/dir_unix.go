@@ -1,4 +1,4 @@
-//go:build linux || darwin
+//go:build unix
 
 package tree
 
@@ -26,6 +26,9 @@ func (d *Dir) two(op, name string, to *Dir, newName string, call func(p pair) er
 	}
 	return nil
 }
+
+// openHinders: a folder can be moved and removed while it is open.
+const openHinders = false
 
 // Sync makes the names in the folder durable.
 func (d *Dir) Sync() error {

@@ -1,7 +1,9 @@
 package tree
 
 import (
+	"bytes"
 	"os"
+	"runtime"
 	"sync"
 	"sync/atomic"
 )
@@ -21,27 +23,35 @@ const (
 // much space as it has bytes. Safe for concurrent use; it moves the offset of the file,
 // which ReadAt does not use.
 //
+// Only Linux's word on a hole is taken. APFS is known to show holes where data is that was
+// written a moment ago or that is compressed. So Cover reads what is said to be a hole.
+//
 // A file that is written meanwhile may show a hole where data is by now. The caller
 // compares what the file is before and after, as for all reading.
 type Extents struct {
 	file  *os.File
 	size  int64
-	dense atomic.Bool // it has no holes, or the file system does not say
+	dense atomic.Bool // it has no holes, or the file system does not say, or lies
+	doubt bool        // holes are read, see doubtsHoles
 
 	mu       sync.Mutex // guards what follows
 	from, to int64      // the run that was found last
 	hole     bool       // that run is a hole
 }
 
+// doubtsHoles: what is said of holes here is not always true.
+const doubtsHoles = runtime.GOOS != "linux" && runtime.GOOS != "android"
+
 // NewExtents returns the extents of file, which info is about.
 func NewExtents(file *os.File, info Info) *Extents {
-	x := &Extents{file: file, size: info.Size}
+	x := &Extents{file: file, size: info.Size, doubt: doubtsHoles}
 	x.dense.Store(!knowsHoles || info.Kind != File || info.Allocated < 0 || info.Allocated >= info.Size)
 	return x
 }
 
 // NextData returns where the next data is, at off or behind it, or the size of the file
-// if nothing but a hole follows. Where the file system does not say, there is data.
+// if nothing but a hole follows. Where the file system does not say, there is data. It is
+// for files that may lose what is taken for a hole: it reads none.
 func (x *Extents) NextData(off int64) int64 {
 	if x.dense.Load() || off < 0 || off >= x.size {
 		return off
@@ -77,6 +87,16 @@ func (x *Extents) Cover(off, n int64) Cover {
 		return AllData
 	}
 	end := min(off+n, x.size)
+	c := x.told(off, end)
+	if c == AllHole && x.doubt && !x.zeros(off, end) {
+		x.dense.Store(true) // then it is wrong elsewhere too
+		return AllData
+	}
+	return c
+}
+
+// told returns what the file system says of the bytes from off to end.
+func (x *Extents) told(off, end int64) Cover {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if !x.find(off) {
@@ -89,4 +109,17 @@ func (x *Extents) Cover(off, n int64) Cover {
 		return AllHole
 	}
 	return AllData
+}
+
+// zeros reports whether all bytes from off to end can be read and are zero.
+func (x *Extents) zeros(off, end int64) bool {
+	b := make([]byte, min(end-off, 64<<10))
+	none := make([]byte, len(b))
+	for ; off < end; off += int64(len(b)) {
+		b = b[:min(end-off, int64(len(b)))]
+		if _, err := x.file.ReadAt(b, off); err != nil || !bytes.Equal(b, none[:len(b)]) {
+			return false
+		}
+	}
+	return true
 }

@@ -26,7 +26,7 @@ type Metadata struct {
 var ErrDeclined = errors.New("attributes of the system are not taken")
 
 // Declines reports whether an attribute is left out because System was not granted.
-func (m Metadata) Declines(xattr string) bool { return !m.System && !transferable(xattr, false) }
+func (m Metadata) Declines(xattr string) bool { return !m.System && !ofUsers(xattr) }
 
 // Permissions returns which bits of 0777 in sent an item gets that has the bits in have. A
 // new item has none.

@@ -1,4 +1,4 @@
-//go:build linux || darwin
+//go:build unix
 
 package tree
 
@@ -22,7 +22,7 @@ func (d *Dir) SyncFile(name string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(f.Sync(), f.Close())
+	return errors.Join(Sync(f), f.Close())
 }
 
 // readSmall reads the regular file name into buf until its end or until buf is

@@ -21,7 +21,7 @@ func (d *Dir) OpenToApply(name string) (f *os.File, err error) {
 
 // openAttributes opens the regular file name for its attributes.
 func openAttributes(h handle, name string) (*os.File, error) {
-	f, err := openAt(h.self, name, windows.FILE_READ_ATTRIBUTES|windows.FILE_WRITE_ATTRIBUTES)
+	f, err := openAt(h.self, name, windows.FILE_WRITE_ATTRIBUTES)
 	if err != nil {
 		return nil, err
 	}
@@ -36,40 +36,39 @@ func openAttributes(h handle, name string) (*os.File, error) {
 	return f, nil
 }
 
+// Sync waits until what the open file f has is on stable storage.
+func Sync(f *os.File) error { return f.Sync() }
+
 // SyncFile waits until the content of the regular file name is on stable storage.
 // The system syncs only for those that may write: a read-only file is made writable
 // until it is open.
 func (d *Dir) SyncFile(name string) error {
 	return d.at("sync", name, func(h handle) error {
-		f, err := h.openSeen(name, os.O_RDWR)
+		f, _, err := h.openFile(name, os.O_RDWR, false, "")
 		if errors.Is(err, fs.ErrPermission) {
 			f, err = openReadOnly(h, name, err)
 		}
 		if err != nil {
 			return err
 		}
-		return errors.Join(f.Sync(), f.Close())
+		return errors.Join(cause(f.Sync()), cause(f.Close()))
 	})
 }
 
 // openReadOnly opens the file name for reading and writing if it is read-only, and
-// leaves it so. cause is why it could not be opened as it is.
-func openReadOnly(h handle, name string, cause error) (f *os.File, err error) {
+// leaves it so. because is why it could not be opened as it is.
+func openReadOnly(h handle, name string, because error) (f *os.File, err error) {
 	a, err := openAttributes(h, name)
 	if err != nil {
-		return nil, cause
+		return nil, because
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
-	info, err := a.Stat()
-	if err != nil || info.Mode()&0o200 != 0 {
-		return nil, errors.Join(cause, err)
+	if was, werr := writable(a); !was || werr != nil {
+		return nil, because
 	}
-	if err := a.Chmod(0o666); err != nil {
-		return nil, cause
-	}
-	f, err = h.openSeen(name, os.O_RDWR)
+	f, _, err = h.openFile(name, os.O_RDWR, false, "")
 	if cerr := a.Chmod(0o444); cerr != nil && f != nil {
-		return nil, errors.Join(cerr, f.Close())
+		return nil, errors.Join(cause(cerr), f.Close())
 	}
 	return f, err
 }

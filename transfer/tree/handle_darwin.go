@@ -18,20 +18,11 @@ func exchange(fd int, name string, tofd int, newName string) error {
 	return unix.RenameatxNp(fd, name, tofd, newName, unix.RENAME_SWAP)
 }
 
-// syncFolder asks for the drive's cache to be flushed too, which fsync does not
-// do here (fsync(2)), where the file system can.
-func syncFolder(fd int) error {
-	_, err := unix.FcntlInt(uintptr(fd), unix.F_FULLFSYNC, 0)
-	if err == unix.ENOTSUP || err == unix.EINVAL || err == unix.ENOTTY {
-		err = unix.Fsync(fd)
-	}
-	return err
-}
+// linkErrno is what an open with O_NOFOLLOW says of a link.
+const linkErrno = unix.ELOOP
 
 // omitTime is UTIME_OMIT of sys/stat.h: the time stays as it is.
-func omitTime() unix.Timespec { return unix.Timespec{Nsec: -2} }
-
-func atimeOf(st *unix.Stat_t) unix.Timespec { return st.Atim }
+func omitTime() timespec { return timespec{Nsec: -2} }
 
 // attrList is struct attrlist of getattrlist(2).
 type attrList struct {

@@ -1,4 +1,4 @@
-//go:build linux || darwin
+//go:build unix
 
 package tree
 
@@ -43,7 +43,7 @@ func openChild(parent handle, name string, follow bool) (handle, identity, error
 // then explains the calls that need more.
 func openFolder(at int, name string, flags int) (handle, identity, error) {
 	fd, err := openat(at, name, flags|unix.O_RDONLY, 0)
-	if err == unix.EACCES {
+	if err == unix.EACCES && openSearch != 0 {
 		fd, err = openat(at, name, flags|openSearch, 0)
 	}
 	if err != nil {
@@ -89,11 +89,17 @@ func openat(at int, name string, flags int, mode uint32) (fd int, err error) {
 	return fd, err
 }
 
+// openOnce says ELOOP of a link that is not to be followed, on all systems.
 func openOnce(at int, name string, flags int, mode uint32) (fd int, err error) {
 	for {
-		if fd, err = unix.Openat(at, name, flags, mode); err != unix.EINTR {
-			return fd, err
+		fd, err = unix.Openat(at, name, flags, mode)
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err == linkErrno && flags&unix.O_NOFOLLOW != 0:
+			err = unix.ELOOP
 		}
+		return fd, err
 	}
 }
 

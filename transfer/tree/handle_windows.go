@@ -6,12 +6,13 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"golang.org/x/sys/windows"
 )
 
-// handle is an open folder: a Root, which confines, and the folder's own handle, which
-// look is relative to. os.Root follows links inside itself, so each use of a name looks
-// first and compares what was opened with what was seen. Its methods take a name in the
-// folder.
+// handle is an open folder: a Root, for what os has calls for, and the folder's own
+// handle, for those of nt_windows.go. Each call names one component relative to one of
+// them. Its methods take a name in the folder.
 type handle struct {
 	*os.Root
 	self *os.File
@@ -55,6 +56,7 @@ func identify(root *os.Root) (handle, identity, error) {
 	return h, identity{info.Dev, info.Ino}, nil
 }
 
+// openChild looks first, since a Root follows links inside itself.
 func openChild(parent handle, name string, follow bool) (h handle, id identity, err error) {
 	if follow {
 		// Only the sender follows, wherever the link leads; a Root would not.
@@ -82,11 +84,11 @@ func openChild(parent handle, name string, follow bool) (h handle, id identity, 
 func cause(err error) error {
 	switch e := err.(type) {
 	case *fs.PathError:
-		return e.Err
+		err = e.Err
 	case *os.LinkError:
-		return e.Err
+		err = e.Err
 	}
-	return err
+	return Known(err)
 }
 
 // retry makes one call: none is interrupted here.
@@ -102,25 +104,47 @@ func (h handle) look(name string, follow bool) (Info, error) {
 	return lookAt(h.self, name)
 }
 
-func (h handle) readlink(name string) (string, error) { return h.Readlink(name) }
+// Targets have slashes on the wire and backslashes in links, where a slash leads nowhere.
+// No name here has either.
+func (h handle) readlink(name string) (string, error) {
+	target, err := h.Readlink(name)
+	return filepath.ToSlash(target), err
+}
 
 func (h handle) mkdir(name string, mode uint32) error { return h.Mkdir(name, fs.FileMode(mode)) }
 
-func (h handle) symlink(target, name string) error { return h.Symlink(target, name) }
+func (h handle) symlink(target, name string) error {
+	return h.Symlink(filepath.FromSlash(target), name)
+}
 
-func (h handle) setLinkTime(string, Time, bool) error { return errors.ErrUnsupported }
+func (h handle) setLinkTime(name string, mtime Time, _ bool) error {
+	f, err := openAt(h.self, name, windows.FILE_WRITE_ATTRIBUTES)
+	if err != nil {
+		return err
+	}
+	return errors.Join(setTime(f, mtime), cause(f.Close()))
+}
 
 func (h handle) remove(name string, folder bool) error {
-	info, err := h.Lstat(name)
+	f, err := openAt(h.self, name, windows.DELETE|windows.FILE_WRITE_ATTRIBUTES)
+	if errors.Is(err, syscall.EACCES) {
+		// Who may remove what is in the folder may have no right to the item itself.
+		f, err = openAt(h.self, name, windows.DELETE)
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close() // nothing was written through it
+	info, err := Fstat(f)
 	switch {
 	case err != nil:
 		return err
-	case folder && !info.IsDir():
-		return errNotFolder
-	case !folder && info.IsDir():
+	case folder && info.Kind != Folder:
+		return NotFolder
+	case !folder && info.Kind == Folder:
 		return syscall.EISDIR
 	}
-	return h.Remove(name)
+	return dispose(f)
 }
 
 // again opens the folder once more.
@@ -135,7 +159,7 @@ func (h handle) openFile(name string, access int, follow bool, _ string) (f *os.
 	if follow {
 		f, err = os.OpenFile(filepath.Join(h.Name(), name), access, 0)
 	} else {
-		f, err = h.openSeen(name, access)
+		f, err = openContent(h.self, name, access != os.O_RDONLY)
 	}
 	if err != nil {
 		return nil, Info{}, err
@@ -150,58 +174,3 @@ func (h handle) openFile(name string, access int, follow bool, _ string) (f *os.
 	}
 	return f, info, nil
 }
-
-// openSeen opens name if it is a regular file, and fails if it opened another item than it
-// saw before.
-func (h handle) openSeen(name string, access int) (*os.File, error) {
-	seen, err := lookAt(h.self, name)
-	if err != nil {
-		return nil, err
-	}
-	if seen.Kind != File {
-		return nil, ErrNotRegular
-	}
-	f, err := h.OpenFile(name, access, 0)
-	if err != nil {
-		return nil, err
-	}
-	now, err := Fstat(f)
-	if err == nil && !now.SameFile(seen) {
-		err = ErrNotRegular
-	}
-	if err != nil {
-		_ = f.Close()
-		return nil, err
-	}
-	return f, nil
-}
-
-// pair is two names by their paths below one root.
-type pair struct {
-	root          *os.Root
-	name, newName string
-}
-
-func (p pair) link() error { return p.root.Link(p.name, p.newName) }
-
-func (p pair) rename() error { return p.root.Rename(p.name, p.newName) }
-
-// renameNew renames unless newName is taken: a file is linked and unlinked, and for a
-// folder newName is looked for first.
-func (p pair) renameNew() error {
-	if err := p.link(); err == nil {
-		return p.root.Remove(p.name)
-	} else if errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	// RACE: what appears in between is replaced, if it is a file.
-	if _, err := p.root.Lstat(p.newName); err == nil {
-		return fs.ErrExist
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return p.rename()
-}
-
-// exchange is not to be had here.
-func (p pair) exchange() error { return errors.ErrUnsupported }

@@ -7,12 +7,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// removable reports whether an attribute may be removed here: if a delivery carries it, and
-// it is no label, because labels belong to the policy of this machine.
-func removable(name string, root bool) bool {
-	return transferable(name, root) && name != "security.selinux"
-}
-
 func absentXattr(err error) bool { return err == unix.ENODATA }
 
 // dropACL removes an ACL that item inherited from its folder. Most items have none, which
@@ -87,11 +81,11 @@ func (h heldFile) setTime(mtime Time, both bool) error {
 }
 
 func (h heldFile) listXattrs() ([]string, error) {
-	return listXattrs(func(b []byte) (int, error) { return unix.Flistxattr(int(h), b) })
+	return listXattrs(splitNames, func(b []byte) (int, error) { return unix.Flistxattr(int(h), b) })
 }
 
 func (h heldFile) getXattr(name string) ([]byte, error) {
-	return getXattr(func(b []byte) (int, error) { return unix.Fgetxattr(int(h), name, b) })
+	return readXattr(maxXattrValue, func(b []byte) (int, error) { return unix.Fgetxattr(int(h), name, b) })
 }
 
 func (h heldFile) setXattr(name string, value []byte) error {
@@ -119,23 +113,21 @@ func (h heldPath) setTime(mtime Time, both bool) error {
 	if err != nil {
 		return err
 	}
-	ts := []unix.Timespec{omitTime(), m}
+	a := omitTime()
 	if both {
-		var st unix.Stat_t
-		if err := unix.Fstat(h.fd, &st); err != nil {
+		if a, err = atimeNow(h.fd); err != nil {
 			return err
 		}
-		ts[0] = atimeOf(&st)
 	}
-	return retry(func() error { return unix.UtimesNanoAt(unix.AT_FDCWD, procPath(h.fd), ts, 0) })
+	return retry(func() error { return utimesAt(unix.AT_FDCWD, procPath(h.fd), a, m, 0) })
 }
 
 func (h heldPath) listXattrs() ([]string, error) {
-	return listXattrs(func(b []byte) (int, error) { return unix.Listxattr(procPath(h.fd), b) })
+	return listXattrs(splitNames, func(b []byte) (int, error) { return unix.Listxattr(procPath(h.fd), b) })
 }
 
 func (h heldPath) getXattr(name string) ([]byte, error) {
-	return getXattr(func(b []byte) (int, error) { return unix.Getxattr(procPath(h.fd), name, b) })
+	return readXattr(maxXattrValue, func(b []byte) (int, error) { return unix.Getxattr(procPath(h.fd), name, b) })
 }
 
 func (h heldPath) setXattr(name string, value []byte) error {
@@ -144,56 +136,6 @@ func (h heldPath) setXattr(name string, value []byte) error {
 
 func (h heldPath) removeXattr(name string) error {
 	return retry(func() error { return unix.Removexattr(procPath(h.fd), name) })
-}
-
-// maxXattrList is XATTR_LIST_MAX: the kernel gives no longer list of names.
-const maxXattrList = 64 << 10
-
-// listXattrs splits the names, each with a NUL behind it. ENOTSUP, of file
-// systems without attributes, is errors.ErrUnsupported.
-func listXattrs(call func([]byte) (int, error)) ([]string, error) {
-	n := 0
-	// Most items have none, and cost one call and no memory.
-	err := retry(func() (err error) { n, err = call(nil); return err })
-	if err != nil || n == 0 {
-		return nil, err
-	}
-	for size := n; ; size = maxXattrList { // more names may come in between
-		b := make([]byte, size)
-		err := retry(func() (err error) { n, err = call(b); return err })
-		if err == unix.ERANGE && size < maxXattrList {
-			continue
-		}
-		if err != nil || n == 0 {
-			return nil, err
-		}
-		var names []string
-		for name := range bytes.SplitSeq(bytes.TrimSuffix(b[:n], []byte{0}), []byte{0}) {
-			names = append(names, string(name))
-		}
-		return names, nil
-	}
-}
-
-// getXattr returns the value of an attribute. It asks again if the value grew between the
-// call for its size and the call for its bytes.
-func getXattr(call func([]byte) (int, error)) ([]byte, error) {
-	for range 4 {
-		n := 0
-		err := retry(func() (err error) { n, err = call(nil); return err })
-		if err != nil || n == 0 {
-			return nil, err
-		}
-		b := make([]byte, n)
-		err = retry(func() (err error) { n, err = call(b); return err })
-		if err == nil {
-			return b[:n], nil
-		}
-		if err != unix.ERANGE {
-			return nil, err
-		}
-	}
-	return nil, unix.ERANGE
 }
 
 // withNamedXattrs calls read with name in d, if it is still the item that info is about. It

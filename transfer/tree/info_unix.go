@@ -1,4 +1,4 @@
-//go:build linux || darwin
+//go:build unix
 
 package tree
 
@@ -8,30 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func fstat(fd int) (Info, error) {
-	var st unix.Stat_t
-	for {
-		if err := unix.Fstat(fd, &st); err == nil {
-			return infoOf(&st), nil
-		} else if err != unix.EINTR {
-			return Info{}, err
-		}
-	}
-}
-
 func fstatat(fd int, name string) (Info, error) {
 	return statAt(fd, name, unix.AT_SYMLINK_NOFOLLOW)
-}
-
-func statAt(fd int, name string, flags int) (Info, error) {
-	var st unix.Stat_t
-	for {
-		if err := unix.Fstatat(fd, name, &st, flags); err == nil {
-			return infoOf(&st), nil
-		} else if err != unix.EINTR {
-			return Info{}, err
-		}
-	}
 }
 
 // statPath returns what the user's own path is, or what it leads to.

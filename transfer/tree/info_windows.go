@@ -1,12 +1,13 @@
 package tree
 
 import (
-	"errors"
-	"io/fs"
+	"encoding/binary"
+	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
-	"strings"
+	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
@@ -14,53 +15,125 @@ import (
 
 // Fstat returns what the open file f is now.
 func Fstat(f *os.File) (Info, error) {
-	fi, err := f.Stat()
-	if err != nil {
-		return Info{}, err
-	}
-	mtime := fi.ModTime()
-	info := Info{
-		Kind:  kindOf(fi.Mode()),
-		Mode:  uint32(fi.Mode().Perm()),
-		Size:  fi.Size(),
-		MTime: Time{Sec: mtime.Unix(), Nsec: uint32(mtime.Nanosecond())},
-
-		Allocated: -1,
-	}
-	if info.Kind == KindOther {
-		return info, nil // a pipe or a console has no identity
-	}
 	defer runtime.KeepAlive(f)
 	h := windows.Handle(f.Fd())
 	var by windows.ByHandleFileInformation
-	if err := windows.GetFileInformationByHandle(h, &by); err != nil {
-		return Info{}, os.NewSyscallError("GetFileInformationByHandle", err)
+	err := windows.GetFileInformationByHandle(h, &by)
+	if err != nil || by.FileAttributes&windows.FILE_ATTRIBUTE_REPARSE_POINT != 0 {
+		// A pipe or a console, which has no identity, or what os knows to tell from a file.
+		fi, serr := f.Stat()
+		if serr != nil || kindOf(fi.Mode()) == KindOther {
+			return Info{Kind: KindOther, Allocated: -1}, Known(serr)
+		}
+		if err != nil {
+			return Info{}, Known(os.NewSyscallError("GetFileInformationByHandle", err))
+		}
+		return infoOf(h, &by, kindOf(fi.Mode())), nil
 	}
-	info.Dev = uint64(by.VolumeSerialNumber)
-	info.Ino = uint64(by.FileIndexHigh)<<32 | uint64(by.FileIndexLow)
-	info.Nlink = uint64(by.NumberOfLinks)
-	// A file system without a time of change has zero there, or refuses the question.
-	var basic fileBasicInfo
-	if windows.GetFileInformationByHandleEx(h, windows.FileBasicInfo, (*byte)(unsafe.Pointer(&basic)), uint32(unsafe.Sizeof(basic))) == nil {
-		info.CTime = timeOfTicks(basic.ChangeTime)
+	kind := File
+	if by.FileAttributes&windows.FILE_ATTRIBUTE_DIRECTORY != 0 {
+		kind = Folder
 	}
-	return info, nil
+	return infoOf(h, &by, kind), nil
 }
 
-// fileBasicInfo is FILE_BASIC_INFO; times are in units of 100 ns since 1601.
+// infoOf is what by says of the open item h, and what it has to be asked for besides.
+func infoOf(h windows.Handle, by *windows.ByHandleFileInformation, kind Kind) Info {
+	info := Info{Kind: kind, Mode: 0o666, Size: int64(by.FileSizeHigh)<<32 | int64(by.FileSizeLow), Allocated: -1}
+	switch {
+	case kind == Folder:
+		info.Mode, info.Size = 0o777, 0 // the mark for read-only means something else there
+	case by.FileAttributes&windows.FILE_ATTRIBUTE_READONLY != 0:
+		info.Mode = 0o444
+	}
+	info.MTime = timeOfTicks(int64(by.LastWriteTime.HighDateTime)<<32 | int64(by.LastWriteTime.LowDateTime))
+	info.Nlink = uint64(by.NumberOfLinks)
+	info.Dev, info.Ino = uint64(by.VolumeSerialNumber), uint64(by.FileIndexHigh)<<32|uint64(by.FileIndexLow)
+	// On ReFS only this one is unique. What a file system does not know it refuses each time.
+	var id fileIDInfo
+	if ask(h, windows.FileIdInfo, unsafe.Pointer(&id), unsafe.Sizeof(id)) == nil {
+		info.Dev, info.Ino = id.volume, id.number()
+	}
+	// A file system without a time of change has zero there, or refuses the question.
+	var basic fileBasicInfo
+	if ask(h, windows.FileBasicInfo, unsafe.Pointer(&basic), unsafe.Sizeof(basic)) == nil {
+		info.CTime = timeOfTicks(basic.ChangeTime)
+	}
+	var standard fileStandardInfo
+	if ask(h, windows.FileStandardInfo, unsafe.Pointer(&standard), unsafe.Sizeof(standard)) == nil {
+		info.Allocated = standard.AllocationSize
+	}
+	return info
+}
+
+// fileStandardInfo is FILE_STANDARD_INFO; sizes are in bytes.
+type fileStandardInfo struct {
+	AllocationSize, EndOfFile int64
+	NumberOfLinks             uint32
+	DeletePending, Directory  bool
+}
+
+func ask(h windows.Handle, class uint32, info unsafe.Pointer, size uintptr) error {
+	return windows.GetFileInformationByHandleEx(h, class, (*byte)(info), uint32(size))
+}
+
+// fileIDInfo is FILE_ID_INFO.
+type fileIDInfo struct {
+	volume uint64
+	file   [16]byte
+}
+
+// number is 64 bits for the 128 that id has. Those of NTFS are in the lower half, and stay
+// as they are. A file system that has no number fills it with ones.
+func (id *fileIDInfo) number() uint64 {
+	low, high := binary.LittleEndian.Uint64(id.file[:8]), binary.LittleEndian.Uint64(id.file[8:])
+	if low&high == 1<<64-1 {
+		return 0
+	}
+	// The multiplier is odd, so that no two upper halves are taken for one.
+	return low ^ high*0x9e3779b97f4a7c15
+}
+
+// fileBasicInfo is FILE_BASIC_INFO; times are in ticks.
 type fileBasicInfo struct {
 	CreationTime, LastAccessTime, LastWriteTime, ChangeTime int64
 	FileAttributes                                          uint32
 	_                                                       uint32
 }
 
-// timeOfTicks is the Time of a count of 100 ns since 1601; 0 stays the zero Time.
+// The system counts time in ticks of 100 ns since 1601.
+const (
+	ticksPerSecond = 10_000_000
+	epoch          = 11_644_473_600 // seconds from 1601 to 1970
+)
+
+// timeOfTicks is the Time of a count of ticks; 0 stays the zero Time.
 func timeOfTicks(ticks int64) Time {
 	if ticks <= 0 {
 		return Time{}
 	}
-	const perSecond, epoch = 10_000_000, 11_644_473_600 // seconds from 1601 to 1970
-	return Time{Sec: ticks/perSecond - epoch, Nsec: uint32(ticks % perSecond * 100)}
+	return Time{Sec: ticks/ticksPerSecond - epoch, Nsec: uint32(ticks % ticksPerSecond * 100)}
+}
+
+// ticksOf rounds down. No ticks, or less, are no time for the system.
+func ticksOf(t Time) (ticks int64, ok bool) {
+	if t.Sec < -epoch || t.Sec >= math.MaxInt64/ticksPerSecond-epoch {
+		return 0, false
+	}
+	ticks = (t.Sec+epoch)*ticksPerSecond + int64(t.Nsec/100)
+	return ticks, ticks > 0
+}
+
+// setTime sets the mtime of the open item f, which was opened with the right to write
+// attributes.
+func setTime(f *os.File, mtime Time) error {
+	ticks, ok := ticksOf(mtime)
+	if !ok {
+		return fmt.Errorf("no such time here: %w", syscall.ERANGE)
+	}
+	defer runtime.KeepAlive(f)
+	ft := windows.Filetime{LowDateTime: uint32(ticks), HighDateTime: uint32(ticks >> 32)}
+	return Known(windows.SetFileTime(windows.Handle(f.Fd()), nil, nil, &ft))
 }
 
 // lookAt returns what name in the open folder is, links not followed. It opens name
@@ -74,46 +147,18 @@ func lookAt(folder *os.File, name string) (Info, error) {
 	return Fstat(f)
 }
 
-// openAt opens name in folder with the rights that access has, links not followed.
-func openAt(folder *os.File, name string, access uint32) (*os.File, error) {
-	// The system would take these for paths and for streams of a file.
-	if name == "" || strings.ContainsAny(name, `\/:`) {
-		return nil, ErrName
-	}
-	path, err := windows.NewNTUnicodeString(name)
-	if err != nil {
-		return nil, ErrName
-	}
-	defer runtime.KeepAlive(folder)
-	// A folder that was made case-sensitive stays so.
-	attributes := windows.OBJECT_ATTRIBUTES{RootDirectory: windows.Handle(folder.Fd()), ObjectName: path, Attributes: windows.OBJ_CASE_INSENSITIVE}
-	attributes.Length = uint32(unsafe.Sizeof(attributes))
-	var h windows.Handle
-	var status windows.IO_STATUS_BLOCK
-	err = windows.NtCreateFile(&h, access|windows.SYNCHRONIZE, &attributes, &status, nil, 0,
-		windows.FILE_SHARE_READ|windows.FILE_SHARE_WRITE|windows.FILE_SHARE_DELETE, windows.FILE_OPEN,
-		windows.FILE_OPEN_REPARSE_POINT|windows.FILE_OPEN_FOR_BACKUP_INTENT|windows.FILE_SYNCHRONOUS_IO_NONALERT, 0, 0)
-	if err != nil {
-		if status, ok := errors.AsType[windows.NTStatus](err); ok {
-			err = status.Errno()
-		}
-		return nil, err
-	}
-	return os.NewFile(uintptr(h), filepath.Join(folder.Name(), name)), nil
-}
-
 // statPath returns what the user's own path is, or what it leads to.
 func statPath(path string, follow bool) (Info, error) {
 	if !follow {
 		seen, err := os.Lstat(path)
 		if err != nil {
-			return Info{}, err
+			return Info{}, Known(err)
 		}
 		if seen.Mode()&os.ModeSymlink != 0 {
 			path = filepath.Clean(path)
 			folder, err := os.Open(filepath.Dir(path))
 			if err != nil {
-				return Info{}, err
+				return Info{}, Known(err)
 			}
 			defer folder.Close() // only looked at
 			return lookAt(folder, filepath.Base(path))
@@ -121,20 +166,8 @@ func statPath(path string, follow bool) (Info, error) {
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return Info{}, err
+		return Info{}, Known(err)
 	}
 	defer f.Close() // only looked at
 	return Fstat(f)
-}
-
-func kindOf(m fs.FileMode) Kind {
-	switch {
-	case m.IsRegular():
-		return File
-	case m.IsDir():
-		return Folder
-	case m&fs.ModeSymlink != 0:
-		return Symlink
-	}
-	return KindOther
 }

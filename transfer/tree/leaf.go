@@ -45,6 +45,9 @@ func (d *Dir) Link(name string, to *Dir, newName string) error {
 // Remove removes name: an empty folder if folder is set, else anything but a
 // folder.
 func (d *Dir) Remove(name string, folder bool) error {
+	if folder && openHinders {
+		d.pool.idle() // the folder may be one of them
+	}
 	return d.at("remove", name, func(h handle) error { return h.remove(name, folder) })
 }
 
@@ -67,7 +70,7 @@ func (d *Dir) Exchange(name string, to *Dir, newName string) error {
 
 // SetLinkTime sets the mtime of name, a symbolic link, without following it. Both
 // sets the atime too, to what it is: file systems of libfuse 2 ignore a call that
-// leaves one of the times out. It fails with errors.ErrUnsupported on Windows.
+// leaves one of the times out.
 func (d *Dir) SetLinkTime(name string, mtime Time, both bool) error {
 	return d.at("utimes", name, func(h handle) error { return h.setLinkTime(name, mtime, both) })
 }

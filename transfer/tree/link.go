@@ -1,7 +1,6 @@
 package tree
 
 import (
-	"fmt"
 	"math"
 	"runtime"
 	"strings"
@@ -16,11 +15,11 @@ const maxTarget = 4095
 func CheckTarget(t string) error {
 	switch {
 	case t == "":
-		return fmt.Errorf("%w: empty link target", ErrName)
+		return refused("its target is empty")
 	case len(t) > maxTarget:
-		return fmt.Errorf("%w: link target of %d bytes, %d at most", ErrName, len(t), maxTarget)
+		return refused("its target has %d bytes, %d at most", len(t), maxTarget)
 	case strings.IndexByte(t, 0) >= 0:
-		return fmt.Errorf("%w: link target contains a zero byte", ErrName)
+		return refused("its target has a zero byte")
 	}
 	return nil
 }

@@ -6,9 +6,10 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
+
+	"ferry/transfer/tree/treetest"
 )
 
 func TestCheckTarget(t *testing.T) {
@@ -54,9 +55,7 @@ func TestTargetClimbs(t *testing.T) {
 // Links that are not said to escape do not, whatever other such links they go
 // through: the file system is asked.
 func TestTargetClimbsProperty(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("links need a privilege")
-	}
+	treetest.Needs(t, treetest.Links)
 	top, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {
 		t.Fatal(err)

@@ -110,7 +110,7 @@ func (l *listReader) fail(err error) error {
 func cleanListed(raw string) (string, error) {
 	path := filepath.ToSlash(raw)
 	if path[0] == '/' {
-		return "", fmt.Errorf("%.300q: %w: absolute", raw, ErrName)
+		return "", fmt.Errorf("%.300q: %w", raw, refused("an absolute path"))
 	}
 	var clean strings.Builder
 	depth := -1

@@ -27,22 +27,31 @@ const PartialName = ".ferry-partial"
 // component of a path at every receiver of this system. A name of state folders
 // (IsStateName) is refused.
 func CheckName(name string) error {
-	switch {
-	case name == "":
-		return fmt.Errorf("%w: empty", ErrName)
-	case name == "." || name == "..":
-		return fmt.Errorf("%w: stands for another folder", ErrName)
-	case len(name) > MaxName:
-		return fmt.Errorf("%w: %d bytes, %d at most", ErrName, len(name), MaxName)
-	case strings.IndexByte(name, '/') >= 0:
-		return fmt.Errorf("%w: contains a slash", ErrName)
-	case strings.IndexByte(name, 0) >= 0:
-		return fmt.Errorf("%w: contains a zero byte", ErrName)
-	case IsStateName(name):
-		return fmt.Errorf("%w: %w", ErrName, ErrOwnState)
+	if err := CheckComponent(name); err != nil {
+		return err
 	}
 	if runtime.GOOS == "windows" {
 		return checkWindowsName(name)
+	}
+	return nil
+}
+
+// CheckComponent is CheckName for any system: it takes what is one component of a path
+// somewhere. What it refuses no system has, or must not have.
+func CheckComponent(name string) error {
+	switch {
+	case name == "":
+		return refused("it is empty")
+	case name == "." || name == "..":
+		return refused("it stands for another folder")
+	case len(name) > MaxName:
+		return refused("%d bytes, %d at most", len(name), MaxName)
+	case strings.IndexByte(name, '/') >= 0:
+		return refused("it has a slash")
+	case strings.IndexByte(name, 0) >= 0:
+		return refused("it has a zero byte")
+	case IsStateName(name):
+		return refused("%w", ErrOwnState)
 	}
 	return nil
 }
@@ -74,33 +83,44 @@ func isIgnorable(r rune) bool {
 // a stream ("Naming Files, Paths, and Namespaces", Win32 documentation).
 func checkWindowsName(name string) error {
 	if !utf8.ValidString(name) {
-		return fmt.Errorf("%w: not UTF-8", ErrName)
+		return refused("Windows takes no name that is not UTF-8")
 	}
 	for i := range len(name) {
-		if c := name[i]; c < 0x20 || strings.IndexByte(`<>:"\|?*`, c) >= 0 {
-			return fmt.Errorf("%w: contains %q", ErrName, c)
+		if c := name[i]; c < ' ' || strings.IndexByte(signs, c) >= 0 {
+			return refused("Windows takes no name with %q", c)
 		}
 	}
 	if c := name[len(name)-1]; c == '.' || c == ' ' {
-		return fmt.Errorf("%w: ends in a dot or space", ErrName)
+		return refused("Windows takes no name with a dot or a space at its end")
 	}
 	if NamesDevice(name) {
-		return fmt.Errorf("%w: names a device", ErrName)
+		return refused("Windows has that name for a device")
 	}
-	// The 8.3 aliases of the names of state folders.
-	if alias := "FERRY-~"; len(name) >= len(alias) && strings.EqualFold(name[:len(alias)], alias) {
-		return fmt.Errorf("%w: %w", ErrName, ErrOwnState)
+	if isStateAlias(name) {
+		return refused("%w", ErrOwnState)
 	}
 	return nil
 }
 
+// stateAlias begins the 8.3 aliases of the names of state folders.
+const stateAlias = "FERRY-~"
+
+func isStateAlias(name string) bool {
+	return len(name) >= len(stateAlias) && strings.EqualFold(name[:len(stateAlias)], stateAlias)
+}
+
 // NamesDevice reports whether Windows takes name for the name of a device.
 func NamesDevice(name string) bool {
-	// A device's name counts with any extension and with spaces before that.
-	stem, _, _ := strings.Cut(name, ".")
-	stem = strings.TrimRight(stem, " ")
+	stem := deviceStem(name)
 	const longest = len("CONOUT$")
 	return len(stem) >= 3 && len(stem) <= longest && isDeviceName(strings.ToUpper(stem))
+}
+
+// deviceStem is what of a name may name a device: that counts with any extension and with
+// spaces before it.
+func deviceStem(name string) string {
+	stem, _, _ := strings.Cut(name, ".")
+	return strings.TrimRight(stem, " ")
 }
 
 func isDeviceName(stem string) bool {
@@ -120,10 +140,11 @@ func isDeviceName(stem string) bool {
 }
 
 // BaseName returns the wire name of the item at the user's path: the last component, after
-// . and .. are resolved. The top of the file system has no such name.
+// . and .. are resolved. The top of the file system has no such name. A drive of Windows
+// without a slash is the current folder of that drive.
 func BaseName(path string) (string, error) {
 	name := lastComponent(path)
-	if name == "." || name == ".." {
+	if name == "" && path != "" || name == "." || name == ".." {
 		resolved := path
 		// Links before .. change where it leads; they do not change where . leads.
 		if hasDotDot(path) {
@@ -160,7 +181,7 @@ func lastComponent(path string) string {
 }
 
 func hasDotDot(path string) bool {
-	for c := range strings.SplitSeq(filepath.ToSlash(path), "/") {
+	for c := range strings.SplitSeq(filepath.ToSlash(path[len(filepath.VolumeName(path)):]), "/") {
 		if c == ".." {
 			return true
 		}

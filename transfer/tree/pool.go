@@ -71,11 +71,7 @@ func (p *Dirs) Close() error {
 		p.shut(&d.seat)
 	}
 	p.roots = nil
-	for s := p.ring.prev; s != &p.ring; {
-		prev := s.prev
-		p.shut(s)
-		s = prev
-	}
+	p.shutRing(0)
 	return nil
 }
 
@@ -103,14 +99,23 @@ func (p *Dirs) pushFront(s *seat) {
 	p.open++
 }
 
-// evict closes the folders used longest ago until the limit holds. Called with
-// mu held.
-func (p *Dirs) evict() {
-	for s := p.ring.prev; p.open > p.limit && s != &p.ring; {
+// shutRing closes the folders used longest ago until at most that many are open. Called
+// with mu held.
+func (p *Dirs) shutRing(most int) {
+	for s := p.ring.prev; p.open > most && s != &p.ring; {
 		prev := s.prev
 		p.shut(s)
 		s = prev
 	}
+}
+
+// idle closes all folders but roots that no call uses, and reports whether there were any.
+func (p *Dirs) idle() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	before := p.open
+	p.shutRing(0)
+	return p.open < before
 }
 
 // acquire returns d's handle, opened if need be, for use until release.
@@ -156,7 +161,7 @@ func (p *Dirs) acquire(d *Dir) (h handle, err error) {
 		p.pushFront(s)
 	}
 	s.users++
-	p.evict()
+	p.shutRing(p.limit)
 	return s.handle, nil
 }
 
@@ -186,7 +191,7 @@ func (p *Dirs) release(d *Dir) {
 	if p.closed {
 		p.shut(s)
 	} else if p.open > p.limit {
-		p.evict()
+		p.shutRing(p.limit)
 	}
 	p.mu.Unlock()
 }

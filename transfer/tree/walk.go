@@ -2,6 +2,7 @@ package tree
 
 import (
 	"context"
+	"time"
 )
 
 // Source is something to send that the user named.
@@ -46,6 +47,12 @@ type Walk struct {
 	// Lost is called for metadata that could not be read; the item is sent. It may be
 	// nil.
 	Lost func(display string, lost []Loss)
+
+	// Survey, if it is not nil, is shared with other walks of the same sources. Nothing of it
+	// is used that was seen before Fresh, which Run asks at each folder; nil is the
+	// beginning of Run.
+	Survey *Survey
+	Fresh  func() time.Time
 }
 
 // Run calls emit for each item, depth first: a folder, its children in the
@@ -53,7 +60,7 @@ type Walk struct {
 // folder's ID. Ids are 1, 2, … in the order of the entries. emit may keep the
 // item. Run returns the first error of emit, or the cause of ctx.
 func (w *Walk) Run(ctx context.Context, emit func(*Item) error) error {
-	r := &walkRun{Walk: w, ctx: ctx, emit: emit, meta: w.Metadata, accounts: NewAccounts()}
+	r := &walkRun{Walk: w, ctx: ctx, emit: emit, meta: w.Metadata, accounts: NewAccounts(), begun: time.Now()}
 	for i := range w.Sources {
 		if err := r.source(i, &w.Sources[i]); err != nil {
 			return err
@@ -67,6 +74,8 @@ type walkRun struct {
 	ctx  context.Context
 	emit func(*Item) error
 	id   uint64 // of the last entry
+
+	begun time.Time
 
 	meta     Metadata // what is wished for or, with granted, what the receiver takes
 	granted  bool     // Granted has answered
@@ -95,11 +104,7 @@ type place struct {
 // child is the place of name in the folder at p, whose entry is id.
 func (p place) child(id uint64, name string) place {
 	c := place{name: name, parent: id, depth: p.depth, length: p.length + 1 + len(name)}
-	if endsInSlash(p.display) {
-		c.display = p.display + name
-	} else {
-		c.display = p.display + "/" + name
-	}
+	c.display = Below(p.display, name)
 	if p.name != "" {
 		c.depth++
 	}
@@ -122,11 +127,12 @@ func (r *walkRun) folder(at place, kind Kind, d *Dir) error {
 	outer := r.rules
 	defer func() { r.rules = outer }()
 	if r.rules, err = r.Select.Enter(outer, d, r.relative(at), at.display); err != nil {
-		return r.problem(withSlash(at.display)+r.Select.IgnoreFile, err)
+		return r.problem(Below(at.display, r.Select.IgnoreFile), err)
 	}
 	var names []DirName
+	var seen *surveyed
 	if !at.part.some {
-		if names, err = d.ReadNames(); err != nil {
+		if names, seen, err = r.names(at, d, info); err != nil {
 			return r.problem(at.display, err)
 		}
 	}
@@ -139,7 +145,7 @@ func (r *walkRun) folder(at place, kind Kind, d *Dir) error {
 	if at.part.some {
 		err = r.listed(at, e.ID, d)
 	} else {
-		err = r.children(at, e.ID, d, names)
+		err = r.children(at, e.ID, d, names, seen)
 	}
 	if err != nil {
 		return err
@@ -148,9 +154,9 @@ func (r *walkRun) folder(at place, kind Kind, d *Dir) error {
 	return r.emit(&Item{Entry: end, Dir: d, Info: info, Display: at.display})
 }
 
-func (r *walkRun) children(at place, id uint64, d *Dir, names []DirName) error {
+func (r *walkRun) children(at place, id uint64, d *Dir, names []DirName, seen *surveyed) error {
 	met := 0
-	for _, n := range names {
+	for i, n := range names {
 		if r.ctx.Err() != nil {
 			return context.Cause(r.ctx)
 		}
@@ -160,7 +166,7 @@ func (r *walkRun) children(at place, id uint64, d *Dir, names []DirName) error {
 			c.part.listed, here = listedBelow(at.part.listed, r.belowSource(at), n.Name)
 			met += here
 		}
-		if err := r.child(c, d, n); err != nil {
+		if err := r.child(c, d, n, glance{seen, i}); err != nil {
 			return err
 		}
 	}
@@ -170,14 +176,14 @@ func (r *walkRun) children(at place, id uint64, d *Dir, names []DirName) error {
 	return r.unmet(at, d, names)
 }
 
-func (r *walkRun) child(at place, d *Dir, n DirName) error {
+func (r *walkRun) child(at place, d *Dir, n DirName, g glance) error {
 	var info Info
 	var absent error
 	// A rule may be about folders only. Lstat tells what the listing may not tell.
 	kind := n.Kind
 	looked := kind == 0 || kind == Symlink && r.Follow
 	if looked {
-		info, absent = d.stat(n.Name, r.Follow)
+		info, absent = r.look(d, n.Name, g)
 		kind = info.Kind
 	}
 	if r.excluded(at, kind == Folder) {
@@ -191,7 +197,7 @@ func (r *walkRun) child(at place, d *Dir, n DirName) error {
 		return r.problem(at.display, err)
 	}
 	if !looked && kind != Folder {
-		info, absent = d.stat(n.Name, r.Follow)
+		info, absent = r.look(d, n.Name, g)
 	}
 	switch {
 	case absent != nil:

@@ -2,6 +2,7 @@ package tree
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -188,7 +189,9 @@ func TestWalkBindLoop(t *testing.T) {
 }
 
 func TestMalformedDirents(t *testing.T) {
-	record := []byte{1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 24, 0, unix.DT_REG, 'a', 'b', 0, 0, 0}
+	record := binary.NativeEndian.AppendUint64(nil, 1)
+	record = binary.NativeEndian.AppendUint64(record, 2)
+	record = append(binary.NativeEndian.AppendUint16(record, 24), unix.DT_REG, 'a', 'b', 0, 0, 0)
 	names, err := appendNames(nil, append(record, record...))
 	if err != nil || len(names) != 2 || names[0] != (DirName{"ab", File}) {
 		t.Fatalf("%v, %v", names, err)
@@ -198,9 +201,9 @@ func TestMalformedDirents(t *testing.T) {
 			t.Errorf("%d of %d bytes were taken for a record", n, len(record))
 		}
 	}
-	for size := range byte(24) {
+	for size := range uint16(24) {
 		bad := append([]byte(nil), record...)
-		bad[16] = size
+		binary.NativeEndian.PutUint16(bad[16:], size)
 		if _, err := appendNames(nil, bad); err == nil && size < 20 {
 			t.Errorf("a record of %d bytes was taken", size)
 		}

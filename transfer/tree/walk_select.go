@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"path/filepath"
+	"strings"
 )
 
-// relative is the path of an item below its source, empty for the source itself.
+// relative is the slash path of an item below its source, empty for the source itself.
 func (r *walkRun) relative(at place) string {
-	return at.display[min(r.above, len(at.display)):]
+	return filepath.ToSlash(at.display[min(r.above, len(at.display)):])
 }
 
 // excluded reports whether a rule leaves out an item below a source.
@@ -53,7 +55,7 @@ func (r *walkRun) listed(at place, id uint64, d *Dir) error {
 		} else {
 			c.part = part{some: true, listed: paths[:n]}
 		}
-		if err := r.child(c, d, DirName{Name: name}); err != nil {
+		if err := r.child(c, d, DirName{Name: name}, glance{}); err != nil {
 			return err
 		}
 		paths = paths[n:]
@@ -76,6 +78,9 @@ func (r *walkRun) absent(at place, err error) error {
 func (r *walkRun) missed(at place, paths []string, err error) error {
 	source := withSlash(at.display[:len(at.display)-len(r.relative(at))])
 	for _, p := range paths {
+		if slash := separatorOf(source); slash != "/" {
+			p = strings.ReplaceAll(p, "/", slash)
+		}
 		if err := r.problem(source+p, err); err != nil {
 			return err
 		}
@@ -113,11 +118,30 @@ func (r *walkRun) belowSource(at place) int {
 	return 0
 }
 
+// Below is the path of name in the folder at the user's path, as the user would write it.
+func Below(path, name string) string { return withSlash(path) + name }
+
+// withSlash is a folder's path before a name in it. What is in the current folder of a
+// drive of Windows has no slash behind the drive.
 func withSlash(display string) string {
-	if endsInSlash(display) {
+	if endsInSlash(display) || filepath.Separator != '/' && len(display) == 2 && display[1] == ':' {
 		return display
 	}
-	return display + "/"
+	return display + separatorOf(display)
+}
+
+// separatorOf is what separates the names in a path as the user would go on with it: what
+// does so at its end. Only on Windows there are two that may.
+func separatorOf(display string) string {
+	if filepath.Separator == '/' {
+		return "/"
+	}
+	for i := len(display) - 1; i >= 0; i-- {
+		if isSlash(display[i]) {
+			return display[i : i+1]
+		}
+	}
+	return "/"
 }
 
 func endsInSlash(path string) bool { return path != "" && isSlash(path[len(path)-1]) }

@@ -1,4 +1,4 @@
-//go:build linux || darwin
+//go:build unix
 
 package tree
 
@@ -70,6 +70,9 @@ func (w *applying) setXattrs(have []string) (acls []Xattr, err error) {
 		case err != nil:
 			w.lost.add(what, err)
 			continue
+		case what == AttrACL && !posixACLs:
+			w.lost.add(what, errors.ErrUnsupported)
+			continue
 		case w.Granted.Declines(x.Name):
 			w.lost.add(what, ErrDeclined)
 			continue
@@ -109,6 +112,9 @@ func (a *Apply) localXattr(x Xattr) Xattr {
 // readXattrs returns the attributes of item that a delivery carries, in the order of
 // their names, and whether some had to be left out.
 func readXattrs(item held, lost *losses) (all []Xattr, missing bool) {
+	if tellsACL(securityOf(item)) {
+		lost.add(AttrACL, errForeignACL)
+	}
 	names, err := item.listXattrs()
 	if errors.Is(err, errors.ErrUnsupported) {
 		return nil, false
@@ -122,6 +128,10 @@ func readXattrs(item held, lost *losses) (all []Xattr, missing bool) {
 	room := maxXattrBytes
 	for _, name := range slices.Compact(names) {
 		if !transferable(name, root) {
+			if err := leftOut(name); err != nil {
+				lost.add(attrOf(name), err)
+				missing = true
+			}
 			continue
 		}
 		value, err := item.getXattr(name)

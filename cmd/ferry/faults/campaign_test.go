@@ -95,6 +95,9 @@ type round struct {
 // hit notes that the fault happened.
 func (r *round) hit() { r.struck.Store(true) }
 
+// missed notes that the fault came too late for what it was to hit.
+func (r *round) missed() { r.struck.Store(false) }
+
 // play runs one round and reports whether its fault happened.
 func (f *family) play(name string, run func(r *round)) (hit bool) {
 	f.Run(name, func(t *testing.T) {

@@ -24,6 +24,8 @@ type delivery struct {
 	// retry is for how long a lost link is mended, as ferry reads it.
 	retry string
 	gate  *gate // between the two, if there is one
+	// second are flags of the sender in the run without the fault.
+	second []string
 	// shares: the destination holds partials of another delivery too.
 	shares bool
 	// died: a run was killed, which may leave a temporary name that no run goes
@@ -186,7 +188,7 @@ func (d *delivery) tidy() {
 func (d *delivery) converge() ending {
 	d.r.Helper()
 	again := *d
-	again.recv, again.send, again.gate = side{uid: d.recv.uid}, side{}, nil
+	again.recv, again.send, again.gate = side{uid: d.recv.uid}, side{flags: d.second}, nil
 	recv, send := again.run()
 	if recv.exit != 0 || send.exit != 0 {
 		d.r.Errorf("without the fault: %v\n%s%v\n%s", recv, recv.failures(), send, send.failures())

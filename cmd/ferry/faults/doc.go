@@ -15,10 +15,10 @@
 //
 // A round is one fault in one delivery, or in some to one target, named by its
 // subtest. Injected means that the fault was seen to happen. Survived means that every
-// check held. Missed means that the delivery was over before the fault. What a round does
-// follows from its name and FERRY_FAULT_SEED (printed, 1 if not set): the same two give
-// the same fault, though not the same moment in threads and disks. FERRY_FAULT_ROUNDS
-// multiplies the rounds of each family, for a soak.
+// check held. Missed means that the delivery, or what was to be hit of it, was over before
+// the fault. What a round does follows from its name and FERRY_FAULT_SEED (printed, 1 if
+// not set): the same two give the same fault, though not the same moment in threads and
+// disks. FERRY_FAULT_ROUNDS multiplies the rounds of each family, for a soak.
 //
 // Two families try targets. In targets, one odd tree is delivered to each kind of file
 // system that can be set up here, by copy and by send and receive, each with -a and

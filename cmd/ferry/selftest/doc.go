@@ -25,7 +25,7 @@
 // this process is killed and cannot clean up, its folder stays.
 //
 // Goroutines: Run starts one for each trial. A process has one that reads what it says and
-// then waits for it. A relay has one that accepts and two for each connection. Whoever
+// then waits for it. A relay of this package has one that accepts and two for each connection. Whoever
 // starts one waits for it. A trial that ends kills its processes and closes its relay first.
 //
 // Locks: process.mu and relay.mu guard their own object. Neither is held while the other is

@@ -27,6 +27,7 @@ func trials() []trial {
 		{"a link that is cut", "cut", cutAgain},
 		{"a receiver that is killed", "killed", killedAgain},
 		{"a wrong code", "code", wrongCode},
+		{"the code alone, at a relay", "meeting", byCodeAlone},
 		{"a disk that takes no more", "refusal", refused},
 	}
 }

@@ -92,6 +92,15 @@ func (c *Compressor) Shrink(pool *flow.Pool, plain []byte) (frame *[]byte, epoch
 	}
 }
 
+// Given tells the policy of a frame that was made for another delivery, in the time that it
+// took there, and returns whether to use it, with the epoch of that decision.
+func (c *Compressor) Given(plain, frame int, took time.Duration) (use bool, epoch uint32) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	use = c.policy.sampled(plain, frame, took)
+	return use, c.policy.epoch
+}
+
 // Sent tells the policy how the sending of a chunk or pack went.
 func (c *Compressor) Sent(epoch uint32, s stretch) {
 	if c == nil {

@@ -3,7 +3,6 @@ package compress
 import (
 	"errors"
 	"fmt"
-	"runtime"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -22,7 +21,7 @@ const scratchBytes = checksum.ChunkSize + 64
 // checksum of their own, so frames have none.
 func newEncoder() (*zstd.Encoder, error) {
 	e, err := zstd.NewWriter(nil,
-		zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(max(2, runtime.GOMAXPROCS(0))),
+		zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(max(2, flow.Cores())),
 		zstd.WithWindowSize(framing.MaxZstdWindow), zstd.WithSingleSegment(true), zstd.WithEncoderCRC(false), zstd.WithLowerEncoderMem(true))
 	if err != nil {
 		return nil, &transfer.Error{Op: "preparing to compress", Code: framing.CodeInternal, Err: err}
@@ -37,7 +36,7 @@ type Decoder struct{ zstd *zstd.Decoder }
 // NewDecoder returns a decoder, to be closed by its caller.
 func NewDecoder() (*Decoder, error) {
 	d, err := zstd.NewReader(nil,
-		zstd.WithDecoderConcurrency(max(2, runtime.GOMAXPROCS(0))), zstd.WithDecoderLowmem(true),
+		zstd.WithDecoderConcurrency(max(2, flow.Cores())), zstd.WithDecoderLowmem(true),
 		zstd.WithDecoderMaxMemory(framing.MaxZstdWindow), zstd.WithDecoderMaxWindow(framing.MaxZstdWindow), zstd.WithDecodeAllCapLimit(true))
 	if err != nil {
 		return nil, &transfer.Error{Op: "preparing to decompress", Code: framing.CodeInternal, Err: err}

@@ -82,7 +82,7 @@ func (p pipes) Close() error { close(p.closed); return nil }
 
 func (p pipes) Addr() net.Addr { return &net.TCPAddr{} }
 
-func (p pipes) connect(context.Context, string) (net.Conn, error) {
+func (p pipes) connect(context.Context, link.Want) (net.Conn, error) {
 	a, b := net.Pipe()
 	p.conns <- p.wrap(b)
 	return p.wrap(a), nil

@@ -25,13 +25,13 @@ func Mirror(t *testing.T, dst string, sources []send.Source, prepare func(*local
 	if prepare != nil {
 		prepare(&o)
 	}
-	if !o.Send.DryRun {
+	if !o.Send.DryRun && o.Receive.Destination == nil {
 		d, err := local.NewFolder(dst, local.FolderOptions{})
 		Must(t, err)
 		defer func() { Must(t, d.Close()) }()
 		o.Receive.Destination = d
 	}
-	r, err = local.Copy(t.Context(), o)
+	r, err = copyOver(t, t.Context(), o)
 	for _, d := range Find[transfer.ItemDeleted](saw) {
 		deleted = append(deleted, d.Path)
 	}

@@ -40,7 +40,7 @@ func Rehearsed(t *testing.T, dst string) Setup {
 	return func(s *send.Options, r *receive.Options, _ *Sides) {
 		s.DryRun = true
 		r.Rehearse = func() (storage.Destination, error) {
-			h, err := local.NewRehearsal(dst)
+			h, err := local.NewRehearsal(dst, local.FolderOptions{})
 			if err == nil {
 				t.Cleanup(func() {
 					if err := h.Close(); err != nil {

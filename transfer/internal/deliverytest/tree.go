@@ -130,6 +130,14 @@ func SameFile(t *testing.T, a, b string) {
 	}
 }
 
+// Digest is the digest of a file.
+func Digest(t *testing.T, path string) [32]byte {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	Must(t, err)
+	return blake3.Sum256(b)
+}
+
 // Snapshot is all that a dry run must leave as it is: names, inodes by their
 // times, modes and contents.
 func Snapshot(t *testing.T, root string) string {

@@ -236,7 +236,7 @@ func LossCode(err error) framing.Code {
 		return framing.CodeName
 	case tree.Refused(err) || !errors.As(err, &number):
 		return framing.CodeUnsupported
-	case number == syscall.ENOSPC:
+	case errors.Is(tree.Known(err), syscall.ENOSPC):
 		return framing.CodeNoSpace
 	}
 	return framing.CodeIO

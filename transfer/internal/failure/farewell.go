@@ -10,8 +10,9 @@ import (
 )
 
 // goodbye is how long an interrupted side tries to say so. The command line
-// promises to be gone within 2 s.
-const goodbye = time.Second
+// ends 1.5 s after a signal, and until then a way such as ssh ends too, and the
+// result is told.
+const goodbye = 700 * time.Millisecond
 
 // Leave says goodbye with the cause if the link still takes it, and closes it
 // so that every blocked read and write returns. The other side is read from

@@ -3,12 +3,14 @@ package flow
 import (
 	"math"
 	"runtime"
+	"runtime/debug"
 
 	"ferry/transfer/tree"
 )
 
 // Limits of this implementation that both sides keep to; those of the wire are in
-// package framing.
+// package framing. Where the process may have little memory, Credit, Entries and MayKeep
+// are less than they say.
 const (
 	// PackLimit is the largest file that travels with others in a PACK frame.
 	PackLimit = 64 << 10
@@ -44,8 +46,32 @@ func FrameCost(body int) int64 { return int64(max(body, MinFrameCost)) }
 // may open few: that part of them.
 func MayOpen(n, part int) int { return min(n, max(tree.MayOpen()/part, 1)) }
 
+// MayKeep is n bytes, of whatever a delivery keeps in memory, or less where the process
+// may have little: that part of what its heap may take, but not less than least. The limit
+// of the heap is GOMEMLIMIT, or what the command found that its cgroup allows.
+func MayKeep(n, part, least int64) int64 {
+	return min(n, max(debug.SetMemoryLimit(-1)/part, least))
+}
+
+// Credit is what a receiver grants at first. The least lets one chunk be gathered while
+// another is written, and a step of credit be on its way back.
+func Credit() int64 { return MayKeep(CreditWindow, 6, 3<<20) }
+
+// Entries is what may be in flight, as a number of entries and as bytes of their records.
+// An entry takes some 900 bytes at either side, more than its record does.
+//
+// A folder is in flight until all that is in it is settled. So the least of both lets the
+// deepest path in, with an item that has as many attributes as one may have.
+func Entries() (most int, bytes int64) {
+	bytes = MayKeep(EntryBytes, 32, EntryBytes/8)
+	return max(int(EntryWindow*bytes/EntryBytes), tree.MaxDepth+EntryWindow/64), bytes
+}
+
+// Cores is how many processors this process may keep busy.
+func Cores() int { return runtime.GOMAXPROCS(0) }
+
 // Workers is how many files are read or written at a time, about one a processor.
-func Workers() int { return MayOpen(max(2, runtime.GOMAXPROCS(0)), 6) }
+func Workers() int { return MayOpen(max(2, Cores()), 6) }
 
 // Plus is a + b, or the nearest number there is. Sizes and counts come from peers
 // and from sparse files: their sum may be more than a number holds, and one that

@@ -24,9 +24,19 @@ func NewQueue[T any]() *Queue[T] {
 // Put adds items at the end. It never waits.
 func (q *Queue[T]) Put(items ...T) {
 	q.mu.Lock()
+	if q.head >= len(q.items)/2 && len(q.items)+len(items) > cap(q.items) {
+		q.slide() // there is room in front
+	}
 	q.items = append(q.items, items...)
 	q.mu.Unlock()
 	q.signal()
+}
+
+// slide moves the items to the front. It needs mu.
+func (q *Queue[T]) slide() {
+	n := copy(q.items, q.items[q.head:])
+	clear(q.items[n:])
+	q.items, q.head = q.items[:n], 0
 }
 
 // Close lets takes return ok == false once the queue is empty.
@@ -68,9 +78,7 @@ func (q *Queue[T]) Try() (item T, ok, done bool) {
 	if q.head == len(q.items) {
 		q.items, q.head = q.items[:0], 0
 	} else if q.head >= 1024 && q.head*2 >= len(q.items) {
-		n := copy(q.items, q.items[q.head:])
-		clear(q.items[n:])
-		q.items, q.head = q.items[:n], 0
+		q.slide()
 	}
 	return item, true, false
 }

@@ -1,12 +1,15 @@
 // Package parcel has the values in which content crosses from a sender to a receiver.
 //
 // A sender gives them to an Outlet: that of a link cuts them into frames, and the
-// receiver's parser makes them of frames again. A receiver in the same process can be an
-// Outlet itself. The package has no goroutine and no lock.
+// receiver's parser makes them of frames again. A receiver in the same process is an Inlet:
+// it gets them as they are, by the Passage of the link. The package has no goroutine and no
+// lock.
 package parcel
 
 import (
 	"context"
+
+	"ferry/checksum"
 )
 
 // Chunk is content of one entry: all of one chunk, or a piece of one where bytes leave
@@ -20,7 +23,10 @@ type Chunk struct {
 	Data     []byte
 	Last     bool     // its chunk ends with it, and Check is set
 	Check    [32]byte // the CV of the chunk; of a file of at most one chunk the root
-	Owner    Owner
+	// Node, of a whole chunk that stays in this process, is what hashing Data came to: Check
+	// follows from it, and nobody hashes Data again. Nil: Check is the other side's word.
+	Node  *checksum.Node
+	Owner Owner
 }
 
 // Pack is small files, whole.
@@ -28,7 +34,15 @@ type Pack struct {
 	Data     []byte // the body of a PACK frame
 	Encoding uint8  // of Data: raw or zstd
 	Size     int    // bytes of content of all files
+	Files    []File // what Data consists of; at an Inlet only these count
 	Owner    Owner
+}
+
+// File is one of a Pack, with the digest of its bytes.
+type File struct {
+	Entry uint64
+	Data  []byte
+	Root  checksum.Digest
 }
 
 // Owner is told what becomes of a Chunk or a Pack. Its methods are called from any

@@ -14,5 +14,5 @@
 //
 // # Locks
 //
-// Tracker.mu, then teller.mu; Activity.mu alone. Under them nothing waits.
+// Tracker.mu, then teller.mu or remarks.mu; Activity.mu alone. Under them nothing waits.
 package progress

@@ -13,7 +13,8 @@ const mostUntold = 1024
 // teller hands events to an Observer, in the order in which they were put. The goroutine
 // that finds nobody telling tells all that there are.
 type teller struct {
-	to transfer.Observer // nil: nobody listens
+	to    transfer.Observer // nil: nobody listens
+	other remarks           // for the other side
 
 	mu      sync.Mutex
 	room    sync.Cond // fewer wait
@@ -28,6 +29,7 @@ func (t *teller) init(to transfer.Observer) {
 
 // put adds an event, which tell will tell. It never waits.
 func (t *teller) put(e transfer.Event) {
+	t.other.event(e)
 	if t.to == nil {
 		return
 	}

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"ferry/framing"
 	"ferry/transfer"
 	"ferry/transfer/internal/flow"
 	"ferry/transfer/tree"
@@ -139,11 +140,37 @@ func (t *Tracker) Removed(path string, info tree.Info) {
 	t.leave(e)
 }
 
+// Deletions sets the counts back to what they were: nothing is deleted after all.
+func (t *Tracker) Deletions(deleted, backups int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.result.Deleted, t.result.Backups = deleted, backups
+}
+
+// Stayed notes how many items stay at the source, since nobody has compared them.
+func (t *Tracker) Stayed(items int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.result.Stayed = items
+}
+
 // BackedUp counts a backup that was made, or would be.
 func (t *Tracker) BackedUp(path, at string) {
 	t.mu.Lock()
 	t.result.Backups++
 	t.leave(transfer.ItemKept{DryRun: t.result.DryRun, Path: path, At: at})
+}
+
+// Escaped counts an item, the entry id, that is stored at another path than its own. The
+// receiver's keeps that for the sender; full says that it is time to send what is kept.
+func (t *Tracker) Escaped(id uint64, path, at string) (full bool) {
+	if o := &t.teller.other; o.names && !o.sender {
+		full = o.keep(framing.Remark{Kind: framing.RemarkEscaped, Number: id, Path: []byte(path), Text: []byte(at)})
+	}
+	t.mu.Lock()
+	t.result.Escaped++
+	t.leave(transfer.ItemEscaped{DryRun: t.result.DryRun, Path: path, At: at})
+	return full
 }
 
 // Rehearse notes that this is a dry run.

@@ -10,8 +10,15 @@ const (
 	// Tick is the time between two looks at the path.
 	Tick = 50 * time.Millisecond
 	// localPath is a round trip that one stream fills: no wire is behind it, or a
-	// short one.
+	// short one. What limits there is what one goroutine seals and writes, some 10 Gbit/s
+	// a stream.
 	localPath = 2 * time.Millisecond
+	// coresAStream is how many cores one stream over such a path keeps busy, at one side,
+	// with the reading and hashing of what it carries. More streams than localStreams
+	// would outrun any wire of today. Fewer than localBytes are over before it pays.
+	coresAStream = 2
+	localStreams = 8
+	localBytes   = 64 << 20
 	// longPath is one over which one stream cannot be fast on many systems: their
 	// buffer for it holds a few MiB.
 	longPath = 100 * time.Millisecond
@@ -78,6 +85,7 @@ const (
 // did not bring is tried again only while losses go on.
 type Breadth struct {
 	most    int
+	cores   int  // that this side has
 	streams int  // asked for
 	done    bool // nothing more will be asked for
 
@@ -109,9 +117,10 @@ type Look struct {
 func (l *Look) enough() bool { return l.Left < 0 || l.Left >= worthwhileBytes }
 
 // NewBreadth starts with so many streams, of which some may be on their way, and
-// never asks for more than most. Losses are resisted in any case.
-func NewBreadth(streams, most int) *Breadth {
-	return &Breadth{most: most, streams: streams, awaiting: streams > 1}
+// never asks for more than most. This side has so many cores. Losses are resisted in any
+// case.
+func NewBreadth(streams, most, cores int) *Breadth {
+	return &Breadth{most: most, cores: cores, streams: streams, awaiting: streams > 1}
 }
 
 // Change is what the policy asks for.
@@ -131,8 +140,16 @@ func (b *Breadth) Next(l Look) Change {
 	case !first.Known && b.path.least > 0:
 		return Change{} // it has no connection at present
 	case first.MinRTT < localPath:
+		n := min(b.cores/coresAStream, localStreams, b.most)
+		switch {
+		case n <= b.streams:
+			b.done = true
+			return Change{}
+		case l.Left >= 0 && l.Left < localBytes:
+			return Change{} // more may be found
+		}
 		b.done = true
-		return Change{}
+		return Change{Streams: n}
 	case !first.Known:
 		b.done = true
 		if first.MinRTT >= blindPath && b.streams < b.most && l.enough() {

@@ -25,7 +25,7 @@ type road struct {
 // drive runs the policy for limit over r, and returns how many streams it asked
 // for, in order, and whether it wanted to resist losses.
 func drive(r road, most int, limit time.Duration) (asked []int, resisted, deepened bool) {
-	b := NewBreadth(1, most)
+	b := NewBreadth(1, most, 2)
 	streams, sent := 1, 0.0
 	var paths []link.Path
 	for at := time.Duration(0); at < limit && !b.Done(); at += Tick {
@@ -132,7 +132,7 @@ func TestBreadth(t *testing.T) {
 // Streams that were opened early are not asked for again, and more than they are if
 // buffers are too small for them too.
 func TestBreadthBeginsWithTwo(t *testing.T) {
-	b := NewBreadth(2, 16)
+	b := NewBreadth(2, 16, 2)
 	path := link.Path{Known: true, MinRTT: 99 * time.Millisecond, RTT: 99 * time.Millisecond}
 	paths := []link.Path{path, path}
 	for at := Tick; at < 10*time.Second; at += Tick {
@@ -153,7 +153,7 @@ func TestBreadthBeginsWithTwo(t *testing.T) {
 // What came before the first look says nothing about the rate: buffers that are too
 // small are seen at once, also where there is not much left to be sent.
 func TestBreadthFirstLook(t *testing.T) {
-	b := NewBreadth(1, 16)
+	b := NewBreadth(1, 16, 2)
 	path := link.Path{Known: true, MinRTT: 80 * time.Millisecond, RTT: 80 * time.Millisecond, Arrived: 80_000}
 	at := 40 * time.Nanosecond
 	for range 12 {
@@ -170,7 +170,7 @@ func TestBreadthFirstLook(t *testing.T) {
 // Streams that were asked for and do not come are no reason for more, and a new
 // connection, whose counters begin again, is none either.
 func TestBreadthWaitsForItsStreams(t *testing.T) {
-	b := NewBreadth(1, 16)
+	b := NewBreadth(1, 16, 2)
 	path := link.Path{Known: true, MinRTT: 80 * time.Millisecond, RTT: 80 * time.Millisecond}
 	var asked int
 	for at := time.Duration(0); at < time.Minute; at += Tick {
@@ -199,7 +199,7 @@ func TestBreadthForgetsLosses(t *testing.T) {
 	const trip = 40 * time.Millisecond
 	for name, lossy := range map[string][]int{"one": {20}, "two of one recovery": {20, 21}} {
 		t.Run(name, func(t *testing.T) {
-			b := NewBreadth(1, 16)
+			b := NewBreadth(1, 16, 2)
 			streams := 1
 			var paths []link.Path
 			for k := range 1200 {
@@ -239,7 +239,7 @@ func TestBreadthDeepens(t *testing.T) {
 		"a second stream that never comes": {200 * time.Millisecond, 16, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := NewBreadth(1, c.most)
+			b := NewBreadth(1, c.most, 2)
 			p := link.Path{Known: true, MinRTT: c.trip, RTT: c.trip}
 			deepened := false
 			for k := range 200 {
@@ -264,7 +264,7 @@ func TestBreadthDeepens(t *testing.T) {
 
 // A look or two at a near path are no reason for anything.
 func TestBreadthTakesItsTime(t *testing.T) {
-	b := NewBreadth(1, 16)
+	b := NewBreadth(1, 16, 2)
 	const trip = 5 * time.Millisecond
 	p := link.Path{Known: true, MinRTT: trip, RTT: trip}
 	for k := range 40 {
@@ -275,6 +275,25 @@ func TestBreadthTakesItsTime(t *testing.T) {
 		}
 		if c := b.Next(Look{At: time.Duration(k) * Tick, Paths: []link.Path{p}, Left: 9 << 20, Sending: 1}); c != (Change{}) {
 			t.Fatalf("look %d: %+v", k, c)
+		}
+	}
+}
+
+// A short path has as many streams as the cores can fill, and no more. A small delivery
+// has one, until more is found.
+func TestBreadthOfAShortPath(t *testing.T) {
+	for _, c := range []struct {
+		cores, most int
+		left        int64
+		want        int
+	}{
+		{1, 16, -1, 0}, {2, 16, -1, 0}, {4, 16, -1, 2}, {4, 16, localBytes, 2}, {4, 16, localBytes - 1, 0},
+		{16, 16, -1, 8}, {64, 16, -1, 8}, {64, 3, -1, 3}, {64, 1, -1, 0},
+	} {
+		b := NewBreadth(1, c.most, c.cores)
+		got := b.Next(Look{Paths: []link.Path{{Known: true, MinRTT: localPath / 2}}, Left: c.left})
+		if got != (Change{Streams: c.want}) || b.Done() != (c.want > 0 || c.cores < 4 || c.most == 1) {
+			t.Errorf("%+v: %+v, done: %t", c, got, b.Done())
 		}
 	}
 }

@@ -41,19 +41,25 @@ func (w *Wrong) Error() string {
 //  4. Settle, which looks at the answer.
 //  5. End, whatever came between.
 //
-// A source that does not answer, and has others wait or takes all of turnLease, is taken
-// for one that was wrong, but not for a guess. Else a stranger could keep the turn for
-// just less than turnLease, again and again, and never be blamed.
+// A source that does not answer, and has others wait for more than a brief time in all or
+// takes all of turnLease, is taken for one that was wrong, but not for a guess. Else a
+// stranger could keep the turn for just less than turnLease, again and again, and never be
+// blamed.
+//
+// A side that dials as well has the same budget for that: see calls.go.
 //
 // Any goroutine may call it. A caller may hold a lock of its own.
 type Guesses struct {
 	allowed Allowance
 
 	mu     sync.Mutex // guards what follows
-	wrong  int        // wrong answers
+	wrong  int        // wrong answers, and calls that were guesses
 	told   int        // those of them that were refused by now
 	from   int        // sources of wrong answers
+	called int        // of wrong, the calls
+	calls  int        // under way, each of which may be a guess
 	blamed penalties
+	idle   map[Source]time.Duration // see idled
 
 	// The room of exchanges that wait: see turns.go.
 	room    []*Turn   // by age
@@ -65,7 +71,9 @@ type Guesses struct {
 }
 
 // NewGuesses returns the whole budget of a code.
-func NewGuesses(a Allowance) *Guesses { return &Guesses{allowed: a, blamed: newPenalties()} }
+func NewGuesses(a Allowance) *Guesses {
+	return &Guesses{allowed: a, blamed: newPenalties(), idle: make(map[Source]time.Duration)}
+}
 
 // Paced tells whether exchanges wait for a turn.
 func (g *Guesses) Paced() bool { return g.allowed.pace > 0 }
@@ -112,9 +120,20 @@ func (g *Guesses) Over() error {
 	if !g.spent() || g.told < g.wrong {
 		return nil
 	}
+	return g.burnt()
+}
+
+// burnt says who has used the code up. It needs g.mu.
+func (g *Guesses) burnt() error {
 	where := "one address"
 	if g.from > 1 {
 		where = fmt.Sprintf("%d addresses", g.from)
+	}
+	switch answers := g.wrong - g.called; {
+	case answers == 0:
+		return fmt.Errorf("%w: %d that this side called did not prove it", ErrBurnt, g.called)
+	case g.called > 0:
+		return fmt.Errorf("%w: %d wrong answers from %s, and %d that this side called did not prove it", ErrBurnt, answers, where, g.called)
 	}
 	return fmt.Errorf("%w: %d wrong answers from %s", ErrBurnt, g.wrong, where)
 }

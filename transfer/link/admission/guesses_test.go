@@ -207,8 +207,46 @@ func TestTheRoomIsBounded(t *testing.T) {
 	})
 }
 
+// Who has gone just as the turn came has kept nobody waiting, and is not blamed. One that
+// does so again and again, for a little each time, is blamed when that adds up.
+func TestGoneAsTheTurnCame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := NewGuesses(Bounded(64))
+		honest, crowd := Source{named: "honest"}, Source{named: "crowd"}
+		turns := func(held time.Duration) bool {
+			turn, err := g.Begin(honest, time.Now(), time.Now().Add(time.Hour))
+			if err != nil {
+				return false
+			}
+			turn.Asked()
+			go func() { _ = answerOf(g, crowd, true) }()
+			synctest.Wait()
+			time.Sleep(held)
+			g.End(turn)
+			synctest.Wait()
+			return true
+		}
+		for range 100 {
+			if !turns(0) {
+				t.Fatal("blamed for a turn of no time")
+			}
+		}
+		if err := answerOf(g, honest, true); err != nil {
+			t.Errorf("the right answer: %v", err)
+		}
+		n := 0
+		for turns(brief/10) && n < 100 {
+			n++
+		}
+		if n != 10 {
+			t.Errorf("blamed after %d turns of %v", n, brief/10)
+		}
+		g.Close()
+	})
+}
+
 // A source that gives its turn back without an answer is blamed if others waited for it,
-// however short that was. Else one address that holds every turn for a little less than
+// however much shorter than a lease that was, unless it was brief. Else one address that holds every turn for a little less than
 // turnLease would keep all others out. A turn that nobody waited for costs nothing.
 func TestTurnsGivenBackUnanswered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

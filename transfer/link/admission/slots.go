@@ -62,9 +62,9 @@ type Slots struct {
 }
 
 // Admit takes a connection in, and drops the one that has waited longest if
-// there are too many.
-func (t *Slots) Admit(conn net.Conn) *Slot {
-	s := &Slot{Conn: conn, Source: sourceOf(conn), Born: time.Now(), turn: make(chan struct{})}
+// there are too many. named is its source, "" if its address tells that.
+func (t *Slots) Admit(conn net.Conn, named string) *Slot {
+	s := &Slot{Conn: conn, Source: sourceOf(conn, named), Born: time.Now(), turn: make(chan struct{})}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.waiting = append(t.waiting, s)

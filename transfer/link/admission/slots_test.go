@@ -30,7 +30,7 @@ type visitor struct {
 // visit admits a connection of addr ("ip:port").
 func visit(table *Slots, addr string) *visitor {
 	c := &fakeConn{addr: net.TCPAddrFromAddrPort(netip.MustParseAddrPort(addr))}
-	return &visitor{table.Admit(c), make(chan bool, 1)}
+	return &visitor{table.Admit(c, ""), make(chan bool, 1)}
 }
 
 // speak is visit by one that speaks at once.

@@ -10,20 +10,17 @@ import (
 // come from, such as those in memory.
 type Source struct {
 	network netip.Prefix
-	named   string // by the connection itself
+	named   string // by whoever took the connection
 }
 
-// sourced is a connection that knows better than its address where it comes from, as
-// that of a relay does.
-type sourced interface{ Source() string }
-
-// sourceOf returns the source of a connection: an IPv4 address or an IPv6 /64. A
+// sourceOf returns the source of a connection: its name, if it has one, as what a relay
+// passes on. Else it is an IPv4 address or an IPv6 /64. A
 // neighbour on an IPv6 link is counted by its whole address, since the /64 would
 // be everybody there. A neighbour is a link-local address, or one in the /64 of
 // the address at which it reached us.
-func sourceOf(conn net.Conn) Source {
-	if s, ok := conn.(sourced); ok {
-		return Source{named: s.Source()}
+func sourceOf(conn net.Conn, named string) Source {
+	if named != "" {
+		return Source{named: named}
 	}
 	ip, ok := addressOf(conn.RemoteAddr())
 	if !ok {

@@ -12,13 +12,6 @@ import (
 )
 
 // namedConn is a connection that says where it comes from, as a relay's does.
-type namedConn struct {
-	*memory.Conn
-	name string
-}
-
-func (c namedConn) Source() string { return c.name }
-
 // A whole IPv6 /48 fills no memory: of its 65536 networks the last maxSources are
 // remembered.
 func TestSourcesAreBounded(t *testing.T) {
@@ -62,16 +55,16 @@ func TestSources(t *testing.T) {
 		{"[fe80::3%lo]:1", "[fe80::1%lo]:1", "fe80::3/128"},
 		{"[::1]:1", "[::1]:1", "::1/128"},
 	} {
-		got := sourceOf(addressed{remote: tc.remote, local: tc.local})
+		got := sourceOf(addressed{remote: tc.remote, local: tc.local}, "")
 		if got.network.String() != tc.want || got.named != "" {
 			t.Errorf("%s at %s counts as %v, want %s", tc.remote, tc.local, got, tc.want)
 		}
 	}
 	a, _ := memory.Pair()
-	if got := sourceOf(a); got != (Source{}) {
+	if got := sourceOf(a, ""); got != (Source{}) {
 		t.Errorf("one in memory counts as %v", got)
 	}
-	if got := sourceOf(namedConn{a, "relay 3"}); got != (Source{named: "relay 3"}) {
+	if got := sourceOf(a, "relay 3"); got != (Source{named: "relay 3"}) {
 		t.Errorf("one that names itself counts as %v", got)
 	}
 }

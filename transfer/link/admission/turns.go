@@ -16,6 +16,10 @@ import (
 const (
 	// turnLease is for how long an exchange may keep all others waiting.
 	turnLease = 500 * time.Millisecond
+	// brief is for how long a source may do so in all with turns that it does not use. The
+	// other end of an honest one may have gone just as its turn came, since it calls again
+	// rather than wait long: who is blamed for that waits behind a whole crowd.
+	brief = 100 * time.Millisecond
 	// maxTurns exchanges wait for a turn, with some 40 KiB each.
 	maxTurns = 256
 )
@@ -77,10 +81,21 @@ func (g *Guesses) End(t *Turn) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	silent := !t.over && t.asked && !t.proved && g.Paced() && !g.closed
-	if silent && (len(g.room) > 0 || time.Since(t.since) >= turnLease) {
+	held := time.Since(t.since)
+	if silent && (len(g.room) > 0 && g.idled(t.from, held) || held >= turnLease) {
 		g.blamed.blame(t.from)
 	}
 	g.giveBack(t)
+}
+
+// idled adds up for how long a source has kept others waiting for nothing, and tells that it
+// is more than brief. It needs g.mu.
+func (g *Guesses) idled(from Source, held time.Duration) bool {
+	if len(g.idle) >= maxSources {
+		clear(g.idle)
+	}
+	g.idle[from] += held
+	return g.idle[from] >= brief
 }
 
 // giveBack needs g.mu.
@@ -128,10 +143,11 @@ func (g *Guesses) await(t *Turn, until time.Time) *Refusal {
 	return t.err
 }
 
-// share lets the next exchange leave the room, if it is time for that. An answer that is
-// there comes before an exchange that begins. It needs g.mu.
+// share lets the next exchange leave the room, if it is time for that, and no call under way
+// may be the last guess. An answer that is there comes before an exchange that begins. It
+// needs g.mu.
 func (g *Guesses) share() {
-	if len(g.room) == 0 || g.judging || g.closed {
+	if len(g.room) == 0 || g.judging || g.closed || g.full() {
 		return
 	}
 	now := time.Now()

@@ -44,6 +44,7 @@ var errCut = fmt.Errorf("the connection was cut: %w", io.ErrUnexpectedEOF)
 // come from any.
 type Conn struct {
 	net.Conn
+	raw *rawSocket // of Conn; nil if it has none
 	out gather
 
 	// traffic counts bytes of both directions: its own until Promote, then those of the
@@ -67,7 +68,7 @@ type Conn struct {
 
 // NewConn returns a Conn for a peer that has not proved itself.
 func NewConn(c net.Conn) *Conn {
-	raw := &Conn{Conn: c, in: make([]byte, strangerBuffer)}
+	raw := &Conn{Conn: c, raw: rawOf(c), in: make([]byte, strangerBuffer)}
 	raw.traffic.Store(new(atomic.Int64))
 	return raw
 }
@@ -140,7 +141,7 @@ func (c *Conn) more(limit int) error {
 			return err
 		}
 	}
-	n, err := c.Conn.Read(c.in[c.end:limit])
+	n, err := c.socket().Read(c.in[c.end:limit])
 	c.end += n
 	if err := c.bound(n); err != nil {
 		return err

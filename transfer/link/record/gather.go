@@ -53,7 +53,7 @@ func (g *gather) flushLocked(c *Conn) {
 		return
 	}
 	var n int
-	n, g.err = c.Conn.Write(g.out)
+	n, g.err = c.socket().Write(g.out)
 	c.traffic.Load().Add(int64(n))
 	g.out = g.out[:0]
 }

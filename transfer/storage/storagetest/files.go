@@ -148,7 +148,6 @@ var fileTests = map[string]func(*testing.T, *bench){
 		b.must(err)
 		own, err := d.Open(e)
 		b.must(err)
-		defer own.Close()
 		p := d.start(e)
 		_ = p.Shares() // either will do
 		buf := make([]byte, chunk)
@@ -174,6 +173,7 @@ var fileTests = map[string]func(*testing.T, *bench){
 		b.must(p.WriteChunk(3, last, cvOf(last, 3)))
 		want := append(append([]byte{}, old[:3*chunk]...), last...)
 		b.must(p.Seal(e, e.Size, checksum.Sum(want)))
+		b.must(own.Close())
 		d.publish(&storage.Publication{Partial: p, Entry: e, Replace: true, Expect: &before})
 		b.stands("f", itemOf(e, want))
 	},

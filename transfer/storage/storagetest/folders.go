@@ -115,6 +115,9 @@ var folderTests = map[string]func(*testing.T, *bench){
 	},
 	"a folder that was swapped is not finished": func(t *testing.T, b *bench) {
 		b.delivers()
+		if b.Holds {
+			t.Skip("a folder that is open keeps its name here")
+		}
 		d := b.begin()
 		e := folderOf(1, 0, "d")
 		_, err := d.MakeFolder(e)

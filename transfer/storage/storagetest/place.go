@@ -45,6 +45,7 @@ type Traits struct {
 	HardLinks bool // and items have identities, by Item.Ino
 	FIFOs     bool
 	Folds     bool // names that differ in case are one
+	Holds     bool // what a delivery has open keeps its name
 	// Unkept is metadata that the place, granted Granted, cannot keep: the Attr is lost.
 	// Nil: it keeps all.
 	Unkept  *tree.Extra

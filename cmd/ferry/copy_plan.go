@@ -1,0 +1,84 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+
+	"ferry/transfer/filter"
+	"ferry/transfer/tree"
+)
+
+// planCopy reads SRC... DEST as rsync does. It returns the sources under the
+// names they will get, and the folder that they land in.
+func planCopy(args []string, follow bool, rules *filter.List) (*sourceList, string, error) {
+	if err := checkSides(args); err != nil {
+		return nil, "", err
+	}
+	sources, dest := args[:len(args)-1], args[len(args)-1]
+	list, err := copySources(sources, follow, rules)
+	if err != nil {
+		return nil, "", err
+	}
+	if err := list.checkInside(dest, follow, rules); err != nil {
+		return nil, "", err
+	}
+	folder, name, err := placeFor(dest, len(sources) == 1 && !list.folder)
+	if err == nil && name != "" {
+		list.sources[0].Name = name
+	}
+	return list, folder, err
+}
+
+// checkSides refuses arguments that are no SRC... DEST.
+func checkSides(args []string) error {
+	switch {
+	case len(args) < 2:
+		return usagef("copy", "copy needs SRC... DEST")
+	case slices.Contains(args, "-"):
+		return usagef("copy", "copy knows no standard input or output; a file of that name is ./-")
+	case args[len(args)-1] == "":
+		return usagef("copy", "an empty DEST names nothing")
+	}
+	return nil
+}
+
+// copySources looks at what is to be copied.
+func copySources(paths []string, follow bool, rules *filter.List) (*sourceList, error) {
+	list := &sourceList{}
+	for _, p := range paths {
+		if err := list.add("copy", p, follow, meansContents(p)); err != nil {
+			return nil, err
+		}
+	}
+	return list, list.check("copy", rules)
+}
+
+// placeFor is the folder that a copy to dest lands in. If it is of one item that is no
+// folder, which is what single says, dest may be the name that the item gets there.
+func placeFor(dest string, single bool) (folder, name string, err error) {
+	info, err := os.Stat(filepath.Clean(dest)) // a file is there, even if named with a slash
+	switch {
+	case err == nil && info.IsDir():
+		return dest, "", nil
+	case single && !endsInSlash(dest):
+		name := filepath.Base(dest)
+		if err := tree.CheckName(name); err != nil {
+			return "", "", usagef("copy", "DEST %s: %v", dest, err)
+		}
+		return filepath.Dir(dest), name, nil
+	case err == nil:
+		return "", "", usagef("copy", "%s is no folder: only one file can be copied to it", dest)
+	}
+	return dest, "", nil
+}
+
+// meansContents reports whether a path stands for the content of its folder: it ends
+// in a slash, or in "." or "..", which are no names, or is a drive or a share of Windows.
+func meansContents(path string) bool {
+	if endsInSlash(path) {
+		return true
+	}
+	base := filepath.Base(path)
+	return base == "." || base == ".." || base == string(filepath.Separator)
+}

@@ -1,0 +1,38 @@
+package flow
+
+import (
+	"math"
+	"runtime/debug"
+	"testing"
+
+	"ferry/framing"
+	"ferry/transfer/tree"
+)
+
+// What a delivery keeps follows the limit of the heap, and never falls below what the
+// protocol needs: 256 entries and the folders of the deepest path, and room for a chunk beside
+// one that is written.
+func TestMayKeepFollowsTheLimit(t *testing.T) {
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(-1))
+	for _, c := range []struct {
+		limit, credit int64
+		entries       int
+	}{
+		{math.MaxInt64, CreditWindow, EntryWindow},
+		{1 << 30, CreditWindow, EntryWindow},
+		{128 << 20, CreditWindow, EntryWindow},
+		{64 << 20, CreditWindow, EntryWindow / 2},
+		{48 << 20, CreditWindow, 6144},
+		{24 << 20, 4 << 20, tree.MaxDepth + 256},
+		{1 << 20, 3 << 20, tree.MaxDepth + 256},
+	} {
+		debug.SetMemoryLimit(c.limit)
+		entries, bytes := Entries()
+		if Credit() != c.credit || entries != c.entries {
+			t.Errorf("of %d bytes: a credit of %d and %d entries, want %d and %d", c.limit, Credit(), entries, c.credit, c.entries)
+		}
+		if entries < framing.FirstEntries || entries < tree.MaxDepth+2 || bytes < 2*(128<<10+tree.MaxPath) {
+			t.Errorf("of %d bytes: %d entries of %d bytes are too few", c.limit, entries, bytes)
+		}
+	}
+}

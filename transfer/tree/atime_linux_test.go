@@ -1,8 +1,0 @@
-package tree
-
-import (
-	"syscall"
-	"time"
-)
-
-func accessTime(st *syscall.Stat_t) time.Time { return time.Unix(st.Atim.Unix()) }
