@@ -18,7 +18,26 @@ const meetingCode = "7-copper-violin-meadow"
 // side is a Meeting that takes calls on this machine, and counts wrong codes.
 type side struct {
 	*Meeting
-	guesses atomic.Int64
+	guesses chan struct{} // one for each, as it is told
+}
+
+// heard fails the test unless s is told of n wrong codes, and of no more until it is closed.
+// The other side hears its answer before.
+func (s *side) heard(t *testing.T, n int) {
+	t.Helper()
+	for i := range n {
+		select {
+		case <-s.guesses:
+		case <-time.After(time.Minute):
+			t.Fatalf("%d wrong codes, want %d", i, n)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	if more := len(s.guesses); more > 0 {
+		t.Errorf("%d wrong codes, want %d", n+more, n)
+	}
 }
 
 func configOf(t *testing.T, role link.Role, text string) link.Config {
@@ -32,7 +51,7 @@ func configOf(t *testing.T, role link.Role, text string) link.Config {
 
 func listening(t *testing.T, role link.Role, text string) *side {
 	t.Helper()
-	s := &side{}
+	s := &side{guesses: make(chan struct{}, 100)}
 	var err error
 	if s.Meeting, err = Open(t.Context(), Ways{Role: role, Listen: "127.0.0.1:0"}); err != nil {
 		t.Fatal(err)
@@ -41,7 +60,7 @@ func listening(t *testing.T, role link.Role, text string) *side {
 	cfg := configOf(t, role, text)
 	cfg.Notify = func(e link.Event) {
 		if e.Kind == link.EventRefused {
-			s.guesses.Add(1)
+			s.guesses <- struct{}{}
 		}
 	}
 	if err := s.Serve(cfg, "7"); err != nil {
@@ -126,7 +145,10 @@ func TestMeetingPassesAStranger(t *testing.T) {
 		}
 	}}, seen, stranger.candidate(rankLAN6, stranger.identity.Instance()), s.candidate(rankLAN4, s.identity.Instance()))
 	s.met(t, m, time.Minute)
-	if n := stranger.guesses.Load(); n > 1 {
+	if err := stranger.Close(); err != nil {
+		t.Error(err)
+	}
+	if n := len(stranger.guesses); n > 1 {
 		t.Errorf("the stranger heard %d guesses", n)
 	}
 	if n := passed.Load(); n > 1 {
@@ -139,9 +161,7 @@ func TestMeetingChecksWhoAnswers(t *testing.T) {
 	stranger, s := listening(t, link.Sender, "7-tiger-violin-meadow"), listening(t, link.Sender, meetingCode)
 	m := searching(t, Ways{}, stranger.candidate(rankLAN6, s.identity.Instance()), s.candidate(rankGiven, s.identity.Instance()))
 	s.met(t, m, time.Minute)
-	if n := stranger.guesses.Load(); n > 0 {
-		t.Errorf("the stranger heard %d guesses", n)
-	}
+	stranger.heard(t, 0)
 }
 
 // Where everybody that was found refuses the code, that is the outcome, once nobody else
@@ -154,9 +174,7 @@ func TestMeetingRefused(t *testing.T) {
 	if !errors.As(err, &le) || le.Code.String() == "" || !le.Remote {
 		t.Errorf("%v", err)
 	}
-	if n := stranger.guesses.Load(); n != 1 {
-		t.Errorf("the stranger heard %d guesses", n)
-	}
+	stranger.heard(t, 1)
 }
 
 // What is found while another way is tried is dialled at once.
