@@ -52,7 +52,7 @@ func keepAlive() net.KeepAliveConfig {
 // No connection in time is an *Error with Op "dial" that wraps the last cause. Its Code is
 // CodeVersion if the versions did not meet, else CodeLost.
 func Dial(ctx context.Context, addr string, cfg Config, wait time.Duration) (*Link, error) {
-	if err := cfg.check(); err != nil {
+	if err := cfg.check(dialling); err != nil {
 		return nil, &Error{Code: framing.CodeInternal, Op: "dial", Err: err}
 	}
 	connect := cfg.Connect

@@ -57,6 +57,13 @@ type AnsweredError struct {
 func (e *AnsweredError) Error() string { return bare(e.Err).Error() }
 func (e *AnsweredError) Unwrap() error { return e.Err }
 
+// ErrHostKey says that Keys.Known refused the key of a host that proved it. Nothing of a key
+// of this side was shown.
+var ErrHostKey = errors.New("the key of the host is refused")
+
+// ErrKeysRefused says that a host that proved itself took none of Keys.Own.
+var ErrKeysRefused = errors.New("the host accepts no key of this side")
+
 // ErrBurnt says that a code was guessed at too often, and is worth nothing now.
 var ErrBurnt = admission.ErrBurnt
 

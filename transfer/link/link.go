@@ -96,6 +96,12 @@ func (l *Link) Peer() (addr string, caps uint64, version uint16) {
 	return l.address(), l.session.caps, l.session.version
 }
 
+// Role is this side's: which way the bytes go.
+func (l *Link) Role() Role { return l.session.role }
+
+// Who is what Keys.Admit returned for the peer, at the listener; nil if it proved a code.
+func (l *Link) Who() any { return l.session.who }
+
 // Near tells that the other side is on this machine, whatever lies between. False may also
 // mean that the system does not tell.
 func (l *Link) Near() bool { return l.session.near }

@@ -42,7 +42,7 @@ type Listener struct {
 // Serve starts to listen on inner, whose connections may be of any kind. It owns inner
 // from here on, unless it fails.
 func Serve(inner net.Listener, cfg Config) (*Listener, error) {
-	if err := cfg.check(); err != nil {
+	if err := cfg.check(listening); err != nil {
 		return nil, &Error{Code: framing.CodeInternal, Op: "listen", Err: err}
 	}
 	return newListener(inner, cfg)

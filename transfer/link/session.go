@@ -19,6 +19,8 @@ type session struct {
 	version uint16   // of the protocol, in force
 	sealed  bool     // both sides seal their records
 	near    bool     // the other side is on this machine
+	who     any      // whom the peer's key belongs to, at the listener
+	key     string   // that the peer proved, likewise; empty: it proved the code
 }
 
 // newSession takes what a proven exchange of HELLOs for a new session came to. It wipes

@@ -25,6 +25,7 @@ type opening struct {
 	request *Request // nil: what is offered was not asked for
 	track   *progress.Tracker
 	offer   framing.Offer
+	place   string // where it is to go; see transfer.Offer
 	consent *consent
 	letter  *letter // nil unless the offer is a text that is shown
 	growth  *growth
@@ -44,11 +45,14 @@ func (o *opening) read(ctx context.Context) error {
 			return err
 		}
 	}
-	in := o.link.Stream(0)
-	t, _, err := in.Next()
-	var body []byte
-	if err == nil {
-		body, err = in.Body()
+	t, body, err := o.next()
+	if _, caps, _ := o.link.Peer(); err == nil && t == framing.TypePlace && o.request == nil && caps&framing.CapPlace != 0 {
+		m, malformed := framing.ParsePlace(body)
+		if malformed != nil {
+			return failure.Malformed(malformed)
+		}
+		o.place = string(m.Path)
+		t, body, err = o.next()
 	}
 	switch {
 	case err != nil && ctx.Err() != nil:
@@ -92,13 +96,24 @@ func (o *opening) read(ctx context.Context) error {
 	return nil
 }
 
+// next reads a frame of stream 0.
+func (o *opening) next() (framing.Type, []byte, error) {
+	in := o.link.Stream(0)
+	t, _, err := in.Next()
+	if err != nil {
+		return 0, nil, err
+	}
+	body, err := in.Body()
+	return t, body, err
+}
+
 func (o *opening) dry() bool { return o.offer.Flags&framing.FlagDryRun != 0 }
 
 // event is the offer as people and the Observer are told it.
 func (o *opening) event() transfer.Offer {
 	e := transfer.Offer{
 		Items: int64(o.offer.Items), Bytes: int64(o.offer.Bytes), Exact: o.offer.Exact, DryRun: o.dry(), Text: o.offer.Flags&framing.FlagText != 0,
-		Extent: o.growth.now(),
+		Place: o.place, Extent: o.growth.now(),
 	}
 	e.Peer, _, _ = o.link.Peer()
 	for _, it := range o.offer.Listed {

@@ -21,6 +21,9 @@ const TextName = "message.txt"
 // ErrNoText: the receiver's link has no framing.CapText.
 var ErrNoText = errors.New("ferry has to be updated at the receiver, which takes no messages yet")
 
+// ErrNoPlace: the receiver's link has no framing.CapPlace.
+var ErrNoPlace = errors.New("the receiver decides itself where what comes is stored, or ferry has to be updated there")
+
 // Options say what to send and how. Sources or Text is required.
 type Options struct {
 	Sources []Source
@@ -50,6 +53,11 @@ type Options struct {
 
 	// Remove, if it is not nil, has the sources removed that were delivered. Not with Follow.
 	Remove *Removal
+
+	// Place is where in the receiver's destination all goes, a path as a person wrote it, of at
+	// most framing.MaxPlace bytes; empty is the destination itself. Both links have to offer
+	// framing.CapPlace for one.
+	Place string
 
 	// OwnSkips says that this side's user is the receiver's too: what is skipped there was
 	// asked for. Otherwise a skipped item is one not delivered.

@@ -192,6 +192,9 @@ func (s *sender) deliver(ctx context.Context, start starter, heard <-chan struct
 		return &transfer.Error{Op: "offering:", Code: framing.CodeVersion, Err: ErrNoText}
 	}
 	s.track.Enter(transfer.PhaseOffering)
+	if err := sendPlace(s.link, s.opt.Place); err != nil {
+		return err
+	}
 	if err := s.announce.offer(s.link); err != nil {
 		return err
 	}
