@@ -52,6 +52,7 @@ var allowed = map[string][]string{
 	"transfer/storage/memory":      {"transfer/storage", "transfer/tree", "checksum"},
 	"transfer/storage/storagetest": {"transfer/storage", "transfer/tree", "checksum"},
 	"transfer/dest":                {"transfer/storage", "transfer/tree", "checksum"},
+	"transfer/object":              {"transfer/object/bucket", "transfer/storage", "transfer/internal/flow", "transfer/tree", "checksum"},
 	// What both ends share has types only; the mechanisms of both are internal.
 	"transfer":                   {"transfer/tree", "framing", "checksum"},
 	"transfer/internal/flow":     {"transfer", "transfer/tree", "checksum"},
