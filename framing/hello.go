@@ -49,9 +49,10 @@ const (
 	CapWide    uint64 = 1 << 7  // WideEntries may come before ACCEPT
 	CapPaths   uint64 = 1 << 8  // PATHS and PUNCH may come
 	CapMirror  uint64 = 1 << 9  // the receiver may ASK what the sources have
-	CapRemarks uint64 = 1 << 10 // REMARK may come, of all kinds but RemarkEscaped
+	CapRemarks uint64 = 1 << 10 // REMARK may come, of the kinds before RemarkEscaped
 	CapNames   uint64 = 1 << 11 // REMARK of the kind RemarkEscaped may come
 	CapPlace   uint64 = 1 << 12 // the sender may begin with PLACE
+	CapStored  uint64 = 1 << 13 // REMARK of the kind RemarkStored may come
 )
 
 // Hello opens a connection, both ways.

@@ -85,7 +85,7 @@ func (s *codeSource) open(ctx context.Context, code link.Code, made bool, r rend
 		code = code.InRoom(n)
 	}
 	c.tries = c.meeting.Tries
-	c.config = link.Config{Role: p.role, Code: code, Timeout: p.timeout, RetryFor: p.retry, Capabilities: p.offers | framing.CapWide | framing.CapCopy | framing.CapNames, Links: p.links}
+	c.config = link.Config{Role: p.role, Code: code, Timeout: p.timeout, RetryFor: p.retry, Capabilities: p.offers | framing.CapWide | framing.CapCopy | framing.CapNames | framing.CapStored, Links: p.links}
 	if p.ways.relay != nil && p.ways.proxy == nil {
 		c.config.Capabilities |= framing.CapPaths
 	}

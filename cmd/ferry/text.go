@@ -206,7 +206,7 @@ func (o outcome) textLine() string {
 	case o.taken:
 		return line + "is whole and verified; nothing was stored"
 	case o.result.Durable:
-		return line + "is stored there, verified and on stable storage"
+		return line + "is stored there, verified and " + o.safeText()
 	}
 	return line + "was shown or written there, and is not on stable storage"
 }

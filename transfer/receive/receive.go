@@ -148,6 +148,9 @@ func newReceiver(l transfer.Link, o *Options) *receiver {
 	if caps&framing.CapNames != 0 {
 		r.track.ShareNames()
 	}
+	if caps&framing.CapStored != 0 {
+		r.track.ShareStore()
+	}
 	r.ledger.widen(framing.EntriesBeforeAccept(caps))
 	r.opening = opening{link: l, opt: o, track: r.track, growth: newGrowth(), here: here.This()}
 	r.queues = queues{flow.NewQueue[message](), flow.NewQueue[job](), flow.NewQueue[old](), flow.NewQueue[old](), flow.NewQueue[*attempt]()}

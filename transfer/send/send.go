@@ -293,7 +293,7 @@ func (s *sender) verdict(r *transfer.Result, err error) error {
 	}
 	r.Digest, r.Durable = s.control.receipt.Digest, s.control.receipt.Durable
 	r.Acknowledged = true
-	r.Unsynced = s.control.there.unsynced
+	r.Store, r.Unsynced = s.control.there.store, s.control.there.unsynced
 	s.track.Enter(transfer.PhaseComplete)
 	switch there := &s.control.there; {
 	case there.refused != nil:
