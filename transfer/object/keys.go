@@ -9,24 +9,24 @@ import (
 	"ferry/transfer/tree"
 )
 
-// MaxKey is how long a key may be with the prefix, in bytes. Every store of this kind takes
+// maxKey is how long a key may be with the prefix, in bytes. Every store of this kind takes
 // as much.
-const MaxKey = 1024
+const maxKey = 1024
 
 // statePrefix begins the keys of what is unfinished, below the prefix of a place.
 const statePrefix = tree.PartialName + "/"
 
-// ErrKey is why a name or a path cannot be a key, or a key cannot be a path.
-var ErrKey = errors.New("an object store cannot hold this name")
+// errKey is why a name or a path cannot be a key, or a key cannot be a path.
+var errKey = errors.New("an object store cannot hold this name")
 
 func badKey(format string, args ...any) error {
-	return fmt.Errorf("%w: %s", ErrKey, fmt.Sprintf(format, args...))
+	return fmt.Errorf("%w: %s", errKey, fmt.Sprintf(format, args...))
 }
 
-// CheckKeyName returns an error unless name can be one component of a key: what
+// checkKeyName returns an error unless name can be one component of a key: what
 // tree.CheckComponent takes, as UTF-8, without the characters that XML has no place for,
 // in which stores are spoken to.
-func CheckKeyName(name string) error {
+func checkKeyName(name string) error {
 	if err := tree.CheckComponent(name); err != nil {
 		return err
 	}
@@ -41,19 +41,19 @@ func CheckKeyName(name string) error {
 	return nil
 }
 
-// CheckKey returns an error unless key, with a prefix of so many bytes before it, is not
+// checkKey returns an error unless key, with a prefix of so many bytes before it, is not
 // too long for a store.
-func CheckKey(prefix int, key string) error {
-	if n := prefix + len(key); n > MaxKey {
-		return badKey("its whole key has %d bytes, %d at most", n, MaxKey)
+func checkKey(prefix int, key string) error {
+	if n := prefix + len(key); n > maxKey {
+		return badKey("its whole key has %d bytes, %d at most", n, maxKey)
 	}
 	return nil
 }
 
-// PathOfKey is the slash path for which a key stands, relative to the prefix, and whether
+// pathOfKey is the slash path for which a key stands, relative to the prefix, and whether
 // it is the mark of an empty folder: a key that ends in a slash. A key that is no clean path,
 // or is ferry's own, is an error.
-func PathOfKey(key string) (path string, folder bool, err error) {
+func pathOfKey(key string) (path string, folder bool, err error) {
 	path, folder = strings.CutSuffix(key, "/")
 	if path == "" {
 		return "", folder, badKey("it is empty")
@@ -62,16 +62,16 @@ func PathOfKey(key string) (path string, folder bool, err error) {
 		return "", folder, badKey("it has %d bytes", len(path))
 	}
 	for name := range strings.SplitSeq(path, "/") {
-		if err := CheckKeyName(name); err != nil {
+		if err := checkKeyName(name); err != nil {
 			return "", folder, err
 		}
 	}
 	return path, folder, nil
 }
 
-// IsStateKey reports whether a key, relative to the prefix, is of ferry's own objects: those
+// isStateKey reports whether a key, relative to the prefix, is of ferry's own objects: those
 // of unfinished deliveries.
-func IsStateKey(key string) bool {
+func isStateKey(key string) bool {
 	name, _, _ := strings.Cut(key, "/")
 	return tree.IsStateName(name)
 }

@@ -10,7 +10,7 @@ import (
 	"ferry/transfer/tree"
 )
 
-// The keys of the user metadata of an object. Stores give them back in lower case.
+// The keys of the user metadata of an  Stores give them back in lower case.
 const (
 	metaMTime  = "mtime"  // decimal seconds since 1970 UTC, as rclone writes them
 	metaMode   = "mode"   // octal, & 0777
@@ -23,8 +23,8 @@ const (
 	maxModeText  = 12
 )
 
-// Meta is what the user metadata of an object says of a file.
-type Meta struct {
+// meta is what the user metadata of an object says of a file.
+type meta struct {
 	MTime  tree.Time
 	Mode   uint32 // & 0777
 	Digest checksum.Digest
@@ -33,8 +33,8 @@ type Meta struct {
 	HasMTime, HasMode, HasDigest bool
 }
 
-// Encode makes user metadata of what m has.
-func (m Meta) Encode() map[string]string {
+// encode makes user metadata of what m has.
+func (m meta) encode() map[string]string {
 	out := make(map[string]string, 3)
 	if m.HasMTime {
 		out[metaMTime] = formatTime(m.MTime)
@@ -48,8 +48,8 @@ func (m Meta) Encode() map[string]string {
 	return out
 }
 
-// DecodeMeta reads the user metadata of an object, with its keys in lower case.
-func DecodeMeta(user map[string]string) (m Meta) {
+// decodeMeta reads the user metadata of an object, with its keys in lower case.
+func decodeMeta(user map[string]string) (m meta) {
 	m.MTime, m.HasMTime = parseTime(user[metaMTime])
 	if mode := user[metaMode]; mode != "" && len(mode) <= maxModeText {
 		if n, err := strconv.ParseUint(mode, 8, 32); err == nil {
