@@ -12,6 +12,9 @@ type Source struct {
 	// Contents sends what is in the folder Path without the folder itself: a
 	// Root entry stands for it, and its children land in the destination.
 	Contents bool
+	// Within, if it is not nil, says where the source is, and Path is only how it is called.
+	// Not with Walk.Follow.
+	Within *Within
 }
 
 // Walk turns sources into items. Dirs must stay open while items are used.

@@ -11,6 +11,9 @@ func (w *Walk) Look(s *Source) (kind Kind, size int64, err error) {
 	if s.Contents {
 		return Root, 0, nil
 	}
+	if s.Within != nil {
+		return w.lookWithin(s)
+	}
 	info, err := statPath(s.Path, w.Follow)
 	if err != nil {
 		return 0, 0, err
@@ -53,6 +56,9 @@ func (r *walkRun) source(i int, s *Source) error {
 	r.rules, r.above = r.Select.Rules, len(withSlash(s.Path))
 	if s.Contents {
 		at.name, at.length = "", 0
+		if s.Within != nil {
+			return r.sourceWithin(i, s, at)
+		}
 		if err := r.admit(i, Root, 0); err != nil {
 			return r.problem(at.display, err)
 		}
@@ -60,6 +66,9 @@ func (r *walkRun) source(i int, s *Source) error {
 	}
 	if err := CheckName(s.Name); err != nil {
 		return r.problem(at.display, err)
+	}
+	if s.Within != nil {
+		return r.sourceWithin(i, s, at)
 	}
 	trimmed := trimSlashes(s.Path)
 	parent, base := filepath.Split(trimmed)

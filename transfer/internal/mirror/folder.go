@@ -27,6 +27,9 @@ func Open(dirs *tree.Dirs, src tree.Source, rules *Rules) (storage.PruneSource, 
 	if src.Contents {
 		p.Name = ""
 	}
+	if src.Within != nil {
+		return openWithin(p, dirs, src, rules)
+	}
 	look := os.Lstat
 	if rules.Follow || src.Contents {
 		look = os.Stat
@@ -39,11 +42,36 @@ func Open(dirs *tree.Dirs, src tree.Source, rules *Rules) (storage.PruneSource, 
 	if err != nil {
 		return p, err
 	}
+	return opened(p, dir, src, rules)
+}
+
+// opened completes p, whose folder is dir.
+func opened(p storage.PruneSource, dir *tree.Dir, src tree.Source, rules *Rules) (_ storage.PruneSource, err error) {
 	if p.Before, err = dir.Stat(); err == nil {
 		at := &origin{rules, src.Path, p.Before}
 		p.Folder = func() storage.SourceFolder { return &folder{at: at, dir: dir} }
 	}
 	return p, err
+}
+
+// openWithin is Open for a source with Within. Another folder in its place is noticed, since
+// dirs knows the one that was seen first.
+func openWithin(p storage.PruneSource, dirs *tree.Dirs, src tree.Source, rules *Rules) (storage.PruneSource, error) {
+	if src.Contents {
+		dir, err := src.Within.Folder(dirs)
+		if err != nil {
+			return p, err
+		}
+		return opened(p, dir, src, rules)
+	}
+	in, base, err := src.Within.Item(dirs)
+	if err != nil {
+		return p, err
+	}
+	if info, err := in.Lstat(base); err != nil || info.Kind != tree.Folder {
+		return p, err
+	}
+	return opened(p, in.Child(base), src, rules)
 }
 
 // folder is a folder of a source on this machine: a storage.SourceFolder.
