@@ -52,7 +52,7 @@ func (r *redialler) begunAnew(ctx context.Context, last net.Conn, instance [8]by
 		return false
 	}
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
-	next, confirmed, err := d.prove(conn, time.Since(began))
+	next, confirmed, err := d.prove(ctx, conn, time.Since(began))
 	if !stop() && err == nil {
 		next.Abort(ctx.Err())
 		_ = next.Close()
@@ -60,7 +60,7 @@ func (r *redialler) begunAnew(ctx context.Context, last net.Conn, instance [8]by
 	}
 	if err != nil {
 		_ = conn.Close()
-		if confirmed {
+		if confirmed || d.keys.step == keyOver {
 			r.rulesOut(instance)
 		}
 		return false

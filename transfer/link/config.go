@@ -123,6 +123,9 @@ func (c *Config) check(own side) error {
 	return nil
 }
 
+// byKeys tells whether a dialler proves a key.
+func (c *Config) byKeys() bool { return c.Code.isZero() }
+
 func (c *Config) timeout() time.Duration {
 	if c.Timeout <= 0 {
 		return DefaultTimeout

@@ -45,8 +45,8 @@ type tally struct {
 
 // newLink makes the link that a proven exchange of HELLOs for a new session stands for. w
 // is nil at the listener.
-func newLink(c *ladder, cfg *Config, peer framing.Hello, p *codeProver, w *way) (*Link, error) {
-	s, err := newSession(cfg, peer, p)
+func newLink(c *ladder, cfg *Config, peer framing.Hello, p founder, w *way) (*Link, error) {
+	s, err := p.found(cfg, peer)
 	if err != nil {
 		return nil, err
 	}

@@ -19,8 +19,8 @@ const (
 	maxSources = 4096
 )
 
-// penalties remembers the sources that were wrong. It has no lock of its own:
-// guesses.mu guards it.
+// penalties remembers the sources that were wrong. It belongs to the lock of
+// whoever has it.
 type penalties struct {
 	known map[Source]*list.Element
 	order *list.List // of *guesser, by the last wrong answer, the oldest first
@@ -75,4 +75,12 @@ func (p *penalties) blame(from Source) *guesser {
 	r.last = time.Now()
 	p.order.MoveToBack(e)
 	return r
+}
+
+// forgive forgets a source.
+func (p *penalties) forgive(from Source) {
+	if e := p.known[from]; e != nil {
+		p.order.Remove(e)
+		delete(p.known, from)
+	}
 }
