@@ -53,6 +53,9 @@ var allowed = map[string][]string{
 	"transfer/storage/storagetest": {"transfer/storage", "transfer/tree", "checksum"},
 	"transfer/dest":                {"transfer/storage", "transfer/tree", "checksum"},
 	"transfer/object":              {"transfer/object/bucket", "transfer/storage", "transfer/internal/flow", "transfer/tree", "checksum"},
+	// The client of an object store, and the stores of its tests.
+	"transfer/object/bucket":     {},
+	"transfer/object/objecttest": {"transfer/object/bucket"},
 	// What both ends share has types only; the mechanisms of both are internal.
 	"transfer":                   {"transfer/tree", "framing", "checksum"},
 	"transfer/internal/flow":     {"transfer", "transfer/tree", "checksum"},
@@ -107,6 +110,8 @@ var owners = map[string][]string{
 	"golang.org/x/time":                   {"transfer/relay"},
 	"github.com/VictoriaMetrics/metrics":  {"transfer/relay"},
 	"github.com/pires/go-proxyproto":      {"transfer/relay"},
+	"github.com/minio/minio-go":           {"transfer/object/bucket"},
+	"github.com/johannesboyne/gofakes3":   {"transfer/object/objecttest"},
 	"github.com/rivo/uniseg":              {"cmd/ferry"},
 	"github.com/schollz/progressbar":      {"cmd/ferry"},
 	"github.com/urfave/cli":               {"cmd/ferry"},

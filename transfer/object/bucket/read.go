@@ -1,0 +1,205 @@
+package bucket
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/minio/minio-go/v7"
+)
+
+// Object is what a store tells of an object.
+type Object struct {
+	Key      string // relative to the prefix
+	Size     int64  // bytes
+	ETag     string // without quotes
+	Modified time.Time
+	Meta     map[string]string // the user's metadata with keys in small letters; nil in listings
+}
+
+// Head tells what stands at key. An absent one is NotFound.
+func (b *Bucket) Head(ctx context.Context, key string) (Object, error) {
+	full, err := b.full("head", key)
+	if err != nil {
+		return Object{}, err
+	}
+	var o Object
+	err = b.retry.do(ctx, "head", key, func(ctx context.Context, a *attempt) error {
+		var err error
+		o, err = b.head(ctx, key, full)
+		return err
+	})
+	return o, err
+}
+
+// head is one attempt.
+func (b *Bucket) head(ctx context.Context, key, full string) (Object, error) {
+	info, err := b.core.StatObject(ctx, b.name, full, minio.StatObjectOptions{Checksum: true})
+	if err != nil {
+		return Object{}, err
+	}
+	return objectOf(key, info)
+}
+
+func objectOf(key string, info minio.ObjectInfo) (Object, error) {
+	if info.Size < 0 {
+		return Object{}, mismatched("the store tells no size")
+	}
+	meta := make(map[string]string, len(info.UserMetadata))
+	for k, v := range info.UserMetadata {
+		meta[strings.ToLower(k)] = v
+	}
+	return Object{Key: key, Size: info.Size, ETag: info.ETag, Modified: info.LastModified, Meta: meta}, nil
+}
+
+// Get reads n bytes from off on, or all from there if n is negative. Unless etag is empty, an
+// object that has another one is Precondition. The reader goes on after a broken connection,
+// at the same version of the object. It yields exactly what was asked for, or ends with an
+// *Error that is never io.EOF. Its Close must be called.
+func (b *Bucket) Get(ctx context.Context, key string, off, n int64, etag string) (io.ReadCloser, error) {
+	full, err := b.full("get", key)
+	if err != nil {
+		return nil, err
+	}
+	if off < 0 {
+		return nil, &Error{Kind: Other, Op: "get", Key: key, Err: errors.New("a range starts at zero or later")}
+	}
+	if n == 0 {
+		return io.NopCloser(strings.NewReader("")), nil
+	}
+	r := &reader{b: b, ctx: ctx, key: key, full: full, off: off, left: n, etag: etag}
+	if err := r.open(); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// reader is the body of a Get. It belongs to one goroutine.
+type reader struct {
+	b         *Bucket
+	ctx       context.Context
+	key, full string
+	off, left int64 // what is still to come; left is negative until the size is known
+	etag      string
+	body      io.ReadCloser // nil: to be opened
+	x         *exchange     // of body
+	err       error         // for good
+}
+
+// open asks for what is left, and tries again.
+func (r *reader) open() error {
+	return r.b.retry.do(r.ctx, "get", r.key, func(ctx context.Context, a *attempt) error { return r.ask(ctx, a) })
+}
+
+func (r *reader) ask(ctx context.Context, a *attempt) error {
+	a.object = true
+	var o minio.GetObjectOptions
+	ranged := r.off > 0 || r.left >= 0
+	switch {
+	case r.left >= 0:
+		o.Set("Range", fmt.Sprintf("bytes=%d-%d", r.off, r.off+r.left-1))
+	case r.off > 0:
+		o.Set("Range", fmt.Sprintf("bytes=%d-", r.off))
+	}
+	if r.etag != "" {
+		if err := o.SetMatchETag(r.etag); err != nil {
+			return err
+		}
+	}
+	body, info, _, err := r.b.core.GetObject(ctx, r.b.name, r.full, o)
+	if err != nil {
+		return err
+	}
+	if err := r.check(ranged, info, a); err != nil {
+		// Not drained: it may be a whole object that was not asked for.
+		_ = body.Close()
+		return err
+	}
+	if r.left < 0 {
+		r.left = info.Size
+	}
+	r.etag = info.ETag
+	r.body, r.x = body, a.exchange
+	return nil
+}
+
+// check compares the head of an answer with the question.
+func (r *reader) check(ranged bool, info minio.ObjectInfo, a *attempt) error {
+	if r.etag != "" && info.ETag != r.etag {
+		return &Error{Kind: Precondition, Op: "get", Key: r.key, Err: errors.New("the object in the store changed")}
+	}
+	if ranged && a.status != http.StatusPartialContent && (r.off > 0 || info.Size != r.left) {
+		return mismatched("the store sends the whole object where a part was asked for")
+	}
+	if from, ok := strings.CutPrefix(a.header.Get("Content-Range"), "bytes "); ranged && ok && !strings.HasPrefix(from, fmt.Sprintf("%d-", r.off)) {
+		return mismatched("the store sends another part of the object than was asked for")
+	}
+	if r.left >= 0 && info.Size >= 0 && info.Size != r.left {
+		return mismatched("the store sends %d bytes where %d were asked for", info.Size, r.left)
+	}
+	if r.left < 0 && info.Size < 0 {
+		return mismatched("the store does not say how much it sends")
+	}
+	return nil
+}
+
+func (r *reader) Read(p []byte) (int, error) {
+	for {
+		switch {
+		case r.err != nil:
+			return 0, r.err
+		case r.left == 0:
+			return 0, io.EOF
+		case len(p) == 0:
+			return 0, nil
+		}
+		if int64(len(p)) > r.left {
+			p = p[:r.left]
+		}
+		if r.body == nil {
+			if r.err = r.open(); r.err != nil {
+				return 0, r.err
+			}
+		}
+		n, err := r.body.Read(p)
+		r.off += int64(n)
+		r.left -= int64(n)
+		if err != nil && r.left > 0 {
+			r.broke(err)
+		}
+		if n > 0 {
+			return n, nil
+		}
+	}
+}
+
+// broke is for a body that ended before its time: the rest is asked for anew.
+func (r *reader) broke(err error) {
+	_ = r.body.Close()
+	r.body = nil
+	if r.ctx.Err() != nil {
+		r.err = &Error{Kind: Other, Op: "get", Key: r.key, Err: context.Cause(r.ctx)}
+		return
+	}
+	if r.etag == "" {
+		// Nothing says that what comes next is of the same version.
+		r.err = &Error{Kind: Away, Op: "get", Key: r.key, Err: say(err, "the connection to %s broke, and the object has no ETag to go on with", r.b.host)}
+	}
+}
+
+// Close ends the reading. What was not read is not waited for.
+func (r *reader) Close() error {
+	if r.body == nil {
+		return nil
+	}
+	body := r.body
+	r.body = nil
+	if r.err == nil {
+		r.err = &Error{Kind: Other, Op: "get", Key: r.key, Err: errors.New("read after it was closed")}
+	}
+	return body.Close()
+}
