@@ -109,7 +109,7 @@ func (b *Bucket) listed(page minio.ListBucketV2Result, prefix string, last *stri
 		if o.Size < 0 {
 			return nil, mismatched("the store tells a negative size of %q", plain(o.Key))
 		}
-		all = append(all, Listed{Object: Object{Key: o.Key, Size: o.Size, ETag: o.ETag, Modified: o.LastModified}})
+		all = append(all, Listed{Object: Object{Key: o.Key, Size: o.Size, ETag: strings.Trim(o.ETag, `"`), Modified: o.LastModified}})
 	}
 	for _, p := range page.CommonPrefixes {
 		if !strings.HasSuffix(p.Prefix, "/") {

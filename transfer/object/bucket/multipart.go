@@ -179,7 +179,10 @@ func (b *Bucket) Complete(ctx context.Context, key, upload string, parts []Part,
 		err := b.complete(ctx, a, full, upload, w, c)
 		code := codeOf(err)
 		if a.again && (isPrecondition(err, c) || code == "NoSuchUpload" || code == "NoSuchKey") {
-			return b.completed(ctx, full, w, err)
+			err = b.completed(ctx, full, w, err)
+		}
+		if isPrecondition(err, c) {
+			return unexpected(err)
 		}
 		return err
 	})

@@ -51,6 +51,9 @@ func (b *Bucket) Put(ctx context.Context, key string, body []byte, meta map[stri
 		if isPrecondition(err, c) && a.again {
 			o, err = b.standing(ctx, full, body, s, meta, err)
 		}
+		if isPrecondition(err, c) {
+			return unexpected(err)
+		}
 		return err
 	})
 	if err != nil {
@@ -240,10 +243,15 @@ func (b *Bucket) look(ctx context.Context, op, key, full string, c Condition) er
 			return err
 		}
 		if c.Absent && !absent || c.ETag != "" && (absent || o.ETag != c.ETag) {
-			return &Error{Kind: Precondition, Err: errors.New("the object in the store is another than expected")}
+			return unexpected(err)
 		}
 		return nil
 	})
+}
+
+// unexpected is for a condition that does not hold.
+func unexpected(cause error) error {
+	return &Error{Kind: Precondition, Err: say(cause, "the object in the store is another than expected")}
 }
 
 // most is how many keys one request deletes.
