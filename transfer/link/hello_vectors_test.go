@@ -31,6 +31,7 @@ const (
 	toSession = "a listener with a session"
 	toOnce    = "a listener with a session that is not joined again"
 	toDialler = "a dialler"
+	toKeys    = "a listener with keys, of either role"
 )
 
 // helloSession is the id of the session in the vectors, allowedStreams how many it
@@ -60,6 +61,7 @@ func heards() []heard {
 	versions := func(h *framing.Hello) { h.MinVersion, h.MaxVersion = 2, 9 }
 	share := func(b []byte) func(*framing.Hello) { return func(h *framing.Hello) { h.Share = b } }
 	other := func(h *framing.Hello) { h.Session[15] ^= 1 }
+	byKey := func(h *framing.Hello) { h.Method = framing.MethodKey }
 	const stream, rejoin = framing.PurposeStream, framing.PurposeRejoin
 	return []heard{
 		{"a new session", toNone, all(), "hello"},
@@ -115,6 +117,13 @@ func heards() []heard {
 		{"a share of 31 bytes", toDialler, share(basePoint()[:31]), "close"},
 		{"no share", toDialler, share(nil), "close"},
 		{"a share that is the point 0", toDialler, share(make([]byte, 32)), "close"},
+		{"a new session, by a key", toKeys, byKey, "hello, KEYPROOF"},
+		{"a new session, by a key, of the other role", toKeys, all(byKey, sameRole), "hello, KEYPROOF"},
+		{"a new session, by a key, of versions 2 to 9", toKeys, all(byKey, versions), "hello, refuse 64"},
+		{"a new session, by a code", toKeys, all(), "refuse 48"},
+		{"a nonce of 31 bytes", toKeys, all(byKey, share(make([]byte, 31))), "refuse 65"},
+		{"no nonce", toKeys, all(byKey, share(nil)), "refuse 65"},
+		{"a further stream of no session", toKeys, join(stream, 0, 1), "refuse 48"},
 	}
 }
 
@@ -153,13 +162,16 @@ func TestHelloVectors(t *testing.T) {
 // toListener says the HELLO to a real listener, and returns its answer.
 func (v *heard) toListener(t *testing.T) string {
 	cfg := Config{Role: Receiver, Code: code(t, "7-right")}
-	if v.to == toSession {
+	switch v.to {
+	case toSession:
 		cfg.RetryFor = time.Minute
+	case toKeys:
+		cfg = Config{Keys: admitting(newTestKey(1), newTestKey(3))}
 	}
 	l, inner := memoryServer(t, cfg)
 	defer l.Close()
 	session := helloSession
-	if v.to != toNone {
+	if v.to != toNone && v.to != toKeys {
 		a, err := dialMemory(t, inner, Config{Role: Sender, Code: cfg.Code, RetryFor: cfg.RetryFor}, 0)
 		if err != nil {
 			t.Fatal(err)
@@ -178,6 +190,7 @@ func (v *heard) toListener(t *testing.T) string {
 	}
 	c := stranger(t, inner.dial)
 	defer c.raw.Close()
+	c.r.Restrict(framing.TypeHello, framing.TypeProof, framing.TypeKeyProof, framing.TypeRefuse)
 	if err := c.send(framing.TypeHello, v.body(session)); err != nil {
 		t.Fatal(err)
 	}
