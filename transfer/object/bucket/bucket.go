@@ -154,8 +154,8 @@ func (b *Bucket) find(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		_, err = core.ListObjectsV2(b.name, b.prefix, "", "", "", 1)
-		return err
+		page, err := core.ListObjectsV2(b.name, b.prefix, "", "", "", 1)
+		return readable(err, page.Name)
 	})
 }
 

@@ -73,6 +73,17 @@ func (b *Bucket) List(ctx context.Context, prefix string, deep bool) iter.Seq2[L
 	}
 }
 
+var errUnreadable = errors.New("the answer is another than S3's")
+
+// readable takes an answer that names no bucket for one that is none: what stands before a
+// store may answer with a page of its own, in which the library finds an empty list.
+func readable(err error, bucket string) error {
+	if err == nil && bucket == "" {
+		return errUnreadable
+	}
+	return err
+}
+
 // wrap makes err an *Error, unless it is one.
 func wrap(op, key string, err error) error {
 	var own *Error
@@ -93,7 +104,7 @@ func (b *Bucket) page(ctx context.Context, prefix, token, delimiter string) (pag
 			return err
 		}
 		page, err = core.ListObjectsV2(b.name, b.prefix+prefix, "", token, delimiter, pageSize)
-		return err
+		return readable(err, page.Name)
 	})
 	return page, err
 }
@@ -155,7 +166,7 @@ func (b *Bucket) Uploads(ctx context.Context, prefix string) iter.Seq2[Upload, e
 			err := b.retry.do(ctx, "uploads", prefix, func(ctx context.Context, a *attempt) error {
 				var err error
 				page, err = b.core.ListMultipartUploads(ctx, b.name, b.prefix+prefix, key, id, "", pageSize)
-				return err
+				return readable(err, page.Bucket)
 			})
 			if err == nil && len(page.Uploads) > pageSize {
 				err = wrap("uploads", prefix, mismatched("a page of uploads has %d where at most %d were asked for", len(page.Uploads), pageSize))

@@ -131,7 +131,7 @@ func (b *Bucket) Parts(ctx context.Context, key, upload string) ([]Part, error) 
 		err := b.retry.do(ctx, "parts", key, func(ctx context.Context, a *attempt) error {
 			var err error
 			page, err = b.core.ListObjectParts(ctx, b.name, full, upload, marker, pageSize)
-			return err
+			return readable(err, page.Bucket)
 		})
 		if err != nil {
 			return nil, err

@@ -71,7 +71,8 @@ func (b *Bucket) Get(ctx context.Context, key string, off, n int64, etag string)
 	if n == 0 {
 		return io.NopCloser(strings.NewReader("")), nil
 	}
-	r := &reader{b: b, ctx: ctx, key: key, full: full, off: off, left: n, etag: etag}
+	r := &reader{b: b, ctx: ctx, key: key, full: full, off: off, left: n, etag: etag, from: off}
+	r.setbacks = setbacks{retrier: &b.retry, patience: b.retry.patience}
 	if err := r.open(); err != nil {
 		return nil, err
 	}
@@ -88,6 +89,8 @@ type reader struct {
 	body      io.ReadCloser // nil: to be opened
 	x         *exchange     // of body
 	err       error         // for good
+	setbacks  setbacks      // since from
+	from      int64         // where the last body began, or broke
 }
 
 // open asks for what is left, and tries again.
@@ -177,18 +180,34 @@ func (r *reader) Read(p []byte) (int, error) {
 	}
 }
 
+// enough is how much is progress, in bytes: a connection that breaks after less, each time,
+// does not carry an object for ever.
+const enough = 64 << 10
+
 // broke is for a body that ended before its time: the rest is asked for anew.
 func (r *reader) broke(err error) {
+	x := r.x
 	_ = r.body.Close()
 	r.body = nil
 	if r.ctx.Err() != nil {
 		r.err = &Error{Kind: Other, Op: "get", Key: r.key, Err: context.Cause(r.ctx)}
 		return
 	}
+	if err == io.EOF {
+		err = io.ErrUnexpectedEOF
+	}
+	_, told, _ := r.b.retry.classify(err, x)
+	failure := &Error{Kind: Away, Op: "get", Key: r.key, Err: told}
 	if r.etag == "" {
 		// Nothing says that what comes next is of the same version.
-		r.err = &Error{Kind: Away, Op: "get", Key: r.key, Err: say(err, "the connection to %s broke, and the object has no ETag to go on with", r.b.host)}
+		r.err = failure
+		return
 	}
+	if r.off-r.from >= enough {
+		r.setbacks.progress()
+	}
+	r.from = r.off
+	r.err = r.setbacks.wait(r.ctx, failure)
 }
 
 // Close ends the reading. What was not read is not waited for.

@@ -2,7 +2,6 @@ package bucket
 
 import (
 	"context"
-	"errors"
 	"math/rand/v2"
 	"time"
 )
@@ -38,39 +37,63 @@ func (r *retrier) do(ctx context.Context, op, key string, fn func(ctx context.Co
 }
 
 func (r *retrier) within(ctx context.Context, patience time.Duration, op, key string, fn func(ctx context.Context, a *attempt) error) error {
-	var began time.Time
-	wait := firstWait
+	setbacks := setbacks{retrier: r, patience: patience}
 	for n := 0; ; n++ {
 		a := &attempt{exchange: &exchange{}, again: n > 0}
 		err := fn(withExchange(ctx, a.exchange), a)
 		if err == nil {
 			return nil
 		}
-		if cause := ctx.Err(); cause != nil {
+		if ctx.Err() != nil {
 			return &Error{Kind: Other, Op: op, Key: key, Err: context.Cause(ctx)}
 		}
 		kind, told, passes := r.classify(err, a.exchange)
 		failure := &Error{Kind: kind, Op: op, Key: key, Err: told}
-		if !passes {
+		// A body that is spoiled on its way each time will be so for ever.
+		if !passes || kind == Mismatch && n+1 >= mostSpoiled {
 			return failure
 		}
-		now := time.Now()
-		if began.IsZero() {
-			began = now
-		}
-		// Jitter keeps those that failed together from coming back together.
-		pause := wait/2 + rand.N(wait/2)
-		wait = min(2*wait, mostWait)
-		if now.Sub(began)+pause > patience {
-			return failure
-		}
-		if r.waiting != nil {
-			r.waiting(failure, now.Sub(began))
-		}
-		if !sleep(ctx, pause) {
-			return &Error{Kind: Other, Op: op, Key: key, Err: context.Cause(ctx)}
+		if err := setbacks.wait(ctx, failure); err != nil {
+			return err
 		}
 	}
+}
+
+// mostSpoiled is how often a body is sent that the store did not get as it was sent.
+const mostSpoiled = 4
+
+// setbacks are the pauses of one operation. They belong to its goroutine.
+type setbacks struct {
+	retrier  *retrier
+	patience time.Duration
+	began    time.Time // of the first setback since there was progress; zero: none
+	next     time.Duration
+}
+
+// progress forgets what was before.
+func (s *setbacks) progress() { s.began, s.next = time.Time{}, 0 }
+
+// wait waits after a failure. It returns nil if the operation may be tried again, and else an
+// *Error: failure where patience ends.
+func (s *setbacks) wait(ctx context.Context, failure *Error) error {
+	now := time.Now()
+	if s.began.IsZero() {
+		s.began, s.next = now, firstWait
+	}
+	// Jitter keeps those that failed together from coming back together.
+	pause := s.next/2 + rand.N(s.next/2)
+	s.next = min(2*s.next, mostWait)
+	since := now.Sub(s.began)
+	if since+pause > s.patience {
+		return failure
+	}
+	if s.retrier.waiting != nil {
+		s.retrier.waiting(failure, since)
+	}
+	if !sleep(ctx, pause) {
+		return &Error{Kind: Other, Op: failure.Op, Key: failure.Key, Err: context.Cause(ctx)}
+	}
+	return nil
 }
 
 // sleep waits so long; false says that ctx ended first.
@@ -83,13 +106,4 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	case <-ctx.Done():
 		return false
 	}
-}
-
-// kindOf is the Kind of an *Error, and Other for any else.
-func kindOf(err error) Kind {
-	var e *Error
-	if errors.As(err, &e) {
-		return e.Kind
-	}
-	return Other
 }

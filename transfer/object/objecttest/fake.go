@@ -27,8 +27,9 @@ const Place = "s3://" + Name + "/in"
 
 // Fake is a store in this process, gofakes3, which keeps all in memory. It ends with the test.
 //
-// It checks a Content-MD5, and knows no other checksum. It takes any signature. What it lacks
-// beside a real one is added here: the conditions of a completion, and the ETag "-N" of an
+// It checks a Content-MD5, and knows no other checksum. It takes any signature, so that a
+// request without a body may be changed on its way. What it lacks beside a real one is added
+// here: the conditions of a completion, a look at its list of parts, and the ETag "-N" of an
 // object that was made of parts.
 func Fake(t testing.TB) (place string, o bucket.Options) {
 	t.Helper()
@@ -120,13 +121,22 @@ func (f *fake) head(r *http.Request) string {
 
 // complete adds conditions.
 func (f *fake) complete(w http.ResponseWriter, r *http.Request) {
+	// gofakes3 makes an empty object of a list of parts that it cannot read.
+	sent, err := io.ReadAll(io.LimitReader(r.Body, 1<<20))
+	var list struct {
+		XMLName xml.Name `xml:"CompleteMultipartUpload"`
+	}
+	if err != nil || xml.Unmarshal(sent, &list) != nil {
+		refuse(w, http.StatusBadRequest, "MalformedXML")
+		return
+	}
+	r.Body = io.NopCloser(bytes.NewReader(sent))
 	f.writes.Lock()
 	defer f.writes.Unlock()
 	there := f.head(r)
 	want := strings.Trim(r.Header.Get("If-Match"), `"`)
 	if r.Header.Get("If-None-Match") == "*" && there != "" || want != "" && there != want {
-		w.WriteHeader(http.StatusPreconditionFailed)
-		_, _ = io.WriteString(w, `<Error><Code>PreconditionFailed</Code><Message>At least one of the preconditions did not hold</Message></Error>`)
+		refuse(w, http.StatusPreconditionFailed, "PreconditionFailed")
 		return
 	}
 	answer := httptest.NewRecorder()
@@ -138,6 +148,11 @@ func (f *fake) complete(w http.ResponseWriter, r *http.Request) {
 		f.mu.Unlock()
 	}
 	pass(w, answer, answer.Body.Bytes())
+}
+
+func refuse(w http.ResponseWriter, status int, code string) {
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, "<Error><Code>"+code+"</Code><Message>The store refuses it.</Message></Error>") // who asked may be gone
 }
 
 func pass(w http.ResponseWriter, answer *httptest.ResponseRecorder, body []byte) {
