@@ -8,8 +8,8 @@ import (
 	"ferry/transfer/tree"
 )
 
-// Source is one thing to send: a path on disk, or, when Reader is set, a stream
-// of unknown length under Name.
+// Source is one thing to send: a path on disk, what Away has in its place, or, when Reader
+// is set, a stream of unknown length under Name.
 type Source struct {
 	tree.Source
 	Reader io.Reader
@@ -51,7 +51,8 @@ type Options struct {
 	// Reading, if it is not nil, is shared with other deliveries of the same sources.
 	Reading *Reading
 
-	// Remove, if it is not nil, has the sources removed that were delivered. Not with Follow.
+	// Remove, if it is not nil, has the sources removed that were delivered. Not with Follow,
+	// and not from what is Away.
 	Remove *Removal
 
 	// Place is where in the receiver's destination all goes, a path as a person wrote it, of at

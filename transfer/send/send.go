@@ -185,6 +185,9 @@ func (s *sender) run(ctx context.Context, group *errgroup.Group, cancel context.
 
 // deliver offers, and starts the pipeline when the offer is accepted.
 func (s *sender) deliver(ctx context.Context, start starter, heard <-chan struct{}) error {
+	if err := s.opt.removable(); err != nil {
+		return err
+	}
 	if err := checkSelection(ctx, s.opt); err != nil {
 		return err
 	}

@@ -40,7 +40,12 @@ type Source interface {
 }
 
 // OfItem is an item of a walk as a Source.
-func OfItem(it *tree.Item) Source { return item{it} }
+func OfItem(it *tree.Item) Source {
+	if it.Away != nil {
+		return it.Away.(Source) // as tree.AwayItem says
+	}
+	return item{it}
+}
 
 // item adapts tree.Item, whose methods return types of the file system.
 type item struct{ *tree.Item }

@@ -11,6 +11,9 @@ func (w *Walk) Look(s *Source) (kind Kind, size int64, err error) {
 	if s.Contents {
 		return Root, 0, nil
 	}
+	if s.Away != nil {
+		return w.lookAway(s)
+	}
 	if s.Within != nil {
 		return w.lookWithin(s)
 	}
@@ -54,6 +57,9 @@ func (r *walkRun) admit(source int, kind Kind, size int64) error {
 func (r *walkRun) source(i int, s *Source) error {
 	at := place{name: s.Name, display: s.Path, length: len(s.Name), part: r.Select.List.part()}
 	r.rules, r.above = r.Select.Rules, len(withSlash(s.Path))
+	if s.Away != nil {
+		return r.away(i, s, at)
+	}
 	if s.Contents {
 		at.name, at.length = "", 0
 		if s.Within != nil {
@@ -62,7 +68,7 @@ func (r *walkRun) source(i int, s *Source) error {
 		if err := r.admit(i, Root, 0); err != nil {
 			return r.problem(at.display, err)
 		}
-		return r.folder(at, Root, r.Dirs.lazy(s.Path))
+		return r.folder(at, Root, onDisk{r.Dirs.lazy(s.Path)})
 	}
 	if err := CheckName(s.Name); err != nil {
 		return r.problem(at.display, err)
@@ -152,5 +158,5 @@ func (r *walkRun) sourceFolder(at place, path string, info Info) error {
 	if err != nil {
 		return r.problem(at.display, err)
 	}
-	return r.folder(at, Folder, d)
+	return r.folder(at, Folder, onDisk{d})
 }

@@ -90,7 +90,7 @@ func (r *walkRun) sourceWithin(i int, s *Source, at place) error {
 		if err != nil {
 			return r.problem(at.display, err)
 		}
-		return r.folder(at, Root, d)
+		return r.folder(at, Root, onDisk{d})
 	}
 	d, base, err := s.Within.Item(r.Dirs)
 	var info Info
@@ -103,7 +103,7 @@ func (r *walkRun) sourceWithin(i int, s *Source, at place) error {
 		err = ErrSpecial
 	case info.Kind == Folder:
 		if err = r.admit(i, Folder, 0); err == nil {
-			return r.folder(at, Folder, d.Child(base))
+			return r.folder(at, Folder, onDisk{d.Child(base)})
 		}
 	case at.part.some:
 		err = fmt.Errorf("%q: %w", s.Path, errNotFolder)
