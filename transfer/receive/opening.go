@@ -2,6 +2,7 @@ package receive
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"sync/atomic"
@@ -141,7 +142,13 @@ func (o *opening) decide(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		return o.decline(framing.CodeDeclined, err)
+		code := framing.CodeDeclined
+		var own *transfer.Error
+		if errors.As(err, &own) {
+			code = cmp.Or(own.Code, code)
+			err = cmp.Or(own.Err, err)
+		}
+		return o.decline(code, err)
 	}
 	return o.landed()
 }
@@ -160,6 +167,9 @@ var errNoRehearsal = errors.New("a dry run needs a folder to look at, and this g
 // decline ends the delivery before anything of it was taken.
 func (o *opening) decline(code framing.Code, cause error) error {
 	own := &transfer.Error{Op: "offer declined:", Code: framing.CodeDeclined, Err: cause}
+	if failure.OfDestination(code) {
+		own.Code = code
+	}
 	o.declined.Store(own)
 	d := framing.Decline{Code: code, Message: cause.Error()}
 	if err := o.link.Stream(0).Send(true, framing.TypeDecline, d.Append(nil)); err != nil {
