@@ -55,12 +55,20 @@ func newApp(env *Env) *cli.App {
 	for _, c := range app.Commands {
 		// Otherwise a path named "help" would be taken for a command.
 		c.HideHelpCommand = true
-		c.Before = func(ctx *cli.Context) error { return checkStreams(ctx, env) }
+		c.Before = func(ctx *cli.Context) error { return checkFirst(ctx, env) }
 		c.OnUsageError = func(ctx *cli.Context, err error, _ bool) error {
 			return &usageError{verb: ctx.Command.Name, text: err.Error()}
 		}
 	}
 	return app
+}
+
+// checkFirst refuses command lines of any command, before it looks at anything.
+func checkFirst(c *cli.Context, env *Env) error {
+	if err := misplacedStore(c); err != nil {
+		return err
+	}
+	return checkStreams(c, env)
 }
 
 // pairingFlags say how the two sides meet. dial is "to" or "from".

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"sync/atomic"
 
 	"ferry/transfer"
@@ -122,7 +121,7 @@ func (d *delivery) end(o outcome, err error) error {
 	if d.place != "" && !d.stream {
 		o.place = "in " + show(d.tally.landed(d.place))
 		if d.name != "" {
-			o.place = "as " + show(filepath.Join(d.tally.landed(d.place), d.name))
+			o.place = "as " + show(inPlace(d.tally.landed(d.place), d.name))
 		}
 	}
 	o.err, o.exit = err, exitOf(d.ctx, err, o.result, &d.tally)

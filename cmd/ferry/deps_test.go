@@ -59,6 +59,7 @@ var allowed = map[string][]string{
 	// The client of an object store, and the stores of its tests.
 	"transfer/object/bucket":     {},
 	"transfer/object/objecttest": {"transfer/object/bucket"},
+	"transfer/store":             {"transfer/object/bucket", "transfer/storage", "transfer/tree"},
 	// What both ends share has types only; the mechanisms of both are internal.
 	"transfer":                   {"transfer/tree", "framing", "checksum"},
 	"transfer/internal/flow":     {"transfer", "transfer/tree", "checksum"},
@@ -82,7 +83,7 @@ var allowed = map[string][]string{
 	"transfer/conform":               {},
 	"transfer/internal/deliverytest": {"transfer", "transfer/send", "transfer/receive", "transfer/local", "transfer/link", "transfer/storage", "transfer/tree", "transfer/filter", "framing"},
 	// cmd names codes, kinds and digests that cross its API; it opens no destination itself.
-	"cmd/ferry":         {"cmd/ferry/confine", "cmd/ferry/selftest", "transfer", "transfer/send", "transfer/receive", "transfer/local", "transfer/storage", "transfer/link", "transfer/reach", "transfer/reach/socket", "transfer/reach/ssh", "transfer/reach/relayed", "transfer/reach/proxy", "transfer/relay", "transfer/tree", "transfer/filter", "checksum", "framing"},
+	"cmd/ferry":         {"cmd/ferry/confine", "cmd/ferry/selftest", "transfer", "transfer/send", "transfer/receive", "transfer/local", "transfer/store", "transfer/storage", "transfer/link", "transfer/reach", "transfer/reach/socket", "transfer/reach/ssh", "transfer/reach/relayed", "transfer/reach/proxy", "transfer/relay", "transfer/tree", "transfer/filter", "checksum", "framing"},
 	"cmd/ferry/confine": {},
 	// It starts ferry as a user would, and shares nothing with what it tries.
 	"cmd/ferry/selftest": {},

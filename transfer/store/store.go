@@ -1,0 +1,186 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+	"time"
+
+	"ferry/transfer/object/bucket"
+	"ferry/transfer/storage"
+	"ferry/transfer/tree"
+)
+
+// Options say how a store is reached.
+type Options struct {
+	// Endpoint is its URL, https://HOST or http://HOST:PORT. Empty: the environment says it,
+	// and else it is AWS.
+	Endpoint string
+	// Getenv is the environment, which has the credentials and where they are.
+	Getenv func(string) string
+	// Waiting is told why a request is made again, and how long that has been so. Several
+	// goroutines may call it at once. May be nil.
+	Waiting func(err error, since time.Duration)
+}
+
+func (o Options) bucket() bucket.Options {
+	return bucket.Options{Endpoint: o.Endpoint, Getenv: o.Getenv, Waiting: o.Waiting}
+}
+
+// Is reports whether a text is written as a place in a store.
+func Is(text string) bool { return bucket.Is(text) }
+
+// Check returns why a text that Is one names no place; nil if it does.
+func Check(text string) error {
+	_, _, err := bucket.Parse(text)
+	return err
+}
+
+// Inside reports whether place lies in the other one, or is that. Both pass Check.
+func Inside(place, other string) bool {
+	in, prefix, err := bucket.Parse(place)
+	of, above, oerr := bucket.Parse(other)
+	return err == nil && oerr == nil && in == of && (above == "" || prefix == above || strings.HasPrefix(prefix, above+"/"))
+}
+
+// Store is a place in a store that was found, and may be listed.
+type Store struct {
+	ctx    context.Context // of all that is asked of it
+	bucket *bucket.Bucket
+}
+
+// Open looks for credentials, and asks the store for the bucket. It waits 10 s at most for a
+// store that is away. The end of ctx ends all requests to it, later ones too.
+func Open(ctx context.Context, place string, o Options) (*Store, error) {
+	b, err := bucket.Open(ctx, place, o.bucket())
+	if err != nil {
+		return nil, named(place, err)
+	}
+	return &Store{ctx, b}, nil
+}
+
+// Lands opens the place that a copy to dest lands in. A copy of one item that is no folder,
+// which is what single says, may get dest itself as its name: that is so if dest ends in no
+// slash, and nothing is below it. Then the place is that above dest.
+func Lands(ctx context.Context, dest string, single bool, o Options) (s *Store, name string, err error) {
+	in, prefix, err := bucket.Parse(dest)
+	if err != nil {
+		return nil, "", err
+	}
+	if !single || prefix == "" || strings.HasSuffix(dest, "/") {
+		s, err = Open(ctx, dest, o)
+		return s, "", err
+	}
+	above, name := path.Split(prefix)
+	s, err = Open(ctx, "s3://"+path.Join(in, above), o)
+	if err != nil {
+		return nil, "", err
+	}
+	for _, err := range s.bucket.List(ctx, name+"/", false) {
+		err = errors.Join(err, s.Close())
+		if err != nil {
+			return nil, "", named(dest, err)
+		}
+		s, err = Open(ctx, dest, o)
+		return s, "", err
+	}
+	return s, name, nil
+}
+
+// Place is the place, as s3://bucket/prefix.
+func (s *Store) Place() string { return s.bucket.Place() }
+
+// DestinationOptions say how a store keeps what lands in it.
+type DestinationOptions struct {
+	VerifyDisk bool  // read each object back, and hash it
+	Memory     int64 // bytes of content held at a time; 0 is 64 MiB
+	Owner      string
+}
+
+// errUnbuilt: this version has no destination in a store yet.
+var errUnbuilt = errors.New("this version reads and writes no store yet")
+
+// Destination is the place as the destination of one delivery.
+func (s *Store) Destination(o DestinationOptions) (storage.Destination, error) {
+	return nil, named(s.Place(), errUnbuilt)
+}
+
+// Rehearsal is the place as the destination of a dry run, which changes nothing.
+func (s *Store) Rehearsal(o DestinationOptions) (storage.Destination, error) {
+	return nil, named(s.Place(), errUnbuilt)
+}
+
+// Close lets go of the connections.
+func (s *Store) Close() error { s.bucket.Close(); return nil }
+
+// Source is a place that is to be sent.
+type Source interface {
+	// Folder reports whether it is all that is below the place, and not one object.
+	Folder() bool
+	// Tree is what a sender walks.
+	Tree() tree.Source
+	Close() error
+}
+
+// OpenSource looks at a place that is to be sent: one object, or all that is below it. An error
+// that is fs.ErrNotExist: nothing is there.
+func OpenSource(ctx context.Context, place string, o Options) (Source, error) {
+	return nil, named(place, errUnbuilt)
+}
+
+// named puts the place in front of an error that does not tell it.
+func named(place string, err error) error {
+	var failed *bucket.Error
+	if err == nil || !errors.As(err, &failed) {
+		return err
+	}
+	return &placeError{place, err}
+}
+
+// placeError is a failure at a place in a store.
+type placeError struct {
+	place string
+	err   error
+}
+
+// Error names the place, and the step and the key if the failure is about one object.
+func (e *placeError) Error() string {
+	var failed *bucket.Error
+	if errors.As(e.err, &failed) && failed.Key == "" {
+		return fmt.Sprintf("%s: %v", e.place, failed.Err)
+	}
+	return fmt.Sprintf("%s: %v", e.place, e.err)
+}
+
+func (e *placeError) Unwrap() error { return e.err }
+
+// Fault is what kind of cause an error has.
+type Fault uint8
+
+// The kinds of cause. NoFault is that of another error, or of none.
+const (
+	NoFault  Fault = iota
+	Refused        // the store knows these credentials not, or there are none
+	NoBucket       // there is no such bucket, or it is in another region
+	Away           // nothing answers, or only that it is too much
+	Failed         // all else that a store told
+)
+
+// FaultOf is the kind of cause of an error.
+func FaultOf(err error) Fault {
+	var failed *bucket.Error
+	if !errors.As(err, &failed) {
+		return NoFault
+	}
+	switch failed.Kind {
+	case bucket.NoCredentials, bucket.Denied:
+		return Refused
+	case bucket.NoBucket, bucket.WrongRegion:
+		return NoBucket
+	case bucket.Away, bucket.Throttled:
+		return Away
+	}
+	return Failed
+}
