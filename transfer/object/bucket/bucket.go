@@ -90,7 +90,7 @@ func Open(ctx context.Context, place string, o Options) (*Bucket, error) {
 	} else if f.region == "" {
 		b.options.Region = defaultRegion
 	}
-	if b.core, err = b.client(nil); err != nil {
+	if b.core, err = b.client(); err != nil {
 		b.Close()
 		return nil, &Error{Kind: Other, Op: "open", Err: err}
 	}
@@ -123,8 +123,15 @@ func parseEndpoint(text string) (host string, secure bool, err error) {
 	return u.Host, u.Scheme == "https", nil
 }
 
-// client makes a client whose requests have ctx; nil is for calls that take one.
-func (b *Bucket) client(ctx context.Context) (*minio.Core, error) {
+// client makes a client for calls that take a context.
+func (b *Bucket) client() (*minio.Core, error) {
+	o := b.options
+	o.Transport = watched{next: b.transport}
+	return minio.NewCore(b.host, &o)
+}
+
+// clientOf makes a client for calls that take none: its requests have ctx.
+func (b *Bucket) clientOf(ctx context.Context) (*minio.Core, error) {
 	o := b.options
 	o.Transport = watched{next: b.transport, ctx: ctx}
 	return minio.NewCore(b.host, &o)
@@ -142,7 +149,7 @@ func (b *Bucket) find(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		core, err := b.client(nil)
+		core, err := b.client()
 		if err != nil {
 			return &Error{Kind: Other, Op: "open", Err: err}
 		}
@@ -150,7 +157,7 @@ func (b *Bucket) find(ctx context.Context) error {
 	}
 	b.retry.region = b.options.Region
 	return b.retry.within(ctx, bound, "open", "", func(ctx context.Context, a *attempt) error {
-		core, err := b.client(ctx)
+		core, err := b.clientOf(ctx)
 		if err != nil {
 			return err
 		}

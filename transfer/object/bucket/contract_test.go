@@ -70,11 +70,11 @@ func get(t testing.TB, b *bucket.Bucket, key string, off, n int64, etag string) 
 	return p
 }
 
-func wantKind(t testing.TB, err error, kind bucket.Kind) {
+func wantKind(t testing.TB, err error, kinds ...bucket.Kind) {
 	t.Helper()
 	var e *bucket.Error
-	if !errors.As(err, &e) || e.Kind != kind {
-		t.Fatalf("got %v, want an error of kind %v", err, kind)
+	if !errors.As(err, &e) || !slices.Contains(kinds, e.Kind) {
+		t.Fatalf("got %v, want an error of kind %v", err, kinds)
 	}
 }
 

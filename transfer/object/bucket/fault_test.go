@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -98,7 +99,8 @@ func wantAt(key string, bodies ...[]byte) func(*testing.T, *scene) {
 
 func nothing(*testing.T, *scene) {}
 
-func deeds() map[string]deed {
+// objectDeeds are those to single objects.
+func objectDeeds() map[string]deed {
 	ctx := context.Background()
 	return map[string]deed{
 		"head": {"head", func(s *scene) error {
@@ -128,6 +130,13 @@ func deeds() map[string]deed {
 			failed := s.faulty.Delete(ctx, []string{"dir/old", "dir/other"})
 			return errors.Join(failed["dir/old"], failed["dir/other"])
 		}, wantAt("dir/old", nil), func(t *testing.T, s *scene) { wantAt("dir/old", nil, s.oldBody)(t, s) }},
+	}
+}
+
+// otherDeeds are those to lists and uploads.
+func otherDeeds() map[string]deed {
+	ctx := context.Background()
+	return map[string]deed{
 		"list": {"list", func(s *scene) error {
 			n := 0
 			for _, err := range s.faulty.List(ctx, "dir/", true) {
@@ -231,7 +240,9 @@ func TestFaults(t *testing.T) {
 	for name, start := range stores {
 		t.Run(name, func(t *testing.T) {
 			place, o := start(t)
-			for what, d := range deeds() {
+			deeds := objectDeeds()
+			maps.Copy(deeds, otherDeeds())
+			for what, d := range deeds {
 				t.Run(what, func(t *testing.T) { underFaults(t, d, place+"/"+strings.ReplaceAll(what, " ", "-"), o) })
 			}
 		})

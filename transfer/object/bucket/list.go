@@ -99,7 +99,7 @@ func wrap(op, key string, err error) error {
 
 func (b *Bucket) page(ctx context.Context, prefix, token, delimiter string) (page minio.ListBucketV2Result, err error) {
 	err = b.retry.do(ctx, "list", prefix, func(ctx context.Context, a *attempt) error {
-		core, err := b.client(ctx)
+		core, err := b.clientOf(ctx)
 		if err != nil {
 			return err
 		}

@@ -128,6 +128,7 @@ func (p *Proxy) choose(r *http.Request) Rule {
 
 var errCut = errors.New("cut by the rule of a test")
 
+// ServeHTTP passes a request on to the store, but for what its rule says.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rule := p.choose(r)
 	// 1. What happens before the request is passed on.
