@@ -70,6 +70,8 @@ func newTransport() *http.Transport {
 type watched struct {
 	next http.RoundTripper
 	ctx  context.Context // replaces that of a request, where the library takes none; may be nil
+
+	limit time.Duration // without progress; zero: stall
 }
 
 func (w watched) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -82,7 +84,11 @@ func (w watched) RoundTrip(req *http.Request) (*http.Response, error) {
 		x = &exchange{}
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
-	dog := newWatchdog(max(x.patient, stall), func() {
+	limit := w.limit
+	if limit == 0 {
+		limit = max(x.patient, stall)
+	}
+	dog := newWatchdog(limit, func() {
 		x.mu.Lock()
 		x.stalled = true
 		x.mu.Unlock()
