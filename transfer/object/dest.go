@@ -24,7 +24,9 @@ type Options struct {
 	// another one finds none of them.
 	Owner string
 
-	part int64 // bytes of a part; 0 is partSize. Tests have smaller ones
+	// Of tests: bytes of a part, and of what is sent between two notes. 0 is partSize and
+	// noteEvery.
+	part, note int64
 }
 
 // Memory for files on their way, in bytes.
@@ -61,9 +63,12 @@ func NewDestination(ctx context.Context, b *bucket.Bucket, o Options) (storage.D
 	if o.part == 0 {
 		o.part = partSize
 	}
+	if o.note == 0 {
+		o.note = noteEvery
+	}
 	d.files = &files{
 		s: d.s, nodes: d.nodes, find: d.find, dress: d.dress, leases: newLeases(d.s, o.Owner), budget: newBudget(o.Memory, o.part),
-		parting: make(chan struct{}, maxParting), part: o.part, verify: o.VerifyDisk, work: inWork{all: make(map[*partial]bool)},
+		parting: make(chan struct{}, maxParting), part: o.part, note: o.note, verify: o.VerifyDisk, work: inWork{all: make(map[*partial]bool)},
 	}
 	return d, nil
 }

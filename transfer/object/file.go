@@ -22,6 +22,7 @@ type file struct {
 	mu   sync.Mutex // guards what follows, and is held while it is read
 	body io.ReadCloser
 	at   int64 // where body is
+	next int64 // where the last reading ended
 }
 
 // Info is storage.File's.
@@ -73,14 +74,15 @@ func (f *file) ReadAt(b []byte, at int64) (n int, err error) {
 	return n, nil
 }
 
-// follow reads from where the last reading ended, or begins anew. Callers hold mu.
+// follow reads on from where the last reading ended. Callers hold mu.
 func (f *file) follow(b []byte, at int64) (n int, err error) {
+	follows := at == f.next
+	f.next = at + int64(len(b))
 	if f.body == nil || f.at != at {
-		if at != 0 && at != f.at {
-			f.at = at + int64(len(b)) // so that who goes on from here is answered at once
-			return f.piece(b, at)
-		}
 		f.drop()
+		if !follows {
+			return f.piece(b, at) // who goes on from here is given an answer for all that follows
+		}
 		if f.body, err = f.s.b.Get(f.s.ctx, f.object.Key, at, -1, f.object.ETag); err != nil {
 			f.body = nil
 			return 0, err
@@ -90,9 +92,8 @@ func (f *file) follow(b []byte, at int64) (n int, err error) {
 	f.at = at + int64(n)
 	if err != nil {
 		f.drop()
-		return n, err
 	}
-	return n, nil
+	return n, err
 }
 
 // piece reads so much and no more.

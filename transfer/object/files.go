@@ -20,6 +20,7 @@ type files struct {
 	budget  *budget
 	parting chan struct{}
 	part    int64 // bytes of a part, at least
+	note    int64 // bytes between two notes of how far an upload is
 	verify  bool  // what is published is read back
 	work    inWork
 	wrote   atomic.Bool // something was begun
@@ -107,6 +108,7 @@ func (f *files) upload(p *partial, m meta) (*upload, error) {
 		return nil, err
 	}
 	u := newUpload(f.s, p.key(), p.lay, m, l)
+	u.every = f.note
 	if before != nil {
 		if err = u.resume(ctx, before); err != nil {
 			return nil, errors.Join(err, l.free(before))

@@ -28,7 +28,8 @@ type store struct {
 	cancel context.CancelCauseFunc
 	work   sync.WaitGroup
 	heads  chan struct{}
-	listed atomic.Int64 // names that are kept of what stands in folders
+	root   context.Context // of the last words
+	listed atomic.Int64    // names that are kept of what stands in folders
 }
 
 func newStore(ctx context.Context, b *bucket.Bucket) (*store, error) {
@@ -36,7 +37,7 @@ func newStore(ctx context.Context, b *bucket.Bucket) (*store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &store{b: b, name: name, heads: make(chan struct{}, maxHeads)}
+	s := &store{b: b, name: name, heads: make(chan struct{}, maxHeads), root: context.WithoutCancel(ctx)}
 	if prefix != "" {
 		s.prefix = len(prefix) + 1
 	}
@@ -52,5 +53,5 @@ func (s *store) end() {
 
 // last is a context for what is told to the store although the delivery was stopped.
 func (s *store) last() (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(s.ctx), lastWords)
+	return context.WithTimeout(s.root, lastWords)
 }

@@ -6,18 +6,20 @@ import (
 	"io/fs"
 	"slices"
 	"sync"
+	"time"
 
 	"ferry/checksum"
 	"ferry/transfer/object/bucket"
 )
 
-// noteEvery is how many bytes the store has more before it is noted how far an upload is. Of a
-// large file, whose state is large, it is more: see upload.due.
-const noteEvery = 64 << 20
-
-// stateShare bounds what the noting costs: the state is at most this part of what was sent
-// since.
-const stateShare = 16
+// How often it is noted how far an upload is: when the store has so many bytes more, or when
+// it was noted that long ago and there is something new. What is noted of a large file is large,
+// so it is done less often: a state is at most that part of what was sent since.
+const (
+	noteEvery  = 64 << 20
+	noteAfter  = 3 * time.Second
+	stateShare = 16
+)
 
 // upload is the upload of one file in parts.
 type upload struct {
@@ -26,6 +28,7 @@ type upload struct {
 	lay   layout
 	meta  meta
 	lease *lease // nil: it leaves nothing, and nobody else is kept from it
+	every int64  // noteEvery, but in tests
 
 	starting sync.Mutex // held while the upload is begun
 	mu       sync.Mutex // guards what follows; a leaf
@@ -38,7 +41,7 @@ type upload struct {
 }
 
 func newUpload(s *store, key string, lay layout, m meta, l *lease) *upload {
-	return &upload{s: s, key: key, lay: lay, meta: m, lease: l, done: make(map[int]sent), parts: make(map[int]bucket.Part)}
+	return &upload{s: s, key: key, lay: lay, meta: m, lease: l, every: noteEvery, done: make(map[int]sent), parts: make(map[int]bucket.Part)}
 }
 
 // resume goes on with what an earlier delivery left: of the parts that it noted, those that the
@@ -108,7 +111,7 @@ func (u *upload) send(ctx context.Context, number int, body []byte, cvs []checks
 	if err != nil {
 		return err
 	}
-	if u.sent(p, cvs, int64(len(body))) {
+	if u.sent(p, cvs, int64(len(body))) || u.lease != nil && u.lease.age() > noteAfter {
 		return u.save(ctx)
 	}
 	return nil
@@ -127,7 +130,7 @@ func (u *upload) sent(p bucket.Part, cvs []checksum.CV, n int64) (due bool) {
 		u.noted += int64(len(cvs)) * int64(len(checksum.CV{}))
 	}
 	u.unsaved += n
-	return u.unsaved >= max(noteEvery, stateShare*u.noted)
+	return u.unsaved >= max(u.every, stateShare*u.noted)
 }
 
 // save writes how far the upload is.
