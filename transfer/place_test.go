@@ -52,14 +52,13 @@ func TestPlaceThatCannotBeTold(t *testing.T) {
 		caps  link.Config
 		place string
 		code  framing.Code
-		err   error
 	}{
-		{link.Config{Capabilities: framing.CapZstd}, "inbox", framing.CodeVersion, send.ErrNoPlace},
-		{takesPlaces, strings.Repeat("x", framing.MaxPlace+1), framing.CodeName, nil},
+		{link.Config{Capabilities: framing.CapZstd}, "inbox", framing.CodeVersion},
+		{takesPlaces, strings.Repeat("x", framing.MaxPlace+1), framing.CodeName},
 	} {
 		var told []string
 		s := deliverytest.DeliverOver(t, t.Context(), c.caps, t.TempDir(), deliverytest.Named(src), placing(c.place, &told))
-		if e, ok := errors.AsType[*transfer.Error](s.SendErr); !ok || e.Code != c.code || e.Remote || c.err != nil && !errors.Is(e, c.err) {
+		if e, ok := errors.AsType[*transfer.Error](s.SendErr); !ok || e.Code != c.code || e.Remote {
 			t.Errorf("the sender ended with %v", s.SendErr)
 		}
 		if e, ok := errors.AsType[*transfer.Error](s.ReceiveErr); !ok || !e.Remote || len(told) != 0 {

@@ -61,7 +61,6 @@ func heards() []heard {
 	versions := func(h *framing.Hello) { h.MinVersion, h.MaxVersion = 2, 9 }
 	share := func(b []byte) func(*framing.Hello) { return func(h *framing.Hello) { h.Share = b } }
 	other := func(h *framing.Hello) { h.Session[15] ^= 1 }
-	byKey := func(h *framing.Hello) { h.Method = framing.MethodKey }
 	const stream, rejoin = framing.PurposeStream, framing.PurposeRejoin
 	return []heard{
 		{"a new session", toNone, all(), "hello"},
@@ -117,13 +116,27 @@ func heards() []heard {
 		{"a share of 31 bytes", toDialler, share(basePoint()[:31]), "close"},
 		{"no share", toDialler, share(nil), "close"},
 		{"a share that is the point 0", toDialler, share(make([]byte, 32)), "close"},
-		{"a new session, by a key", toKeys, byKey, "hello, KEYPROOF"},
-		{"a new session, by a key, of the other role", toKeys, all(byKey, sameRole), "hello, KEYPROOF"},
-		{"a new session, by a key, of versions 2 to 9", toKeys, all(byKey, versions), "hello, refuse 64"},
-		{"a new session, by a code", toKeys, all(), "refuse 48"},
-		{"a nonce of 31 bytes", toKeys, all(byKey, share(make([]byte, 31))), "refuse 65"},
-		{"no nonce", toKeys, all(byKey, share(nil)), "refuse 65"},
-		{"a further stream of no session", toKeys, join(stream, 0, 1), "refuse 48"},
+	}
+}
+
+// heardByKeys are those to a listener with keys.
+func heardByKeys() []heard {
+	key := func(change func(*framing.Hello)) func(*framing.Hello) {
+		return func(h *framing.Hello) {
+			h.Method = framing.MethodKey
+			change(h)
+		}
+	}
+	return []heard{
+		{"a new session, by a key", toKeys, key(func(*framing.Hello) {}), "hello, KEYPROOF"},
+		{"a new session, by a key, of the other role", toKeys, key(func(h *framing.Hello) { h.Role = Receiver }), "hello, KEYPROOF"},
+		{"a new session, by a key, of versions 2 to 9", toKeys, key(func(h *framing.Hello) { h.MinVersion, h.MaxVersion = 2, 9 }), "hello, refuse 64"},
+		{"a new session, by a code", toKeys, func(*framing.Hello) {}, "refuse 48"},
+		{"a nonce of 31 bytes", toKeys, key(func(h *framing.Hello) { h.Share = h.Share[:31] }), "refuse 65"},
+		{"no nonce", toKeys, key(func(h *framing.Hello) { h.Share = nil }), "refuse 65"},
+		{"a further stream of no session", toKeys, func(h *framing.Hello) {
+			h.Purpose, h.Method, h.Session, h.Stream = framing.PurposeStream, framing.MethodSession, helloSession, 1
+		}, "refuse 48"},
 	}
 }
 
@@ -137,7 +150,7 @@ func (v *heard) body(session [16]byte) []byte {
 
 func TestHelloVectors(t *testing.T) {
 	var stanzas []vector.Stanza
-	for _, v := range heards() {
+	for _, v := range append(heards(), heardByKeys()...) {
 		var s vector.Stanza
 		s.Add("name", v.name)
 		s.Add("to", v.to)

@@ -190,87 +190,81 @@ func TestKeyReplay(t *testing.T) {
 	})
 }
 
+// falseHost is a listener's side of a connection, played by hand: who is there once it has
+// heard HELLO.
+type falseHost struct {
+	*ladder
+	hello framing.Hello // that of its own, not sent yet
+	p     *keyProver
+	d, l  helloBody
+}
+
+// falseHosts plays them.
+func falseHosts(t *testing.T, play func(*falseHost)) *hall {
+	return scripted(t, func(c *ladder) {
+		body, err := c.expect(framing.TypeHello)
+		if err != nil {
+			return
+		}
+		peer, err := framing.ParseHello(body)
+		if err != nil {
+			return
+		}
+		h := &falseHost{ladder: c, d: helloBody{body, peer.Share}}
+		h.hello, h.p = newKeyHello(t, c, Receiver)
+		h.l = helloBody{h.hello.Append(nil), h.hello.Share}
+		play(h)
+		_, _, _ = c.next()
+	})
+}
+
+// shows says HELLO and a KEYPROOF over what change leaves.
+func shows(key *testKey, who side, change func(h *falseHost)) func(*falseHost) {
+	return func(h *falseHost) {
+		said := h.l
+		change(h)
+		proof, _ := h.p.sign(context.Background(), key, who, h.d, h.l)
+		_ = h.send(framing.TypeHello, said.body)
+		_ = h.send(framing.TypeKeyProof, proof)
+	}
+}
+
 // A listener that does not prove the host's key learns nothing of the dialler's, whatever it
 // says.
 func TestKeyDiallerAgainstStrangers(t *testing.T) {
 	host, client := newTestKey(1), newTestKey(3)
 	client.after = func() { t.Error("something was signed for a stranger") }
-	hear := func(c *ladder) (framing.Hello, *keyProver, helloBody, helloBody, bool) {
-		body, err := c.expect(framing.TypeHello)
-		if err != nil {
-			return framing.Hello{}, nil, helloBody{}, helloBody{}, false
-		}
-		peer, err := framing.ParseHello(body)
-		if err != nil {
-			return framing.Hello{}, nil, helloBody{}, helloBody{}, false
-		}
-		h, p := newKeyHello(t, c, Receiver)
-		return h, p, helloBody{body, peer.Share}, helloBody{h.Append(nil), h.Share}, true
-	}
-	answer := func(key *testKey, who side, change func(p *keyProver, d, l *helloBody)) func(*ladder) {
-		return func(c *ladder) {
-			_, p, d, l, ok := hear(c)
-			if !ok {
-				return
-			}
-			said := l
-			change(p, &d, &l)
-			proof, err := p.sign(context.Background(), key, who, d, l)
-			if err != nil {
-				t.Error(err)
-			}
-			_ = c.send(framing.TypeHello, said.body)
-			_ = c.send(framing.TypeKeyProof, proof)
-			_, _, _ = c.next()
-		}
-	}
-	as := func(*keyProver, *helloBody, *helloBody) {}
+	longer := func(b *helloBody) { b.body = append(slices.Clone(b.body), 0) }
 	for _, tc := range []struct {
-		name   string
-		script func(*ladder)
-		want   error
+		name string
+		play func(*falseHost)
+		want error
 	}{
-		{"another host", answer(newTestKey(2), listening, as), ErrHostKey},
-		{"the dialler's part", answer(host, dialling, as), errHostProof},
-		{"another connection", answer(host, listening, func(p *keyProver, _, _ *helloBody) { p.exporter = make([]byte, 32) }), errHostProof},
-		{"another HELLO of ours", answer(host, listening, func(_ *keyProver, d, _ *helloBody) { d.body = append(slices.Clone(d.body), 0) }), errHostProof},
-		{"another HELLO of its own", answer(host, listening, func(_ *keyProver, _, l *helloBody) { l.body = append(slices.Clone(l.body), 0) }), errHostProof},
-		{"the proof before HELLO", func(c *ladder) {
-			if _, p, d, l, ok := hear(c); ok {
-				proof, _ := p.sign(context.Background(), host, listening, d, l)
-				_ = c.send(framing.TypeKeyProof, proof)
-				_, _, _ = c.next()
-			}
+		{"another host", shows(newTestKey(2), listening, func(*falseHost) {}), ErrHostKey},
+		{"the dialler's part", shows(host, dialling, func(*falseHost) {}), errHostProof},
+		{"another connection", shows(host, listening, func(h *falseHost) { h.p.exporter = make([]byte, 32) }), errHostProof},
+		{"another HELLO of ours", shows(host, listening, func(h *falseHost) { longer(&h.d) }), errHostProof},
+		{"another HELLO of its own", shows(host, listening, func(h *falseHost) { longer(&h.l) }), errHostProof},
+		{"the proof before HELLO", func(h *falseHost) {
+			proof, _ := h.p.sign(context.Background(), host, listening, h.d, h.l)
+			_ = h.send(framing.TypeKeyProof, proof)
 		}, errUnexpected},
-		{"a MAC in place of the proof", func(c *ladder) {
-			if _, p, d, l, ok := hear(c); ok {
-				mac, _ := p.admitted(d, l)
-				_ = c.send(framing.TypeHello, l.body)
-				_ = c.send(framing.TypeProof, mac[:])
-				_, _, _ = c.next()
-			}
+		{"a MAC in place of the proof", func(h *falseHost) {
+			mac, _ := h.p.admitted(h.d, h.l)
+			_ = h.send(framing.TypeHello, h.l.body)
+			_ = h.send(framing.TypeProof, mac[:])
 		}, errUnexpected},
-		{"a refusal of a key that nobody showed", func(c *ladder) {
-			if _, _, _, _, ok := hear(c); ok {
-				c.refuse(framing.CodeCodeRefused)
-			}
-		}, errUnexpected},
-		{"our HELLO in its role", func(c *ladder) {
-			if h, _, d, _, ok := hear(c); ok {
-				h.Share = d.share
-				_ = c.send(framing.TypeHello, h.Append(nil))
-				_, _, _ = c.next()
-			}
+		{"a refusal of a key that nobody showed", func(h *falseHost) { h.refuse(framing.CodeCodeRefused) }, errUnexpected},
+		{"our HELLO in its role", func(h *falseHost) {
+			h.hello.Share = h.d.share
+			_ = h.send(framing.TypeHello, h.hello.Append(nil))
 		}, errReflected},
-		{"the method of the code", func(c *ladder) {
-			if h, _, _, _, ok := hear(c); ok {
-				h.Method = framing.MethodCode
-				_ = c.send(framing.TypeHello, h.Append(nil))
-				_, _, _ = c.next()
-			}
+		{"the method of the code", func(h *falseHost) {
+			h.hello.Method = framing.MethodCode
+			_ = h.send(framing.TypeHello, h.hello.Append(nil))
 		}, errMismatch},
 	} {
-		inner := scripted(t, tc.script)
+		inner := falseHosts(t, tc.play)
 		_, err := dialMemory(t, inner, Config{Role: Sender, Keys: trusting(host, client)}, 0)
 		if !errors.Is(err, tc.want) {
 			t.Errorf("%s: %v, want %v", tc.name, err, tc.want)

@@ -21,9 +21,6 @@ const TextName = "message.txt"
 // ErrNoText: the receiver's link has no framing.CapText.
 var ErrNoText = errors.New("ferry has to be updated at the receiver, which takes no messages yet")
 
-// ErrNoPlace: the receiver's link has no framing.CapPlace.
-var ErrNoPlace = errors.New("the receiver decides itself where what comes is stored, or ferry has to be updated there")
-
 // Options say what to send and how. Sources or Text is required.
 type Options struct {
 	Sources []Source
