@@ -75,6 +75,8 @@ func (r *retrier) classifyAnswer(resp minio.ErrorResponse, x *exchange) (Kind, e
 		return Mismatch, say(resp, "the store did not get what was sent (%s)", words), resp.Code == "BadDigest" || strings.HasPrefix(resp.Code, "XAmz")
 	case "SlowDown", "SlowDownRead", "SlowDownWrite", "Throttling", "ThrottlingException", "RequestLimitExceeded", "RequestThrottled", "TooManyRequests":
 		return Throttled, say(resp, "the store asks to slow down (%s)", words), true
+	case "QuotaExceeded", "InsufficientCapacity", "XMinioStorageFull", "XMinioAdminBucketQuotaExceeded", "NotEnoughSpace":
+		return NoSpace, say(resp, "the store has no room (%s)", words), false
 	case "RequestTimeout", "InternalError", "ServiceUnavailable", "IncompleteBody":
 		return Away, say(resp, "the store fails (%s)", words), true
 	}
@@ -90,6 +92,8 @@ func (r *retrier) classifyAnswer(resp minio.ErrorResponse, x *exchange) (Kind, e
 		return Precondition, say(resp, "the object in the store is another than expected"), false
 	case status == http.StatusNotFound:
 		return NotFound, say(resp, "not in the store"), false
+	case status == http.StatusInsufficientStorage:
+		return NoSpace, say(resp, "the store has no room (%s)", words), false
 	case status == http.StatusTooManyRequests:
 		return Throttled, say(resp, "the store asks to slow down (%s)", words), true
 	case status == http.StatusRequestTimeout || status >= 500 && status != http.StatusNotImplemented:

@@ -21,10 +21,11 @@ const (
 	Throttled          // the store asked to slow down, for longer than Options.Patience
 	Away               // nothing answers, or the store fails, for longer than Options.Patience
 	Mismatch           // the store tells another checksum, ETag or size than was sent
+	NoSpace            // the store is full, or a quota of it
 )
 
 var kindNames = [...]string{"failed", "not found", "precondition failed", "denied", "no credentials", "no bucket",
-	"wrong region", "clock skew", "throttled", "unreachable", "mismatch"}
+	"wrong region", "clock skew", "throttled", "unreachable", "mismatch", "no space"}
 
 func (k Kind) String() string {
 	if int(k) < len(kindNames) {

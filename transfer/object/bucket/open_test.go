@@ -75,6 +75,8 @@ func TestOpenRefused(t *testing.T) {
 		"too many":        {429, "", nil, bucket.Throttled, "slow down"},
 		"failing":         {500, "<html>\n<b>oops</b>", nil, bucket.Away, "500"},
 		"a page":          {200, "<html><body>hello</body></html>", nil, bucket.Away, "cannot be read"},
+		"full":            {507, "", nil, bucket.NoSpace, "no room"},
+		"quota":           {403, xmlError("QuotaExceeded", "Too much"), nil, bucket.NoSpace, "no room"},
 		"teapot":          {418, "\x1b[31mred\x07", nil, bucket.Other, "refused"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -59,7 +59,8 @@ func objectOf(key string, info minio.ObjectInfo) (Object, error) {
 // Get reads n bytes from off on, or all from there if n is negative. Unless etag is empty, an
 // object that has another one is Precondition. The reader goes on after a broken connection,
 // at the same version of the object. It yields exactly what was asked for, or ends with an
-// *Error that is never io.EOF. Its Close must be called.
+// *Error that is never io.EOF; what all is, with n negative, the store says. Its Close must be
+// called.
 func (b *Bucket) Get(ctx context.Context, key string, off, n int64, etag string) (io.ReadCloser, error) {
 	full, err := b.full("get", key)
 	if err != nil {
