@@ -30,7 +30,7 @@ func TestAThousandStrangersWithKeys(t *testing.T) {
 				host, client := newTestKey(1), newTestKey(3)
 				var signed atomic.Int64
 				host.after = func() { signed.Add(1) }
-				l, inner := memoryServer(t, Config{Keys: admitting(host, client)})
+				l, inner := memoryServer(t, Config{Keys: admitting(host, client), Links: 2}) // there is room for more than the honest one
 				var crowd sync.WaitGroup
 				var refused, busy atomic.Int64
 				for i := range tc.strangers {
