@@ -24,14 +24,26 @@ func copyCommand(env *Env, action copyAction) *cli.Command {
 		Usage:     "copy files and folders, here or by ssh",
 		ArgsUsage: "SRC... DEST",
 		Description: "A folder SRC lands as DEST/SRC, and SRC/ as what is in it. DEST is a folder, made if absent. But one file to a DEST that is no folder and ends in no slash gets that name. " +
-			"Either side may be [USER@]HOST:PATH, which ssh reaches. PATH is seen from the home there. If ferry is missing there, it offers to bring itself.",
-		Flags:  join(placeFlags("all", "the new item takes its place"), replaceFlags(), backupFlags(true), deleteFlags(), throttleFlags(), sourceFlags(), removeFlags(), metadataFlags(false), chosen.flags(), remoteFlags(), storeFlags(), outputFlagList()),
+			"Either side may be [USER@]HOST:PATH, which ssh reaches. PATH is seen from the home there. If ferry is missing there, it offers to bring itself. " +
+			"Or it is ferry://HOST/PATH at a ferry serve, where DEST is a folder.",
+		Flags:  join(placeFlags("all", "the new item takes its place"), replaceFlags(), backupFlags(true), deleteFlags(), throttleFlags(), sourceFlags(), removeFlags(), metadataFlags(false), chosen.flags(), remoteFlags(), in(aboutConnection, hostKeyFlag()), storeFlags(), outputFlagList()),
 		Action: func(c *cli.Context) error { return action(c, env, chosen) },
 	}
 }
 
 // copyItems copies on this machine, or by ssh if one of its sides is elsewhere.
 func copyItems(c *cli.Context, env *Env, chosen *selectionArgs) error {
+	there, down, err := serverSides(c.Args().Slice())
+	switch {
+	case err != nil:
+		return err
+	case down:
+		return copyDown(c, env, chosen, there)
+	case there != nil:
+		return copyUp(c, env, chosen, there[0])
+	case c.IsSet(hostKeyFlagName):
+		return usagef("copy", "--%s goes with a side ferry://HOST/PATH", hostKeyFlagName)
+	}
 	s, err := sidesOf(c.Args().Slice())
 	if err != nil {
 		return err

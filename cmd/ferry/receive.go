@@ -72,10 +72,10 @@ func receivingOf(c *cli.Context, env *Env) (r *receiving, err error) {
 		return nil, err
 	}
 	r.pair.offers, r.options.Limit, r.options.Streams = r.throttle.compress.Capabilities()|framing.CapText, r.throttle.limit, r.pair.streams
-	if err := checkReceive(c, env, r.out); err != nil {
+	if err := checkReceive(c, env, r.out, r.pair.server != nil); err != nil {
 		return nil, err
 	}
-	if c.IsSet("answers") && r.pair.dial != "" && r.pair.codeFile == "" && env.Getenv(codeVariable) == "" {
+	if c.IsSet("answers") && r.pair.server == nil && r.pair.dial != "" && r.pair.codeFile == "" && env.Getenv(codeVariable) == "" {
 		return nil, r.pair.noCode() // a program is not asked for it
 	}
 	if r.stores, err = storesOf(c, env, store.Is(c.String("out")), false); err != nil {
@@ -105,7 +105,7 @@ func receiveItems(c *cli.Context, env *Env) error {
 	}
 	d := &delivery{
 		ctx: ctx, env: env, render: newRenderer(env, r.out, r.place.stream), stream: r.place.stream,
-		codes: codes, place: r.place.name(), strict: c.Bool("strict"), unsynced: c.Bool("no-sync"), escapes: escapesNames(c), checksums: "the sender's ",
+		codes: codes, sole: r.pair.server != nil, place: r.place.name(), strict: c.Bool("strict"), unsynced: c.Bool("no-sync"), escapes: escapesNames(c), checksums: "the sender's ",
 	}
 	d.manifest.Store(r.place.list)
 	r.stores.show(d.render)
@@ -121,6 +121,10 @@ func receiveItems(c *cli.Context, env *Env) error {
 	}
 	result, err := d.run(conn,
 		func(l *link.Link) (transfer.Result, error) {
+			if t := r.pair.server; t != nil {
+				ask := receive.Request{Paths: []string{t.place.asked()}, Metadata: r.options.Metadata}
+				return receive.Fetch(ctx, l, ask, r.asking(c, env, d.render))
+			}
 			return receive.Receive(ctx, l, r.asking(c, env, d.render))
 		},
 		r.place.close)
@@ -173,6 +177,9 @@ func (r *receiving) asking(c *cli.Context, env *Env, to renderer) receive.Option
 	case r.answers != nil:
 		o.Accept, o.Resolve = r.answers.accept(r.place), r.answers.resolve
 	}
+	if r.pair.server != nil {
+		o.Accept = nil // it was asked for
+	}
 	if !c.IsSet("on-conflict") && !o.Update && o.Backup == nil && o.Resolve != nil {
 		o.OnConflict = transfer.ConflictAsk
 	}
@@ -180,8 +187,9 @@ func (r *receiving) asking(c *cli.Context, env *Env, to renderer) receive.Option
 }
 
 // checkReceive refuses flags that do not go together, before anybody is waited
-// for: a script that forgot --yes must not hang at a question.
-func checkReceive(c *cli.Context, env *Env, out outputFlags) error {
+// for: a script that forgot --yes must not hang at a question. asked says that this side
+// asks a server for what comes, which nobody has to accept.
+func checkReceive(c *cli.Context, env *Env, out outputFlags, asked bool) error {
 	if out := c.String("out"); store.Is(out) {
 		if err := checkPlace("receive", "--out", out); err != nil {
 			return err
@@ -198,7 +206,7 @@ func checkReceive(c *cli.Context, env *Env, out outputFlags) error {
 		return usagef("receive", "--answers goes with --json, which puts the questions")
 	case c.IsSet("answers") && c.Bool("yes"):
 		return usagef("receive", "--yes asks nothing, and --answers answers: give one of them")
-	case c.Bool("yes"), c.IsSet("answers"):
+	case c.Bool("yes"), c.IsSet("answers"), asked:
 	case out.json:
 		return usagef("receive", "--json asks nobody at the terminal: accept the offer with --yes, or answer with --answers -")
 	case !env.interactive():

@@ -46,8 +46,10 @@ func refuseRemote(verb, what, path string) error {
 	switch {
 	case found && scheme != "ferry":
 		way = "this version does not know " + scheme + "://"
-	case verb == "copy": // only ferry:// comes here
-		way = "this version does not know ferry:// with copy, and HOST:PATH goes by ssh"
+	case found && verb == "send":
+		way = "ferry send --to " + path + " sends there, and ferry receive --from fetches from there"
+	case found:
+		way = "ferry send --to " + path + " sends there"
 	case !found && verb == "send":
 		way = "ferry copy goes there by ssh; else " + way
 	}

@@ -71,6 +71,9 @@ func sendingOf(c *cli.Context, env *Env, chosen *selectionArgs) (s *sending, err
 		return nil, err
 	}
 	if c.IsSet(textFlag) {
+		if s.pair.server != nil {
+			return nil, usagef("send", "--%s is for a person to read, and nobody reads at a server", textFlag)
+		}
 		return s, s.text(c, env)
 	}
 	selection, rules, err := chosen.selection(c, env)
@@ -92,6 +95,9 @@ func sendingOf(c *cli.Context, env *Env, chosen *selectionArgs) (s *sending, err
 	}
 	s.options = sendOptions(c, s.list, selection, metadata, s.throttle)
 	s.options.Streams, s.options.Remove = s.pair.streams, remove
+	if t := s.pair.server; t != nil {
+		s.options.Place, s.options.Unasked = t.place.path, true
+	}
 	if s.options.DryRun {
 		return s, dryRunWithout("send", c.IsSet("manifest"))
 	}
@@ -144,7 +150,7 @@ func sendPaths(c *cli.Context, env *Env, chosen *selectionArgs) error {
 	}
 	d := &delivery{
 		ctx: ctx, env: env, render: newRenderer(env, s.out, false),
-		codes: codes, fed: s.stream, text: s.options.Text != "", strict: c.Bool("strict"), rules: s.rules,
+		codes: codes, sole: s.pair.server != nil, fed: s.stream, text: s.options.Text != "", strict: c.Bool("strict"), rules: s.rules,
 	}
 	s.stores.show(d.render)
 	d.manifest.Store(sums)

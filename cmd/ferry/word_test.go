@@ -30,7 +30,7 @@ func TestWordsAreDocumented(t *testing.T) {
 	}
 	causes := []error{
 		errDeclined, link.ErrBurnt, &local.NotDeletedError{}, &send.NotRemovedError{}, transfer.ErrIncomplete, wouldFail{items: 1, err: transfer.ErrIncomplete}, fs.ErrPermission, syscall.ENOSPC, syscall.EROFS,
-		outputError(errors.New("closed")), &exitError{word: proxyWord, err: errors.New("no proxy")}, &exitError{word: "strict", err: errors.New("lost")}, errors.New("anything"),
+		outputError(errors.New("closed")), &exitError{word: proxyWord, err: errors.New("no proxy")}, &exitError{word: hostKeyWord, err: errors.New("no host")}, &exitError{word: keyWord, err: errors.New("no key")}, &exitError{word: "strict", err: errors.New("lost")}, errors.New("anything"),
 	}
 	for c := range 256 {
 		causes = append(causes, &transfer.Error{Code: framing.Code(c)}, &link.Error{Code: framing.Code(c)})

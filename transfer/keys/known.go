@@ -17,8 +17,8 @@ import (
 // maxKnown bounds a file of known hosts, in bytes.
 const maxKnown = 16 << 20
 
-// DefaultPort is the port of hosts whose line names none.
-const DefaultPort = "33779"
+// defaultPort is the port of hosts whose line names none.
+const defaultPort = "33779"
 
 // sshPort is what the lines of ssh mean without a port, which no line says otherwise.
 const sshPort = "22"
@@ -30,11 +30,11 @@ type KnownHosts struct{ path string }
 // OpenKnownHosts names the file, which need not exist.
 func OpenKnownHosts(path string) KnownHosts { return KnownHosts{path: path} }
 
-// Why a host is not trusted.
+// Why a host is not trusted. What is neither has another key than before.
 var (
 	ErrUnknownHost = errors.New("the host is unknown")
-	ErrChangedHost = errors.New("the host has another key than before")
 	ErrRevokedHost = errors.New("the host's key is revoked")
+	errChangedHost = errors.New("the host has another key than before")
 )
 
 // HostError is a host that is not trusted. It wraps one of the three causes above.
@@ -57,7 +57,7 @@ func (e *HostError) Error() string {
 func (e *HostError) Unwrap() error { return e.Err }
 
 // Check returns nil if the host, with its port, is known by key, which is in wire format.
-// A host that is not trusted is a HostError. A line without a port is for DefaultPort.
+// A host that is not trusted is a HostError. A line without a port is for defaultPort.
 func (k KnownHosts) Check(host, port string, key []byte) error {
 	pub, err := parsePublic(key)
 	if err != nil {
@@ -72,7 +72,7 @@ func (k KnownHosts) Check(host, port string, key []byte) error {
 		return found
 	}
 	ports := []string{port}
-	if port == DefaultPort {
+	if port == defaultPort {
 		ports = append(ports, sshPort)
 	}
 	for _, port := range ports {
@@ -100,7 +100,7 @@ func (e *HostError) take(err error) error {
 	case !errors.As(err, &no):
 		return err
 	case len(no.Want) > 0 && e.Line == 0:
-		e.Err, e.Line = ErrChangedHost, no.Want[0].Line
+		e.Err, e.Line = errChangedHost, no.Want[0].Line
 	}
 	return nil
 }

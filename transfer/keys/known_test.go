@@ -36,7 +36,7 @@ func TestKnownHosts(t *testing.T) {
 	if err := known.Check("example.net", "33780", first.Key()); !errors.Is(err, ErrUnknownHost) {
 		t.Error(err)
 	}
-	if err := known.Check("2001:db8::1", "7", first.Key()); !errors.As(err, &no) || !errors.Is(err, ErrChangedHost) || no.Line != 2 || no.File != path {
+	if err := known.Check("2001:db8::1", "7", first.Key()); !errors.As(err, &no) || !errors.Is(err, errChangedHost) || no.Line != 2 || no.File != path {
 		t.Error(err)
 	}
 	text := string(readFile(t, path))
@@ -64,7 +64,7 @@ func TestKnownHostsByHand(t *testing.T) {
 	writeFile(t, path, "# mine\nplain,*.lan "+lineOf(a)+"\n[other]:7 "+lineOf(b)+"\n@revoked * "+lineOf(bad), 0o600)
 	known := OpenKnownHosts(path)
 	for _, host := range []string{"plain", "nas.lan"} {
-		if err := known.Check(host, DefaultPort, a.Key()); err != nil {
+		if err := known.Check(host, defaultPort, a.Key()); err != nil {
 			t.Error(host, err)
 		}
 	}
@@ -72,10 +72,10 @@ func TestKnownHostsByHand(t *testing.T) {
 		t.Error(err)
 	}
 	var no *HostError
-	if err := known.Check("plain", DefaultPort, b.Key()); !errors.As(err, &no) || no.Err != ErrChangedHost || no.Line != 2 {
+	if err := known.Check("plain", defaultPort, b.Key()); !errors.As(err, &no) || no.Err != errChangedHost || no.Line != 2 {
 		t.Error(err)
 	}
-	if err := known.Check("new", DefaultPort, bad.Key()); !errors.As(err, &no) || no.Err != ErrRevokedHost || no.Line != 4 {
+	if err := known.Check("new", defaultPort, bad.Key()); !errors.As(err, &no) || no.Err != ErrRevokedHost || no.Line != 4 {
 		t.Error(err)
 	}
 	// The last line has no end, and must not become part of the next one.
@@ -89,7 +89,7 @@ func TestKnownHostsByHand(t *testing.T) {
 		t.Error(err)
 	}
 	writeFile(t, path, "rubbish\n", 0o600)
-	if err := known.Check("plain", DefaultPort, a.Key()); err == nil || errors.As(err, &no) && errors.Is(err, ErrUnknownHost) {
+	if err := known.Check("plain", defaultPort, a.Key()); err == nil || errors.As(err, &no) && errors.Is(err, ErrUnknownHost) {
 		t.Errorf("a damaged file is taken for an empty one: %v", err)
 	}
 }

@@ -37,9 +37,6 @@ type Locked struct {
 	text []byte
 }
 
-// Fingerprint is that of the public key.
-func (l Locked) Fingerprint() string { return ssh.FingerprintSHA256(l.key) }
-
 // Unlock decrypts the key, which takes a while by design. The error of a wrong passphrase
 // wraps ErrPassphrase.
 func (l Locked) Unlock(passphrase []byte) (*Signer, error) {

@@ -99,7 +99,7 @@ func TestOwn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.Fingerprint() != ring.Locked[0].Fingerprint() {
+	if string(s.Key()) != string(ring.Locked[0].key.Marshal()) {
 		t.Error("another key was unlocked")
 	}
 	if len(ring.Passed) != 1 || !strings.Contains(ring.Passed[0].Error(), "id_torn") {
