@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"iter"
 	"net/http"
 	"strings"
 
@@ -254,122 +253,56 @@ func unexpected(cause error) error {
 	return &Error{Kind: Precondition, Err: say(cause, "the object in the store is another than expected")}
 }
 
-// most is how many keys one request deletes.
-const most = 1000
+// MaxCopy is how long an object may be that is copied, in bytes.
+const MaxCopy = 5 << 30
 
-// Delete removes objects. It returns the keys that it could not remove, each with an *Error,
-// and nil if there is none. A key that is absent is no failure.
-func (b *Bucket) Delete(ctx context.Context, keys []string) map[string]error {
-	failed := make(map[string]error)
-	var batch []string
-	for _, key := range keys {
-		if _, err := b.full("delete", key); err != nil {
-			failed[key] = err
-			continue
-		}
-		if batch = append(batch, key); len(batch) == most {
-			b.deleteBatch(ctx, batch, failed)
-			batch = nil
-		}
+// Copy has the store copy the object from to the key to, with meta in the place of its
+// metadata; both may be one key. An object there that has another ETag than from is
+// Precondition. C is about what stands at to, and does not count if that is from's key.
+//
+// Most stores change only the metadata of an object that is copied to its own key. Others
+// write it anew, and may give it another ETag.
+func (b *Bucket) Copy(ctx context.Context, from Object, to string, meta map[string]string, c Condition) (Object, error) {
+	source, err := b.full("copy", from.Key)
+	if err != nil {
+		return Object{}, err
 	}
-	b.deleteBatch(ctx, batch, failed)
-	if len(failed) == 0 {
-		return nil
+	full, err := b.full("copy", to)
+	if err != nil {
+		return Object{}, err
 	}
-	return failed
-}
-
-func (b *Bucket) deleteBatch(ctx context.Context, keys []string, failed map[string]error) {
-	left := make(map[string]bool, len(keys))
-	for _, key := range keys {
-		left[key] = true
+	if _, err := metaHeaders(meta); err != nil {
+		return Object{}, &Error{Kind: Other, Op: "copy", Key: to, Err: err}
 	}
-	err := b.retry.do(ctx, "delete", "", func(ctx context.Context, a *attempt) error {
-		if len(left) == 0 {
-			return nil
-		}
-		if len(left) == 1 {
-			return b.deleteEach(ctx, left)
-		}
-		return b.deleteMany(ctx, a, left, failed)
-	})
-	if err == nil {
-		return
+	if from.Size > MaxCopy {
+		return Object{}, &Error{Kind: Other, Op: "copy", Key: to, Err: errors.New("no store copies more than 5 GiB at once")}
 	}
-	for key := range left {
-		var e *Error
-		if errors.As(err, &e) {
-			failed[key] = &Error{Kind: e.Kind, Op: "delete", Key: key, Err: e.Err}
+	if from.Key != to && !c.none() {
+		// Few stores take conditions here, so one is only looked at.
+		if err := b.look(ctx, "copy", to, full, c); err != nil {
+			return Object{}, err
 		}
 	}
-}
-
-// deleteEach is for one key, and for a store that knows no request for many.
-func (b *Bucket) deleteEach(ctx context.Context, left map[string]bool) error {
-	for key := range left {
-		err := b.core.RemoveObject(ctx, b.name, b.prefix+key, minio.RemoveObjectOptions{})
-		if err != nil && codeOf(err) != "NoSuchKey" {
+	var o Object
+	err = b.retry.do(ctx, "copy", to, func(ctx context.Context, a *attempt) error {
+		_, err := b.core.Client.CopyObject(ctx,
+			minio.CopyDestOptions{Bucket: b.name, Object: full, UserMetadata: meta, ReplaceMetadata: true},
+			minio.CopySrcOptions{Bucket: b.name, Object: source, MatchETag: from.ETag})
+		if err != nil && !(a.again && isPrecondition(err, Condition{ETag: from.ETag})) {
 			return err
 		}
-		delete(left, key)
-	}
-	return nil
-}
-
-// deleteMany takes from left what is gone, and what the store will not remove.
-func (b *Bucket) deleteMany(ctx context.Context, a *attempt, left map[string]bool, failed map[string]error) error {
-	results, err := b.core.RemoveObjectsWithIter(ctx, b.name, b.objects(left), minio.RemoveObjectsOptions{})
-	if err != nil {
-		return err
-	}
-	var again error
-	for r := range results {
-		key := r.ObjectName[min(len(b.prefix), len(r.ObjectName)):]
+		stands, look := b.head(ctx, to, full)
 		switch {
-		case a.status >= http.StatusMultipleChoices || a.status == 0 || r.ObjectName == "" && r.Err != nil:
-			err = r.Err // of the whole request
-		case !left[key]:
-		case r.Err == nil || codeOf(r.Err) == "NoSuchKey":
-			delete(left, key)
-		default:
-			kind, told, passes := b.retry.classify(r.Err, &exchange{status: http.StatusBadRequest})
-			if codeOf(r.Err) == "AccessDenied" {
-				kind = Denied
+		case look != nil:
+			return look
+		case stands.Size != from.Size || !sameMeta(stands.Meta, meta):
+			if err != nil {
+				return err
 			}
-			if passes {
-				again = r.Err
-				continue
-			}
-			failed[key] = &Error{Kind: kind, Op: "delete", Key: key, Err: told}
-			delete(left, key)
+			return mismatched("the store copied it, and tells %d bytes or other metadata", stands.Size)
 		}
-	}
-	switch code := codeOf(err); {
-	case code == "NotImplemented" || code == "MethodNotAllowed":
-		return b.deleteEach(ctx, left)
-	case err != nil:
-		return err
-	case again != nil:
-		return again
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case len(left) > 0:
-		return errors.New("the store did not say what became of a key")
-	}
-	return nil
-}
-
-// objects are the keys of left with their prefix, as the library takes them.
-func (b *Bucket) objects(left map[string]bool) iter.Seq[minio.ObjectInfo] {
-	keys := make([]string, 0, len(left))
-	for key := range left {
-		keys = append(keys, b.prefix+key)
-	}
-	return func(yield func(minio.ObjectInfo) bool) {
-		for _, key := range keys {
-			if !yield(minio.ObjectInfo{Key: key}) {
-				return
-			}
-		}
-	}
+		o = stands
+		return nil
+	})
+	return o, err
 }
