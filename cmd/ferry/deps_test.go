@@ -59,7 +59,7 @@ var allowed = map[string][]string{
 	// The client of an object store, and the stores of its tests.
 	"transfer/object/bucket":     {},
 	"transfer/object/objecttest": {"transfer/object/bucket"},
-	"transfer/store":             {"transfer/object/bucket", "transfer/storage", "transfer/tree"},
+	"transfer/store":             {"transfer/object", "transfer/object/bucket", "transfer/storage", "transfer/tree"},
 	// What both ends share has types only; the mechanisms of both are internal.
 	"transfer":                   {"transfer/tree", "framing", "checksum"},
 	"transfer/internal/flow":     {"transfer", "transfer/tree", "checksum"},

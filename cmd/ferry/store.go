@@ -12,6 +12,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"ferry/cmd/ferry/confine"
 	"ferry/transfer/local"
 	"ferry/transfer/storage"
 	"ferry/transfer/store"
@@ -126,6 +127,16 @@ func (d *depot) destination(o local.FolderOptions, dry bool) (dst storage.Destin
 	return dst, nil
 }
 
+// needs adds the way to the store.
+func (d *depot) needs(s *confine.Set) {
+	n := d.Needs()
+	s.Connects, s.Reads = append(s.Connects, n.Port), append(s.Reads, n.Files...)
+	s.AnyPort = s.AnyPort || n.AnyPort
+	if n.Resolves {
+		s.Resolver()
+	}
+}
+
 // storeError is an error of a store that ends the command, with its exit code. What is no
 // answer of a store, as an endpoint that is no URL, is an error of the command line.
 func storeError(verb string, err error) error {
@@ -134,7 +145,7 @@ func storeError(verb string, err error) error {
 	case store.Refused:
 		e.exit, e.word, e.hint = exitRefused, "credentials", "ferry help s3 says where credentials come from"
 	case store.NoBucket:
-		e.word, e.hint = "no-bucket", "ferry makes no bucket; --"+endpointFlag+" or AWS_ENDPOINT_URL says which store has it"
+		e.word = "no-bucket"
 	case store.Away:
 		e.word = "store-away"
 	case store.NoFault:

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"ferry/transfer/object"
 	"ferry/transfer/object/bucket"
 	"ferry/transfer/storage"
 	"ferry/transfer/tree"
@@ -47,18 +48,27 @@ func Inside(place, other string) bool {
 
 // Store is a place in a store that was found, and may be listed.
 type Store struct {
-	ctx    context.Context // of all that is asked of it
-	bucket *bucket.Bucket
+	ctx     context.Context // of all that is asked of it
+	bucket  *bucket.Bucket
+	options Options
 }
 
 // Open looks for credentials, and asks the store for the bucket. It waits 10 s at most for a
 // store that is away. The end of ctx ends all requests to it, later ones too.
 func Open(ctx context.Context, place string, o Options) (*Store, error) {
+	s, err := open(ctx, place, o)
+	return s, named(place, err)
+}
+
+func open(ctx context.Context, place string, o Options) (*Store, error) {
+	if o.Getenv == nil {
+		o.Getenv = func(string) string { return "" }
+	}
 	b, err := bucket.Open(ctx, place, o.bucket())
 	if err != nil {
-		return nil, named(place, err)
+		return nil, err
 	}
-	return &Store{ctx, b}, nil
+	return &Store{ctx, b, o}, nil
 }
 
 // Lands opens the place that a copy to dest lands in. A copy of one item that is no folder,
@@ -74,9 +84,9 @@ func Lands(ctx context.Context, dest string, single bool, o Options) (s *Store, 
 		return s, "", err
 	}
 	above, name := path.Split(prefix)
-	s, err = Open(ctx, "s3://"+path.Join(in, above), o)
+	s, err = open(ctx, "s3://"+path.Join(in, above), o)
 	if err != nil {
-		return nil, "", err
+		return nil, "", named(dest, err)
 	}
 	for _, err := range s.bucket.List(ctx, name+"/", false) {
 		err = errors.Join(err, s.Close())
@@ -99,21 +109,27 @@ type DestinationOptions struct {
 	Owner      string
 }
 
-// errUnbuilt: this version has no destination in a store yet.
-var errUnbuilt = errors.New("this version reads and writes no store yet")
+func (o DestinationOptions) object() object.Options {
+	return object.Options{VerifyDisk: o.VerifyDisk, Memory: o.Memory, Owner: o.Owner}
+}
 
 // Destination is the place as the destination of one delivery.
 func (s *Store) Destination(o DestinationOptions) (storage.Destination, error) {
-	return nil, named(s.Place(), errUnbuilt)
+	d, err := object.NewDestination(s.ctx, s.bucket, o.object())
+	return d, named(s.Place(), err)
 }
 
 // Rehearsal is the place as the destination of a dry run, which changes nothing.
 func (s *Store) Rehearsal(o DestinationOptions) (storage.Destination, error) {
-	return nil, named(s.Place(), errUnbuilt)
+	d, err := object.NewRehearsal(s.ctx, s.bucket, o.object())
+	return d, named(s.Place(), err)
 }
 
 // Close lets go of the connections.
 func (s *Store) Close() error { s.bucket.Close(); return nil }
+
+// errUnbuilt: there is no source in a store yet.
+var errUnbuilt = errors.New("this version reads no store yet")
 
 // Source is a place that is to be sent.
 type Source interface {

@@ -169,6 +169,10 @@ func (b *Bucket) find(ctx context.Context) error {
 // Place is s3://bucket/prefix, for messages.
 func (b *Bucket) Place() string { return b.place }
 
+// Endpoint is the host that requests go to, its port if one was given, and whether it is
+// https. With AWS the bucket's own host has the same port.
+func (b *Bucket) Endpoint() (host string, secure bool) { return b.host, b.options.Secure }
+
 // Close ends idle connections. No operation may be under way, and no body open.
 func (b *Bucket) Close() {
 	b.transport.CloseIdleConnections()
