@@ -23,7 +23,8 @@ type files struct {
 	note    int64 // bytes between two notes of how far an upload is
 	verify  bool  // what is published is read back
 	work    inWork
-	wrote   atomic.Bool // something was begun
+	wrote   atomic.Bool  // something was begun
+	uses    atomic.Int64 // of parts in memory
 }
 
 // inWork has the partials that are neither published nor discarded.
@@ -42,6 +43,15 @@ func (w *inWork) remove(p *partial) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.all, p)
+}
+
+func (w *inWork) list() (all []*partial) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for p := range w.all {
+		all = append(all, p)
+	}
+	return all
 }
 
 // take empties it.

@@ -49,6 +49,10 @@ type piece struct {
 	users  int           // goroutines that copy into it
 	gone   bool          // it is on its way to the store
 	left   chan struct{} // closed when it is there, or failed
+	// Of a part that is put aside, see spill.go: buf is nil.
+	touched int64         // counts the uses of pieces
+	aside   []spilled     // what of it is there
+	busy    chan struct{} // it is being put aside; closed at the end
 }
 
 // key is where the file will stand.
@@ -216,11 +220,18 @@ func (p *partial) find(number, chunk int, cv *checksum.CV) (pc *piece, leaving <
 	if err := p.open(); err != nil {
 		return nil, nil, false, err
 	}
-	if pc = p.pieces[number]; pc != nil && !pc.gone {
+	pc = p.pieces[number]
+	switch {
+	case pc == nil:
+	case pc.busy != nil:
+		return nil, pc.busy, false, nil
+	case !pc.gone && pc.buf == nil:
+		return nil, nil, false, nil // it was put aside
+	case !pc.gone:
 		pc.users++
+		pc.touched = p.f.uses.Add(1)
 		return pc, nil, false, nil
-	}
-	if pc != nil {
+	default:
 		return nil, pc.left, cv != nil && pc.cvs[chunk] == *cv, nil
 	}
 	if p.up == nil {
@@ -241,8 +252,15 @@ func (p *partial) find(number, chunk int, cv *checksum.CV) (pc *piece, leaving <
 func (p *partial) add(number int, n int64) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.pieces[number] != nil || p.open() != nil {
+	if p.open() != nil {
 		return false
+	}
+	if pc := p.pieces[number]; pc != nil {
+		if pc.gone || pc.busy != nil || pc.buf != nil {
+			return false
+		}
+		pc.buf = p.f.budget.buffer(n)
+		return true
 	}
 	chunks := int(checksum.Chunks(n))
 	p.pieces[number] = &piece{
@@ -259,6 +277,7 @@ func (p *partial) filled(pc *piece, chunk, n int, cv *checksum.CV, ok bool) (who
 	pc.users--
 	if ok {
 		pc.has[chunk] = true
+		pc.rewritten(chunk)
 		pc.short = pc.short || p.lay.streamed && n < checksum.ChunkSize
 		p.noteChunk(pc, chunk, cv)
 	}
@@ -315,9 +334,9 @@ func (p *partial) ReadChunk(index uint64, buf []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	pc := p.pieces[number]
-	if pc == nil || pc.buf == nil {
+	if pc == nil || pc.buf == nil || pc.busy != nil || pc.isAside(chunk) {
 		if p.up != nil {
-			if _, _, there := p.up.has(number, 0); there {
+			if _, _, there := p.up.has(number, 0); there || pc != nil && chunk < len(pc.has) && pc.has[chunk] {
 				return 0, &storage.Error{Kind: storage.Unsupported, Op: "reading back", Path: p.at.path, Err: errors.ErrUnsupported}
 			}
 		}
@@ -350,7 +369,7 @@ func (p *partial) Shares() bool { return false }
 
 // Seal is storage.Partial's. It waits for nothing: Publish does.
 func (p *partial) Seal(e *tree.Entry, size int64, root checksum.Digest) error {
-	p.mu.Lock()
+	p.lockQuiet()
 	err := p.seal(size)
 	if err == nil {
 		p.meta = p.f.dress.meta(e)
@@ -417,7 +436,9 @@ func (p *partial) lack(number int) error {
 
 // cut cuts off what a stream did not fill. Callers hold mu.
 func (p *partial) cut(pc *piece, n int64) {
-	pc.buf = pc.buf[:n]
+	if pc.buf != nil {
+		pc.buf = pc.buf[:n]
+	}
 	pc.cvs = pc.cvs[:checksum.Chunks(n)]
 }
 

@@ -12,7 +12,9 @@ const maxParting = 16
 
 // send sends a piece that is gone to the store, in a goroutine of its own.
 func (p *partial) send(pc *piece) {
-	p.f.budget.move(pc.cost)
+	if pc.buf != nil {
+		p.f.budget.move(pc.cost)
+	}
 	p.moving.Add(1)
 	p.f.s.work.Go(func() {
 		defer p.moving.Done()
@@ -28,7 +30,10 @@ func (p *partial) send(pc *piece) {
 		}
 		p.mu.Unlock()
 		close(pc.left)
-		p.f.budget.give(buf, pc.cost, true)
+		if buf != nil {
+			p.f.budget.give(buf, pc.cost, true)
+		}
+		p.clear(p.f.s.ctx, pc)
 	})
 }
 
@@ -40,6 +45,11 @@ func (p *partial) part(pc *piece) error {
 	case <-p.f.s.ctx.Done():
 		return p.f.s.ctx.Err()
 	}
+	if pc.buf == nil || len(pc.aside) > 0 {
+		if err := p.fetch(p.f.s.ctx, pc); err != nil {
+			return err
+		}
+	}
 	cvs := pc.cvs
 	if pc.lacks > 0 {
 		cvs = nil // the next delivery could not know what it has
@@ -50,7 +60,7 @@ func (p *partial) part(pc *piece) error {
 // Discard is storage.Partial's. What the store has acknowledged is kept whatever failed after
 // it, unless it is not what it was taken for.
 func (p *partial) Discard(keep bool) error {
-	p.mu.Lock()
+	p.lockQuiet()
 	over := p.ended
 	p.ended = true
 	p.mu.Unlock()
@@ -72,15 +82,24 @@ func (p *partial) Discard(keep bool) error {
 	return p.fail("discarding", p.up.giveUp())
 }
 
-// free gives back the memory of what does not go to the store.
+// free gives back the memory of what does not go to the store, and what was put aside of it.
 func (p *partial) free() {
 	p.mu.Lock()
-	defer p.mu.Unlock()
+	var aside []*piece
 	for number, pc := range p.pieces {
 		delete(p.pieces, number)
+		if len(pc.aside) > 0 {
+			aside = append(aside, pc)
+		}
 		if pc.buf != nil {
 			p.f.budget.give(pc.buf, pc.cost, pc.gone)
 			pc.buf = nil
 		}
+	}
+	p.mu.Unlock()
+	if len(aside) > 0 {
+		ctx, cancel := p.f.s.last()
+		defer cancel()
+		p.clear(ctx, aside...)
 	}
 }
