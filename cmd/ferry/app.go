@@ -49,7 +49,7 @@ func newApp(env *Env) *cli.App {
 		// report decides about the exit code, and not the library.
 		ExitErrHandler: func(*cli.Context, error) {},
 		Commands: []*cli.Command{
-			sendCommand(env), receiveCommand(env), copyCommand(env, copyItems), checksumCommand(env), verifyCommand(env), selftestCommand(env), relayCommand(env), versionCommand(env), helpCommand(env), manCommand(env), completionCommand(env), answerCommand(env), remoteCommand(env),
+			sendCommand(env), receiveCommand(env), copyCommand(env, copyItems), checksumCommand(env), verifyCommand(env), selftestCommand(env), serveCommand(env), relayCommand(env), versionCommand(env), helpCommand(env), manCommand(env), completionCommand(env), answerCommand(env), remoteCommand(env),
 		},
 	}
 	for _, c := range app.Commands {

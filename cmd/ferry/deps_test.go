@@ -42,7 +42,7 @@ var allowed = map[string][]string{
 	"transfer/reach/relayed": {"transfer/link", "transfer/reach/socket", "transfer/relay/ws", "framing"},
 	"transfer/relay":         {"transfer/relay/ws", "framing"},
 	"transfer/serve": {"transfer", "transfer/send", "transfer/receive", "transfer/link", "transfer/keys", "transfer/dest", "transfer/storage", "transfer/tree",
-		"transfer/internal/flow", "framing", "checksum"},
+		"transfer/internal/flow", "transfer/internal/failure", "framing", "checksum"},
 	"transfer/relay/ws":       {},
 	"transfer/reach/ssh":      {},
 	"transfer/link/cpace":     {},
@@ -83,7 +83,7 @@ var allowed = map[string][]string{
 	"transfer/conform":               {},
 	"transfer/internal/deliverytest": {"transfer", "transfer/send", "transfer/receive", "transfer/local", "transfer/link", "transfer/storage", "transfer/tree", "transfer/filter", "framing"},
 	// cmd names codes, kinds and digests that cross its API; it opens no destination itself.
-	"cmd/ferry":         {"cmd/ferry/confine", "cmd/ferry/selftest", "transfer", "transfer/send", "transfer/receive", "transfer/keys", "transfer/local", "transfer/store", "transfer/storage", "transfer/link", "transfer/reach", "transfer/reach/socket", "transfer/reach/ssh", "transfer/reach/relayed", "transfer/reach/proxy", "transfer/relay", "transfer/tree", "transfer/filter", "checksum", "framing"},
+	"cmd/ferry":         {"cmd/ferry/confine", "cmd/ferry/selftest", "transfer", "transfer/send", "transfer/receive", "transfer/local", "transfer/store", "transfer/storage", "transfer/link", "transfer/reach", "transfer/reach/socket", "transfer/reach/ssh", "transfer/reach/relayed", "transfer/reach/proxy", "transfer/relay", "transfer/serve", "transfer/keys", "transfer/tree", "transfer/filter", "checksum", "framing"},
 	"cmd/ferry/confine": {},
 	// It starts ferry as a user would, and shares nothing with what it tries.
 	"cmd/ferry/selftest": {},
@@ -117,6 +117,7 @@ var owners = map[string][]string{
 	"github.com/pires/go-proxyproto":      {"transfer/relay"},
 	"github.com/minio/minio-go":           {"transfer/object/bucket"},
 	"github.com/johannesboyne/gofakes3":   {"transfer/object/objecttest"},
+	"github.com/coreos/go-systemd":        {"cmd/ferry"},
 	"github.com/rivo/uniseg":              {"cmd/ferry"},
 	"github.com/schollz/progressbar":      {"cmd/ferry"},
 	"github.com/urfave/cli":               {"cmd/ferry"},

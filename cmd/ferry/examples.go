@@ -73,6 +73,10 @@ var guides = map[string]guide{
 		{"ferry selftest", "try this machine"},
 		{"ferry selftest --dir /media/stick", "try another disk"},
 	}, []string{"exit", "json"}, false},
+	"serve": {[]example{
+		{"ferry serve --root /srv/in --authorized-keys keys --host-key host", "for whose keys are in the file"},
+		{"ferry serve --root drop --code-file code", "a drop box for who has the code"},
+	}, []string{"servers", "json", "exit"}, false},
 	"relay": {[]example{
 		{"ferry relay", "for all who can reach port 33780"},
 		{"ferry relay --token-file token", "for those who have the token"},

@@ -93,7 +93,7 @@ func misplacedStore(c *cli.Context) error {
 		o := optionOf(f)
 		name := o.Names()[0]
 		place := o.files || slices.Contains([]string{"to", "from", "listen", "relay"}, name)
-		if _, text := o.DocGenerationFlag.(*cli.StringFlag); !text || !place || name == "out" {
+		if _, text := o.DocGenerationFlag.(*cli.StringFlag); !text || !place || name == "out" || name == "root" {
 			continue
 		}
 		if value := c.String(name); store.Is(value) {

@@ -2,16 +2,23 @@ package serve
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"ferry/framing"
 	"ferry/transfer"
+	"ferry/transfer/internal/failure"
 	"ferry/transfer/send"
 )
 
 // download sends what the peer asks for.
 func (v *visit) download(ctx context.Context) (transfer.Result, error) {
 	v.path = text(v.own())
+	if _, caps, _ := v.link.Peer(); caps&framing.CapRequest == 0 {
+		err := v.declined(CauseNotMay, v.noRequest())
+		failure.Leave(transfer.Link{Streams: v.link, Liveness: v.link, Ending: v.link}, err)
+		return transfer.Result{}, err
+	}
 	var s *share
 	result, err := send.Serve(ctx, v.link, func(ctx context.Context, r send.Request) (send.Options, error) {
 		if !v.grant.Download {
@@ -39,6 +46,16 @@ func (v *visit) download(ctx context.Context) (transfer.Result, error) {
 	})
 	s.give()
 	return result, err
+}
+
+// errAsk is told a receiver that waits for what the other side chooses.
+var errAsk = errors.New("this is a server, which sends what it is asked for: ferry receive --from ferry://HOST/PATH")
+
+func (v *visit) noRequest() error {
+	if !v.grant.Download {
+		return errNoDownload
+	}
+	return errAsk
 }
 
 // declined is refused, as the answer to a request.

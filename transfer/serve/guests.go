@@ -45,9 +45,10 @@ func newGuests(find func([]byte, time.Time) (keys.Grant, error)) *guests {
 	return &guests{find: find, now: time.Now, byPrint: make(map[string]*guest), visits: make(map[*visit]bool)}
 }
 
+// Why the server ends a visit without a goodbye. To its peer the link is lost.
 var (
-	errClosed = errors.New("the server comes to its end")
-	errAgain  = errors.New("the same client has come again")
+	errClosed = &transfer.Error{Op: "serving:", Code: framing.CodeLost, Err: errors.New("the server comes to its end")}
+	errAgain  = &transfer.Error{Op: "serving:", Code: framing.CodeLost, Err: errors.New("the same client has come again")}
 )
 
 // admit says what a key may do, or refuses it: link.Keys.Admit.

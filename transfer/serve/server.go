@@ -25,8 +25,8 @@ type Server struct {
 	wg       sync.WaitGroup // visits
 }
 
-// shareEach is the memory of one delivery, in bytes.
-const shareEach = 2 << 20
+// LeastMemory is the memory of one delivery, in bytes.
+const LeastMemory = 2 << 20
 
 // errConfig: a Config without what is required.
 var errConfig = errors.New("a server needs a root, and keys or a code")
@@ -46,7 +46,7 @@ func New(cfg Config) (*Server, error) {
 			return 0
 		}
 	}
-	s := &Server{cfg: cfg, guests: newGuests(cfg.Find), quotas: newQuotas(cfg.Root), shares: newShares(cfg.Memory, shareEach)}
+	s := &Server{cfg: cfg, guests: newGuests(cfg.Find), quotas: newQuotas(cfg.Root), shares: newShares(cfg.Memory, LeastMemory)}
 	s.counts = newCounts(s.figures)
 	return s, nil
 }

@@ -72,7 +72,11 @@ type Walk struct {
 func (w *Walk) Run(ctx context.Context, emit func(*Item) error) error {
 	r := &walkRun{Walk: w, ctx: ctx, emit: emit, meta: w.Metadata, accounts: NewAccounts(), begun: time.Now()}
 	for i := range w.Sources {
-		if err := r.source(i, &w.Sources[i]); err != nil {
+		source := r.source
+		if w.Sources[i].Within != nil {
+			source = r.sourceWithin
+		}
+		if err := source(i, &w.Sources[i]); err != nil {
 			return err
 		}
 	}

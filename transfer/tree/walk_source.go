@@ -62,9 +62,6 @@ func (r *walkRun) source(i int, s *Source) error {
 	}
 	if s.Contents {
 		at.name, at.length = "", 0
-		if s.Within != nil {
-			return r.sourceWithin(i, s, at)
-		}
 		if err := r.admit(i, Root, 0); err != nil {
 			return r.problem(at.display, err)
 		}
@@ -72,9 +69,6 @@ func (r *walkRun) source(i int, s *Source) error {
 	}
 	if err := CheckName(s.Name); err != nil {
 		return r.problem(at.display, err)
-	}
-	if s.Within != nil {
-		return r.sourceWithin(i, s, at)
 	}
 	trimmed := trimSlashes(s.Path)
 	parent, base := filepath.Split(trimmed)
@@ -159,4 +153,53 @@ func (r *walkRun) sourceFolder(at place, path string, info Info) error {
 		return r.problem(at.display, err)
 	}
 	return r.folder(at, Folder, onDisk{d})
+}
+
+// sourceWithin is source for one with Within.
+func (r *walkRun) sourceWithin(i int, s *Source) error {
+	at := place{name: s.Name, display: s.Path, length: len(s.Name), part: r.Select.List.part()}
+	r.rules, r.above = r.Select.Rules, len(withSlash(s.Path))
+	if s.Contents {
+		at.name, at.length = "", 0
+	} else if err := CheckName(s.Name); err != nil {
+		return r.problem(at.display, err)
+	}
+	if s.Contents {
+		d, err := s.Within.Folder(r.Dirs)
+		if err == nil {
+			_, err = d.Stat()
+		}
+		if err == nil {
+			err = r.admit(i, Root, 0)
+		}
+		if err != nil {
+			return r.problem(at.display, err)
+		}
+		return r.folder(at, Root, onDisk{d})
+	}
+	d, base, err := s.Within.Item(r.Dirs)
+	var info Info
+	if err == nil {
+		info, err = d.Lstat(base)
+	}
+	switch {
+	case err != nil:
+	case info.Kind == KindOther:
+		err = ErrSpecial
+	case info.Kind == Folder:
+		if err = r.admit(i, Folder, 0); err == nil {
+			return r.folder(at, Folder, onDisk{d.Child(base)})
+		}
+	case at.part.some:
+		err = fmt.Errorf("%q: %w", s.Path, errNotFolder)
+	default:
+		if why := r.Select.excludedSource(s.Path, info); why != nil {
+			r.leaveOut(at, why)
+			return nil
+		}
+		if err = r.admit(i, info.Kind, info.Size); err == nil {
+			return r.leaf(at, d, base, info)
+		}
+	}
+	return r.problem(at.display, err)
 }
