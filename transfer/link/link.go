@@ -156,6 +156,23 @@ func (l *Link) ResistLoss() bool {
 	return true
 }
 
+// Rein holds the connection of stream i back where it sends more than the path takes, as
+// rein says. It is to be called again and again, by one goroutine.
+func (l *Link) Rein(i int) {
+	ch := l.conns.stream(i).in.current()
+	if ch == nil {
+		return
+	}
+	told, ok := readPacing(ch.raw.Conn)
+	if !ok {
+		return
+	}
+	was := ch.rein.limit
+	if limit := ch.rein.next(told, l.Path(i), time.Now()); limit != was {
+		limitPace(ch.raw.Conn, limit)
+	}
+}
+
 // Deepen gives the link's connections, and those to come, more room for what is under way
 // than the system gives of itself. It tells whether the system did so.
 func (l *Link) Deepen() (ok bool) {

@@ -265,7 +265,7 @@ func (o *opening) accept(s *site, streams uint16, rate int64, credit *window) er
 			return err
 		}
 	}
-	return credit.open()
+	return credit.open(trip(o.link.Streams))
 }
 
 // limit tells the sender this side's limit: only who sends can keep to one evenly.

@@ -28,8 +28,8 @@ func TestMayKeepFollowsTheLimit(t *testing.T) {
 	} {
 		debug.SetMemoryLimit(c.limit)
 		entries, bytes := Entries()
-		if Credit() != c.credit || entries != c.entries {
-			t.Errorf("of %d bytes: a credit of %d and %d entries, want %d and %d", c.limit, Credit(), entries, c.credit, c.entries)
+		if Credit(0) != c.credit || entries != c.entries {
+			t.Errorf("of %d bytes: a credit of %d and %d entries, want %d and %d", c.limit, Credit(0), entries, c.credit, c.entries)
 		}
 		if entries < framing.FirstEntries || entries < tree.MaxDepth+2 || bytes < 2*(128<<10+tree.MaxPath) {
 			t.Errorf("of %d bytes: %d entries of %d bytes are too few", c.limit, entries, bytes)

@@ -4,6 +4,7 @@ import (
 	"math"
 	"runtime"
 	"runtime/debug"
+	"time"
 
 	"ferry/transfer/tree"
 )
@@ -23,6 +24,12 @@ const (
 	// CreditWindow is what the receiver lets be under way: 8 MiB keep a path of
 	// 200 ms busy at 330 Mbit/s, and stay in the cache on a short one.
 	CreditWindow = 8 << 20
+	// LongCredit takes its place where a round trip takes LongPath: what comes behind a
+	// lost packet waits for it one round trip more.
+	LongCredit = 12 << 20
+	// LongPath is a round trip over which one stream cannot be fast on many systems: their
+	// buffer for it holds a few MiB.
+	LongPath = 100 * time.Millisecond
 	// StreamCredit comes on top for each further stream, in buffers at the sender
 	// too: the chunk that is begun on it may take long. 16 streams have 23 MiB.
 	StreamCredit = 1 << 20
@@ -53,9 +60,14 @@ func MayKeep(n, part, least int64) int64 {
 	return min(n, max(debug.SetMemoryLimit(-1)/part, least))
 }
 
-// Credit is what a receiver grants at first. The least lets one chunk be gathered while
-// another is written, and a step of credit be on its way back.
-func Credit() int64 { return MayKeep(CreditWindow, 6, 3<<20) }
+// Credit is what a receiver grants at first over a path of that round trip. The least lets
+// one chunk be gathered while another is written, and a step of credit be on its way back.
+func Credit(trip time.Duration) int64 {
+	if trip >= LongPath {
+		return MayKeep(LongCredit, 6, 3<<20)
+	}
+	return MayKeep(CreditWindow, 6, 3<<20)
+}
 
 // Entries is what may be in flight, as a number of entries and as bytes of their records.
 // An entry takes some 900 bytes at either side, more than its record does.
