@@ -24,9 +24,9 @@ const (
 	// CreditWindow is what the receiver lets be under way: 8 MiB keep a path of
 	// 200 ms busy at 330 Mbit/s, and stay in the cache on a short one.
 	CreditWindow = 8 << 20
-	// LongCredit takes its place where a round trip takes LongPath: what comes behind a
+	// longCredit takes its place where a round trip takes LongPath: what comes behind a
 	// lost packet waits for it one round trip more.
-	LongCredit = 12 << 20
+	longCredit = 12 << 20
 	// LongPath is a round trip over which one stream cannot be fast on many systems: their
 	// buffer for it holds a few MiB.
 	LongPath = 100 * time.Millisecond
@@ -64,7 +64,7 @@ func MayKeep(n, part, least int64) int64 {
 // one chunk be gathered while another is written, and a step of credit be on its way back.
 func Credit(trip time.Duration) int64 {
 	if trip >= LongPath {
-		return MayKeep(LongCredit, 6, 3<<20)
+		return MayKeep(longCredit, 6, 3<<20)
 	}
 	return MayKeep(CreditWindow, 6, 3<<20)
 }
