@@ -1,5 +1,6 @@
 // Package object is a prefix of a bucket in an S3-compatible store, as the place where a
-// delivery lands: a storage.Destination. A rehearsal stands for it in a dry run.
+// delivery lands: a storage.Destination. A rehearsal stands for it in a dry run. A Source is
+// such a place as something to send: a tree.Away.
 //
 // Guaranteed, beyond what package storage says:
 //   - A key holds the whole of a file or nothing: one PUT, or an upload that is completed when
@@ -60,11 +61,23 @@
 //	files        storage.Files: partial, with pieces in memory, and writing, its publication
 //	upload       parts that the store has      leases  states of uploads      budget  memory
 //
+// # A source
+//
+// What is read of an object is one version of it: each request has the condition that the ETag
+// is still the same. One that changes meanwhile shows as changed, and costs the others nothing.
+// A digest in the metadata is held against what was read, and spares nothing. Keys that have no
+// place in a file system are told one by one: "a//b", "../x", an "a" beside an "a/b", one with
+// a slash at its end and content. Those of unfinished deliveries are left out.
+//
+// Not guaranteed: times and modes of folders that have no key of their own. Their mode is
+// 0755, and their time that of the first key in them. A Source says what its requests are.
+//
 // # Goroutines
 //
 // Those of Publish end with the call. The store's own send parts, look ahead at what stands in
 // a folder, and renew leases; they end with Close at the latest. A request ends with the
-// context that NewDestination was given, or when the bucket gives up.
+// context that NewDestination was given, or when the bucket gives up. A Source has goroutines
+// for looks and for what is read ahead, which its Close ends.
 //
 // # Locks
 //

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 
+	"ferry/checksum"
 	"ferry/transfer/tree"
 )
 
@@ -37,6 +38,18 @@ type Source interface {
 	ReadSmall(buf []byte) (n int, before, after tree.Info, err error)
 	// Stat tells what stands under the file's name now.
 	Stat() (tree.Info, error)
+}
+
+// Digested is a Source or a File that knows, from whoever stored it, which digest the content
+// of the version has that is or was read. Content with another one is damaged.
+type Digested interface {
+	Digest() (root checksum.Digest, known bool)
+}
+
+// Eager is a Source of which a small file may be read before it is asked for.
+type Eager interface {
+	// Ahead says that ReadSmall of a file of that size follows soon. It returns at once.
+	Ahead(size int64)
 }
 
 // OfItem is an item of a walk as a Source.

@@ -91,8 +91,8 @@ type glance struct {
 	i  int
 }
 
-// names returns the names in a folder, and what other walks see of it too; nil is nothing.
-func (r *walkRun) names(at place, d *Dir, info Info) ([]DirName, *surveyed, error) {
+// namesIn returns the names in a folder, and what other walks see of it too; nil is nothing.
+func namesIn(r *walkRun, at place, d *Dir, info Info) ([]DirName, *surveyed, error) {
 	if r.Survey == nil {
 		names, err := d.ReadNames()
 		return names, nil, err
@@ -115,8 +115,8 @@ func (r *walkRun) names(at place, d *Dir, info Info) ([]DirName, *surveyed, erro
 	return f.names, f, nil
 }
 
-// look returns what the item name in d is.
-func (r *walkRun) look(d *Dir, s *sight) (info Info, err error) {
+// lookIn returns what an item in d is.
+func lookIn(r *walkRun, d *Dir, s *sight) (info Info, err error) {
 	g := &s.glance
 	if g.of == nil {
 		return d.stat(s.Name, r.Follow)

@@ -49,7 +49,7 @@ func (g onDisk) enter(s *Selection, outer Rules, path, display string) (Rules, e
 }
 
 func (g onDisk) names(r *walkRun, at place, info Info) (iter.Seq2[sight, error], error) {
-	names, seen, err := r.names(at, g.d, info)
+	names, seen, err := namesIn(r, at, g.d, info)
 	return func(yield func(sight, error) bool) {
 		for i, n := range names {
 			if !yield(sight{DirName: n, glance: glance{seen, i}}, nil) {
@@ -59,7 +59,7 @@ func (g onDisk) names(r *walkRun, at place, info Info) (iter.Seq2[sight, error],
 	}, err
 }
 
-func (g onDisk) look(r *walkRun, s *sight) (Info, error) { return r.look(g.d, s) }
+func (g onDisk) look(r *walkRun, s *sight) (Info, error) { return lookIn(r, g.d, s) }
 
 func (g onDisk) child(r *walkRun, s *sight) ground {
 	c := g.d.Child(s.Name)

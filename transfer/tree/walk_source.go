@@ -95,6 +95,11 @@ func (r *walkRun) source(i int, s *Source) error {
 	if r.lastDir == nil || r.lastPath != parent {
 		r.lastPath, r.lastDir = parent, r.Dirs.lazy(parent)
 	}
+	return r.sourceLeaf(i, at, base, info)
+}
+
+// sourceLeaf emits a source that is base in lastDir, and no folder.
+func (r *walkRun) sourceLeaf(i int, at place, base string, info Info) error {
 	follow := r.Follow
 	if info.Kind == Symlink {
 		// Such a link stands for a stream: /dev/stdin, or a shell's <(command).

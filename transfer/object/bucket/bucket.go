@@ -173,6 +173,21 @@ func (b *Bucket) Place() string { return b.place }
 // https. With AWS the bucket's own host has the same port.
 func (b *Bucket) Endpoint() (host string, secure bool) { return b.host, b.options.Secure }
 
+// Above is the place in which the last part of b's prefix is a name, and that name; nil for a
+// whole bucket. The store is not asked. It shares the connections of b, whose Close ends them.
+func (b *Bucket) Above() (above *Bucket, name string) {
+	if b.prefix == "" {
+		return nil, ""
+	}
+	prefix := strings.TrimSuffix(b.prefix, "/")
+	at := strings.LastIndexByte(prefix, '/') + 1
+	above = &Bucket{
+		place: strings.TrimSuffix(scheme+b.name+"/"+prefix[:at], "/"), name: b.name, prefix: prefix[:at],
+		retry: b.retry, core: b.core, options: b.options, host: b.host, transport: b.transport, idle: func() {},
+	}
+	return above, prefix[at:]
+}
+
 // Close ends idle connections. No operation may be under way, and no body open.
 func (b *Bucket) Close() {
 	b.transport.CloseIdleConnections()
