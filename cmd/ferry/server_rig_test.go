@@ -33,6 +33,8 @@ type keyServer struct {
 	root  string
 	print string // of its key
 	addr  string
+	came  chan struct{} // of the first link, and then of each that can be told at once
+	end   func()
 
 	mu      sync.Mutex
 	allowed map[string]bool // fingerprints
@@ -41,8 +43,8 @@ type keyServer struct {
 
 func newKeyServer(t *testing.T) *keyServer {
 	t.Helper()
-	s := &keyServer{root: t.TempDir(), allowed: make(map[string]bool)}
-	s.serve(t, "127.0.0.1:0", filepath.Join(t.TempDir(), "host_key"))
+	s := &keyServer{root: t.TempDir(), allowed: make(map[string]bool), came: make(chan struct{}, 1)}
+	s.end = s.serve(t, "127.0.0.1:0", filepath.Join(t.TempDir(), "host_key"))
 	return s
 }
 
@@ -66,7 +68,8 @@ func (s *keyServer) serve(t *testing.T, addr, keyFile string) (stop func()) {
 		}
 		return keys.Fingerprint(key), nil
 	}
-	l, err := link.Serve(ln, link.Config{
+	cut := &cutter{Listener: ln}
+	l, err := link.Serve(cut, link.Config{
 		Role: link.AnyRole, Links: 8, RetryFor: time.Minute, Keys: &link.Keys{Verify: keys.Verify, Host: host, Admit: admit},
 		Capabilities: framing.CapWide | framing.CapRequest | framing.CapPlace | framing.CapNames | framing.CapCopy,
 	})
@@ -85,10 +88,15 @@ func (s *keyServer) serve(t *testing.T, addr, keyFile string) (stop func()) {
 			s.mu.Lock()
 			s.links = append(s.links, one)
 			s.mu.Unlock()
+			select {
+			case s.came <- struct{}{}:
+			default:
+			}
 			wg.Go(func() { s.deliver(ctx, one) })
 		}
 	})
 	stop = sync.OnceFunc(func() {
+		cut.all()
 		cancel()
 		_ = l.Close()
 		s.mu.Lock()
@@ -100,6 +108,33 @@ func (s *keyServer) serve(t *testing.T, addr, keyFile string) (stop func()) {
 	})
 	t.Cleanup(stop)
 	return stop
+}
+
+// cutter cuts the connections that it took, as the end of a process does.
+type cutter struct {
+	net.Listener
+	mu    sync.Mutex
+	conns []net.Conn
+}
+
+func (c *cutter) Accept() (net.Conn, error) {
+	one, err := c.Listener.Accept()
+	if err == nil {
+		c.mu.Lock()
+		c.conns = append(c.conns, one)
+		c.mu.Unlock()
+	}
+	return one, err
+}
+
+func (c *cutter) all() {
+	_ = c.Listener.Close()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, one := range c.conns {
+		_ = one.(*net.TCPConn).SetLinger(0)
+		_ = one.Close()
+	}
 }
 
 func (s *keyServer) deliver(ctx context.Context, l *link.Link) {
@@ -146,6 +181,7 @@ func (s *keyServer) url(path string) string { return "ferry://" + s.addr + "/" +
 type client struct {
 	home  string
 	print string // of id_ed25519
+	agent string // the socket of ssh-agent
 	tty   *Env   // a terminal to ask at; nil without
 }
 
@@ -200,7 +236,7 @@ func (c *client) ferry(t *testing.T, args ...string) (exit int, said string) {
 	}
 	env.Args = append([]string{"ferry"}, args...)
 	env.Getenv = func(name string) string {
-		return map[string]string{"HOME": c.home, "USERPROFILE": c.home, findVariable: "off"}[name]
+		return map[string]string{"HOME": c.home, "USERPROFILE": c.home, "SSH_AUTH_SOCK": c.agent, findVariable: "off"}[name]
 	}
 	exit = run(t.Context(), env)
 	return exit, out.String() + errs.String()
