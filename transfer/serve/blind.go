@@ -15,7 +15,8 @@ import (
 //
 //  1. Nothing stands under any name, and the space has no end (blindFinder).
 //  2. A folder that is there is taken over, and told as made; one whose name is another
-//     item's gets the name that is free next (blindMaker).
+//     item's gets the name that is free next (blindMaker). So do those that the peer names as
+//     the place (upload.folder).
 //  3. A file whose name is taken is compared, once all of it has come, with what has the
 //     name: if that is the same, it stays and counts. Else the file gets the name that is
 //     free next (blindFiles). So who sends again what he sent before fills no disk.

@@ -197,17 +197,11 @@ func (s *Server) over(v *visit, result transfer.Result, err error) {
 	}
 }
 
-// Recheck looks at the keys of those who are here, after their lines may have changed. Who
-// has none any more is sent away, and told so.
+// Recheck looks at the keys of those who are here, after their lines may have changed or
+// expired. Who has none any more, or may do less than when he came, is sent away, and told so.
 func (s *Server) Recheck() {
-	now := time.Now()
 	for _, v := range s.guests.all(false) {
-		if v.key == nil {
-			continue
-		}
-		if _, err := s.cfg.Find(v.key, now); err != nil {
-			v.dismiss(&transfer.Error{Op: "serving:", Code: framing.CodeCodeRefused, Err: err})
-		}
+		v.recheck()
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -102,7 +103,7 @@ func (u *upload) open() (storage.Destination, error) {
 	if u.blind() {
 		owner = "key " + u.grant.Fingerprint
 	}
-	inner, err := u.server.cfg.Root.Destination(u.ctx, u.at, owner)
+	inner, err := u.folder(owner)
 	if err != nil {
 		return nil, fmt.Errorf("opening the folder of this key: %w", err)
 	}
@@ -112,6 +113,35 @@ func (u *upload) open() (storage.Destination, error) {
 		again:  u.supersede,
 	}
 	return u.dest, nil
+}
+
+// folder opens where the delivery lands. For who is blind a folder of the place whose name is
+// another item's gets the name that is free next, as one of the delivery would.
+func (u *upload) folder(owner string) (storage.Destination, error) {
+	root := u.server.cfg.Root
+	d, err := root.Destination(u.ctx, u.at, owner)
+	if err == nil || !u.blind() || !taken(err) {
+		return d, err
+	}
+	at := slices.Clone(u.at)
+	for n := len(u.own()) + 1; n <= len(at); n++ {
+		name := at[n-1]
+		d, err = root.Destination(u.ctx, at[:n], owner)
+		for i := 1; taken(err) && i <= mostRenames && u.ctx.Err() == nil; i++ {
+			at[n-1] = storage.Alternative(name, i)
+			d, err = root.Destination(u.ctx, at[:n], owner)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if n < len(at) {
+			if err := d.Close(); err != nil {
+				return nil, err
+			}
+		}
+	}
+	u.path = text(at)
+	return d, err
 }
 
 // supersede ends the visits of the same key that are lost: one of them has a file that is

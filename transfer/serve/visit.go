@@ -2,10 +2,12 @@ package serve
 
 import (
 	"context"
+	"errors"
 	"net"
 	"sync"
 	"time"
 
+	"ferry/framing"
 	"ferry/transfer"
 	"ferry/transfer/keys"
 	"ferry/transfer/link"
@@ -32,6 +34,9 @@ type visit struct {
 	why   error // why the server ended it
 	ended bool
 }
+
+// errOtherLine: the key may come again, and do what it may now.
+var errOtherLine = errors.New("this key may do something else now than when it came")
 
 func newVisit(s *Server, l *link.Link) *visit {
 	v := &visit{server: s, link: l, began: time.Now(), done: make(chan struct{}), direction: Upload}
@@ -66,9 +71,13 @@ func (v *visit) run(ctx context.Context) {
 		return
 	}
 	defer v.server.guests.leave(v)
+	v.recheck() // the line may be another since the key was admitted
 	for _, o := range v.server.guests.again(v, false) {
 		o.end(errAgain)
-		<-o.done
+		select {
+		case <-o.done:
+		case <-ctx.Done(): // it may be that one which ended this
+		}
 	}
 	var result transfer.Result
 	var err error
@@ -117,6 +126,23 @@ func (v *visit) dismiss(why *transfer.Error) {
 	if first && stop != nil {
 		stop(why)
 	}
+}
+
+// recheck dismisses the visit if the line of its key is gone, or does not permit the same any
+// more. A new limit holds for the next link.
+func (v *visit) recheck() {
+	if v.key == nil {
+		return
+	}
+	now, err := v.server.cfg.Find(v.key, time.Now())
+	switch g := v.grant; {
+	case err != nil:
+	case now.Path != g.Path, g.Upload && !now.Upload, g.Download && !now.Download, g.Delete && !now.Delete:
+		err = errOtherLine
+	default:
+		return
+	}
+	v.dismiss(&transfer.Error{Op: "serving:", Code: framing.CodeCodeRefused, Err: err})
 }
 
 func (v *visit) ending() bool {
