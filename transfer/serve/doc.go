@@ -6,11 +6,13 @@
 // what its key permits, and nothing is opened before that is known. Who may only upload is
 // told nothing of what is there: what it receives is the same, byte for byte, whether its names
 // are taken or not, and nothing of it is compared with what others left (blind.go). No peer
-// brings more than the quota of its key, over all its links together. An item that is there is
+// brings more than the quota of its key, over all its links together; unfinished files, with
+// which the next delivery goes on, take as much again at most. An item that is there is
 // replaced only for a key that may delete. Every delivery that ends is told to
 // Config.Observe, with its receipt.
 //
-// Not guaranteed: that time tells nothing. A name that is taken costs a little more. Quotas and
+// Not guaranteed: that time tells nothing. A name that is taken costs a little more. Nor that a
+// quota tells nothing: a file that is there already takes no more of it. Quotas and
 // limits of keys are those of this process; several servers before one root can exceed them
 // together.
 //

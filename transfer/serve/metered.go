@@ -123,6 +123,7 @@ func (m *metered) begun(e *tree.Entry, begin func() (storage.Partial, error)) (s
 	if err != nil {
 		return nil, err
 	}
+	m.account.begin(e.ID)
 	return &meteredPartial{Partial: p, m: m, entry: *e}, nil
 }
 

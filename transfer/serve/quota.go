@@ -19,10 +19,14 @@ const (
 	// leaves unfinished files. Counting takes at most one part in recountPart of the time.
 	recountSoon = 5 * time.Second
 	recountPart = 20
+	// mostPromised bounds what one delivery is promised, in bytes, so that the sum of all is a
+	// number. Sizes come from peers, and a key without a quota may name any.
+	mostPromised = 1 << 46
 )
 
 // quotas know what stands below the paths of keys with a quota, and what is on its way
-// there. Deliveries of keys without one count too.
+// there. Deliveries of keys without one count too. Unfinished files may take as much again as
+// the quota: what is delivered again goes on with them, and needs all of its room beside them.
 type quotas struct {
 	root Root
 	now  func() time.Time
@@ -35,8 +39,10 @@ type quotas struct {
 type usage struct {
 	path     []string
 	used     int64
+	left     int64 // of unfinished files that nobody writes, at most
 	promised int64 // to files that are on their way
 	since    int64 // that used has grown by since the count that is under way began
+	dropped  int64 // that left has, likewise
 	counted  time.Time
 	took     time.Duration
 	dirty    bool          // something was left that used does not have
@@ -73,7 +79,7 @@ func (q *quotas) fresh(ctx context.Context, path []string, soon bool) error {
 				return context.Cause(ctx)
 			}
 		}
-		u.counting, u.dirty, u.since = make(chan struct{}), false, 0
+		u.counting, u.dirty, u.since, u.dropped = make(chan struct{}), false, 0, 0
 		q.mu.Unlock()
 		began := q.now()
 		n, err := q.root.Usage(ctx, path)
@@ -87,7 +93,8 @@ func (q *quotas) fresh(ctx context.Context, path []string, soon bool) error {
 		}
 		// Unfinished files that are being written are promised their room already.
 		// What came meanwhile may have been seen or not.
-		u.used = max(flow.Plus(n.Files, max(n.Partial-u.promised, 0))+u.since, 0)
+		u.used = max(flow.Plus(n.Files, u.since), 0)
+		u.left = flow.Plus(max(n.Partial-u.promised, 0), u.dropped)
 		u.counted, u.took = q.now(), q.now().Sub(began)
 		q.mu.Unlock()
 		return nil
@@ -117,6 +124,12 @@ func (u *usage) due(now time.Time, soon bool) bool {
 	return age >= max(recountAfter, recountPart*u.took)
 }
 
+// room is what may be promised still, of a limit in bytes. It needs quotas.mu.
+func (u *usage) room(limit int64) int64 {
+	taken := flow.Plus(u.used, u.promised)
+	return min(limit-taken, flow.Plus(limit, limit)-flow.Plus(taken, u.left))
+}
+
 // account is what one delivery takes of quotas. One without a limit counts too: others may
 // have one on what is there.
 type account struct {
@@ -125,8 +138,10 @@ type account struct {
 	limit  int64    // 0: none
 	usages []*usage // of the path that the delivery lands in, and of those above it
 
-	mu       sync.Mutex       // guards promised; quotas.mu is taken under it
+	mu       sync.Mutex       // guards what follows; quotas.mu is taken under it
 	promised map[uint64]int64 // by entry
+	total    int64            // of promised
+	begun    map[uint64]bool  // entries of which something may be on the disk
 }
 
 // open begins an account of a delivery that lands at path, of a key that may have limit
@@ -137,7 +152,7 @@ func (q *quotas) open(ctx context.Context, own []string, limit int64, at []strin
 			return nil, err
 		}
 	}
-	a := &account{quotas: q, own: own, limit: limit, promised: make(map[uint64]int64)}
+	a := &account{quotas: q, own: own, limit: limit, promised: make(map[uint64]int64), begun: make(map[uint64]bool)}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for _, u := range q.byPath {
@@ -151,23 +166,29 @@ func (q *quotas) open(ctx context.Context, own []string, limit int64, at []strin
 // fits tells whether n bytes more would be within the limit. What was deleted by others since
 // it was counted is found out first.
 func (a *account) fits(ctx context.Context, n int64) error {
-	if a.limit == 0 || a.left() >= n {
+	if a.limit == 0 || a.room() >= n {
 		return nil
 	}
 	if err := a.quotas.fresh(ctx, a.own, true); err != nil {
 		return err
 	}
-	if a.left() < n {
+	if a.room() < n {
 		return &quotaError{a.limit}
 	}
 	return nil
 }
 
-func (a *account) left() int64 {
+func (a *account) room() int64 {
 	a.quotas.mu.Lock()
 	defer a.quotas.mu.Unlock()
-	u := a.quotas.usage(a.own)
-	return a.limit - flow.Plus(u.used, u.promised)
+	return a.quotas.usage(a.own).room(a.limit)
+}
+
+// begin notes that something of an entry may be on the disk from now on.
+func (a *account) begin(id uint64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.begun[id] = true
 }
 
 // take promises an entry room for n bytes in all.
@@ -192,15 +213,15 @@ func (a *account) promise(id uint64, n int64) error {
 	q := a.quotas
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if a.limit > 0 {
-		if u := q.usage(a.own); flow.Plus(flow.Plus(u.used, u.promised), more) > a.limit {
-			return &quotaError{a.limit}
-		}
+	if a.limit > 0 && q.usage(a.own).room(a.limit) < more {
+		return &quotaError{a.limit}
 	}
+	more = min(more, mostPromised-a.total)
 	for _, u := range a.usages {
-		flow.Grow(&u.promised, more)
+		u.promised += more
 	}
-	a.promised[id] = n
+	a.promised[id] += more
+	a.total += more
 	return nil
 }
 
@@ -211,25 +232,32 @@ func (a *account) settle(id uint64, gone int64) {
 	defer a.mu.Unlock()
 	n := a.promised[id]
 	delete(a.promised, id)
-	a.move(n, n-gone, false)
+	delete(a.begun, id)
+	a.total -= n
+	a.move(n, n-gone, 0)
 }
 
 // close gives back what was promised to entries that did not come. What there is of them
-// is counted later.
+// is counted later, and is taken for all of them until then.
 func (a *account) close() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	var n int64
-	for _, p := range a.promised {
+	var n, left int64
+	for id, p := range a.promised {
 		n += p
+		if a.begun[id] {
+			left += p
+		}
 	}
-	left := len(a.promised) > 0
 	clear(a.promised)
+	clear(a.begun)
+	a.total = 0
 	a.move(n, 0, left)
 }
 
-// move takes n off what is promised, and adds used. It needs mu.
-func (a *account) move(n, used int64, dirty bool) {
+// move takes n off what is promised, and adds to what is used, and left unfinished. It needs
+// mu.
+func (a *account) move(n, used, left int64) {
 	q := a.quotas
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -237,6 +265,8 @@ func (a *account) move(n, used int64, dirty bool) {
 		u.promised -= n
 		u.used = max(flow.Plus(u.used, used), 0)
 		u.since += used
-		u.dirty = u.dirty || dirty
+		flow.Grow(&u.left, left)
+		flow.Grow(&u.dropped, left)
+		u.dirty = u.dirty || left > 0
 	}
 }
