@@ -21,6 +21,8 @@ const (
 	// defaultServeMemory is what all deliveries of a server may take together.
 	defaultServeMemory = "256M"
 	defaultServeLinks  = 256
+	// servedBase is what a server takes besides: its code, links without deliveries, numbers.
+	servedBase = 64 << 20
 	// defaultServeDrain is how long deliveries may take to end; the unit's TimeoutStopSec is
 	// more.
 	defaultServeDrain = 10 * time.Minute
@@ -175,8 +177,15 @@ func (s *serving) open(c *cli.Context) error {
 }
 
 // openRoot opens where everything is kept.
-func (s *serving) openRoot(_ context.Context, c *cli.Context) (serve.Root, error) {
+func (s *serving) openRoot(ctx context.Context, c *cli.Context) (serve.Root, error) {
 	place := c.String("root")
+	if store.Is(place) {
+		if c.Bool("no-sync") {
+			return nil, usagef("serve", "--no-sync is about a disk, and a store keeps what it acknowledges")
+		}
+		s.config.Each = servedMemory
+		return openStore(ctx, place, store.Options{Endpoint: c.String(endpointFlag), Getenv: s.env.Getenv}, c.Bool("verify-disk"))
+	}
 	if err := refuseRemote("serve", "--root", place); err != nil {
 		return nil, err
 	}

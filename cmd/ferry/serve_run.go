@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -53,6 +54,7 @@ func (s *serving) run(ctx context.Context) error {
 		}
 		defer end()
 	}
+	debug.SetMemoryLimit(min(debug.SetMemoryLimit(-1), s.config.Memory+servedBase))
 	s.confine()
 	s.log.started(s, ln.Addr().String())
 	background.Go(func() { s.log.run(ending) })
@@ -138,7 +140,7 @@ func (s *serving) confine() {
 	if s.env.Confine == nil || s.disk == "" {
 		return
 	}
-	set := confine.Set{Folders: []string{s.disk}, Reads: []string{"/proc/self", "/etc/localtime", "/usr/share/zoneinfo"}, AnyPort: true}
+	set := confine.Set{Folders: []string{s.disk}, Reads: []string{"/proc/self", "/sys/fs/cgroup", "/etc/localtime", "/usr/share/zoneinfo"}, AnyPort: true}
 	if s.store != nil {
 		if path, err := filepath.Abs(s.keysFile); err == nil {
 			set.Reads = append(set.Reads, filepath.Dir(path)) // an editor puts another file in its place

@@ -68,6 +68,7 @@ type Options struct {
 	Metadata tree.Metadata
 	Limit    *transfer.Limit // that the sender is asked to keep to; nil is none
 	Streams  int             // as in send.Options
+	Memory   int64           // likewise
 	Observer transfer.Observer
 }
 

@@ -43,7 +43,10 @@ type Options struct {
 	Limit    *transfer.Limit      // of what is sent; nil is none
 	// Streams is how many streams the link shall have, at most framing.MaxStreams. With 0
 	// the path decides. The smaller number of both sides holds.
-	Streams  int
+	Streams int
+	// Memory is what the delivery may take, in bytes, where others run beside it. With 0 it is
+	// what the process may. Less than 8 MiB counts as that; a further stream takes 1 MiB more.
+	Memory   int64
 	Observer transfer.Observer
 	// Reading, if it is not nil, is shared with other deliveries of the same sources.
 	Reading *Reading

@@ -70,13 +70,13 @@ func newSender(ctx context.Context, l transfer.Link, o *Options) *sender {
 	track := progress.New(o.Observer)
 	s := &sender{
 		link: l, opt: o, out: l.Stream(0), track: track, terms: newTerms(o), purse: newPurse(ctx, o.Limit),
-		wants: newWants(track), checks: flow.NewQueue[checkJob](), belt: newBelt(), bufs: newBuffers(ctx, o.Reading), opener: streams.NewOpener(l),
+		wants: newWants(track), checks: flow.NewQueue[checkJob](), belt: newBelt(), bufs: newBuffers(ctx, flow.Share(o.Memory), o.Reading), opener: streams.NewOpener(l),
 	}
 	addr, caps, _ := l.Peer()
 	if caps&framing.CapRemarks != 0 {
 		track.Share(true)
 	}
-	window, promise := newWindow(ctx, caps), new(promise)
+	window, promise := newWindow(ctx, flow.Share(o.Memory), caps), new(promise)
 	s.book = newBook(window)
 	s.answers = newAnswers(s, caps)
 	removal := newRemoval(o, l.Near() || isNear(addr))

@@ -28,6 +28,7 @@ type Config struct {
 
 	Links  int   // that are served at once, at least 1
 	Memory int64 // bytes that all deliveries together may take; 0 is no limit
+	Each   int64 // of which one takes so many; LeastMemory if that is more
 	Umask  uint32
 
 	Timeout  time.Duration // as link.Config's

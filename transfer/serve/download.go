@@ -33,11 +33,11 @@ func (v *visit) download(ctx context.Context) (transfer.Result, error) {
 			paths[i] = text(w.Path)
 		}
 		v.path = strings.Join(paths, " ")
-		if s, err = v.server.shares.take(ctx); err != nil {
+		if s, err = v.server.shares.take(ctx, v.server.makeRoom); err != nil {
 			return send.Options{}, err
 		}
 		o := send.Options{
-			DryRun: r.DryRun, Checksum: r.Checksum, Compress: v.server.cfg.Compress, Limit: v.limit, Observer: v.watch,
+			DryRun: r.DryRun, Checksum: r.Checksum, Compress: v.server.cfg.Compress, Limit: v.limit, Observer: v.watch, Memory: s.memory(),
 			// It was asked for: nobody is shown an offer, and who leaves an item out does so himself.
 			Unasked: true, OwnSkips: true,
 		}

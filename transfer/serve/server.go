@@ -25,8 +25,9 @@ type Server struct {
 	wg       sync.WaitGroup // visits
 }
 
-// LeastMemory is the memory of one delivery, in bytes.
-const LeastMemory = 2 << 20
+// LeastMemory is the memory of one delivery to or from a disk, in bytes: 3 MiB of content on
+// its way, as much that is being compared, and what is kept of its items.
+const LeastMemory = 8 << 20
 
 // errConfig: a Config without what is required.
 var errConfig = errors.New("a server needs a root, and keys or a code")
@@ -46,7 +47,7 @@ func New(cfg Config) (*Server, error) {
 			return 0
 		}
 	}
-	s := &Server{cfg: cfg, guests: newGuests(cfg.Find), quotas: newQuotas(cfg.Root), shares: newShares(cfg.Memory, LeastMemory)}
+	s := &Server{cfg: cfg, guests: newGuests(cfg.Find), quotas: newQuotas(cfg.Root), shares: newShares(cfg.Memory, max(cfg.Each, LeastMemory))}
 	s.counts = newCounts(s.figures)
 	return s, nil
 }
@@ -126,6 +127,16 @@ func (s *Server) drain(ctx context.Context, listener *link.Listener) {
 	<-ended
 }
 
+// makeRoom ends the visits that are lost: others wait for the memory that they have. Whoever
+// comes back begins anew, and goes on with what was kept.
+func (s *Server) makeRoom() {
+	for _, v := range s.guests.all(false) {
+		if v.lost() {
+			v.end(errAgain)
+		}
+	}
+}
+
 // admit is link.Keys.Admit.
 func (s *Server) admit(key []byte, from net.Addr) (any, error) {
 	c, no := s.guests.admit(key, from)
@@ -146,7 +157,7 @@ func (s *Server) heard(e link.Event) {
 			s.refused(Refusal{Cause: cause, Peer: e.Addr, Err: e.Err})
 		}
 	case link.EventLost:
-		if s.draining.Load() {
+		if s.draining.Load() || s.shares.wanted() {
 			// Not here: who tells of an event must not be kept.
 			s.wg.Go(func() { s.ended(e.Link) })
 		}
@@ -155,9 +166,9 @@ func (s *Server) heard(e link.Event) {
 
 // ended ends the visit that l is of.
 func (s *Server) ended(l *link.Link) {
-	for _, v := range s.guests.all(true) {
+	for _, v := range s.guests.all(false) {
 		if v.link == l {
-			v.end(errClosed)
+			v.end(errAgain)
 		}
 	}
 }

@@ -25,8 +25,8 @@ func newShares(memory, each int64) *shares {
 	return &shares{each: each, left: max(memory, each)}
 }
 
-// take waits for a share.
-func (s *shares) take(ctx context.Context) (*share, error) {
+// take waits for a share. If it has to, full is called first.
+func (s *shares) take(ctx context.Context, full func()) (*share, error) {
 	if s.each == 0 {
 		return nil, nil
 	}
@@ -39,6 +39,7 @@ func (s *shares) take(ctx context.Context) (*share, error) {
 	turn := make(chan struct{})
 	s.waiting = append(s.waiting, turn)
 	s.mu.Unlock()
+	full()
 	select {
 	case <-turn:
 		return &share{s}, nil
@@ -61,6 +62,21 @@ func (s *shares) forget(turn chan struct{}) bool {
 		}
 	}
 	return false
+}
+
+// wanted tells whether somebody waits.
+func (s *shares) wanted() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.waiting) > 0
+}
+
+// memory is what a delivery with the share may take; 0 is what the process may.
+func (h *share) memory() int64 {
+	if h == nil {
+		return 0
+	}
+	return h.of.each
 }
 
 // give returns a share.
