@@ -128,22 +128,44 @@ func (s *Store) Rehearsal(o DestinationOptions) (storage.Destination, error) {
 // Close lets go of the connections.
 func (s *Store) Close() error { s.bucket.Close(); return nil }
 
-// errUnbuilt: there is no source in a store yet.
-var errUnbuilt = errors.New("this version reads no store yet")
-
-// Source is a place that is to be sent.
-type Source interface {
-	// Folder reports whether it is all that is below the place, and not one object.
-	Folder() bool
-	// Tree is what a sender walks.
-	Tree() tree.Source
-	Close() error
+// Source is a place in a store that is to be sent. It is closed after the delivery.
+type Source struct {
+	source *object.Source
+	bucket *bucket.Bucket
+	folder bool
 }
 
 // OpenSource looks at a place that is to be sent: one object, or all that is below it. An error
 // that is fs.ErrNotExist: nothing is there.
-func OpenSource(ctx context.Context, place string, o Options) (Source, error) {
-	return nil, named(place, errUnbuilt)
+func OpenSource(ctx context.Context, place string, o Options) (*Source, error) {
+	b, err := bucket.Open(ctx, place, o.bucket())
+	if err != nil {
+		return nil, named(place, err)
+	}
+	s := &Source{source: object.NewSource(ctx, b, place, object.SourceOptions{}), bucket: b}
+	found, err := s.source.Top()
+	if err == nil {
+		err = found.Err
+	}
+	if err != nil {
+		_ = s.Close() // nothing was read
+		return nil, named(place, err)
+	}
+	s.folder = found.Info.Kind == tree.Folder
+	return s, nil
+}
+
+// Folder reports whether it is all that is below the place, and not one object.
+func (s *Source) Folder() bool { return s.folder }
+
+// Tree is what a sender walks.
+func (s *Source) Tree() tree.Source { return s.source.Tree() }
+
+// Close lets go of the connections.
+func (s *Source) Close() error {
+	s.source.Close()
+	s.bucket.Close()
+	return nil
 }
 
 // named puts the place in front of an error that does not tell it.
