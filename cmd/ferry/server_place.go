@@ -144,9 +144,9 @@ func (p *pairing) calls(t *trust) {
 // capabilities are those that a server needs of a client.
 func (t *trust) capabilities(role link.Role) uint64 {
 	if role == link.Sender {
-		return framing.CapPlace
+		return framing.CapPlace | framing.CapRemarks
 	}
-	return framing.CapRequest
+	return framing.CapRequest | framing.CapRemarks
 }
 
 // serverSides reads SRC... DEST of copy of which one side is at a server. there are the

@@ -168,7 +168,7 @@ func (t *trust) check(ctx context.Context, on *screen, key []byte) error {
 	case errors.Is(err, keys.ErrUnknownHost):
 		return &exitError{exit: exitRefused, word: hostKeyWord,
 			err:  fmt.Errorf("%s is unknown here, and nobody can be asked: its key is %s", t.place.at.Short(), print),
-			hint: "if its operator names that fingerprint, add: --" + hostKeyFlagName + " " + print + "\nor call it once at a terminal, where ferry asks and remembers it in " + show(file)}
+			hint: "if its operator names that fingerprint, add --" + hostKeyFlagName + " " + print + "; or call it once at a terminal, where ferry asks, and remembers it in " + show(file)}
 	}
 	return t.changed(no)
 }
