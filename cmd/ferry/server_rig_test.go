@@ -64,7 +64,7 @@ func (s *keyServer) serve(t *testing.T, addr, keyFile string) (stop func()) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if !s.allowed[keys.Fingerprint(key)] {
-			return nil, keys.ErrUnknownKey
+			return nil, errors.New("the key is unknown")
 		}
 		return keys.Fingerprint(key), nil
 	}

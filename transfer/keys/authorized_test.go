@@ -124,7 +124,7 @@ func TestStore(t *testing.T) {
 	if g, err := s.Find(alice.Key(), day(2030)); !errors.Is(err, ErrExpired) || g.Comment != "alice" {
 		t.Error(g, err)
 	}
-	if g, err := s.Find(bob.Key(), day(2029)); !errors.Is(err, ErrUnknownKey) || g.Fingerprint != bob.Fingerprint() {
+	if g, err := s.Find(bob.Key(), day(2029)); !errors.Is(err, errUnknownKey) || g.Fingerprint != bob.Fingerprint() {
 		t.Error(g, err)
 	}
 	look := func() (bool, error) {
@@ -153,7 +153,7 @@ func TestStore(t *testing.T) {
 	if changed, err := look(); !changed || err != nil {
 		t.Error(changed, err)
 	}
-	if _, err := s.Find(alice.Key(), day(2029)); !errors.Is(err, ErrUnknownKey) {
+	if _, err := s.Find(alice.Key(), day(2029)); !errors.Is(err, errUnknownKey) {
 		t.Error(err)
 	}
 	if g := s.Grants(); len(g) != 1 || g[0].Comment != "bob" {

@@ -15,7 +15,7 @@ const refreshEvery = time.Second
 
 // Why a key is refused.
 var (
-	ErrUnknownKey = errors.New("the key is unknown here")
+	errUnknownKey = errors.New("the key is unknown here")
 	ErrExpired    = errors.New("the key has expired")
 )
 
@@ -55,7 +55,7 @@ func OpenStore(path string) (*Store, error) {
 }
 
 // Find returns what the holder of key, which is in wire format, may do at the time now. It
-// touches no disk. The error wraps ErrUnknownKey, or ErrExpired, beside which the grant is
+// touches no disk. The error wraps errUnknownKey, or ErrExpired, beside which the grant is
 // told too.
 func (s *Store) Find(key []byte, now time.Time) (Grant, error) {
 	s.mu.Lock()
@@ -63,7 +63,7 @@ func (s *Store) Find(key []byte, now time.Time) (Grant, error) {
 	s.mu.Unlock()
 	switch {
 	case !ok:
-		return Grant{Fingerprint: Fingerprint(key)}, ErrUnknownKey
+		return Grant{Fingerprint: Fingerprint(key)}, errUnknownKey
 	case !g.Expires.IsZero() && !now.Before(g.Expires):
 		return g, fmt.Errorf("%w: on %s", ErrExpired, g.Expires.Format(time.DateTime))
 	}

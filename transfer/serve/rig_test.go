@@ -140,7 +140,7 @@ func (r *rig) find(key []byte, now time.Time) (keys.Grant, error) {
 	g, ok := r.grants[string(key)]
 	switch {
 	case !ok:
-		return keys.Grant{Fingerprint: keys.Fingerprint(key)}, keys.ErrUnknownKey
+		return keys.Grant{Fingerprint: keys.Fingerprint(key)}, errors.New("the key is unknown")
 	case !g.Expires.IsZero() && !now.Before(g.Expires):
 		return g, keys.ErrExpired
 	}
