@@ -49,7 +49,7 @@
 // upload: it is given up. So is one after 30 days.
 //
 // Parts leave when they are whole, several at a time. What comes in another order than that of
-// the file is in memory until its part is whole: see room.go for what happens if there is no
+// the file is in memory until its part is whole: see spill.go for what happens if there is no
 // more of it.
 //
 // # Objects

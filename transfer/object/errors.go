@@ -20,6 +20,7 @@ var (
 	errReplaced      = errors.New("what an earlier delivery uploaded of this file is not what it is now, though its size and time are the same; run the same command again")
 	errForeign       = errors.New("another delivery has taken over this file, since this one was not heard of for two minutes")
 	errUnconditional = errors.New("the store heeds no conditions of writes, so that two deliveries at the same time may overwrite each other's files")
+	errEnded         = errors.New("the unfinished upload is gone from the store, since somebody completed or aborted it; run the same command again")
 	errTooLong       = errors.New("no store of objects takes a file of that size")
 )
 
@@ -50,7 +51,7 @@ func classify(err error) storage.Kind {
 		return storage.Locked
 	case is(storage.ErrMismatch):
 		return storage.Mismatch
-	case is(storage.ErrChanged), is(errReplaced), is(fs.ErrExist), is(errTaken):
+	case is(storage.ErrChanged), is(errReplaced), is(errEnded), is(fs.ErrExist), is(errTaken):
 		return storage.Conflict
 	case is(errKey), is(tree.ErrName):
 		return storage.Name

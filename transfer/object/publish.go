@@ -209,7 +209,7 @@ func (w *writing) complete(c bucket.Condition) (o bucket.Object, err error) {
 	}
 	if o, err = u.s.b.Complete(w.ctx, u.key, u.begun(), parts, c); err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
-			err = errForeign
+			err = errEnded
 		}
 		return o, err
 	}

@@ -73,7 +73,7 @@ func (p *partial) Discard(keep bool) error {
 	if p.up == nil {
 		return nil
 	}
-	if e := p.failed.Load(); e != nil && (e.Kind == storage.Mismatch || errors.Is(e, errReplaced)) {
+	if e := p.failed.Load(); e != nil && (e.Kind == storage.Mismatch || errors.Is(e, errReplaced) || errors.Is(e, errEnded)) {
 		keep = false
 	}
 	if keep {

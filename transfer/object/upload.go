@@ -108,6 +108,9 @@ func (u *upload) send(ctx context.Context, number int, body []byte, cvs []checks
 		return errForeign
 	}
 	p, err := u.s.b.PutPart(ctx, u.key, id, number, body)
+	if errors.Is(err, fs.ErrNotExist) {
+		return errEnded
+	}
 	if err != nil {
 		return err
 	}
