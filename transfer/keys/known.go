@@ -64,7 +64,7 @@ func (k KnownHosts) Check(host, port string, key []byte) error {
 		return err
 	}
 	found := &HostError{Host: net.JoinHostPort(host, port), Fingerprint: ssh.FingerprintSHA256(pub), Type: pub.Type(), File: k.path, Err: ErrUnknownHost}
-	check, err := k.read()
+	check, authorities, err := k.read()
 	if err != nil {
 		return fmt.Errorf("known hosts: %w", err)
 	}
@@ -76,11 +76,17 @@ func (k KnownHosts) Check(host, port string, key []byte) error {
 		ports = append(ports, sshPort)
 	}
 	for _, port := range ports {
-		err := check(net.JoinHostPort(strings.ToLower(host), port), &net.TCPAddr{}, pub)
-		if err == nil {
+		at := net.JoinHostPort(strings.ToLower(host), port)
+		err := check(at, &net.TCPAddr{}, pub)
+		if err == nil && len(authorities) > 0 {
+			// Whatever line it was: all lines for the host are what is wanted in the place of
+			// a key that none has.
+			err = check(at, &net.TCPAddr{}, wireKey(nil))
+		}
+		if err == nil || authorities.has(err, key) {
 			return nil
 		}
-		if err := found.take(err); err != nil {
+		if err := found.take(err, authorities); err != nil {
 			return fmt.Errorf("known hosts: %w", err)
 		}
 		if found.Err == ErrRevokedHost {
@@ -90,8 +96,9 @@ func (k KnownHosts) Check(host, port string, key []byte) error {
 	return found
 }
 
-// take notes what package knownhosts says, and returns an error that is of another kind.
-func (e *HostError) take(err error) error {
+// take notes what package knownhosts says, and returns an error that is of another kind. That
+// package takes the lines of authorities for those of hosts.
+func (e *HostError) take(err error, authorities lines) error {
 	var revoked *knownhosts.RevokedError
 	var no *knownhosts.KeyError
 	switch {
@@ -99,30 +106,64 @@ func (e *HostError) take(err error) error {
 		e.Err, e.Line = ErrRevokedHost, revoked.Revoked.Line
 	case !errors.As(err, &no):
 		return err
-	case len(no.Want) > 0 && e.Line == 0:
-		e.Err, e.Line = errChangedHost, no.Want[0].Line
+	}
+	if no == nil || e.Line != 0 {
+		return nil
+	}
+	for _, want := range no.Want {
+		if !authorities[want.Line] {
+			e.Err, e.Line = errChangedHost, want.Line
+			return nil
+		}
 	}
 	return nil
 }
 
-// read reads the file. It returns nil for one that is absent or has nothing in it.
-func (k KnownHosts) read() (ssh.HostKeyCallback, error) {
+// read reads the file. It returns nil for one that is absent or has nothing in it. The keys of
+// authorities vouch for hosts by certificates, which are not taken, and are no host's.
+func (k KnownHosts) read() (check ssh.HostKeyCallback, authorities lines, err error) {
 	f, err := openRegular(k.path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		return nil, nil, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer func() { _ = f.Close() }()
-	info, err := f.Stat()
+	data, err := readUpTo(f, maxKnown)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if info.Size() > maxKnown {
-		return nil, fmt.Errorf("%s is larger than %d MiB", k.path, maxKnown>>20)
+	if check, err = knownhosts.New(k.path); err != nil {
+		return nil, nil, err
 	}
-	return knownhosts.New(k.path)
+	return check, authoritiesIn(string(data)), nil
+}
+
+// lines are some of a file, by number.
+type lines map[int]bool
+
+// has reports whether err wants key by another line than these.
+func (l lines) has(err error, key []byte) bool {
+	var no *knownhosts.KeyError
+	if !errors.As(err, &no) {
+		return false
+	}
+	return slices.ContainsFunc(no.Want, func(want knownhosts.KnownKey) bool {
+		return !l[want.Line] && string(want.Key.Marshal()) == string(key)
+	})
+}
+
+// authoritiesIn returns the lines that are marked so.
+func authoritiesIn(text string) lines {
+	all, number := make(lines), 0
+	for line := range strings.Lines(text) {
+		number++
+		if fields := strings.Fields(line); len(fields) > 0 && fields[0] == "@cert-authority" {
+			all[number] = true
+		}
+	}
+	return all
 }
 
 // Add remembers the key of a host, whose name is hashed. The line is written at once, so

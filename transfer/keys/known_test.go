@@ -94,6 +94,26 @@ func TestKnownHostsByHand(t *testing.T) {
 	}
 }
 
+// The key of an authority is no host's key, and its line says nothing of what hosts have.
+func TestKnownHostsOfAuthority(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "known_hosts")
+	a, ca := newKey(t), newKey(t)
+	writeFile(t, path, "\n @cert-authority *.lan "+lineOf(ca)+"\nb.lan "+lineOf(a)+"\nc.lan "+lineOf(ca), 0o600)
+	known := OpenKnownHosts(path)
+	for _, c := range []struct {
+		host string
+		key  *Signer
+		want error
+	}{
+		{"a.lan", ca, ErrUnknownHost}, {"a.lan", a, ErrUnknownHost}, {"b.lan", ca, errChangedHost}, {"b.lan", a, nil}, {"c.lan", ca, nil}, {"c.lan", a, errChangedHost},
+	} {
+		if err := known.Check(c.host, defaultPort, c.key.Key()); !errors.Is(err, c.want) {
+			t.Errorf("%+v: %v", c, err)
+		}
+	}
+}
+
 // Several processes remember hosts at once.
 func TestKnownHostsAtOnce(t *testing.T) {
 	t.Parallel()
