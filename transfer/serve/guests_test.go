@@ -1,6 +1,8 @@
 package serve
 
 import (
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -84,6 +86,36 @@ func TestForgottenAtTheDoor(t *testing.T) {
 		t.Error(err)
 	}
 	holds(t, r.root, nil)
+}
+
+// forger shows a key that it does not have.
+type forger struct{ link.Signer }
+
+// Sign signs something else.
+func (f forger) Sign(ctx context.Context, message []byte) ([]byte, error) {
+	return f.Signer.Sign(ctx, append(message, 0))
+}
+
+// Whoever shows a key that is known, and does not prove it, is told of as a stranger, and is
+// told no more than with any other key.
+func TestForger(t *testing.T) {
+	r := start(t, t.TempDir(), nil)
+	known := r.allow(keys.Grant{Upload: true})
+	var said []string
+	for _, key := range []link.Signer{forger{known}, forger{newSigner(t)}, newSigner(t)} {
+		_, err := r.dial(link.Sender, key)
+		if code(err) != framing.CodeCodeRefused {
+			t.Fatal(err)
+		}
+		said = append(said, err.Error())
+	}
+	if said[0] != said[1] || said[0] != said[2] {
+		t.Errorf("%q", said)
+	}
+	r.events.until(t, func(e Event) bool {
+		no, ok := e.(Refusal)
+		return ok && no.Cause == CauseStranger && errors.Is(no.Err, link.ErrKeyProof) && no.Fingerprint == ""
+	})
 }
 
 // Who may do less than before is sent away; another limit is no reason.

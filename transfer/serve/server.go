@@ -182,6 +182,8 @@ func causeOf(err error) Cause {
 	switch {
 	case refused.Code == framing.CodeBusy, errors.Is(err, link.ErrBurnt):
 		return CauseBusy
+	case errors.Is(err, link.ErrKeyProof):
+		return CauseStranger
 	case refused.Code == framing.CodeCodeRefused, refused.Code == framing.CodeDeclined:
 		return ""
 	}
