@@ -102,7 +102,7 @@ func (d *destination) Place() string { return d.s.b.Place() }
 func (d *destination) Start(granted tree.Metadata) (*storage.Landing, error) {
 	keeps := tree.Metadata{Umask: granted.Umask}
 	d.dress.granted = keeps
-	l := &storage.Landing{Keeps: keeps, Finder: d.find, Maker: d.make}
+	l := &storage.Landing{Keeps: keeps, Finder: d.find, Maker: d.make, Pruner: d}
 	if d.files != nil {
 		l.Files = d.files
 	} else {
