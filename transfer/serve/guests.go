@@ -47,8 +47,8 @@ func newGuests(find func([]byte, time.Time) (keys.Grant, error)) *guests {
 
 // Why the server ends a visit without a goodbye. To its peer the link is lost.
 var (
-	errClosed = &transfer.Error{Op: "serving:", Code: framing.CodeLost, Err: errors.New("the server comes to its end")}
-	errAgain  = &transfer.Error{Op: "serving:", Code: framing.CodeLost, Err: errors.New("the same client has come again")}
+	errClosed = &transfer.Error{Op: "serving", Code: framing.CodeLost, Err: errors.New("the server comes to its end")}
+	errAgain  = &transfer.Error{Op: "serving", Code: framing.CodeLost, Err: errors.New("the same client has come again")}
 )
 
 // admit says what a key may do, or refuses it: link.Keys.Admit.
