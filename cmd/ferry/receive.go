@@ -67,7 +67,7 @@ func receivingOf(c *cli.Context, env *Env) (r *receiving, err error) {
 	if r.options.Most.MaxItems, r.options.Most.MaxBytes, err = limitsOf(c); err != nil {
 		return nil, err
 	}
-	r.options.Most.OnlyNamed = true
+	r.options.Most.OnlyNamed = r.pair.server == nil // of a server what is in a folder is asked for
 	if r.throttle, err = throttleOf(c); err != nil {
 		return nil, err
 	}

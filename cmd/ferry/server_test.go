@@ -46,6 +46,8 @@ func TestServerBothWays(t *testing.T) {
 	c.must(t, 0, "copy", pin, s.url("b"), s.url("in%20box/"), filepath.Join(dir, "down"))
 	holds(t, filepath.Join(dir, "down", "b"), "two")
 	holds(t, filepath.Join(dir, "down", "x", "a b.txt"), "hello")
+	c.must(t, 0, "receive", pin, "ferry://"+s.addr, "--out", filepath.Join(dir, "all"))
+	holds(t, filepath.Join(dir, "all", "in box", "x", "a b.txt"), "hello")
 	said := c.must(t, 0, "receive", pin, "--from", s.url("b"), "--out", "-")
 	if !strings.Contains(said, "two") {
 		t.Error(said)
