@@ -50,7 +50,7 @@ var storeRules = map[string]storeRule{
 	"archive": {}, "owner": {}, "xattrs": {}, "hard-links": {}, "devices": {}, "strict": {}, "xattrs-all": {}, "perms": {}, "numeric-ids": {},
 
 	// Of the link, which a store changes nothing of. A copy has one only by ssh.
-	"to": {}, "from": {}, "relay": {}, "relay-token": {}, "listen": {}, "wait": {}, "code-file": {}, "weak-code": {},
+	"to": {}, "from": {}, "relay": {}, "relay-token": {}, "listen": {}, "wait": {}, "code-file": {}, "weak-code": {}, "host-key": {},
 	"receivers": {}, "until": {}, "find": {}, "proxy": {}, "timeout": {}, "retry-for": {}, "streams": {},
 	sshFlag: {}, commandFlag: {}, pushFlag: {}, // which localOnly refuses
 
