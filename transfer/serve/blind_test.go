@@ -189,6 +189,12 @@ func (r *rig) interrupt(key link.Signer, path string) {
 	if err != nil {
 		r.t.Fatal(err)
 	}
+	r.interruptOver(l, path)
+}
+
+// interruptOver is interrupt over a link.
+func (r *rig) interruptOver(l *link.Link, path string) {
+	r.t.Helper()
 	o := sending(r.t, "", path)
 	o.Limit, _ = transfer.NewLimit(32 << 20)
 	o.Observer = observer(func(e transfer.Event) {

@@ -3,6 +3,7 @@ package serve
 import (
 	"context"
 	"errors"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -139,6 +140,38 @@ func TestRecheckOfRights(t *testing.T) {
 		}
 		if err := <-ended; code(err) != want {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// Who has the code does not find what others with it have not finished.
+func TestCodeKeepsApart(t *testing.T) {
+	c, err := link.GenerateCode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := start(t, t.TempDir(), func(cfg *Config) { cfg.Code, cfg.ByCode = c, keys.Grant{Upload: true} })
+	large := strings.Repeat("0123456789abcdef", 1<<20)
+	src := write(t, t.TempDir(), map[string]string{"large": large})
+	dial := func(from string) *link.Link {
+		cfg := r.config(link.Sender, nil)
+		cfg.Keys, cfg.Code = nil, c
+		cfg.Connect = func(ctx context.Context, w link.Want) (net.Conn, error) {
+			d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
+			return d.DialContext(ctx, "tcp", w.Addr)
+		}
+		l, err := link.Dial(t.Context(), r.addr, cfg, time.Second)
+		if err != nil {
+			t.Skip(err) // a system where 127.0.0.2 has to be configured
+		}
+		return l
+	}
+	_ = dial("127.0.0.2").Close()
+	r.interruptOver(dial("127.0.0.1"), filepath.Join(src, "large"))
+	for _, from := range []string{"127.0.0.2", "127.0.0.1"} {
+		res, err := send.Send(t.Context(), dial(from), sending(t, "", filepath.Join(src, "large")))
+		if err != nil || (res.Moved < int64(len(large))) != (from == "127.0.0.1") {
+			t.Errorf("%s: %+v, %v", from, res, err)
 		}
 	}
 }

@@ -103,6 +103,10 @@ func (u *upload) open() (storage.Destination, error) {
 	if u.blind() {
 		owner = "key " + u.grant.Fingerprint
 	}
+	if u.key == nil {
+		// Many may have the code, and the address is all that tells them apart.
+		owner = "code " + u.host
+	}
 	inner, err := u.folder(owner)
 	if err != nil {
 		return nil, fmt.Errorf("opening the folder of this key: %w", err)
