@@ -66,9 +66,6 @@ func (b *budget) buffer(n int64) []byte {
 // move says that n bytes which were taken will be given back in any case.
 func (b *budget) move(n int64) { b.change(0, n) }
 
-// stay takes that back.
-func (b *budget) stay(n int64) { b.change(0, -n) }
-
 // give gives n bytes back, with their buffer; moved says that move was called for them.
 func (b *budget) give(buf []byte, n int64, moved bool) {
 	moving := int64(0)

@@ -71,6 +71,8 @@ func classify(err error) storage.Kind {
 		return storage.Conflict
 	case bucket.Mismatch:
 		return storage.Mismatch
+	case bucket.NoSpace:
+		return storage.NoSpace
 	case bucket.NoBucket:
 		return storage.Gone
 	}
