@@ -245,7 +245,7 @@ func (o *opening) accept(s *site, streams uint16, rate int64, credit *window) er
 	if o.letter != nil {
 		granted |= framing.FlagText
 	}
-	entries, bytes := flow.Share(o.opt.Memory).Entries()
+	entries, bytes := flow.Share(o.opt.Most.Memory).Entries()
 	a := framing.Accept{
 		Flags:        o.offer.Flags&granted | wire.Flags(s.granted),
 		RetrySeconds: wire.RetrySeconds(o.link.RetryFor()),
@@ -265,7 +265,7 @@ func (o *opening) accept(s *site, streams uint16, rate int64, credit *window) er
 			return err
 		}
 	}
-	return credit.open(flow.Share(o.opt.Memory), trip(o.link.Streams))
+	return credit.open(flow.Share(o.opt.Most.Memory), trip(o.link.Streams))
 }
 
 // limit tells the sender this side's limit: only who sends can keep to one evenly.

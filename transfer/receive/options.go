@@ -68,7 +68,6 @@ type Options struct {
 	Metadata tree.Metadata
 	Limit    *transfer.Limit // that the sender is asked to keep to; nil is none
 	Streams  int             // as in send.Options
-	Memory   int64           // likewise
 	Observer transfer.Observer
 }
 
@@ -81,4 +80,5 @@ type Limits struct {
 	// and the content of all of them. 0 is no bound. An offer of more is declined;
 	// once more comes than that, the delivery ends with framing.CodeDeclined.
 	MaxItems, MaxBytes int64
+	Memory             int64 // as in send.Options
 }

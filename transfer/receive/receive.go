@@ -311,7 +311,7 @@ func (r *receiver) accept(ctx context.Context, start starter) error {
 	}
 	rate := r.opt.Limit.Rate()
 	_, caps, _ := r.link.Peer()
-	entries, _ := flow.Share(r.opt.Memory).Entries()
+	entries, _ := flow.Share(r.opt.Most.Memory).Entries()
 	r.ledger.widen(max(entries, framing.EntriesBeforeAccept(caps))) // before the sender can know of it
 	if err := r.opening.accept(&r.site, r.breadth.allow(), rate, r.credit); err != nil {
 		return err

@@ -57,7 +57,7 @@ const capabilities = framing.CapWide | framing.CapCopy | framing.CapNames | fram
 
 func (s *Server) linkConfig() link.Config {
 	cfg := link.Config{
-		Code: s.cfg.Code, Timeout: s.cfg.Timeout, RetryFor: s.cfg.RetryFor, Links: s.cfg.Links,
+		Role: link.AnyRole, Code: s.cfg.Code, Timeout: s.cfg.Timeout, RetryFor: s.cfg.RetryFor, Links: s.cfg.Links,
 		Capabilities: s.cfg.Compress.Capabilities() | capabilities, Notify: s.heard,
 	}
 	if s.cfg.Host != nil {

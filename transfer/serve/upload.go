@@ -44,7 +44,7 @@ func (v *visit) upload(ctx context.Context) (transfer.Result, error) {
 	v.path = text(v.own())
 	o := receive.Options{
 		Accept: u.accept, Open: u.open, OnConflict: transfer.ConflictRename, Links: transfer.LinksSafe,
-		Metadata: tree.Metadata{Umask: v.server.cfg.Umask}, Limit: v.limit, Observer: v.watch, Memory: v.server.shares.each,
+		Metadata: tree.Metadata{Umask: v.server.cfg.Umask}, Limit: v.limit, Observer: v.watch, Most: receive.Limits{Memory: v.server.shares.each},
 	}
 	if v.grant.Delete {
 		o.OnConflict = transfer.ConflictOverwrite
