@@ -147,6 +147,7 @@ func TestFlags(t *testing.T) {
 		"verify":   "dir C extra json progress quiet q",
 		"selftest": "dir json quiet q",
 		"relay":    "behind-proxy drain json listen max-bytes max-link-rate max-links max-per-source max-rate max-rooms metrics q quiet tls-cert tls-key token-file",
+		"serve":    "authorized-keys code-file drain host-key json listen max-links memory metrics metrics-public no-sync q quiet retry-for root s3-endpoint timeout verify-disk",
 		"help":     "all",
 		"version":  "", "man": "", "completion": "", completeCommand: "",
 	}

@@ -38,7 +38,7 @@ func serveCommand(env *Env) *cli.Command {
 		Flags: join(in(aboutConnection,
 			everyday(&cli.StringFlag{Name: "listen", Usage: "listen on `ADDR`", Value: defaultListen}).
 				more("Addresses are HOST:PORT, or :PORT for all of this machine. Port 0 picks one. A socket that systemd hands over takes its place."),
-			everyday(&cli.StringFlag{Name: "authorized-keys", Usage: "let in who has a key that is in `FILE`"}).aFile().
+			everyday(&cli.StringFlag{Name: "authorized-keys", Usage: "let in whoever has a key in file `F`"}).aFile().
 				more("A line is as in ssh's authorized_keys, with options before the key: path=\"in/alice\", upload, download, delete, quota=\"50G\", rate=\"20M\", max-links=\"4\", expires=\"20271231\". With neither upload nor download both hold. A file that changes is read again; one with a mistake leaves the old keys in force."),
 			everyday(&cli.StringFlag{Name: "host-key", Usage: "be known by the key in `FILE`, made if absent"}).aFile().
 				more("It is a private key in OpenSSH's format, and goes with --authorized-keys."),
@@ -48,11 +48,12 @@ func serveCommand(env *Env) *cli.Command {
 		), storeFlags(), in(aboutDestination,
 			everyday(&cli.StringFlag{Name: "root", Usage: "keep everything below `DIR`"}).aFile().
 				more("It is a folder, made if absent, or s3://BUCKET/PREFIX."),
-			boolFlag("no-sync", "do not wait for the disk; a power cut may lose files"),
+			boolFlag("no-sync", "do not wait for stable storage").
+				more("A power cut may then lose what was delivered."),
 			boolFlag("verify-disk", "read all back from the disk before the end"),
 		), in(aboutLimits,
-			everyday(&cli.StringFlag{Name: "memory", Usage: "let deliveries take `SIZE` of memory in all", Value: defaultServeMemory}).
-				more("Each takes its share before it begins, and waits while there is none."),
+			everyday(&cli.StringFlag{Name: "memory", Usage: "take at most `SIZE` of memory", Value: defaultServeMemory}).
+				more("Deliveries have it together. Each takes its share before it begins, and waits while there is none."),
 			everyday(&cli.IntFlag{Name: "max-links", Usage: "serve `N` at once", Value: defaultServeLinks}).
 				more("Who comes when all places are taken waits, and tries again."),
 			everyday(&cli.DurationFlag{Name: "drain", Usage: "after SIGTERM, go on for `TIME`", Value: defaultServeDrain, DefaultText: "10m"}).

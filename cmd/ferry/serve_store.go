@@ -47,7 +47,9 @@ func openStore(ctx context.Context, place string, o store.Options, verify bool) 
 // Place is serve.Root's.
 func (r *storeRoot) Place() string { return r.place }
 
-func (r *storeRoot) at(path []string) string { return strings.Join(append([]string{r.place}, path...), "/") }
+func (r *storeRoot) at(path []string) string {
+	return strings.Join(append([]string{r.place}, path...), "/")
+}
 
 // Destination is serve.Root's.
 func (r *storeRoot) Destination(ctx context.Context, path []string, owner string) (storage.Destination, error) {

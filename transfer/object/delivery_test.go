@@ -109,8 +109,8 @@ func sameAsKeys(t *testing.T, dir string, b *bucket.Bucket) {
 			t.Errorf("%q stands there too", o.Key)
 		}
 	}
-	for u, err := range b.Uploads(context.Background(), "") {
-		t.Errorf("left is the upload %+v, %v", u, err)
+	for _, u := range objecttest.Uploads(t, b) {
+		t.Errorf("left is the upload %+v", u)
 	}
 }
 

@@ -240,7 +240,7 @@ func TestLeftovers(t *testing.T) {
 	for x := range b.List(t.Context(), "", true) {
 		t.Errorf("left is %q", x.Key)
 	}
-	for u := range b.Uploads(t.Context(), "") {
+	for _, u := range objecttest.Uploads(t, b) {
 		t.Errorf("left is the upload %+v", u)
 	}
 }

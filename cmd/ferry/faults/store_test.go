@@ -314,8 +314,7 @@ func (d *depot) clean() {
 	b, err := bucket.Open(d.r.Context(), d.place(), bucket.Options{Endpoint: d.direct, Getenv: d.proxy.Options().Getenv})
 	must(d.r, err)
 	defer b.Close()
-	for u, err := range b.Uploads(d.r.Context(), "") {
-		must(d.r, err)
+	for _, u := range objecttest.Uploads(d.r, b) {
 		if d.died || d.lossy {
 			continue // one whose beginning nobody heard of: as it died, or as the answer was lost
 		}

@@ -306,3 +306,25 @@ func (b *Bucket) Copy(ctx context.Context, from Object, to string, meta map[stri
 	})
 	return o, err
 }
+
+// Delete removes objects. It returns the keys that it could not remove, each with an *Error,
+// and nil if there is none. A key that is absent is no failure.
+func (b *Bucket) Delete(ctx context.Context, keys []string) map[string]error {
+	d := deletion{Bucket: b, failed: make(map[string]error)}
+	var batch []string
+	for _, key := range keys {
+		if _, err := b.full("delete", key); err != nil {
+			d.failed[key] = err
+			continue
+		}
+		if batch = append(batch, key); len(batch) == most {
+			d.run(ctx, batch)
+			batch = nil
+		}
+	}
+	d.run(ctx, batch)
+	if len(d.failed) == 0 {
+		return nil
+	}
+	return d.failed
+}

@@ -160,3 +160,15 @@ func (o *output) String() string {
 	defer o.mu.Unlock()
 	return o.kept.String()
 }
+
+// Uploads are those that were begun below b and neither completed nor aborted.
+func Uploads(t testing.TB, b *bucket.Bucket) (all []bucket.Upload) {
+	t.Helper()
+	for u, err := range b.Uploads(context.Background(), "") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, u)
+	}
+	return all
+}
