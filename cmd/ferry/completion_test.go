@@ -10,7 +10,7 @@ import (
 
 func TestComplete(t *testing.T) {
 	for _, c := range []struct{ line, want string }{
-		{"se", "send selftest"},
+		{"se", "send selftest serve"},
 		{"-", "--help --version"},
 		{"send --comp", "--compress"},
 		{"send --compress ", "auto never zstd"},

@@ -74,7 +74,6 @@ var guides = map[string]guide{
 		{"ferry selftest --dir /media/stick", "try another disk"},
 	}, []string{"exit", "json"}, false},
 	"serve": {[]example{
-		{"ferry serve --root /srv/in --authorized-keys keys --host-key host", "for whose keys are in the file"},
 		{"ferry serve --root drop --code-file code", "a drop box for who has the code"},
 	}, []string{"servers", "json", "exit"}, false},
 	"relay": {[]example{
