@@ -39,3 +39,37 @@ func TestCopy(t *testing.T) {
 		t.Error("too much is copied")
 	}
 }
+
+// What says how an object is to be served is another's, and outlasts new metadata.
+func TestCopyKeepsHeaders(t *testing.T) {
+	place, o := objecttest.Versity(t)
+	b, err := bucket.Open(t.Context(), place, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	was, err := b.Put(t.Context(), "page.gz", []byte("abc"), nil, bucket.Condition{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := map[string]string{
+		"Content-Type": "text/html; charset=utf-8", "Content-Encoding": "gzip", "Content-Language": "de",
+		"Content-Disposition": `attachment; filename="p"`, "Cache-Control": "max-age=5",
+	}
+	was.Headers = said
+	if _, err = b.Copy(t.Context(), was, was.Key, map[string]string{"mtime": "5"}, bucket.Condition{}); err != nil {
+		t.Fatal(err)
+	}
+	if was, err = b.Head(t.Context(), was.Key); err != nil {
+		t.Fatal(err)
+	}
+	now, err := b.Copy(t.Context(), was, was.Key, map[string]string{"mtime": "6"}, bucket.Condition{})
+	if err != nil || now.Meta["mtime"] != "6" {
+		t.Fatalf("%+v, %v", now, err)
+	}
+	for name, value := range said {
+		if now.Headers[name] != value {
+			t.Errorf("%s: %q, and it was %q", name, now.Headers[name], value)
+		}
+	}
+}

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"maps"
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/minio/minio-go/v7"
 )
@@ -47,7 +50,7 @@ func (d *deletion) run(ctx context.Context, keys []string) {
 
 // each is for one key, and for a store that knows no request for many.
 func (d *deletion) each(ctx context.Context) error {
-	for key := range d.left {
+	for _, key := range slices.Backward(slices.Sorted(maps.Keys(d.left))) {
 		err := d.core.RemoveObject(ctx, d.name, d.prefix+key, minio.RemoveObjectOptions{})
 		if err != nil && codeOf(err) != "NoSuchKey" {
 			return err
@@ -100,12 +103,14 @@ func (d *deletion) many(ctx context.Context, a *attempt) error {
 	return nil
 }
 
-// objects are the keys of left with their prefix, as the library takes them.
+// objects are the keys of left with their prefix, as the library takes them. A mark of a folder
+// comes behind what is in the folder: stores that have real folders remove no full one.
 func (d *deletion) objects() iter.Seq[minio.ObjectInfo] {
 	keys := make([]string, 0, len(d.left))
 	for key := range d.left {
 		keys = append(keys, d.prefix+key)
 	}
+	slices.SortFunc(keys, func(a, b string) int { return strings.Compare(b, a) })
 	return func(yield func(minio.ObjectInfo) bool) {
 		for _, key := range keys {
 			if !yield(minio.ObjectInfo{Key: key}) {

@@ -19,6 +19,9 @@ type Object struct {
 	ETag     string // without quotes
 	Modified time.Time
 	Meta     map[string]string // the user's metadata with keys in small letters; nil in listings
+	// Headers say how the object is to be served, such as Content-Type, and its storage class.
+	// Only Head tells them, and Copy keeps them.
+	Headers map[string]string
 }
 
 // Head tells what stands at key. An absent one is NotFound.
@@ -53,7 +56,22 @@ func objectOf(key string, info minio.ObjectInfo) (Object, error) {
 	for k, v := range info.UserMetadata {
 		meta[strings.ToLower(k)] = v
 	}
-	return Object{Key: key, Size: info.Size, ETag: info.ETag, Modified: info.LastModified, Meta: meta}, nil
+	o := Object{Key: key, Size: info.Size, ETag: info.ETag, Modified: info.LastModified, Meta: meta, Headers: make(map[string]string)}
+	for _, name := range kept {
+		if value := info.Metadata.Get(name); value != "" && !strings.ContainsFunc(value, notInValue) {
+			o.Headers[name] = value
+		}
+	}
+	if !info.Expires.IsZero() {
+		o.Headers["Expires"] = info.Expires.UTC().Format(http.TimeFormat)
+	}
+	return o, nil
+}
+
+// kept are the headers of an object that a copy with other metadata would lose.
+var kept = []string{
+	"Content-Type", "Content-Encoding", "Content-Language", "Content-Disposition", "Cache-Control",
+	"X-Amz-Storage-Class", "X-Amz-Website-Redirect-Location",
 }
 
 // Get reads n bytes from off on, or all from there if n is negative. Unless etag is empty, an

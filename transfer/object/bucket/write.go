@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 
@@ -257,7 +258,7 @@ func unexpected(cause error) error {
 const MaxCopy = 5 << 30
 
 // Copy has the store copy the object from to the key to, with meta in the place of its
-// metadata; both may be one key. An object there that has another ETag than from is
+// metadata; both may be one key. What from.Headers tells stays. An object there that has another ETag than from is
 // Precondition. C is about what stands at to, and does not count if that is from's key.
 //
 // Most stores change only the metadata of an object that is copied to its own key. Others
@@ -283,10 +284,16 @@ func (b *Bucket) Copy(ctx context.Context, from Object, to string, meta map[stri
 			return Object{}, err
 		}
 	}
+	// The library knows the names of headers among those of metadata.
+	headers := maps.Clone(from.Headers)
+	if headers == nil {
+		headers = make(map[string]string, len(meta))
+	}
+	maps.Copy(headers, meta)
 	var o Object
 	err = b.retry.do(ctx, "copy", to, func(ctx context.Context, a *attempt) error {
 		_, err := b.core.Client.CopyObject(ctx,
-			minio.CopyDestOptions{Bucket: b.name, Object: full, UserMetadata: meta, ReplaceMetadata: true},
+			minio.CopyDestOptions{Bucket: b.name, Object: full, UserMetadata: headers, ReplaceMetadata: true},
 			minio.CopySrcOptions{Bucket: b.name, Object: source, MatchETag: from.ETag})
 		if err != nil && !(a.again && isPrecondition(err, Condition{ETag: from.ETag})) {
 			return err
