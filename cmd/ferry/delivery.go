@@ -10,6 +10,7 @@ import (
 	"ferry/transfer/filter"
 	"ferry/transfer/link"
 	"ferry/transfer/send"
+	"ferry/transfer/store"
 )
 
 // delivery is what send, receive and copy share around a transfer: it passes the events
@@ -161,7 +162,10 @@ func (d *delivery) advise(o *outcome, err error) {
 	case errors.As(err, new(*send.NotRemovedError)): // all is there
 	case !d.stream && o.began:
 		where := " at the other side"
-		if d.place != "" {
+		switch {
+		case store.Is(d.place):
+			where = " in the store"
+		case d.place != "":
 			where = " here"
 		}
 		o.kept = d.tally.kept(where)

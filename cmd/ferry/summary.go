@@ -8,6 +8,7 @@ import (
 
 	"ferry/transfer"
 	"ferry/transfer/filter"
+	"ferry/transfer/store"
 )
 
 // outcome is how a delivery ended, ready to be shown to people or programs.
@@ -66,7 +67,7 @@ func (o outcome) lines(quiet bool) []string {
 	if settled := r.Delivered + r.Same + r.Skipped + r.Deleted + r.Failed; o.began && !quiet && (o.err == nil || settled > 0) && o.crowd == nil {
 		lines = append(lines, o.counts())
 		for _, l := range r.Lost {
-			lines = append(lines, lossText(l))
+			lines = append(lines, lossText(l, o.inStore()))
 		}
 		if s := stayedText(r); s != "" {
 			lines = append(lines, s)
@@ -94,6 +95,13 @@ func (o outcome) lines(quiet bool) []string {
 		lines = append(lines, strings.Split("ferry: "+o.hint, "\n")...)
 	}
 	return lines
+}
+
+// inStore reports whether items land in an object store, here or at the other side. A dry run
+// hears only of a place that is named here.
+func (o outcome) inStore() bool {
+	_, place, _ := strings.Cut(o.place, " ")
+	return o.result.Store != "" || store.Is(place)
 }
 
 // alone puts the command that a hint ends in on a line of its own.
