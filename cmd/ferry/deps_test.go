@@ -87,9 +87,10 @@ var allowed = map[string][]string{
 	"cmd/ferry/confine": {},
 	// It starts ferry as a user would, and shares nothing with what it tries.
 	"cmd/ferry/selftest": {},
-	// The benchmark and the tests of faults and networks run programs as a user would.
+	// The benchmark and the tests of faults, load and networks run programs as a user would.
 	"cmd/ferry-bench":    {},
 	"cmd/ferry/faults":   {},
+	"cmd/ferry/load":     {},
 	"cmd/ferry/networks": {},
 }
 
