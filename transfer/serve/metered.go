@@ -109,6 +109,14 @@ func (m *metered) files() storage.Files {
 // meteredFiles counts content, and the time that syncs take.
 type meteredFiles struct{ *metered }
 
+const (
+	// lockedFor is how long a file is waited for that another delivery writes: that one may be
+	// at another server before the same root, and its peer be lost and be the one that is here
+	// now. That server notices it, and ends the delivery after lostFor.
+	lockedFor  = 30 * time.Second
+	lockedLook = time.Second / 2
+)
+
 // Begin is storage.Files'. A file that an earlier delivery of this key has, and whose peer is
 // lost, is let go for the one that comes now.
 func (f meteredFiles) Begin(e *tree.Entry, sparse bool) (storage.Partial, error) {
@@ -119,6 +127,14 @@ func (m *metered) begun(e *tree.Entry, begin func() (storage.Partial, error)) (s
 	p, err := begin()
 	if storage.KindOf(err) == storage.Locked && m.again() {
 		p, err = begin()
+	}
+	for wait := time.Duration(0); storage.KindOf(err) == storage.Locked && wait < lockedFor; wait += lockedLook {
+		select {
+		case <-time.After(lockedLook):
+			p, err = begin()
+		case <-m.ctx.Done():
+			return nil, err
+		}
 	}
 	if err != nil {
 		return nil, err

@@ -157,17 +157,16 @@ func (s *Server) heard(e link.Event) {
 			s.refused(Refusal{Cause: cause, Peer: e.Addr, Err: e.Err})
 		}
 	case link.EventLost:
-		if s.draining.Load() || s.shares.wanted() {
-			// Not here: who tells of an event must not be kept.
-			s.wg.Go(func() { s.ended(e.Link) })
-		}
+		// Not here: who tells of an event must not be kept.
+		s.wg.Go(func() { s.lost(e.Link) })
 	}
 }
 
-// ended ends the visit that l is of.
-func (s *Server) ended(l *link.Link) {
+// lost ends the visit that l is of: at once while the server ends, or others wait for its
+// memory, and otherwise if its peer stays away.
+func (s *Server) lost(l *link.Link) {
 	for _, v := range s.guests.all(false) {
-		if v.link == l {
+		if v.link == l && (s.draining.Load() || s.shares.wanted() || v.away()) {
 			v.end(errAgain)
 		}
 	}

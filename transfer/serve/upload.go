@@ -82,6 +82,7 @@ func (u *upload) accept(ctx context.Context, o transfer.Offer, _ <-chan transfer
 	if err != nil {
 		return u.refused(CausePath, err)
 	}
+	u.stays.Store(slices.ContainsFunc(o.Listed, func(i transfer.OfferItem) bool { return i.Kind == tree.Stream }))
 	u.at = below(u.own(), names)
 	u.path = text(u.at)
 	if u.account, err = u.server.quotas.open(ctx, u.own(), u.grant.Quota, u.at); err == nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"ferry/framing"
@@ -25,6 +26,9 @@ type visit struct {
 	began  time.Time
 	watch  *watch
 	done   chan struct{} // closed when all of it is over
+
+	// stays: the peer reads from a pipe, and cannot begin anew.
+	stays atomic.Bool
 
 	direction Direction
 	path      string // for people; "" until it is known
@@ -159,6 +163,25 @@ func (v *visit) cause(err error) error {
 		return v.why
 	}
 	return err
+}
+
+// lostFor is how long a visit waits for a peer that is lost. Then it lets go of the files that
+// it writes: behind a balancer the peer may be at another server before the same root, which
+// waits for them (metered.go). A peer that comes back here later begins anew.
+const lostFor = 5 * time.Second
+
+// away waits for a peer that is lost, and reports whether it has not come back. What only
+// this link can go on with is waited for without an end here.
+func (v *visit) away() bool {
+	timer := time.NewTimer(lostFor)
+	defer timer.Stop()
+	select {
+	case <-v.done:
+		return false
+	case <-timer.C:
+	}
+	since, _, lost := v.link.Lost()
+	return lost && !v.stays.Load() && time.Since(since) >= lostFor
 }
 
 func (v *visit) lost() bool {
