@@ -117,9 +117,13 @@ func (r *run) message() string {
 }
 
 func (r *run) String() string {
-	out := r.out.String()
-	return fmt.Sprintf("%q: exit %d after %v: %s\n%s%.20000s", r.args, r.cmd.ProcessState.ExitCode(), r.took.Round(time.Millisecond), r.message(),
-		out[max(0, len(out)-1500):], r.errs.String())
+	out := ""
+	for line := range strings.Lines(r.out.String()) {
+		if !strings.HasPrefix(line, `{"type":"item"`) && !strings.HasPrefix(line, `{"type":"progress"`) && len(out) < 4000 {
+			out += line
+		}
+	}
+	return fmt.Sprintf("%q: exit %d after %v: %s\n%s%.20000s", r.args, r.cmd.ProcessState.ExitCode(), r.took.Round(time.Millisecond), r.message(), out, r.errs.String())
 }
 
 // cpu is what the client took of processors.

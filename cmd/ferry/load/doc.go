@@ -13,7 +13,8 @@
 //	-load.small 1000    files in each of them
 //	-load.large 20      further clients, each with one large file
 //	-load.size 1024     MiB of such a file
-//	-load.factor 5      fail if the slowest small delivery takes more of its time alone; 0 only tells
+//	-load.factor 5      fail if the slowest small delivery takes more of its time alone, or of
+//	                    what the processors need for all small ones; 0 only tells
 //	-load.dir DIR       where all is kept, instead of a temporary folder
 //	-load.ferry FILE    the program, instead of one that is built first
 //	-load.store         the replicas are before an S3 store, by versitygw, too
@@ -24,10 +25,10 @@
 //	go test -tags load -count=1 -v -timeout 60m -run TestCrowd ./cmd/ferry/load \
 //		-load.clients 200 -load.small 1000 -load.large 20 -load.size 1024 -load.factor 5
 //
-// TestSoak has two servers before one root. One lives as long as the soak, and its memory,
-// descriptors and goroutines are looked at: the median of the last quarter is not far above
-// that of the second, and in the end all goes back to what it was before the first client.
-// The other one is drained or killed again and again, and a next process takes its port.
+// TestSoak has two servers before one root. One lives as long as the soak. The median of its
+// memory, descriptors and goroutines in the last quarter is not far above that in the second.
+// In the end all goes back to what it was before the first client. The other server is
+// drained or killed again and again, and a next process takes its port.
 // Clients upload and download, are killed and run again, come with the wrong key, the wrong
 // host key or for what their key may not do. Strangers say nothing, or rubbish. Lines come
 // and go in the file of keys.
