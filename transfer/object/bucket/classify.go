@@ -73,6 +73,9 @@ func (r *retrier) classifyAnswer(resp minio.ErrorResponse, x *exchange) (Kind, e
 		return Denied, say(resp, "the store does not take the credentials (%s): check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN or the profile", words), false
 	case "BadDigest", "InvalidDigest", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch", "InvalidPart", "InvalidPartOrder":
 		return Mismatch, say(resp, "the store did not get what was sent (%s)", words), resp.Code == "BadDigest" || strings.HasPrefix(resp.Code, "XAmz")
+	case "ExistingObjectIsDirectory":
+		// versitygw says so, too, if the folder of the key vanished with its last object.
+		return Other, say(resp, "the store refused it (%s)", words), true
 	case "SlowDown", "SlowDownRead", "SlowDownWrite", "Throttling", "ThrottlingException", "RequestLimitExceeded", "RequestThrottled", "TooManyRequests":
 		return Throttled, say(resp, "the store asks to slow down (%s)", words), true
 	case "QuotaExceeded", "InsufficientCapacity", "XMinioStorageFull", "XMinioAdminBucketQuotaExceeded", "NotEnoughSpace":

@@ -2,12 +2,15 @@ package bucket_test
 
 import (
 	"context"
+	"crypto/md5"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,6 +20,12 @@ import (
 
 // hostile opens a store that answers as f says, after the first question.
 func hostile(t *testing.T, f http.HandlerFunc) *bucket.Bucket {
+	t.Helper()
+	return hostileFor(t, 50*time.Millisecond, f)
+}
+
+// hostileFor is hostile for a client of that patience.
+func hostileFor(t *testing.T, patience time.Duration, f http.HandlerFunc) *bucket.Bucket {
 	t.Helper()
 	first := true
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -28,7 +37,7 @@ func hostile(t *testing.T, f http.HandlerFunc) *bucket.Bucket {
 		f(w, r)
 	}))
 	t.Cleanup(server.Close)
-	return open(t, objecttest.Place, bucket.Options{Endpoint: server.URL, Getenv: environ(keys()), Patience: 50 * time.Millisecond})
+	return open(t, objecttest.Place, bucket.Options{Endpoint: server.URL, Getenv: environ(keys()), Patience: patience})
 }
 
 func page(inside string) http.HandlerFunc {
@@ -167,5 +176,35 @@ func TestBadKeys(t *testing.T) {
 		if _, err := b.Put(context.Background(), "k", nil, meta, bucket.Condition{}); err == nil {
 			t.Errorf("%q is taken", meta)
 		}
+	}
+}
+
+// A refusal that a race in a store can cause is no last word, but it is one in the end.
+func TestRefusalThatMayPass(t *testing.T) {
+	for name, refusals := range map[string]int64{"passes": 2, "stays": 100} {
+		t.Run(name, func(t *testing.T) {
+			var puts atomic.Int64
+			body := []byte("content")
+			sum := md5.Sum(body)
+			b := hostileFor(t, time.Minute, func(w http.ResponseWriter, r *http.Request) {
+				if n := puts.Add(1); n <= refusals {
+					w.WriteHeader(http.StatusConflict)
+					_, _ = io.WriteString(w, "<Error><Code>ExistingObjectIsDirectory</Code><Message>Existing Object is a directory.</Message></Error>")
+					return
+				}
+				w.Header().Set("ETag", `"`+hex.EncodeToString(sum[:])+`"`)
+			})
+			_, err := b.Put(t.Context(), "d/k", body, nil, bucket.Condition{})
+			if refusals == 2 {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			wantKind(t, err, bucket.Other)
+			if n := puts.Load(); n > 4 {
+				t.Errorf("%d tries", n)
+			}
+		})
 	}
 }

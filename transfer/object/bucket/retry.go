@@ -49,8 +49,9 @@ func (r *retrier) within(ctx context.Context, patience time.Duration, op, key st
 		}
 		kind, told, passes := r.classify(err, a.exchange)
 		failure := &Error{Kind: kind, Op: op, Key: key, Err: told}
-		// A body that is spoiled on its way each time will be so for ever.
-		if !passes || kind == Mismatch && n+1 >= mostSpoiled {
+		// A body that is spoiled on its way each time will be so for ever, and what was refused
+		// each time will be.
+		if !passes || (kind == Mismatch || kind == Other) && n+1 >= mostTries {
 			return failure
 		}
 		if err := setbacks.wait(ctx, failure); err != nil {
@@ -59,8 +60,9 @@ func (r *retrier) within(ctx context.Context, patience time.Duration, op, key st
 	}
 }
 
-// mostSpoiled is how often a body is sent that the store did not get as it was sent.
-const mostSpoiled = 4
+// mostTries is how often a body is sent that the store did not get as it was sent, or that it
+// refused for what may pass.
+const mostTries = 4
 
 // setbacks are the pauses of one operation. They belong to its goroutine.
 type setbacks struct {
