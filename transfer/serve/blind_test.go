@@ -16,6 +16,7 @@ import (
 	"ferry/transfer/keys"
 	"ferry/transfer/link"
 	"ferry/transfer/send"
+	"ferry/transfer/tree/treetest"
 )
 
 // overhearing is a link that keeps what the other side says, but for how often it says that
@@ -84,6 +85,7 @@ func (o *overhearing) all() []string {
 // Who may only upload hears the same whatever is there: nothing, the very same items, other
 // ones, items of other kinds, or what others have not finished.
 func TestBlindHearsNothing(t *testing.T) {
+	treetest.Needs(t, treetest.Links)
 	large := strings.Repeat("large", 700_000) // more than three chunks
 	src := write(t, t.TempDir(), map[string]string{"small": "small", "large": large, "d/x": "x", "d/e/y": "y"})
 	if err := os.Symlink("small", filepath.Join(src, "link")); err != nil {

@@ -11,6 +11,7 @@ import (
 	"ferry/framing"
 	"ferry/transfer"
 	"ferry/transfer/keys"
+	"ferry/transfer/tree/treetest"
 )
 
 // No path leads out of the root, nor to what is ferry's own, and nothing is made on the way.
@@ -33,6 +34,7 @@ func TestPathsStayInside(t *testing.T) {
 
 // Links in the root lead nowhere, for either direction.
 func TestLinksLeadNowhere(t *testing.T) {
+	treetest.Needs(t, treetest.Links)
 	root, outside := t.TempDir(), write(t, t.TempDir(), map[string]string{"secret": "secret"})
 	err := errors.Join(os.Symlink(outside, filepath.Join(root, "abroad")), os.Mkdir(filepath.Join(root, "in"), 0o755),
 		os.Symlink("../abroad", filepath.Join(root, "in", "there")), os.Symlink(filepath.Join(outside, "secret"), filepath.Join(root, "in", "f")))
@@ -72,6 +74,7 @@ func TestLinksLeadNowhere(t *testing.T) {
 
 // While somebody puts links in the place of folders, nothing is written outside.
 func TestRacingLinks(t *testing.T) {
+	treetest.Needs(t, treetest.Links, treetest.Handles)
 	root, outside := t.TempDir(), t.TempDir()
 	in := filepath.Join(root, "in")
 	if err := errors.Join(os.MkdirAll(filepath.Join(in, "a", "b"), 0o755), os.Symlink(outside, filepath.Join(root, "link"))); err != nil {
@@ -111,6 +114,7 @@ func TestRacingLinks(t *testing.T) {
 
 // A root in whose place another folder stands takes nothing.
 func TestRootIsGone(t *testing.T) {
+	treetest.Needs(t, treetest.MovableRoots)
 	root := filepath.Join(t.TempDir(), "root")
 	r := start(t, root, nil)
 	key := r.allow(keys.Grant{Upload: true, Download: true})
