@@ -19,9 +19,13 @@ import (
 
 // Versity is a real server, versitygw, whose objects are files in a folder of the test. It is
 // looked for in PATH and where `go install` puts programs; the test is skipped if it is not
-// there. It ends with the test.
+// there. It ends with the test. Under the race detector, which cannot look into it, the test is
+// skipped too: the store in this process has the same code before it, and takes less time.
 func Versity(t testing.TB) (place string, o bucket.Options) {
 	t.Helper()
+	if raced {
+		t.Skip("the race detector: it sees the same before the store in this process")
+	}
 	server := StartVersity(t, t.TempDir(), "")
 	return Place, Options(server.URL)
 }
