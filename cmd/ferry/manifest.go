@@ -12,7 +12,6 @@ import (
 
 	"ferry/checksum"
 	"ferry/transfer"
-	"ferry/transfer/store"
 	"ferry/transfer/tree"
 )
 
@@ -270,7 +269,7 @@ func openManifest(verb, file, folder string, sources *sourceList) (*manifest, er
 	}
 	if sources != nil {
 		for _, s := range sources.sources {
-			if s.Reader != nil || store.Is(s.Path) {
+			if s.Reader != nil {
 				continue
 			}
 			if _, inside := within(s.Path, file); inside {

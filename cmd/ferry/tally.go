@@ -10,7 +10,6 @@ import (
 
 	"ferry/framing"
 	"ferry/transfer"
-	"ferry/transfer/store"
 	"ferry/transfer/tree"
 )
 
@@ -72,11 +71,11 @@ func (t *tally) kindsText(r transfer.Result) string {
 func (t *tally) landed(place string) string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if whole, err := filepath.Abs(place); err == nil && !store.Is(place) {
+	if whole, err := filepath.Abs(place); err == nil {
 		place = whole
 	}
 	if t.top != "" && !t.apart && t.inside {
-		place = inPlace(place, t.top)
+		place = filepath.Join(place, t.top)
 	}
 	return place
 }

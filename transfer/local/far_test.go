@@ -20,8 +20,6 @@ func TestFarDeletion(t *testing.T) {
 		"DeleteFollowsTheSourcesLinks":         TestDeleteFollowsTheSourcesLinks,
 		"DeleteReportsWhatStays":               TestDeleteReportsWhatStays,
 		"DeleteKeepsTimes":                     TestDeleteKeepsTimes,
-		"DeleteOfWhatAnAwayHasNot":             TestDeleteOfWhatAnAwayHasNot,
-		"DeleteOfAnEmptyAway":                  TestDeleteOfAnEmptyAway,
 		"DeleteLetsKindsChange":                TestDeleteLetsKindsChange,
 		"KindsStayWithoutDelete":               TestKindsStayWithoutDelete,
 		"WhatMadeWayIsKeptUntilAllIsDelivered": TestWhatMadeWayIsKeptUntilAllIsDelivered,

@@ -91,8 +91,8 @@ type glance struct {
 	i  int
 }
 
-// namesIn returns the names in a folder, and what other walks see of it too; nil is nothing.
-func namesIn(r *walkRun, at place, d *Dir, info Info) ([]DirName, *surveyed, error) {
+// names returns the names in a folder, and what other walks see of it too; nil is nothing.
+func (r *walkRun) names(at place, d *Dir, info Info) ([]DirName, *surveyed, error) {
 	if r.Survey == nil {
 		names, err := d.ReadNames()
 		return names, nil, err
@@ -115,11 +115,10 @@ func namesIn(r *walkRun, at place, d *Dir, info Info) ([]DirName, *surveyed, err
 	return f.names, f, nil
 }
 
-// lookIn returns what an item in d is.
-func lookIn(r *walkRun, d *Dir, s *sight) (info Info, err error) {
-	g := &s.glance
+// look returns what the item name in d is.
+func (r *walkRun) look(d *Dir, name string, g glance) (info Info, err error) {
 	if g.of == nil {
-		return d.stat(s.Name, r.Follow)
+		return d.stat(name, r.Follow)
 	}
 	g.of.mu.Lock()
 	info = g.of.seen[g.i]
@@ -127,7 +126,7 @@ func lookIn(r *walkRun, d *Dir, s *sight) (info Info, err error) {
 	if info.Kind != 0 {
 		return info, nil
 	}
-	if info, err = d.stat(s.Name, r.Follow); err == nil {
+	if info, err = d.stat(name, r.Follow); err == nil {
 		g.of.mu.Lock()
 		g.of.seen[g.i] = info
 		g.of.mu.Unlock()

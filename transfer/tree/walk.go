@@ -2,23 +2,16 @@ package tree
 
 import (
 	"context"
-	"iter"
 	"time"
 )
 
 // Source is something to send that the user named.
 type Source struct {
 	Path string // the user's own path
-	// Away, if it is not nil, is what is sent in the place of what Path leads to. Path is
-	// what the user calls it then, with slashes.
-	Away Away
 	Name string // wire name of the top item, see BaseName; unused with Contents
 	// Contents sends what is in the folder Path without the folder itself: a
 	// Root entry stands for it, and its children land in the destination.
 	Contents bool
-	// Within, if it is not nil, says where the source is, and Path is only how it is called.
-	// Not with Walk.Follow.
-	Within *Within
 }
 
 // Walk turns sources into items. Dirs must stay open while items are used.
@@ -60,9 +53,6 @@ type Walk struct {
 	// beginning of Run.
 	Survey *Survey
 	Fresh  func() time.Time
-
-	// Bare emits what is Away as it was listed, and looks at no single item.
-	Bare bool
 }
 
 // Run calls emit for each item, depth first: a folder, its children in the
@@ -72,11 +62,7 @@ type Walk struct {
 func (w *Walk) Run(ctx context.Context, emit func(*Item) error) error {
 	r := &walkRun{Walk: w, ctx: ctx, emit: emit, meta: w.Metadata, accounts: NewAccounts(), begun: time.Now()}
 	for i := range w.Sources {
-		source := r.source
-		if w.Sources[i].Within != nil {
-			source = r.sourceWithin
-		}
-		if err := source(i, &w.Sources[i]); err != nil {
+		if err := r.source(i, &w.Sources[i]); err != nil {
 			return err
 		}
 	}
@@ -103,8 +89,6 @@ type walkRun struct {
 	// list of sources may name many files of one folder.
 	lastPath string
 	lastDir  *Dir
-
-	queue queue // of what is Away
 }
 
 // place is where an item will be: its name, and its folder on the wire.
@@ -129,8 +113,11 @@ func (p place) child(id uint64, name string) place {
 
 // folder emits d, what is in it, and its end. A folder whose names or rule file cannot be
 // read is reported and not sent: what arrived would be an empty folder.
-func (r *walkRun) folder(at place, kind Kind, d ground) error {
-	info, err := d.stat()
+func (r *walkRun) folder(at place, kind Kind, d *Dir) error {
+	info, err := d.Stat()
+	if err == nil && d.pool.loops(d) {
+		err = errLoop
+	}
 	if err != nil {
 		return r.problem(at.display, err)
 	}
@@ -139,79 +126,70 @@ func (r *walkRun) folder(at place, kind Kind, d ground) error {
 	}
 	outer := r.rules
 	defer func() { r.rules = outer }()
-	if r.rules, err = d.enter(&r.Select, outer, r.relative(at), at.display); err != nil {
+	if r.rules, err = r.Select.Enter(outer, d, r.relative(at), at.display); err != nil {
 		return r.problem(Below(at.display, r.Select.IgnoreFile), err)
 	}
-	var names iter.Seq2[sight, error]
+	var names []DirName
+	var seen *surveyed
 	if !at.part.some {
-		if names, err = d.names(r, at, info); err != nil {
+		if names, seen, err = r.names(at, d, info); err != nil {
 			return r.problem(at.display, err)
 		}
 	}
-	it := &Item{Entry: r.entry(at, kind, info), Info: info, Display: at.display, passage: kind == Root || at.part.some}
-	id, end := it.ID, Entry{ID: it.ID, Parent: it.Parent, Kind: FolderEnd}
-	if err := d.begin(r, at, it); err != nil {
+	e := r.entry(at, kind, info)
+	e.Extra = r.extra(at, d, "", info)
+	passage := kind == Root || at.part.some
+	if err := r.emit(&Item{Entry: e, Dir: d, Info: info, Display: at.display, passage: passage}); err != nil {
 		return err
 	}
 	if at.part.some {
-		err = r.listed(at, id, d)
+		err = r.listed(at, e.ID, d)
 	} else {
-		err = r.children(at, id, d, names)
+		err = r.children(at, e.ID, d, names, seen)
 	}
 	if err != nil {
 		return err
 	}
-	return d.end(r, &Item{Entry: end, Info: info, Display: at.display})
+	end := Entry{ID: e.ID, Parent: e.Parent, Kind: FolderEnd}
+	return r.emit(&Item{Entry: end, Dir: d, Info: info, Display: at.display})
 }
 
-func (r *walkRun) children(at place, id uint64, d ground, names iter.Seq2[sight, error]) error {
-	var met map[string]bool // names that are listed, or above what is
-	count := 0
-	for s, err := range names {
+func (r *walkRun) children(at place, id uint64, d *Dir, names []DirName, seen *surveyed) error {
+	met := 0
+	for i, n := range names {
 		if r.ctx.Err() != nil {
 			return context.Cause(r.ctx)
 		}
-		if err != nil {
-			return r.problem(at.display, err)
-		}
-		c := at.child(id, s.Name)
-		if len(at.part.listed) > 0 && !s.refused() {
+		c := at.child(id, n.Name)
+		if len(at.part.listed) > 0 {
 			var here int
-			if c.part.listed, here = listedBelow(at.part.listed, r.belowSource(at), s.Name); here > 0 {
-				if met == nil {
-					met = make(map[string]bool)
-				}
-				met[s.Name] = true
-			}
-			count += here
+			c.part.listed, here = listedBelow(at.part.listed, r.belowSource(at), n.Name)
+			met += here
 		}
-		if err := r.child(c, d, &s); err != nil {
+		if err := r.child(c, d, n, glance{seen, i}); err != nil {
 			return err
 		}
 	}
-	if count == len(at.part.listed) {
+	if met == len(at.part.listed) {
 		return nil
 	}
-	return r.unmet(at, d, met)
+	return r.unmet(at, d, names)
 }
 
-func (r *walkRun) child(at place, d ground, s *sight) error {
+func (r *walkRun) child(at place, d *Dir, n DirName, g glance) error {
 	var info Info
 	var absent error
 	// A rule may be about folders only. Lstat tells what the listing may not tell.
-	kind := s.Kind
+	kind := n.Kind
 	looked := kind == 0 || kind == Symlink && r.Follow
 	if looked {
-		info, absent = d.look(r, s)
+		info, absent = r.look(d, n.Name, g)
 		kind = info.Kind
-	}
-	if s.refused() {
-		return r.problem(at.display, s.found.Err)
 	}
 	if r.excluded(at, kind == Folder) {
 		return nil
 	}
-	err := CheckName(s.Name)
+	err := CheckName(n.Name)
 	if err == nil && (at.depth > MaxDepth || at.length > MaxPath) {
 		err = ErrTooDeep
 	}
@@ -219,13 +197,15 @@ func (r *walkRun) child(at place, d ground, s *sight) error {
 		return r.problem(at.display, err)
 	}
 	if !looked && kind != Folder {
-		info, absent = d.look(r, s)
+		info, absent = r.look(d, n.Name, g)
 	}
 	switch {
 	case absent != nil:
 		return r.absent(at, absent)
 	case kind == Folder || info.Kind == Folder:
-		return r.folder(at, Folder, d.child(r, s))
+		c := d.Child(n.Name)
+		c.follow = r.Follow && n.Kind != Folder
+		return r.folder(at, Folder, c)
 	case at.part.some:
 		return r.absent(at, errNotFolder)
 	}
@@ -243,7 +223,7 @@ func (r *walkRun) child(at place, d ground, s *sight) error {
 		r.leaveOut(at, why)
 		return nil
 	}
-	return d.leaf(r, at, s, info)
+	return r.leaf(at, d, n.Name, info)
 }
 
 // leaf emits a file, link or special file, or a further name of one.

@@ -1,5 +1,0 @@
-//go:build !race
-
-package objecttest
-
-const raced = false
