@@ -47,6 +47,8 @@ var codecs = map[Type]codec{
 	TypeRemark:    batch(ParseRemarks, (*Remark).Append),
 	TypeHeartbeat: single(ParseHeartbeat, (*Heartbeat).Append),
 	TypePieces:    single(ParsePieces, (*Pieces).Append),
+	TypeKeyProof:  single(ParseKeyProof, (*KeyProof).Append),
+	TypePlace:     single(ParsePlace, (*Place).Append),
 	TypePaths:     pathsCodec,
 	TypePunch:     single(ParsePunch, (*Punch).Append),
 

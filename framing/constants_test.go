@@ -109,7 +109,7 @@ func TestConstants(t *testing.T) {
 		{"RoleSender", uint64(RoleSender), 1}, {"RoleReceiver", uint64(RoleReceiver), 2},
 		{"PurposeNew", uint64(PurposeNew), 1}, {"PurposeStream", uint64(PurposeStream), 2}, {"PurposeRejoin", uint64(PurposeRejoin), 3},
 		{"MethodCode", uint64(MethodCode), 1}, {"MethodKey", uint64(MethodKey), 2}, {"MethodSession", uint64(MethodSession), 3},
-		{"CapZstd", CapZstd, 1}, {"CapSealed", CapSealed, 8}, {"CapCopy", CapCopy, 4}, {"CapText", CapText, 64}, {"CapWide", CapWide, 128}, {"CapRequest", CapRequest, 32}, {"CapPaths", CapPaths, 256}, {"CapMirror", CapMirror, 512},
+		{"CapZstd", CapZstd, 1}, {"CapSealed", CapSealed, 8}, {"CapCopy", CapCopy, 4}, {"CapText", CapText, 64}, {"CapWide", CapWide, 128}, {"CapRequest", CapRequest, 32}, {"CapPaths", CapPaths, 256}, {"CapMirror", CapMirror, 512}, {"CapPlace", CapPlace, 4096}, {"CapStored", CapStored, 8192},
 		{"PathV4", uint64(PathV4), 1}, {"PathV6", uint64(PathV6), 2}, {"PathLocal", uint64(PathLocal), 3}, {"PathName", uint64(PathName), 4}, {"PathSeen", uint64(PathSeen), 5}, {"MaxPaths", MaxPaths, 32}, {"MaxPathHost", MaxPathHost, 255}, {"MaxPunch", uint64(MaxPunch), 65535e6},
 		{"FlagChecksum", uint64(FlagChecksum), 1}, {"FlagAllowChanged", uint64(FlagAllowChanged), 2}, {"FlagOwner", uint64(FlagOwner), 4},
 		{"FlagXattrs", uint64(FlagXattrs), 8}, {"FlagHardLinks", uint64(FlagHardLinks), 16}, {"FlagDevices", uint64(FlagDevices), 32},
@@ -129,7 +129,7 @@ func TestConstants(t *testing.T) {
 		{"StateSource", uint64(StateSource), 4}, {"StateUser", uint64(StateUser), 5}, {"StateIdle", uint64(StateIdle), 6},
 		{"ChunkSize", ChunkSize, 1 << 20}, {"MaxSize", MaxSize, 1<<63 - 1}, {"maxChunks", maxChunks, 1 << 43}, {"MaxPage", MaxPage, 4096},
 		{"MaxName", MaxName, 255}, {"MaxTarget", MaxTarget, 4095}, {"maxMessage", maxMessage, 1024}, {"MaxListed", MaxListed, 64},
-		{"maxPiece", maxPiece, 262092}, {"maxShare", maxShare, 64}, {"MinLimit", MinLimit, 16384}, {"MaxZstdWindow", MaxZstdWindow, 1 << 20}, {"FirstEntries", FirstEntries, 256}, {"WideEntries", WideEntries, 16384},
+		{"maxPiece", maxPiece, 262092}, {"maxShare", maxShare, 64}, {"MaxKey", MaxKey, 2048}, {"MaxSignature", MaxSignature, 3072}, {"MaxPlace", MaxPlace, 4096}, {"MinLimit", MinLimit, 16384}, {"MaxZstdWindow", MaxZstdWindow, 1 << 20}, {"FirstEntries", FirstEntries, 256}, {"WideEntries", WideEntries, 16384},
 	} {
 		if c.got != c.want {
 			t.Errorf("%s is %d, the wire has %d", c.name, c.got, c.want)

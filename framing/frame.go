@@ -35,6 +35,7 @@ const (
 	TypeProof     Type = 0x02
 	TypeRefuse    Type = 0x03
 	TypeResume    Type = 0x04
+	TypeKeyProof  Type = 0x05
 	TypeOffer     Type = 0x10
 	TypeAccept    Type = 0x11
 	TypeDecline   Type = 0x12
@@ -65,6 +66,7 @@ const (
 	TypeListing   Type = 0x2b
 	TypeRemark    Type = 0x2c
 	TypePieces    Type = 0x2d
+	TypePlace     Type = 0x2e
 )
 
 // The types of frames between a relay and its clients, which RELAY.md has. They never
@@ -99,6 +101,7 @@ var frames = [...]struct {
 	TypeProof:     {"PROOF", 64},         // 64B MAC
 	TypeRefuse:    {"REFUSE", 1},         // u8 code
 	TypeResume:    {"RESUME", 8},         // u64 received
+	TypeKeyProof:  {"KEYPROOF", 4095},    // bytes key | bytes signature
 	TypeOffer:     {"OFFER", 64 << 10},   // u32 flags | u32 retry seconds | uv items | uv bytes | u8 exact | uv n | n * (u8 kind | bytes name | uv size+1)
 	TypeAccept:    {"ACCEPT", 64},        // u32 flags | u32 retry seconds | uv entry window | uv entry bytes | u8 ordered | u16 streams
 	TypeDecline:   {"DECLINE", 1100},     // u8 code | bytes message
@@ -130,6 +133,7 @@ var frames = [...]struct {
 	TypeListing: {"LISTING", 128 << 10},  // u8 flags | uv source | bytes path | u8 code | bytes message | sv seconds | uv nanoseconds | uv n | n * (u8 kind | bytes name)
 	TypeRemark:  {"REMARK", maxBody},     // * (u8 kind | u8 code | u8 item | uv number | bytes path | bytes text)
 	TypePieces:  {"PIECES", piecesLimit}, // uv id | u8 attempt | u8 level | u8 last | uv n | n * (uv length | 5B sum)
+	TypePlace:   {"PLACE", 4098},         // bytes path
 
 	TypeRHello:  {"RHELLO", 1024}, // 8B "ferry-rv" | u16 min | u16 max | u64 capabilities | 16B nonce | skipped
 	TypeAuth:    {"AUTH", 32},     // 32B MAC

@@ -39,6 +39,8 @@ func FuzzListing(f *testing.F)   { fuzzBody(f, TypeListing) }
 func FuzzRemark(f *testing.F)    { fuzzBody(f, TypeRemark) }
 func FuzzHeartbeat(f *testing.F) { fuzzBody(f, TypeHeartbeat) }
 func FuzzPieces(f *testing.F)    { fuzzBody(f, TypePieces) }
+func FuzzKeyProof(f *testing.F)  { fuzzBody(f, TypeKeyProof) }
+func FuzzPlace(f *testing.F)     { fuzzBody(f, TypePlace) }
 func FuzzPaths(f *testing.F)     { fuzzBody(f, TypePaths) }
 func FuzzPunch(f *testing.F)     { fuzzBody(f, TypePunch) }
 

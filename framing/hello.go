@@ -33,7 +33,7 @@ type Method uint8
 // The methods. Values are part of the wire format.
 const (
 	MethodCode    Method = 1 // a pairing code, by CPace
-	MethodKey     Method = 2 // a long-term key; reserved
+	MethodKey     Method = 2 // long-term keys of both sides, by KEYPROOF
 	MethodSession Method = 3 // the secret of a session
 )
 
@@ -43,14 +43,16 @@ const (
 	_          uint64 = 1 << 1  // reserved: early builds seal records with keys made in another way
 	CapCopy    uint64 = 1 << 2  // WANT may hold and patch, PIECES may come, and DATA may use EncodingCopies
 	CapSealed  uint64 = 1 << 3  // once both sides are proven, records are sealed with keys from the TLS exporter
-	_          uint64 = 1 << 4  // KEYPROOF in place of PROOF; reserved
+	_          uint64 = 1 << 4  // reserved
 	CapRequest uint64 = 1 << 5  // the receiver may begin with REQUEST
 	CapText    uint64 = 1 << 6  // OFFER may have FlagText
 	CapWide    uint64 = 1 << 7  // WideEntries may come before ACCEPT
 	CapPaths   uint64 = 1 << 8  // PATHS and PUNCH may come
 	CapMirror  uint64 = 1 << 9  // the receiver may ASK what the sources have
-	CapRemarks uint64 = 1 << 10 // REMARK may come, of all kinds but RemarkEscaped
+	CapRemarks uint64 = 1 << 10 // REMARK may come, of the kinds before RemarkEscaped
 	CapNames   uint64 = 1 << 11 // REMARK of the kind RemarkEscaped may come
+	CapPlace   uint64 = 1 << 12 // the sender may begin with PLACE
+	CapStored  uint64 = 1 << 13 // REMARK of the kind RemarkStored may come
 )
 
 // Hello opens a connection, both ways.

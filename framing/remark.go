@@ -24,7 +24,8 @@ const (
 	RemarkStayed   RemarkKind = 12 // sender: Number items stay there, unchanged, and were not compared
 	RemarkPlace    RemarkKind = 13 // receiver: the destination is Path, Text the marks of the machine and of that folder
 	RemarkEscaped  RemarkKind = 14 // receiver: the entry Number, at Path by its own name, is stored at Text
-	lastRemark                = RemarkEscaped
+	RemarkStored   RemarkKind = 15 // receiver: all is kept by the store Text, and Durable of RECEIPT is its word
+	lastRemark                = RemarkStored
 )
 
 // What an item of RemarkFailed failed at.

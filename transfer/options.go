@@ -13,6 +13,10 @@ type Offer struct {
 	Exact  bool  // the whole delivery has no more items and bytes than that
 	DryRun bool  // nothing will be changed
 	Text   bool  // it is a text for people, and no more; see receive.Options.Text
+	// Place is where in the destination it is to go, at the receiver: bytes as a person wrote
+	// them at the sender, of which nothing is checked but the length. Only a receiver whose link
+	// offers framing.CapPlace is told one.
+	Place  string
 	Listed []OfferItem
 	Peer   string // address of the other side
 	Extent Extent // at the receiver: what was announced so far

@@ -31,7 +31,10 @@ type Result struct {
 	Resent    int64    // bytes, of frames, sent again by this side because the link was lost
 	Reused    int64    // content taken from a partial or an older file
 	Digest    [32]byte // receipt digest, see framing/PROTOCOL.md
-	Durable   bool     // everything was synced to stable storage
+	Durable   bool     // everything was synced to stable storage, or Store has acknowledged it
+	// Store is the object store that has it, as the side with the destination calls it. Empty
+	// for a disk, and where the link does not offer framing.CapStored.
+	Store string
 	// Unsynced is why the delivery is not durable, if it was to be and nothing failed. Only
 	// the side with the destination, and Copy, know it.
 	Unsynced error

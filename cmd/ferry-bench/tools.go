@@ -25,6 +25,10 @@ type tool struct {
 	// headStart: near starts first, and far this much later, before which it does
 	// not listen. The clock starts with far.
 	headStart time.Duration
+	// store: a server of objects is between, and leaves something of its own. fill is the
+	// command that puts the data there, before the clock starts.
+	store bool
+	fill  string
 }
 
 func (l tool) String() string { return l.name }
@@ -86,7 +90,7 @@ const crocFlags = "--no-compress --yes --overwrite --ignore-stdin --disable-clip
 
 // tools are all that can be measured, in the order of the tables.
 func tools() []tool {
-	return []tool{
+	return append([]tool{
 		// Both sides are one process, so that its figures are those of both together.
 		{name: "ferry-copy", needs: "ferry", local: true, near: "$FERRY copy --quiet $FLAGS $SRC $DST", update: ferryUpdate},
 		{
@@ -157,5 +161,5 @@ func tools() []tool {
 		},
 		// What the file system alone takes. -u would leave an interrupted file as it is.
 		{name: "cp", needs: "cp", local: true, near: "cp -R -p $SRC $DST/"},
-	}
+	}, stores()...)
 }

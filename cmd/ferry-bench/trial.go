@@ -54,6 +54,9 @@ func (r *runner) trial(ctx context.Context, l tool, set dataset, flags string) (
 		if daemon, err = start(context.WithoutCancel(ctx), r.net.far, l.daemon, vars); err == nil {
 			err = daemon.listens(ctx, r.net.address, vars["PORT"])
 		}
+		if err == nil {
+			err = r.filled(context.WithoutCancel(ctx), l, set, vars)
+		}
 		if err != nil {
 			return s, err
 		}
@@ -102,7 +105,7 @@ func (r *runner) variables(set dataset, flags string) (map[string]string, error)
 	maps.Copy(vars, map[string]string{
 		"ADDRESS": r.net.address, "ORIGIN": r.net.origin, "PORT": ports[0], "PORTS": strings.Join(ports, ","),
 		"SRC": set.path, "PARENT": filepath.Dir(set.path), "NAME": filepath.Base(set.path), "FILE": set.file,
-		"DST": r.dst, "FLAGS": flags, "CROC_RELAY": r.net.address + ":" + ports[0],
+		"DST": r.dst, "STORE": r.storeIn(), "FLAGS": flags, "CROC_RELAY": r.net.address + ":" + ports[0],
 	})
 	return vars, nil
 }

@@ -44,7 +44,7 @@ func (w workload) run(r *runner, l tool, set dataset) (s sample, err error) {
 	if err := os.Mkdir(r.dst, 0o777); err != nil {
 		return s, err
 	}
-	defer func() { err = errors.Join(err, removeAll(r.dst)) }()
+	defer func() { err = errors.Join(err, removeAll(r.dst), removeAll(r.storeIn())) }()
 	settle(r.dst)
 	var had int64
 	if w.before != nil {
@@ -57,7 +57,10 @@ func (w workload) run(r *runner, l tool, set dataset) (s sample, err error) {
 	if w.flags != nil {
 		flags = w.flags(l)
 	}
-	if s, err = r.trial(r.ctx, l, set, flags); err == nil {
+	if s, err = r.trial(r.ctx, l, set, flags); err == nil && l.store {
+		err = r.cleared(set)
+	}
+	if err == nil {
 		err = compare(set.path, r.dst)
 	}
 	s.Had = had
@@ -123,7 +126,10 @@ func interrupted(r *runner, l tool, set dataset) (had int64, err error) {
 
 // older puts the version before this one at the destination, from which it differs by the
 // first MiB and by ten insertions.
-func older(r *runner, _ tool, set dataset) (had int64, err error) {
+func older(r *runner, l tool, set dataset) (had int64, err error) {
+	if l.store {
+		return 0, fmt.Errorf("%w: an object is put whole", errUnsuited)
+	}
 	return set.writeOlder(filepath.Join(r.dst, filepath.Base(set.path), set.file))
 }
 

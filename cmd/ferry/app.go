@@ -49,13 +49,13 @@ func newApp(env *Env) *cli.App {
 		// report decides about the exit code, and not the library.
 		ExitErrHandler: func(*cli.Context, error) {},
 		Commands: []*cli.Command{
-			sendCommand(env), receiveCommand(env), copyCommand(env, copyItems), checksumCommand(env), verifyCommand(env), selftestCommand(env), relayCommand(env), versionCommand(env), helpCommand(env), manCommand(env), completionCommand(env), answerCommand(env), remoteCommand(env),
+			sendCommand(env), receiveCommand(env), copyCommand(env, copyItems), checksumCommand(env), verifyCommand(env), selftestCommand(env), serveCommand(env), relayCommand(env), versionCommand(env), helpCommand(env), manCommand(env), completionCommand(env), answerCommand(env), remoteCommand(env),
 		},
 	}
 	for _, c := range app.Commands {
 		// Otherwise a path named "help" would be taken for a command.
 		c.HideHelpCommand = true
-		c.Before = func(ctx *cli.Context) error { return checkStreams(ctx, env) }
+		c.Before = func(ctx *cli.Context) error { return checkFirst(ctx, env) }
 		c.OnUsageError = func(ctx *cli.Context, err error, _ bool) error {
 			return &usageError{verb: ctx.Command.Name, text: err.Error()}
 		}
@@ -63,11 +63,19 @@ func newApp(env *Env) *cli.App {
 	return app
 }
 
+// checkFirst refuses command lines of any command, before it looks at anything.
+func checkFirst(c *cli.Context, env *Env) error {
+	if err := misplacedStore(c); err != nil {
+		return err
+	}
+	return checkStreams(c, env)
+}
+
 // pairingFlags say how the two sides meet. dial is "to" or "from".
 func pairingFlags(dial string) []cli.Flag {
 	return in(aboutConnection,
 		everyday(&cli.StringFlag{Name: dial, Usage: "call `HOST`, where the other side listens"}).
-			more("HOST:PORT is for a port other than 33779. Of several with commas between them, the first that takes the call counts. Without it the code alone is enough where both are on one network."),
+			more("HOST:PORT is for a port other than 33779. ferry://HOST/PATH is a place at a ferry serve, which takes keys and no code (ferry help keys). Of several with commas between them, the first that takes the call counts. Without it the code alone is enough where both are on one network."),
 		everyday(&cli.StringFlag{Name: "find", Usage: "`WHERE`: where to look: auto, lan or off", Value: "auto"}).
 			oneOf("auto", "lan", "off").more("auto asks on the local network for the room of a code that was given, and answers those who ask; not with an address or --listen, with which lan does. FERRY_FIND has the value where the flag is not given."),
 		everyday(&cli.StringFlag{Name: "relay", Usage: "meet at `URL`, and carry through it; off for none"}).
@@ -79,6 +87,7 @@ func pairingFlags(dial string) []cli.Flag {
 		optionOf(&cli.DurationFlag{Name: "wait", Usage: "wait `TIME` for the other side", Value: defaultWait, DefaultText: "1m to call"}).
 			oneOf("1m", "10m", "1h", "24h").more("Without it a side that calls waits for 1m, and so does a receiver that was given a code and looks for the sender. Others wait as long as it takes."),
 		proxyFlag(),
+		hostKeyFlag(),
 		everyday(&cli.StringFlag{Name: "code-file", Usage: "read the code from `FILE`, - for standard input"}).
 			aFile().more("Without it the code comes from FERRY_CODE, or is asked for. At a terminal - asks too."),
 		boolFlag("weak-code", "take a code of one's own that is easy to guess").

@@ -140,13 +140,14 @@ func TestArrangeRefusesAnEmptyValue(t *testing.T) {
 // The contract of this version: these flags, and no others.
 func TestFlags(t *testing.T) {
 	want := map[string]string{
-		"send":     "receivers until remove-source text find relay relay-token proxy to listen wait code-file weak-code dry-run n allow-changed checksum follow exclude include exclude-from ferryignore files-from from0 max-size min-size one-file-system name timeout retry-for streams json manifest progress quiet q verbose v archive a owner xattrs hard-links devices strict numeric-ids compress bwlimit",
-		"receive":  "answers backup backup-dir suffix update u chmod find relay relay-token proxy from out o listen wait code-file weak-code yes y max-items max-bytes on-conflict names links no-sync verify-disk manifest timeout retry-for streams json progress quiet q verbose v archive a owner xattrs hard-links devices perms xattrs-all strict compress bwlimit",
-		"copy":     "remove-source backup backup-dir suffix update u chmod on-conflict names links delete delete-all max-delete dry-run n allow-changed checksum follow exclude include exclude-from ferryignore files-from from0 max-size min-size one-file-system no-sync verify-disk manifest json progress quiet q verbose v archive a owner xattrs hard-links devices strict numeric-ids compress bwlimit ssh remote-command push find proxy timeout retry-for streams",
+		"send":     "host-key receivers until remove-source text find relay relay-token proxy to listen wait code-file weak-code dry-run n allow-changed checksum follow exclude include exclude-from ferryignore files-from from0 max-size min-size one-file-system name timeout retry-for s3-endpoint streams json manifest progress quiet q verbose v archive a owner xattrs hard-links devices strict numeric-ids compress bwlimit",
+		"receive":  "host-key answers backup backup-dir suffix update u chmod find relay relay-token proxy from out o listen wait code-file weak-code yes y max-items max-bytes on-conflict names links no-sync verify-disk manifest timeout retry-for s3-endpoint streams json progress quiet q verbose v archive a owner xattrs hard-links devices perms xattrs-all strict compress bwlimit",
+		"copy":     "host-key remove-source backup backup-dir suffix update u chmod on-conflict names links delete delete-all max-delete dry-run n allow-changed checksum follow exclude include exclude-from ferryignore files-from from0 max-size min-size one-file-system no-sync verify-disk manifest json progress quiet q verbose v archive a owner xattrs hard-links devices strict numeric-ids compress bwlimit ssh remote-command push find proxy timeout retry-for s3-endpoint streams",
 		"checksum": "check c dir C extra manifest json progress quiet q",
 		"verify":   "dir C extra json progress quiet q",
 		"selftest": "dir json quiet q",
 		"relay":    "behind-proxy drain json listen max-bytes max-link-rate max-links max-per-source max-rate max-rooms metrics q quiet tls-cert tls-key token-file",
+		"serve":    "authorized-keys code-file drain host-key json listen max-links memory metrics metrics-public no-sync q quiet retry-for root s3-endpoint timeout verify-disk",
 		"help":     "all",
 		"version":  "", "man": "", "completion": "", completeCommand: "",
 	}

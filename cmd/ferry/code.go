@@ -40,6 +40,9 @@ func newCodeSource(p pairing, env *Env) *codeSource {
 // true then. A receiver at a terminal asks first: what a person has there says who looks
 // for whom. Where it is an address, the pairing dials that from then on.
 func (s *codeSource) find(ctx context.Context) (code link.Code, made bool, err error) {
+	if s.pairing.server != nil { // which knows this side by a key
+		return code, false, nil
+	}
 	if s.pairing.codeFile != "" {
 		code, err = s.fromFile(ctx)
 		return code, false, err

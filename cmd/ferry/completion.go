@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"ferry/transfer/link"
+	"ferry/transfer/store"
 )
 
 // completeCommand is what the scripts of the shells call, so that they never know less
@@ -90,6 +91,11 @@ func (a *nextWord) add(word, meaning string) { a.words = append(a.words, example
 func complete(app *cli.App, words []string, current string) nextWord {
 	words, current = rejoined(words, current)
 	a := following(app, words, current)
+	value := current
+	if strings.HasPrefix(current, "--") {
+		_, value, _ = strings.Cut(current, "=")
+	}
+	a.files = a.files && !store.Is(value) // a store is not asked
 	a.words = slices.DeleteFunc(a.words, func(w example) bool { return !strings.HasPrefix(w.line, current) })
 	return a
 }

@@ -10,7 +10,7 @@ import (
 
 func TestComplete(t *testing.T) {
 	for _, c := range []struct{ line, want string }{
-		{"se", "send selftest"},
+		{"se", "send selftest serve"},
 		{"-", "--help --version"},
 		{"send --comp", "--compress"},
 		{"send --compress ", "auto never zstd"},
@@ -32,6 +32,9 @@ func TestComplete(t *testing.T) {
 		{"receive ", ""},
 		{"receive -o ", "files"},
 		{"receive --out=x", "files"},
+		{"receive -o s3://", ""},
+		{"receive --out=s3://b", ""},
+		{"copy s3://bucket/p", ""},
 		{"verify ", "files"},
 		{"help ex", "exit"},
 		{"help sen", "send"},

@@ -26,7 +26,7 @@ func (c *confinement) needs() confine.Set {
 	c.landing.needs(&s)
 	c.way.needs(&s)
 	c.throttle.needs(&s)
-	if !c.landing.stream && (c.metadata.Owner || c.metadata.Xattrs) {
+	if c.landing.isFolder() && (c.metadata.Owner || c.metadata.Xattrs) {
 		s.Accounts()
 	}
 	return s
@@ -66,13 +66,15 @@ func confinedText(s confine.Set, kept confine.Kept, err error) string {
 func (l *landing) needs(s *confine.Set) {
 	switch {
 	case l.stream:
+	case l.depot != nil:
+		l.depot.needs(s)
 	case l.dry != nil:
 		s.Reads = append(s.Reads, l.path)
 	default:
 		s.Folders = append(s.Folders, l.path)
 	}
 	if l.list != nil {
-		if _, inside := within(l.path, l.list.path); l.stream || !inside {
+		if _, inside := within(l.path, l.list.path); !l.isFolder() || !inside {
 			s.Renames = append(s.Renames, filepath.Dir(l.list.path))
 		}
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/urfave/cli/v2"
 
@@ -9,6 +10,7 @@ import (
 	"ferry/transfer/local"
 	"ferry/transfer/receive"
 	"ferry/transfer/storage"
+	"ferry/transfer/store"
 )
 
 // copyAction is what copy does with its command line: at the far end of ssh it is another
@@ -22,14 +24,26 @@ func copyCommand(env *Env, action copyAction) *cli.Command {
 		Usage:     "copy files and folders, here or by ssh",
 		ArgsUsage: "SRC... DEST",
 		Description: "A folder SRC lands as DEST/SRC, and SRC/ as what is in it. DEST is a folder, made if absent. But one file to a DEST that is no folder and ends in no slash gets that name. " +
-			"Either side may be [USER@]HOST:PATH, which ssh reaches. PATH is seen from the home there. If ferry is missing there, it offers to bring itself.",
-		Flags:  join(placeFlags("all", "the new item takes its place"), replaceFlags(), backupFlags(true), deleteFlags(), throttleFlags(), sourceFlags(), removeFlags(), metadataFlags(false), chosen.flags(), remoteFlags(), outputFlagList()),
+			"Either side may be [USER@]HOST:PATH, which ssh reaches. PATH is seen from the home there. If ferry is missing there, it offers to bring itself. " +
+			"Or it is ferry://HOST/PATH at a ferry serve, where DEST is a folder.",
+		Flags:  join(placeFlags("all", "the new item takes its place"), replaceFlags(), backupFlags(true), deleteFlags(), throttleFlags(), sourceFlags(), removeFlags(), metadataFlags(false), chosen.flags(), remoteFlags(), in(aboutConnection, hostKeyFlag()), storeFlags(), outputFlagList()),
 		Action: func(c *cli.Context) error { return action(c, env, chosen) },
 	}
 }
 
 // copyItems copies on this machine, or by ssh if one of its sides is elsewhere.
 func copyItems(c *cli.Context, env *Env, chosen *selectionArgs) error {
+	there, down, err := serverSides(c.Args().Slice())
+	switch {
+	case err != nil:
+		return err
+	case down:
+		return copyDown(c, env, chosen, there)
+	case there != nil:
+		return copyUp(c, env, chosen, there[0])
+	case c.IsSet(hostKeyFlagName):
+		return usagef("copy", "--%s goes with a side ferry://HOST/PATH", hostKeyFlagName)
+	}
 	s, err := sidesOf(c.Args().Slice())
 	if err != nil {
 		return err
@@ -53,10 +67,20 @@ func copyLocal(c *cli.Context, env *Env, chosen *selectionArgs) error {
 	if err != nil {
 		return err
 	}
-	list, folder, err := planCopy(c.Args().Slice(), c.Bool("follow"), o.rules)
+	args := c.Args().Slice()
+	if err := checkSides(args); err != nil {
+		return err
+	}
+	s, err := storesOf(c, env, store.Is(args[len(args)-1]), slices.ContainsFunc(args[:len(args)-1], store.Is))
 	if err != nil {
 		return err
 	}
+	defer s.close()
+	list, at, err := planCopy(s, args, c.Bool("follow"), o.rules)
+	if err != nil {
+		return err
+	}
+	folder := at.folder
 	sending, remove, absent, err := o.selected(c, list)
 	if err != nil {
 		return err
@@ -65,18 +89,19 @@ func copyLocal(c *cli.Context, env *Env, chosen *selectionArgs) error {
 		d := &delivery{ctx: c.Context, env: env, render: newRenderer(env, o.out, false), alone: true, sole: true}
 		return d.absent(sending)
 	}
-	if !c.Bool("dry-run") {
+	if !c.Bool("dry-run") && at.depot == nil {
 		makeWay(env, folder)
 	}
-	dst, err := destinationOf(c, folder, &o.place)
+	dst, err := destinationOf(c, at, &o.place)
 	if err != nil {
 		return err
 	}
-	sums, err := openManifest("copy", c.String("manifest"), folder, list)
+	sums, err := openManifest("copy", c.String("manifest"), at.here(), list)
 	if err != nil {
 		return errors.Join(err, dst.Close())
 	}
 	d := &delivery{ctx: c.Context, env: env, render: newRenderer(env, o.out, false), alone: true, sole: true, place: folder, strict: c.Bool("strict"), unsynced: c.Bool("no-sync"), rules: o.rules, escapes: escapesNames(c)}
+	s.show(d.render)
 	d.manifest.Store(sums)
 	if sums != nil {
 		o.place.Observer = sums
@@ -100,25 +125,35 @@ func copyLocal(c *cli.Context, env *Env, chosen *selectionArgs) error {
 }
 
 // destinationOf opens DEST, or for a dry run looks at it, and puts it into opt.
-func destinationOf(c *cli.Context, folder string, opt *receive.Options) (dst storage.Destination, err error) {
-	backups := ""
+func destinationOf(c *cli.Context, at copyPlace, opt *receive.Options) (dst storage.Destination, err error) {
+	backups, dry := "", c.Bool("dry-run")
 	if b := opt.Backup; b != nil {
-		b.Folder = backupFolder(folder, b.Folder)
+		b.Folder = backupFolder(at.folder, b.Folder)
 		backups = b.Folder
 	}
-	if !c.Bool("dry-run") {
-		dst, err = local.NewFolder(folder, folderOptions(c, backups))
-		opt.Destination = dst
-	} else if err = dryRunWithout("copy", c.IsSet("manifest")); err != nil {
-		return nil, err
-	} else {
-		var r storage.Destination
-		r, err = local.NewRehearsal(folder, folderOptions(c, backups))
-		opt.Rehearse = func() (storage.Destination, error) { return r, nil }
-		dst = r
+	if dry {
+		if err := dryRunWithout("copy", c.IsSet("manifest")); err != nil {
+			return nil, err
+		}
+	}
+	options := folderOptions(c, backups)
+	switch {
+	case at.depot != nil:
+		if dst, err = at.depot.destination(options, dry); err != nil {
+			return nil, err
+		}
+	case dry:
+		dst, err = local.NewRehearsal(at.folder, options)
+	default:
+		dst, err = local.NewFolder(at.folder, options)
 	}
 	if err != nil {
 		return nil, &exitError{exit: exitDestination, err: err}
+	}
+	if dry {
+		opt.Rehearse = func() (storage.Destination, error) { return dst, nil }
+	} else {
+		opt.Destination = dst
 	}
 	return dst, nil
 }

@@ -6,28 +6,51 @@ import (
 	"slices"
 
 	"ferry/transfer/filter"
+	"ferry/transfer/store"
 	"ferry/transfer/tree"
 )
 
+// copyPlace is where a copy lands, if that is not reached by ssh.
+type copyPlace struct {
+	folder string // or place in a store
+	depot  *depot // that place; nil for a folder
+}
+
+// here is the folder, "" if it is none of this machine.
+func (p copyPlace) here() string {
+	if p.depot != nil {
+		return ""
+	}
+	return p.folder
+}
+
 // planCopy reads SRC... DEST as rsync does. It returns the sources under the
-// names they will get, and the folder that they land in.
-func planCopy(args []string, follow bool, rules *filter.List) (*sourceList, string, error) {
-	if err := checkSides(args); err != nil {
-		return nil, "", err
+// names they will get, and the place that they land in.
+func planCopy(s *stores, args []string, follow bool, rules *filter.List) (list *sourceList, at copyPlace, err error) {
+	if err = checkSides(args); err != nil {
+		return nil, at, err
 	}
 	sources, dest := args[:len(args)-1], args[len(args)-1]
-	list, err := copySources(sources, follow, rules)
-	if err != nil {
-		return nil, "", err
+	if list, err = copySources(s, sources, follow, rules); err != nil {
+		return nil, at, err
 	}
-	if err := list.checkInside(dest, follow, rules); err != nil {
-		return nil, "", err
+	if err = list.checkInside(dest, follow, rules); err != nil {
+		return nil, at, err
 	}
-	folder, name, err := placeFor(dest, len(sources) == 1 && !list.folder)
+	name, single := "", len(sources) == 1 && !list.folder
+	if store.Is(dest) {
+		at.depot = &depot{stores: s}
+		name, err = at.depot.lands(dest, single)
+		if err == nil {
+			at.folder = at.depot.Place()
+		}
+	} else {
+		at.folder, name, err = placeFor(dest, single)
+	}
 	if err == nil && name != "" {
 		list.sources[0].Name = name
 	}
-	return list, folder, err
+	return list, at, err
 }
 
 // checkSides refuses arguments that are no SRC... DEST.
@@ -44,8 +67,8 @@ func checkSides(args []string) error {
 }
 
 // copySources looks at what is to be copied.
-func copySources(paths []string, follow bool, rules *filter.List) (*sourceList, error) {
-	list := &sourceList{}
+func copySources(s *stores, paths []string, follow bool, rules *filter.List) (*sourceList, error) {
+	list := &sourceList{stores: s}
 	for _, p := range paths {
 		if err := list.add("copy", p, follow, meansContents(p)); err != nil {
 			return nil, err

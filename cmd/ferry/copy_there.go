@@ -20,7 +20,7 @@ func copyThere(c *cli.Context, env *Env, chosen *selectionArgs, s sides) error {
 	if err != nil {
 		return err
 	}
-	list, err := copySources(args[:len(args)-1], c.Bool("follow"), o.rules)
+	list, err := copySources(nil, args[:len(args)-1], c.Bool("follow"), o.rules)
 	if err != nil {
 		return err
 	}

@@ -272,8 +272,11 @@ func (c *crowd) finish() error {
 		o.crowd.of = c.args.most
 	}
 	o.result.Durable, o.result.Acknowledged = true, true
-	for _, p := range c.places {
-		o.result = merged(o.result, p.result)
+	for i, p := range c.places {
+		if o.result = merged(o.result, p.result); i == 0 {
+			o.result.Store = p.result.Store
+		}
+		o.crowd.mixed = o.crowd.mixed || p.result.Store != o.result.Store
 		if p.done {
 			o.crowd.receipts++
 		}
@@ -330,6 +333,7 @@ func merged(all, one transfer.Result) transfer.Result {
 // crowdCount is how many receivers have their receipt.
 type crowdCount struct {
 	receipts, of int
+	mixed        bool   // not all of them keep it in one place
 	word         string // why not all, for programs; "" if the error says it
 }
 

@@ -162,7 +162,7 @@ func (v *crowdView) finish(o outcome) error {
 	}
 	o.hint = ""
 	for _, text := range o.lines(v.people.flags.quiet) {
-		if text == wholeText {
+		if text == o.wholeText() {
 			continue // the last line says it of all
 		}
 		c := green

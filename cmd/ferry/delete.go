@@ -7,6 +7,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"ferry/transfer/local"
+	"ferry/transfer/store"
 )
 
 // defaultMaxDelete is how many items --delete removes unless told otherwise:
@@ -54,6 +55,12 @@ func (l *sourceList) canDelete(follow bool) error {
 // hasFolder reports whether one of the sources is a folder.
 func (l *sourceList) hasFolder(follow bool) bool {
 	for _, s := range l.sources {
+		if store.Is(s.Path) {
+			if s.Contents || l.folder {
+				return true
+			}
+			continue
+		}
 		look := os.Lstat
 		if follow || s.Contents {
 			look = os.Stat

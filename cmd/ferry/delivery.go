@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"sync/atomic"
 
 	"ferry/transfer"
 	"ferry/transfer/filter"
 	"ferry/transfer/link"
 	"ferry/transfer/send"
+	"ferry/transfer/store"
 )
 
 // delivery is what send, receive and copy share around a transfer: it passes the events
@@ -122,7 +122,7 @@ func (d *delivery) end(o outcome, err error) error {
 	if d.place != "" && !d.stream {
 		o.place = "in " + show(d.tally.landed(d.place))
 		if d.name != "" {
-			o.place = "as " + show(filepath.Join(d.tally.landed(d.place), d.name))
+			o.place = "as " + show(inPlace(d.tally.landed(d.place), d.name))
 		}
 	}
 	o.err, o.exit = err, exitOf(d.ctx, err, o.result, &d.tally)
@@ -162,7 +162,10 @@ func (d *delivery) advise(o *outcome, err error) {
 	case errors.As(err, new(*send.NotRemovedError)): // all is there
 	case !d.stream && o.began:
 		where := " at the other side"
-		if d.place != "" {
+		switch {
+		case store.Is(d.place):
+			where = " in the store"
+		case d.place != "":
 			where = " here"
 		}
 		o.kept = d.tally.kept(where)

@@ -28,18 +28,21 @@ var ends = []string{"transfer", "transfer/storage", "transfer/tree", "framing", 
 // allowed says which of our packages each imports, and no more, so that bytes, digests and
 // names stay usable without the rest, and that nothing below cmd prints.
 var allowed = map[string][]string{
-	"framing":                 {},
-	"framing/vector":          {}, // tests import it
-	"checksum":                {},
-	"transfer/tree":           {},
-	"transfer/filter":         {},
-	"transfer/link":           {"transfer/link/admission", "transfer/link/cpace", "transfer/link/memory", "transfer/link/record", "transfer/internal/machine", "framing"},
-	"transfer/reach":          {"transfer/link", "transfer/reach/socket", "framing", "transfer/reach/lan", "transfer/reach/relayed", "transfer/reach/proxy"},
-	"transfer/reach/lan":      {"transfer/reach/socket", "framing"},
-	"transfer/reach/socket":   {"transfer/link"},
-	"transfer/reach/proxy":    {"transfer/link"},
-	"transfer/reach/relayed":  {"transfer/link", "transfer/reach/socket", "transfer/relay/ws", "framing"},
-	"transfer/relay":          {"transfer/relay/ws", "framing"},
+	"framing":                {},
+	"framing/vector":         {}, // tests import it
+	"checksum":               {},
+	"transfer/tree":          {},
+	"transfer/filter":        {},
+	"transfer/keys":          {"transfer/tree"},
+	"transfer/link":          {"transfer/link/admission", "transfer/link/cpace", "transfer/link/memory", "transfer/link/record", "transfer/internal/machine", "framing"},
+	"transfer/reach":         {"transfer/link", "transfer/reach/socket", "framing", "transfer/reach/lan", "transfer/reach/relayed", "transfer/reach/proxy"},
+	"transfer/reach/lan":     {"transfer/reach/socket", "framing"},
+	"transfer/reach/socket":  {"transfer/link"},
+	"transfer/reach/proxy":   {"transfer/link"},
+	"transfer/reach/relayed": {"transfer/link", "transfer/reach/socket", "transfer/relay/ws", "framing"},
+	"transfer/relay":         {"transfer/relay/ws", "framing"},
+	"transfer/serve": {"transfer", "transfer/send", "transfer/receive", "transfer/link", "transfer/keys", "transfer/dest", "transfer/storage", "transfer/tree",
+		"transfer/internal/flow", "transfer/internal/failure", "framing", "checksum"},
 	"transfer/relay/ws":       {},
 	"transfer/reach/ssh":      {},
 	"transfer/link/cpace":     {},
@@ -52,6 +55,11 @@ var allowed = map[string][]string{
 	"transfer/storage/memory":      {"transfer/storage", "transfer/tree", "checksum"},
 	"transfer/storage/storagetest": {"transfer/storage", "transfer/tree", "checksum"},
 	"transfer/dest":                {"transfer/storage", "transfer/tree", "checksum"},
+	"transfer/object":              {"transfer/object/bucket", "transfer/storage", "transfer/internal/flow", "transfer/tree", "checksum"},
+	// The client of an object store, and the stores of its tests.
+	"transfer/object/bucket":     {},
+	"transfer/object/objecttest": {"transfer/object/bucket"},
+	"transfer/store":             {"transfer/object", "transfer/object/bucket", "transfer/storage", "transfer/tree"},
 	// What both ends share has types only; the mechanisms of both are internal.
 	"transfer":                   {"transfer/tree", "framing", "checksum"},
 	"transfer/internal/flow":     {"transfer", "transfer/tree", "checksum"},
@@ -75,13 +83,14 @@ var allowed = map[string][]string{
 	"transfer/conform":               {},
 	"transfer/internal/deliverytest": {"transfer", "transfer/send", "transfer/receive", "transfer/local", "transfer/link", "transfer/storage", "transfer/tree", "transfer/filter", "framing"},
 	// cmd names codes, kinds and digests that cross its API; it opens no destination itself.
-	"cmd/ferry":         {"cmd/ferry/confine", "cmd/ferry/selftest", "transfer", "transfer/send", "transfer/receive", "transfer/local", "transfer/storage", "transfer/link", "transfer/reach", "transfer/reach/socket", "transfer/reach/ssh", "transfer/reach/relayed", "transfer/reach/proxy", "transfer/relay", "transfer/tree", "transfer/filter", "checksum", "framing"},
+	"cmd/ferry":         {"cmd/ferry/confine", "cmd/ferry/selftest", "transfer", "transfer/send", "transfer/receive", "transfer/local", "transfer/store", "transfer/storage", "transfer/link", "transfer/reach", "transfer/reach/socket", "transfer/reach/ssh", "transfer/reach/relayed", "transfer/reach/proxy", "transfer/relay", "transfer/serve", "transfer/keys", "transfer/tree", "transfer/filter", "checksum", "framing"},
 	"cmd/ferry/confine": {},
 	// It starts ferry as a user would, and shares nothing with what it tries.
 	"cmd/ferry/selftest": {},
-	// The benchmark and the tests of faults and networks run programs as a user would.
+	// The benchmark and the tests of faults, load and networks run programs as a user would.
 	"cmd/ferry-bench":    {},
 	"cmd/ferry/faults":   {},
+	"cmd/ferry/load":     {},
 	"cmd/ferry/networks": {},
 }
 
@@ -97,6 +106,7 @@ var owners = map[string][]string{
 	"lukechampine.com/blake3":             {"checksum"},
 	"github.com/coder/websocket":          {"transfer/relay/ws"},
 	"gonum.org/v1/plot":                   {"cmd/ferry-bench"},
+	"golang.org/x/crypto":                 {"transfer/keys"},
 	"golang.org/x/net":                    {"transfer/reach/lan", "transfer/reach/proxy"},
 	"golang.org/x/sync":                   {"transfer/send", "transfer/receive"},
 	"golang.org/x/sys":                    {"checksum", "transfer/tree", "transfer/dest", "transfer/link", "transfer/reach/socket", "transfer/reach/ssh", "cmd/ferry", "cmd/ferry/selftest", "cmd/ferry-bench"},
@@ -104,8 +114,11 @@ var owners = map[string][]string{
 	"golang.org/x/term":                   {"cmd/ferry"},
 	"golang.org/x/text":                   {"transfer/tree"},
 	"golang.org/x/time":                   {"transfer/relay"},
-	"github.com/VictoriaMetrics/metrics":  {"transfer/relay"},
+	"github.com/VictoriaMetrics/metrics":  {"transfer/relay", "transfer/serve"},
 	"github.com/pires/go-proxyproto":      {"transfer/relay"},
+	"github.com/minio/minio-go":           {"transfer/object/bucket"},
+	"github.com/johannesboyne/gofakes3":   {"transfer/object/objecttest"},
+	"github.com/coreos/go-systemd":        {"cmd/ferry"},
 	"github.com/rivo/uniseg":              {"cmd/ferry"},
 	"github.com/schollz/progressbar":      {"cmd/ferry"},
 	"github.com/urfave/cli":               {"cmd/ferry"},

@@ -43,20 +43,21 @@ var guides = map[string]guide{
 		{`ferry send --text "see you at eight"`, "a message for a person"},
 		{"ferry send --to HOST -n photos", "only say what would be sent"},
 		{"tar c photos | ferry send --to HOST -", "send a stream"},
-	}, []string{"code", "networks", "filters", "archive", "resume", "exit"}, true},
+	}, []string{"code", "keys", "networks", "filters", "archive", "s3", "resume", "exit"}, true},
 	"receive": {[]example{
 		{"ferry receive -o inbox", "ask for the code, find the sender"},
 		{"ferry receive --from HOST", "where the code does not find it"},
 		{"ferry receive --on-conflict rename", "keep both where files differ"},
+		{"ferry receive -o s3://bucket/inbox", "into an object store"},
 		{"ferry receive -y --out - | tar x", "ask nothing; unpack a stream"},
-	}, []string{"code", "networks", "archive", "resume", "speed", "exit"}, false},
+	}, []string{"code", "keys", "networks", "archive", "s3", "resume", "speed", "exit"}, false},
 	"copy": {[]example{
 		{"ferry copy photos notes.txt backup", "makes backup/photos"},
 		{"ferry copy photos/ backup", "what is in photos, as for rsync"},
-		{`ferry copy --exclude "*.o" src backup`, "leave things out"},
+		{"ferry copy photos/ s3://bucket/photos", "to an object store"},
 		{"ferry copy -n --delete photos/ backup", "what a mirror would change"},
 		{"ferry copy -a /srv/ /mnt/srv", "as root: owners, ACLs and all"},
-	}, []string{"filters", "delete", "archive", "resume", "exit"}, true},
+	}, []string{"keys", "filters", "delete", "archive", "s3", "resume", "exit"}, true},
 	"checksum": {[]example{
 		{"ferry checksum photos >sums.b3", "hash a tree, as b3sum does"},
 		{"ferry checksum -c sums.b3", "check it later"},
@@ -72,6 +73,9 @@ var guides = map[string]guide{
 		{"ferry selftest", "try this machine"},
 		{"ferry selftest --dir /media/stick", "try another disk"},
 	}, []string{"exit", "json"}, false},
+	"serve": {[]example{
+		{"ferry serve --root drop --code-file code", "a drop box for who has the code"},
+	}, []string{"servers", "json", "exit"}, false},
 	"relay": {[]example{
 		{"ferry relay", "for all who can reach port 33780"},
 		{"ferry relay --token-file token", "for those who have the token"},

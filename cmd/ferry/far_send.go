@@ -25,7 +25,7 @@ func (f *farEnd) send(c *cli.Context, chosen *selectionArgs) error {
 		return err
 	}
 	paths := c.Args().Slice()
-	list, err := copySources(paths, c.Bool("follow"), o.rules)
+	list, err := copySources(nil, paths, c.Bool("follow"), o.rules)
 	if err != nil {
 		return err
 	}

@@ -228,6 +228,8 @@ type jsonResult struct {
 	Acknowledged bool           `json:"acknowledged"`
 	ElapsedMS    int64          `json:"elapsed_ms"`
 	Path         string         `json:"path,omitempty"`
+	DurableBy    string         `json:"durable_by,omitempty"` // disk, store
+	Store        string         `json:"store,omitempty"`
 	Receivers    *jsonReceivers `json:"receivers,omitempty"`
 	Manifest     string         `json:"manifest,omitempty"`
 	Unlisted     int64          `json:"unlisted,omitempty"`

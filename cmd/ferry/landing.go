@@ -11,6 +11,7 @@ import (
 	"ferry/transfer"
 	"ferry/transfer/local"
 	"ferry/transfer/storage"
+	"ferry/transfer/store"
 )
 
 // landing is where receive puts a delivery: a folder or standard output, and the
@@ -20,6 +21,7 @@ type landing struct {
 	path    string // of the folder
 	named   bool   // the command line says so
 	stream  bool   // standard output in its place
+	depot   *depot // a place in a store in its place; nil: a folder, or the stream
 	options local.FolderOptions
 	file    string // of --manifest, or ""
 
@@ -30,10 +32,17 @@ type landing struct {
 }
 
 // landingOf reads the flags; nothing is opened yet.
-func landingOf(c *cli.Context) *landing {
+func landingOf(c *cli.Context, s *stores) *landing {
 	path := c.String("out")
-	return &landing{path: path, named: c.IsSet("out"), stream: path == "-", options: folderOptions(c, c.String("backup-dir")), file: c.String("manifest")}
+	l := &landing{path: path, named: c.IsSet("out"), stream: path == "-", options: folderOptions(c, c.String("backup-dir")), file: c.String("manifest")}
+	if store.Is(path) {
+		l.depot = &depot{stores: s}
+	}
+	return l
 }
+
+// isFolder reports whether it is a folder of this machine.
+func (l *landing) isFolder() bool { return !l.stream && l.depot == nil }
 
 // name is what a person is asked to accept an offer into: the whole path, since that of a
 // folder like . says nothing.
@@ -41,7 +50,7 @@ func (l *landing) name() string {
 	if l.stream {
 		return "standard output"
 	}
-	if abs, err := filepath.Abs(l.path); err == nil {
+	if abs, err := filepath.Abs(l.path); err == nil && l.depot == nil {
 		return abs
 	}
 	return l.path
@@ -50,7 +59,7 @@ func (l *landing) name() string {
 // proposal is an offer, with where it would be put and what is free there. Nothing is made.
 func (l *landing) proposal(o transfer.Offer) proposal {
 	p := proposal{Offer: o, place: l.name(), free: -1}
-	if l.stream {
+	if !l.isFolder() { // and a store has no end
 		return p
 	}
 	// What keeps this from being known is told when the folder is opened.
@@ -60,10 +69,13 @@ func (l *landing) proposal(o transfer.Offer) proposal {
 	return p
 }
 
-// early opens the folder if it is there.
+// early opens the folder if it is there, and finds a place in a store.
 func (l *landing) early() error {
-	if l.stream {
+	switch {
+	case l.stream:
 		return nil
+	case l.depot != nil:
+		return l.depot.open(l.path)
 	}
 	info, err := os.Stat(l.path)
 	switch {
@@ -84,7 +96,7 @@ func (l *landing) startList(must bool) error {
 		return nil
 	}
 	folder := l.path
-	if l.stream {
+	if !l.isFolder() {
 		folder = ""
 	} else if _, err := os.Stat(filepath.Dir(l.file)); err != nil && !must {
 		return nil
@@ -106,7 +118,7 @@ func (l *landing) open() error {
 
 // makeFolder makes and opens the folder, and remembers which folders it made.
 func (l *landing) makeFolder() error {
-	for p := filepath.Clean(l.path); ; p = filepath.Dir(p) {
+	for p := filepath.Clean(l.path); l.depot == nil; p = filepath.Dir(p) {
 		if _, err := os.Lstat(p); !errors.Is(err, fs.ErrNotExist) {
 			break
 		}
@@ -117,6 +129,11 @@ func (l *landing) makeFolder() error {
 
 // rehearse looks at the folder for a dry run.
 func (l *landing) rehearse() (storage.Destination, error) {
+	if l.depot != nil {
+		r, err := l.depot.destination(l.options, true)
+		l.dry = r
+		return r, err
+	}
 	r, err := local.NewRehearsal(l.path, l.options)
 	if err != nil {
 		return nil, &exitError{exit: exitDestination, err: err}
@@ -125,7 +142,11 @@ func (l *landing) rehearse() (storage.Destination, error) {
 	return r, nil
 }
 
-func (l *landing) openFolder() error {
+func (l *landing) openFolder() (err error) {
+	if l.depot != nil {
+		l.folder, err = l.depot.destination(l.options, false)
+		return err
+	}
 	folder, err := local.NewFolder(l.path, l.options)
 	if err != nil {
 		return &exitError{exit: exitDestination, err: err}

@@ -28,7 +28,17 @@ var manualText = struct{ environment, files []example }{
 		{"FERRY_FIND", "Where the other side is looked for, as --find says it. off asks and answers nothing on the local network, and leaves a copy by ssh in ssh."},
 		{"FERRY_RELAY", "The relay to meet at, as --relay names it, where no address is given."},
 		{"FERRY_RELAY_TOKEN", "The token that the relay asks for, without --relay-token."},
+		{"SSH_AUTH_SOCK", "The socket of ssh-agent, whose keys are shown to a ferry serve before those of files."},
+		{"HOME, USERPROFILE", "The folder that has .ssh with the keys to show to a ferry serve. The second is for Windows."},
+		{"XDG_CONFIG_HOME", "The folder that has ferry/known_hosts, in place of .config below the home."},
 		{"ALL_PROXY, NO_PROXY", "The proxy to call through, as --proxy names it, and what is called without it. all_proxy and no_proxy serve as well."},
+		{"AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN", "The credentials for a place in a store, s3://BUCKET/PREFIX."},
+		{"AWS_PROFILE, AWS_CONFIG_FILE, AWS_SHARED_CREDENTIALS_FILE", "Without them, the profile to take them from, and the files that have it in the place of those in ~/.aws."},
+		{"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI, AWS_CONTAINER_CREDENTIALS_FULL_URI, AWS_CONTAINER_AUTHORIZATION_TOKEN, AWS_WEB_IDENTITY_TOKEN_FILE, AWS_ROLE_ARN", "Without those too, where the role of the machine has its credentials. It is asked at last."},
+		{"AWS_EC2_METADATA_DISABLED", "true: no service of the machine is asked for credentials."},
+		{"AWS_REGION, AWS_DEFAULT_REGION", "The region of the bucket."},
+		{"AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL", "The URL of the store, without --s3-endpoint."},
+		{"HTTPS_PROXY, HTTP_PROXY", "The proxy to a store. NO_PROXY holds here too."},
 		{"LC_ALL, LC_CTYPE, LANG", "The first of them that is set says whether the terminal takes UTF-8, and the bar its blocks."},
 		{"GOMAXPROCS", "How many processors the Go runtime uses, and so how many files are read or written at a time. Unset, those that the process may use."},
 		{"NO_COLOR", "If it is set and not empty, nothing is coloured or bold."},
@@ -88,6 +98,31 @@ func TestManualPageNamesTheEnvironment(t *testing.T) {
 		}
 	}
 	if seen < 6 {
+		t.Errorf("only %d variables were found", seen)
+	}
+}
+
+// So is each variable that says who asks a store, and where it is.
+func TestManualPageNamesTheEnvironmentOfStores(t *testing.T) {
+	asked := regexp.MustCompile(`"(AWS_[A-Z0-9_]+)"`)
+	files, err := filepath.Glob(filepath.Join(top, "transfer", "object", "bucket", "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for _, file := range files {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range asked.FindAllStringSubmatch(string(source), -1) {
+			seen++
+			if !slices.ContainsFunc(manualText.environment, func(e example) bool { return slices.Contains(strings.Split(e.line, ", "), m[1]) }) {
+				t.Errorf("%s asks for %s, and manualText in man_test.go does not say what it is for", file, m[1])
+			}
+		}
+	}
+	if seen < 10 {
 		t.Errorf("only %d variables were found", seen)
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"ferry/checksum"
 	"ferry/transfer"
+	"ferry/transfer/store"
 	"ferry/transfer/tree"
 )
 
@@ -269,7 +270,7 @@ func openManifest(verb, file, folder string, sources *sourceList) (*manifest, er
 	}
 	if sources != nil {
 		for _, s := range sources.sources {
-			if s.Reader != nil {
+			if s.Reader != nil || store.Is(s.Path) {
 				continue
 			}
 			if _, inside := within(s.Path, file); inside {

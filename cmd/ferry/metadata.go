@@ -112,13 +112,16 @@ func (o outcome) lossesAfter(err error) (n int, why error) {
 	return n + 1, why
 }
 
-// lossText says for people what kind of metadata some items do not have.
-func lossText(l transfer.Loss) string {
+// lossText says for people what kind of metadata some items do not have. stored says that they
+// are in an object store, which keeps less than any flag asks for.
+func lossText(l transfer.Loss, stored bool) string {
 	what := l.What.String()
 	if l.Stood() {
 		return fmt.Sprintf("%s: %d, the first is %s", what, l.Items, show(l.Path))
 	}
 	switch {
+	case l.Items == 0 && stored:
+		return what + ": not kept: an object store has times and modes of files only"
 	case l.Items == 0 && l.Code != framing.CodeDeclined:
 		return fmt.Sprintf("%s: not applied: %v", what, l.Code)
 	case l.Items == 0 && l.Remote:

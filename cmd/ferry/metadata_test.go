@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"ferry/framing"
 	"ferry/transfer"
 	"ferry/transfer/tree"
 )
@@ -23,5 +24,27 @@ func TestLinkThatMayBeACopyIsTold(t *testing.T) {
 	o.result.Lost = append(o.result.Lost, transfer.Loss{What: tree.AttrOwner, Items: 1})
 	if _, why := o.lossesAfter(nil); !errors.Is(why, errLost) {
 		t.Errorf("with an owner lost: %v", why)
+	}
+}
+
+// No flag of the other side has a store keep more, so none is advised.
+func TestLossesInAStoreAdviseNothing(t *testing.T) {
+	lost := []transfer.Loss{{What: tree.AttrOwner, Code: framing.CodeDeclined, Remote: true}, {What: tree.AttrXattrs, Code: framing.CodeDeclined}, {What: tree.AttrHardLink, Code: framing.CodeUnsupported}}
+	for _, o := range []outcome{
+		{result: transfer.Result{Store: "s3://b"}}, // at the other side
+		{place: "in s3://b/p", result: transfer.Result{DryRun: true}},
+		{place: "as s3://b/p"},
+	} {
+		o.began, o.result.Lost = true, lost
+		got := strings.Join(o.lines(false), "\n")
+		for _, want := range []string{"owner: not kept: an object store", "extended attribute: not kept", "hard link: not kept"} {
+			if !strings.Contains(got, want) || strings.Contains(got, "--") {
+				t.Errorf("said %q", got)
+			}
+		}
+	}
+	o := outcome{began: true, place: "in s3/p", result: transfer.Result{Lost: lost}}
+	if got := strings.Join(o.lines(false), "\n"); !strings.Contains(got, "not given --owner") {
+		t.Errorf("of a folder: %q", got)
 	}
 }

@@ -111,6 +111,8 @@ func (p *pace) look(now time.Time, s sight, verb string) view {
 	switch {
 	case s.lost != nil:
 		v.trouble = s.lost.trouble(now)
+	case s.away.known(now, s.progress) && now.Sub(s.away.since) >= waitAfter:
+		v.trouble = s.away.trouble(now)
 	case unheard > 0:
 		v.trouble = silenceTrouble(unheard)
 	case verb == "send" && !p.meter.running(now) && s.phase <= transfer.PhaseTransfer && asks(s.peer):

@@ -40,6 +40,7 @@ type pairing struct {
 	offers      uint64 // framing.Cap bits
 	stdinIsData bool
 	ways        waysArgs
+	server      *trust // that is dialled, and takes keys; nil without one
 }
 
 // pairingOf reads and checks the flags. dial is "to" or "from".
@@ -52,13 +53,22 @@ func pairingOf(c *cli.Context, env *Env, role link.Role, dial string) (pairing, 
 	if p.streams, err = parseStreams(c.String("streams")); err != nil {
 		return p, usagef(p.verb, "%v", err)
 	}
-	if p.to, err = placesOf(c, dial); err != nil {
+	server, err := trustOf(c, env, dial)
+	if err != nil {
+		return p, err
+	}
+	if server != nil {
+		p.calls(server)
+	} else if p.to, err = placesOf(c, dial); err != nil {
 		return p, err
 	}
 	p.dial = reach.Join(p.to)
 	dials := len(p.to) > 0
 	if p.ways, err = waysOf(c, env, dials); err != nil {
 		return p, err
+	}
+	if server != nil {
+		p.ways.lan = false // as FERRY_FIND may have it
 	}
 	if err = p.ways.behind(c, env, p.to); err != nil {
 		return p, err

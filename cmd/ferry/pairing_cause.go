@@ -13,6 +13,11 @@ import (
 // explain adds to a dialler's error what can be done about it: of all that its addresses
 // have shown, about the cause that says most.
 func (c *connection) explain(err error) error {
+	if t := c.pairing.server; t != nil && err != nil {
+		if told := t.explain(err); told != nil {
+			return told
+		}
+	}
 	if err == nil || exitOfCode(codeOf(err)) != exitConnection {
 		return err
 	}
@@ -34,6 +39,11 @@ func (c *connection) explain(err error) error {
 func (c *connection) hintFor(t reach.Try) string {
 	p, at := c.pairing, t.Address
 	start := startCommand(p.role, at.Port)
+	if p.server != nil {
+		if hint := p.server.hint(t.Cause, at); hint != "" {
+			return hint
+		}
+	}
 	switch {
 	case t.Cause == reach.NoProxy:
 		return proxyHint(t.Err)

@@ -47,17 +47,24 @@ func (s *codeSource) connect(ctx context.Context, code link.Code, made bool, r r
 			return c, nil
 		}
 		err = errors.Join(err, c.close())
+		if t := s.pairing.server; t != nil && t.more(err) {
+			continue
+		}
 		if !refused(err) {
 			return nil, err
 		}
-		var on *screen
-		if people, ok := r.(*console); ok {
-			on = people.screen
-		}
-		if code, err = s.again(ctx, on, err); err != nil {
+		if code, err = s.again(ctx, screenOf(r), err); err != nil {
 			return nil, err
 		}
 	}
+}
+
+// screenOf is where people are asked; nil where r is for programs.
+func screenOf(r renderer) *screen {
+	if people, ok := r.(*console); ok {
+		return people.screen
+	}
+	return nil
 }
 
 // oneMoreTry is how long others are tried after one has refused a code that a person at
@@ -68,6 +75,13 @@ const oneMoreTry = 3 * time.Second
 func (s *codeSource) open(ctx context.Context, code link.Code, made bool, r renderer) (*connection, error) {
 	p := s.pairing
 	c := &connection{pairing: p, args: s.env.Args, made: made}
+	var keys *link.Keys
+	if p.server != nil {
+		var err error
+		if keys, err = p.server.keysFor(ctx, screenOf(r)); err != nil {
+			return nil, err
+		}
+	}
 	patience := time.Duration(0)
 	if s.typed && s.left > 0 {
 		patience = oneMoreTry
@@ -85,9 +99,13 @@ func (s *codeSource) open(ctx context.Context, code link.Code, made bool, r rend
 		code = code.InRoom(n)
 	}
 	c.tries = c.meeting.Tries
-	c.config = link.Config{Role: p.role, Code: code, Timeout: p.timeout, RetryFor: p.retry, Capabilities: p.offers | framing.CapWide | framing.CapCopy | framing.CapNames, Links: p.links}
+	c.config = link.Config{Role: p.role, Code: code, Timeout: p.timeout, RetryFor: p.retry, Capabilities: p.offers | framing.CapWide | framing.CapCopy | framing.CapNames | framing.CapStored, Links: p.links}
 	if p.ways.relay != nil && p.ways.proxy == nil {
 		c.config.Capabilities |= framing.CapPaths
+	}
+	if p.server != nil {
+		c.config.Keys = keys
+		c.config.Capabilities |= p.server.capabilities(p.role)
 	}
 	invite := c.invitation(s, code)
 	c.config.Notify = c.notify(ctx, invite, r)

@@ -11,6 +11,7 @@ import (
 	"ferry/transfer/local"
 	"ferry/transfer/receive"
 	"ferry/transfer/storage"
+	"ferry/transfer/store"
 )
 
 func receiveCommand(env *Env) *cli.Command {
@@ -21,7 +22,7 @@ func receiveCommand(env *Env) *cli.Command {
 		Description: "HOST is whom to call, as with --from. Without it a person is asked for the code, and the sender is looked for on the local network. To --out - a single file or stream comes as it is, anything else as a tar archive.",
 		Flags: join(in(aboutDestination,
 			everyday(&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "put what comes into `DIR`, - for stdout", Value: "."}).
-				aFile().more("A folder that is absent is made."),
+				aFile().more("A folder that is absent is made. s3://BUCKET/PREFIX is a place in an object store."),
 			everyday(boolFlag("yes", "accept the offer, and ask nothing at all", "y")),
 			optionOf(&cli.StringFlag{Name: "answers", Usage: "`-`: answer the questions of --json on standard input"}).
 				more("A question is an object; JSON.md says what answers it. The end of standard input is a no."),
@@ -29,7 +30,7 @@ func receiveCommand(env *Env) *cli.Command {
 				more("An offer of more is declined, and a delivery that grows beyond it ends."),
 			optionOf(&cli.StringFlag{Name: "max-bytes", Usage: "take at most `SIZE`, such as 500M or 2G"}).
 				more("An offer of more is declined, and a delivery that grows beyond it ends."),
-		), placeFlags("safe", "a person at a terminal is asked, and else it is fail"), replaceFlags(), backupFlags(false), metadataFlags(true), pairingFlags("from"), streamsFlag(), throttleFlags(), outputFlagList()),
+		), placeFlags("safe", "a person at a terminal is asked, and else it is fail"), replaceFlags(), backupFlags(false), metadataFlags(true), pairingFlags("from"), storeFlags(), streamsFlag(), throttleFlags(), outputFlagList()),
 		Action: func(c *cli.Context) error { return receiveItems(c, env) },
 	}
 }
@@ -42,6 +43,7 @@ type receiving struct {
 	place    *landing
 	options  receive.Options
 	answers  *answers // nil without --answers
+	stores   *stores
 }
 
 // receivingOf reads the flags, and opens the folder if it is there.
@@ -65,18 +67,21 @@ func receivingOf(c *cli.Context, env *Env) (r *receiving, err error) {
 	if r.options.Most.MaxItems, r.options.Most.MaxBytes, err = limitsOf(c); err != nil {
 		return nil, err
 	}
-	r.options.Most.OnlyNamed = true
+	r.options.Most.OnlyNamed = r.pair.server == nil // of a server what is in a folder is asked for
 	if r.throttle, err = throttleOf(c); err != nil {
 		return nil, err
 	}
 	r.pair.offers, r.options.Limit, r.options.Streams = r.throttle.compress.Capabilities()|framing.CapText, r.throttle.limit, r.pair.streams
-	if err := checkReceive(c, env, r.out); err != nil {
+	if err := checkReceive(c, env, r.out, r.pair.server != nil); err != nil {
 		return nil, err
 	}
-	if c.IsSet("answers") && r.pair.dial != "" && r.pair.codeFile == "" && env.Getenv(codeVariable) == "" {
+	if c.IsSet("answers") && r.pair.server == nil && r.pair.dial != "" && r.pair.codeFile == "" && env.Getenv(codeVariable) == "" {
 		return nil, r.pair.noCode() // a program is not asked for it
 	}
-	r.place = landingOf(c)
+	if r.stores, err = storesOf(c, env, store.Is(c.String("out")), false); err != nil {
+		return nil, err
+	}
+	r.place = landingOf(c, r.stores)
 	return r, r.place.early()
 }
 
@@ -89,6 +94,7 @@ func receiveItems(c *cli.Context, env *Env) error {
 	if err != nil {
 		return err
 	}
+	defer r.stores.close()
 	codes := newCodeSource(r.pair, env)
 	code, made, err := codes.find(ctx)
 	if err == nil {
@@ -99,9 +105,10 @@ func receiveItems(c *cli.Context, env *Env) error {
 	}
 	d := &delivery{
 		ctx: ctx, env: env, render: newRenderer(env, r.out, r.place.stream), stream: r.place.stream,
-		codes: codes, place: r.place.name(), strict: c.Bool("strict"), unsynced: c.Bool("no-sync"), escapes: escapesNames(c), checksums: "the sender's ",
+		codes: codes, sole: r.pair.server != nil, place: r.place.name(), strict: c.Bool("strict"), unsynced: c.Bool("no-sync"), escapes: escapesNames(c), checksums: "the sender's ",
 	}
 	d.manifest.Store(r.place.list)
+	r.stores.show(d.render)
 	defer r.throttle.follow(ctx, d.render)()
 	conn, err := codes.connect(ctx, code, made, d.render)
 	if err != nil {
@@ -114,6 +121,10 @@ func receiveItems(c *cli.Context, env *Env) error {
 	}
 	result, err := d.run(conn,
 		func(l *link.Link) (transfer.Result, error) {
+			if t := r.pair.server; t != nil {
+				ask := receive.Request{Paths: []string{t.place.asked()}, Metadata: r.options.Metadata}
+				return receive.Fetch(ctx, l, ask, r.asking(c, env, d.render))
+			}
 			return receive.Receive(ctx, l, r.asking(c, env, d.render))
 		},
 		r.place.close)
@@ -140,7 +151,7 @@ func (r *receiving) prepare(env *Env, d *delivery, conn *connection) {
 		return nil
 	}
 	r.options.Open = func() (storage.Destination, error) {
-		if !r.place.stream {
+		if r.place.isFolder() {
 			makeWay(env, r.place.path)
 		}
 		err := r.place.open()
@@ -166,6 +177,9 @@ func (r *receiving) asking(c *cli.Context, env *Env, to renderer) receive.Option
 	case r.answers != nil:
 		o.Accept, o.Resolve = r.answers.accept(r.place), r.answers.resolve
 	}
+	if r.pair.server != nil {
+		o.Accept = nil // it was asked for
+	}
 	if !c.IsSet("on-conflict") && !o.Update && o.Backup == nil && o.Resolve != nil {
 		o.OnConflict = transfer.ConflictAsk
 	}
@@ -173,9 +187,14 @@ func (r *receiving) asking(c *cli.Context, env *Env, to renderer) receive.Option
 }
 
 // checkReceive refuses flags that do not go together, before anybody is waited
-// for: a script that forgot --yes must not hang at a question.
-func checkReceive(c *cli.Context, env *Env, out outputFlags) error {
-	if err := refuseRemote("receive", "--out", c.String("out")); err != nil {
+// for: a script that forgot --yes must not hang at a question. asked says that this side
+// asks a server for what comes, which nobody has to accept.
+func checkReceive(c *cli.Context, env *Env, out outputFlags, asked bool) error {
+	if out := c.String("out"); store.Is(out) {
+		if err := checkPlace("receive", "--out", out); err != nil {
+			return err
+		}
+	} else if err := refuseRemote("receive", "--out", out); err != nil {
 		return err
 	}
 	switch {
@@ -187,7 +206,7 @@ func checkReceive(c *cli.Context, env *Env, out outputFlags) error {
 		return usagef("receive", "--answers goes with --json, which puts the questions")
 	case c.IsSet("answers") && c.Bool("yes"):
 		return usagef("receive", "--yes asks nothing, and --answers answers: give one of them")
-	case c.Bool("yes"), c.IsSet("answers"):
+	case c.Bool("yes"), c.IsSet("answers"), asked:
 	case out.json:
 		return usagef("receive", "--json asks nobody at the terminal: accept the offer with --yes, or answer with --answers -")
 	case !env.interactive():

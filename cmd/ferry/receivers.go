@@ -75,6 +75,7 @@ func (r receiversArgs) links() int {
 func (s *sending) toSeveral(ctx context.Context, env *Env, codes *codeSource, code link.Code, made bool) error {
 	began := time.Now()
 	show := newCrowdShow(newRenderer(env, s.out, false), codes)
+	s.stores.show(show.renderer)
 	d := &delivery{ctx: ctx, env: env, render: show, codes: codes}
 	d.missing(s.list.missing)
 	defer s.throttle.follow(ctx, show)()

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 
 	"ferry/transfer/reach/ssh"
+	"ferry/transfer/store"
 )
 
 // looksRemote reports whether a path names a place on another machine, as rsync and
@@ -43,8 +46,10 @@ func refuseRemote(verb, what, path string) error {
 	switch {
 	case found && scheme != "ferry":
 		way = "this version does not know " + scheme + "://"
-	case verb == "copy": // only ferry:// comes here
-		way = "this version does not know ferry:// with copy, and HOST:PATH goes by ssh"
+	case found && verb == "send":
+		way = "ferry send --to " + path + " sends there, and ferry receive --from fetches from there"
+	case found:
+		way = "ferry send --to " + path + " sends there"
 	case !found && verb == "send":
 		way = "ferry copy goes there by ssh; else " + way
 	}
@@ -66,6 +71,9 @@ func (p farPlace) String() string {
 
 // placeOfArg reads an argument; nil is one on this machine. what is which argument it is.
 func placeOfArg(what, arg string) (*farPlace, error) {
+	if store.Is(arg) {
+		return nil, checkPlace("copy", what, arg) // it is reached from here
+	}
 	if !looksRemote(arg) {
 		return nil, nil
 	}
@@ -120,6 +128,7 @@ func sidesOf(args []string) (s sides, err error) {
 		switch {
 		case err != nil:
 			return s, err
+		case store.Is(arg): // told below, if another is reached by ssh
 		case i > 0 && (p == nil) != (from == nil):
 			return s, usagef("copy", "some of SRC are on this machine and some are not: copy them one after another")
 		case p != nil && from != nil && p.host != from.host:
@@ -132,7 +141,11 @@ func sidesOf(args []string) (s sides, err error) {
 	if s.to, err = placeOfArg("DEST", args[last]); err != nil {
 		return s, err
 	}
+	stored := slices.IndexFunc(args, store.Is)
 	switch {
+	case stored >= 0 && (from != nil || s.to != nil):
+		host := cmp.Or(s.to, from).host
+		return s, usagef("copy", "%s is in a store, and %s is reached by ssh: one side is on this machine; let that host copy: ssh %s ferry copy ...", args[stored], host, quote(host))
 	case from != nil && s.to != nil:
 		line := append([]string{"ssh", from.host, "ferry", "copy"}, s.from...)
 		return s, usagef("copy", "one side is on this machine; between two others, let one of them copy: %s", command(append(line, s.to.String())...))

@@ -240,7 +240,7 @@ func (l *farLink) close() {
 
 // capabilities are those of both ends of a copy by ssh, which one person has.
 func (r reaching) capabilities() uint64 {
-	caps := framing.CapWide | framing.CapRequest | framing.CapMirror | framing.CapRemarks | framing.CapNames | framing.CapCopy
+	caps := framing.CapWide | framing.CapRequest | framing.CapMirror | framing.CapRemarks | framing.CapNames | framing.CapStored | framing.CapCopy
 	if !r.stays {
 		caps |= framing.CapPaths
 	}

@@ -2,11 +2,13 @@ package main
 
 import (
 	"cmp"
+	"slices"
 
 	"github.com/urfave/cli/v2"
 
 	"ferry/transfer/link"
 	"ferry/transfer/reach/ssh"
+	"ferry/transfer/store"
 )
 
 // sshVariable names ssh and its arguments where --ssh does not.
@@ -39,6 +41,9 @@ func remoteFlags() []cli.Flag {
 func localOnly(c *cli.Context) error {
 	for _, f := range remoteFlags() {
 		if name := f.Names()[0]; c.IsSet(name) {
+			if slices.ContainsFunc(c.Args().Slice(), store.Is) {
+				return usagef("copy", "--%s goes with a side HOST:PATH, and none is", name)
+			}
 			return usagef("copy", "--%s goes with a side HOST:PATH, and both are on this machine", name)
 		}
 	}

@@ -130,6 +130,16 @@ func (r *jsonRenderer) limited(rate int64, err error) {
 	r.send(v)
 }
 
+// storeWaits tells it to programs.
+func (r *jsonRenderer) storeWaits(err error, since time.Duration) {
+	r.mu.Lock()
+	news := r.sight.waitsFor(err, since, time.Now())
+	r.mu.Unlock()
+	if news {
+		r.send(jsonStoreWait{"store_waiting", since.Milliseconds(), tell(err.Error())})
+	}
+}
+
 func (*jsonRenderer) confined(string) {}
 
 func (r *jsonRenderer) linked(l *link.Link) {

@@ -240,7 +240,7 @@ func TestJSON(t *testing.T) {
 {"type":"excluded","path":"d/mnt\r","by":"--one-file-system"}
 {"type":"notice","path":"pipe\n","message":"` + tree.ErrSpecial.Error() + `"}
 {"type":"progress","bytes":10,"moved":6,"total":13,"done":3,"items":4,"exact":true,"rate":0}
-{"type":"result","ok":false,"exit":1,"delivered":2,"replaced":1,"same":2,"adjusted":1,"skipped":1,"excluded":2,"deleted":1,"failed":2,"files":2,"bytes":13,"moved":6,"wire_bytes":5000,"resent":0,"streams":0,"reused":4,"durable":true,"acknowledged":true,"elapsed_ms":1500,"manifest":"sums","lost":[{"what":"owner","items":1,"cause":"permission denied"},{"what":"extended attribute","items":0,"cause":"declined"}],"error":{"code":"incomplete","message":"some items were not delivered","hint":"run again: ferry send 'a b'"}}
+{"type":"result","ok":false,"exit":1,"delivered":2,"replaced":1,"same":2,"adjusted":1,"skipped":1,"excluded":2,"deleted":1,"failed":2,"files":2,"bytes":13,"moved":6,"wire_bytes":5000,"resent":0,"streams":0,"reused":4,"durable":true,"acknowledged":true,"elapsed_ms":1500,"durable_by":"disk","manifest":"sums","lost":[{"what":"owner","items":1,"cause":"permission denied"},{"what":"extended attribute","items":0,"cause":"declined"}],"error":{"code":"incomplete","message":"some items were not delivered","hint":"run again: ferry send 'a b'"}}
 `
 	if got := out.String(); got != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)

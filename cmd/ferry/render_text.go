@@ -138,6 +138,16 @@ func (c *console) limited(rate int64, err error) {
 	}
 }
 
+// storeWaits tells that a store of this side is waited for, and since how long.
+func (c *console) storeWaits(err error, since time.Duration) {
+	c.mu.Lock()
+	news := c.state.waitsFor(err, since, time.Now())
+	c.mu.Unlock()
+	if news && !c.flags.quiet {
+		c.screen.remark(yellow, storeWaitText(err))
+	}
+}
+
 func (c *console) confined(text string) {
 	if c.flags.verbose {
 		c.say(text)

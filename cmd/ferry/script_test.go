@@ -54,6 +54,8 @@ const scriptLimit = 3 * time.Minute
 //	odd DIR                 makes files with names that mislead terminals
 //	sshd [SHELL]            starts sshd, see startSSHD
 //	proxy NAME [FLAG...]    starts a proxy, see startProxy
+//	store [DENIES|SLOW]     starts an object store, see startStore
+//	objects PLACE           prints what is below s3://BUCKET/PREFIX, see listObjects
 //	picky DIR               mounts a file system that refuses the names that Windows refuses
 //	$ABSENT                 is what the system says of a file that is not there
 //	safe                    expects no controls but newlines in what the last command printed
@@ -80,7 +82,7 @@ func TestScript(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"port": port, "exits": exits, "signal": signalled, "bytes": makeBytes, "odd": makeOdd, "safe": safe, "typing": typing, "sshd": startSSHD, "proxy": startProxy, "picky": mountPicky,
+			"port": port, "exits": exits, "signal": signalled, "bytes": makeBytes, "odd": makeOdd, "safe": safe, "typing": typing, "sshd": startSSHD, "proxy": startProxy, "picky": mountPicky, "store": startStore, "objects": listObjects,
 		},
 		Condition: func(cond string) (bool, error) {
 			switch cond {

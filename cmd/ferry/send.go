@@ -9,6 +9,7 @@ import (
 	"ferry/transfer/filter"
 	"ferry/transfer/link"
 	"ferry/transfer/send"
+	"ferry/transfer/store"
 	"ferry/transfer/tree"
 )
 
@@ -22,7 +23,7 @@ func sendCommand(env *Env) *cli.Command {
 		Usage:       "offer files and folders, or standard input",
 		ArgsUsage:   "PATH... | - | --text WORDS",
 		Description: "A folder DIR lands as DIR in the folder that the other side chose. Without --to this side waits to be found, and prints what to run at the other side, and the code.",
-		Flags: join(pairingFlags("to"), receiversFlags(), streamsFlag(), throttleFlags(), sourceFlags(), removeFlags(), metadataFlags(false), chosen.flags(), in(aboutSent,
+		Flags: join(pairingFlags("to"), receiversFlags(), storeFlags(), streamsFlag(), throttleFlags(), sourceFlags(), removeFlags(), metadataFlags(false), chosen.flags(), in(aboutSent,
 			&cli.StringFlag{Name: "name", Usage: "store standard input under `NAME`", DefaultText: stdinName},
 			everyday(&cli.StringFlag{Name: textFlag, Usage: "send `WORDS` for a person to read; - reads them"}).
 				more("At most 64 KiB of UTF-8. The other side shows them, and stores nothing unless its --out names a folder. Everybody on this machine can see WORDS in the list of processes (ps); with - they come from standard input, or are asked for."),
@@ -41,6 +42,7 @@ type sending struct {
 	stream    bool // what is sent is standard input
 	options   send.Options
 	receivers receiversArgs
+	stores    *stores
 	strict    bool
 }
 
@@ -69,6 +71,9 @@ func sendingOf(c *cli.Context, env *Env, chosen *selectionArgs) (s *sending, err
 		return nil, err
 	}
 	if c.IsSet(textFlag) {
+		if s.pair.server != nil {
+			return nil, usagef("send", "--%s is for a person to read, and nobody reads at a server", textFlag)
+		}
 		return s, s.text(c, env)
 	}
 	selection, rules, err := chosen.selection(c, env)
@@ -76,7 +81,10 @@ func sendingOf(c *cli.Context, env *Env, chosen *selectionArgs) (s *sending, err
 		return nil, err
 	}
 	s.rules = rules
-	if s.list, err = sendSources(c, env, &selection, rules); err != nil {
+	if s.stores, err = storesOf(c, env, false, slices.ContainsFunc(c.Args().Slice(), store.Is)); err != nil {
+		return nil, err
+	}
+	if s.list, err = sendSources(c, env, s.stores, &selection, rules); err != nil {
 		return nil, err
 	}
 	s.stream = s.list.sources[0].Reader != nil
@@ -87,6 +95,9 @@ func sendingOf(c *cli.Context, env *Env, chosen *selectionArgs) (s *sending, err
 	}
 	s.options = sendOptions(c, s.list, selection, metadata, s.throttle)
 	s.options.Streams, s.options.Remove = s.pair.streams, remove
+	if t := s.pair.server; t != nil {
+		s.options.Place, s.options.Unasked = t.place.path, true
+	}
 	if s.options.DryRun {
 		return s, dryRunWithout("send", c.IsSet("manifest"))
 	}
@@ -116,6 +127,7 @@ func sendPaths(c *cli.Context, env *Env, chosen *selectionArgs) error {
 	if err != nil {
 		return err
 	}
+	defer s.stores.close()
 	absent, err := s.list.selects(ctx, "send", s.options)
 	if err != nil {
 		return err
@@ -138,8 +150,9 @@ func sendPaths(c *cli.Context, env *Env, chosen *selectionArgs) error {
 	}
 	d := &delivery{
 		ctx: ctx, env: env, render: newRenderer(env, s.out, false),
-		codes: codes, fed: s.stream, text: s.options.Text != "", strict: c.Bool("strict"), rules: s.rules,
+		codes: codes, sole: s.pair.server != nil, fed: s.stream, text: s.options.Text != "", strict: c.Bool("strict"), rules: s.rules,
 	}
+	s.stores.show(d.render)
 	d.manifest.Store(sums)
 	d.missing(s.list.missing)
 	defer s.throttle.follow(ctx, d.render)()
@@ -159,9 +172,9 @@ func sendPaths(c *cli.Context, env *Env, chosen *selectionArgs) error {
 }
 
 // sendSources looks at what the arguments of send name.
-func sendSources(c *cli.Context, env *Env, selection *tree.Selection, rules *filter.List) (*sourceList, error) {
+func sendSources(c *cli.Context, env *Env, stored *stores, selection *tree.Selection, rules *filter.List) (*sourceList, error) {
 	paths := c.Args().Slice()
-	list := &sourceList{}
+	list := &sourceList{stores: stored}
 	switch {
 	case len(paths) == 0:
 		return nil, usagef("send", "nothing to send: name files or folders, or - for standard input")
@@ -192,7 +205,7 @@ func sendSources(c *cli.Context, env *Env, selection *tree.Selection, rules *fil
 	}
 	// A path that exists here is meant, even if it looks like one on another machine.
 	for _, m := range list.missing {
-		if err := refuseRemote("send", "PATH", m.path); err != nil {
+		if err := refuseRemote("send", "PATH", m.path); err != nil && !store.Is(m.path) {
 			return nil, err
 		}
 	}

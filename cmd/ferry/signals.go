@@ -46,6 +46,7 @@ type signalWatch struct {
 	mu    sync.Mutex // guards what follows
 	first *signalError
 	grace time.Duration
+	again chan struct{} // SIGHUP goes there, and ends nothing; nil: it ends
 }
 
 // watchSignals returns a context that the first SIGINT, SIGTERM or SIGHUP cancels. The
@@ -66,7 +67,7 @@ func watchSignals(exit func(int)) (context.Context, *signalWatch) {
 		signal.Notify(caught, syscall.SIGHUP)
 	}
 	go func() {
-		sig, _ := (<-caught).(syscall.Signal)
+		sig := w.next(caught)
 		first := signalError{sig}
 		w.mu.Lock()
 		w.first = &first
@@ -80,6 +81,35 @@ func watchSignals(exit func(int)) (context.Context, *signalWatch) {
 		exit(first.exit())
 	}()
 	return ctx, w
+}
+
+// next waits for a signal that ends the process.
+func (w *signalWatch) next(caught <-chan os.Signal) syscall.Signal {
+	for {
+		sig, _ := (<-caught).(syscall.Signal)
+		w.mu.Lock()
+		again := w.again
+		w.mu.Unlock()
+		if sig != syscall.SIGHUP || again == nil {
+			return sig
+		}
+		select {
+		case again <- struct{}{}:
+		default: // one waits to be seen
+		}
+	}
+}
+
+// hangups has SIGHUP mean, from now on, that something is to be read again. A process that
+// ignored it goes on to.
+func (w *signalWatch) hangups() <-chan struct{} {
+	if w == nil {
+		return nil
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.again = make(chan struct{}, 1)
+	return w.again
 }
 
 // linger sets how long ferry may go on after a signal.

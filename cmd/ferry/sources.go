@@ -10,6 +10,7 @@ import (
 	"ferry/transfer"
 	"ferry/transfer/filter"
 	"ferry/transfer/send"
+	"ferry/transfer/store"
 	"ferry/transfer/tree"
 )
 
@@ -23,7 +24,8 @@ type missingSource struct {
 type sourceList struct {
 	sources []send.Source
 	missing []missingSource
-	folder  bool // the last source looked at is a folder
+	folder  bool    // the last source looked at is a folder
+	stores  *stores // that sources may be in; nil: in none
 }
 
 // add looks at one path. With contents a folder stands for its content. A path that does
@@ -32,6 +34,9 @@ type sourceList struct {
 func (l *sourceList) add(verb, path string, follow, contents bool) error {
 	if path == "" {
 		return usagef(verb, "an empty path names nothing")
+	}
+	if l.stores != nil && store.Is(path) {
+		return l.addStored(verb, path)
 	}
 	look := os.Lstat
 	if follow || endsInSlash(path) {
@@ -58,6 +63,26 @@ func (l *sourceList) add(verb, path string, follow, contents bool) error {
 		return usagef(verb, "%s cannot be sent under a name of its own: %v", path, err)
 	}
 	l.sources = append(l.sources, send.Source{Source: tree.Source{Path: path, Name: name}})
+	return nil
+}
+
+// addStored looks at a place in a store. One that ends in a slash stands for what is in it,
+// as for rsync, and so does a whole bucket.
+func (l *sourceList) addStored(verb, place string) error {
+	if err := checkPlace(verb, "PATH", place); err != nil {
+		return err
+	}
+	s, err := store.OpenSource(l.stores.ctx, place, l.stores.options)
+	if errors.Is(err, fs.ErrNotExist) {
+		l.missing = append(l.missing, missingSource{place, &transfer.Error{Op: "looking for", Path: place, Code: framing.CodeVanished, Err: err}})
+		return nil
+	}
+	if err != nil {
+		return storeError(verb, err)
+	}
+	l.stores.keep(s)
+	l.folder = s.Folder()
+	l.sources = append(l.sources, send.Source{Source: s.Tree()})
 	return nil
 }
 
@@ -90,6 +115,9 @@ func (l *sourceList) check(verb string, rules *filter.List) error {
 		return nil
 	}
 	for _, s := range l.sources {
+		if s.Contents && store.Is(s.Path) {
+			continue // two items of one name fail in the delivery
+		}
 		if !s.Contents {
 			if err := take(s.Name, s.Path); err != nil {
 				return err
@@ -116,6 +144,15 @@ func (l *sourceList) check(verb string, rules *filter.List) error {
 // rules leave it out: the walk would find what the copy makes, without an end.
 func (l *sourceList) checkInside(dest string, follow bool, rules *filter.List) error {
 	for _, s := range l.sources {
+		if store.Is(s.Path) {
+			if store.Is(dest) && store.Inside(dest, s.Path) {
+				return usagef("copy", "%s lies in %s, which would be copied into itself", dest, s.Path)
+			}
+			continue
+		}
+		if store.Is(dest) {
+			continue
+		}
 		look := os.Lstat
 		if follow || s.Contents {
 			look = os.Stat

@@ -63,7 +63,7 @@ func TestPlanCopy(t *testing.T) {
 		lay(t, "f", "g", "dir/x", "dir/other/y", "src/f", "src/sub/f")
 		symlink(t, "f", "link")
 		symlink(t, "dir", "dirlink")
-		list, folder, err := planCopy(strings.Fields(c.args), false, nil)
+		list, at, err := planCopy(nil, strings.Fields(c.args), false, nil)
 		if err != nil {
 			t.Errorf("copy %s: %v", c.args, err)
 			continue
@@ -76,8 +76,8 @@ func TestPlanCopy(t *testing.T) {
 				names = append(names, s.Name)
 			}
 		}
-		if got := strings.Join(names, " "); filepath.ToSlash(folder) != c.folder || got != c.names {
-			t.Errorf("copy %s puts %s into %s, want %s into %s", c.args, got, folder, c.names, c.folder)
+		if got := strings.Join(names, " "); filepath.ToSlash(at.folder) != c.folder || got != c.names {
+			t.Errorf("copy %s puts %s into %s, want %s into %s", c.args, got, at.folder, c.names, c.folder)
 		}
 	}
 }
@@ -104,7 +104,7 @@ func TestPlanCopyRefuses(t *testing.T) {
 		"f g/":          "g/ is no folder",
 		"f -":           "copy knows no standard input or output",
 	} {
-		_, _, err := planCopy(strings.Fields(args), false, nil)
+		_, _, err := planCopy(nil, strings.Fields(args), false, nil)
 		var usage *usageError
 		if !errors.As(err, &usage) || !strings.HasPrefix(usage.text, want) {
 			t.Errorf("copy %s gives %v, want %q", args, err, want)
@@ -134,7 +134,7 @@ func TestPlanCopyWithRules(t *testing.T) {
 			t.Fatal(err)
 		}
 		text := ""
-		if _, _, err := planCopy(strings.Fields(c.args), false, rules); err != nil {
+		if _, _, err := planCopy(nil, strings.Fields(c.args), false, rules); err != nil {
 			text = err.Error()
 		}
 		if text != c.want {

@@ -8,6 +8,7 @@ import (
 
 	"ferry/transfer"
 	"ferry/transfer/filter"
+	"ferry/transfer/store"
 )
 
 // outcome is how a delivery ended, ready to be shown to people or programs.
@@ -52,8 +53,8 @@ func (o outcome) lines(quiet bool) []string {
 	r := o.result
 	if o.crowd != nil && o.err == nil && !quiet {
 		text := o.crowd.text()
-		if o.caveat() == wholeText {
-			text += "; " + wholeText
+		if whole := o.wholeText(); o.caveat() == whole {
+			text += "; " + whole
 		}
 		return append(lines, text)
 	}
@@ -66,7 +67,7 @@ func (o outcome) lines(quiet bool) []string {
 	if settled := r.Delivered + r.Same + r.Skipped + r.Deleted + r.Failed; o.began && !quiet && (o.err == nil || settled > 0) && o.crowd == nil {
 		lines = append(lines, o.counts())
 		for _, l := range r.Lost {
-			lines = append(lines, lossText(l))
+			lines = append(lines, lossText(l, o.inStore()))
 		}
 		if s := stayedText(r); s != "" {
 			lines = append(lines, s)
@@ -94,6 +95,13 @@ func (o outcome) lines(quiet bool) []string {
 		lines = append(lines, strings.Split("ferry: "+o.hint, "\n")...)
 	}
 	return lines
+}
+
+// inStore reports whether items land in an object store, here or at the other side. A dry run
+// hears only of a place that is named here.
+func (o outcome) inStore() bool {
+	_, place, _ := strings.Cut(o.place, " ")
+	return o.result.Store != "" || store.Is(place)
 }
 
 // alone puts the command that a hint ends in on a line of its own.
@@ -199,12 +207,26 @@ func newAndReplaced(r transfer.Result) string {
 	return fmt.Sprintf(" (%d new, %d replaced)", r.Delivered-r.Replaced, r.Replaced)
 }
 
+// verifiedText begins what is said of a success.
+const verifiedText = "what was delivered is verified"
+
 // wholeText says that all of the promise holds.
-const wholeText = "what was delivered is verified and on stable storage"
+func (o outcome) wholeText() string { return verifiedText + " and " + o.safeText() }
+
+// safeText says who answers for what is durable.
+func (o outcome) safeText() string {
+	switch {
+	case o.crowd != nil && o.crowd.mixed:
+		return "on stable storage, or in a store"
+	case o.result.Store != "":
+		return "stored: acknowledged by the store " + show(o.result.Store)
+	}
+	return "on stable storage"
+}
 
 // caveat says after a success which part of the promise holds.
 func (o outcome) caveat() string {
-	verified := "what was delivered is verified"
+	verified, safe := verifiedText, o.safeText()
 	skipped := ""
 	if n := o.result.Skipped; n > 0 {
 		skipped = "; what was skipped (" + items(n) + ") is not there"
@@ -221,15 +243,15 @@ func (o outcome) caveat() string {
 	case !o.result.Durable:
 		return verified + ", but not synced to stable storage: a power cut may lose it" + skipped
 	case !o.result.Acknowledged:
-		return verified + " and on stable storage; the sender was not seen to have heard of it" + skipped
+		return verified + " and " + safe + "; the sender was not seen to have heard of it" + skipped
 	case o.result.Delivered == 0 && o.result.Same == 0 && skipped != "":
 		return "nothing was delivered" + skipped
 	case o.result.Delivered == 0 && skipped != "":
-		return "what is unchanged is on stable storage" + skipped
+		return "what is unchanged is " + safe + skipped
 	case o.result.Delivered == 0:
-		return "everything is on stable storage"
+		return "everything is " + safe
 	}
-	return verified + " and on stable storage" + skipped
+	return o.wholeText() + skipped
 }
 
 // object is the outcome for programs: the last line of --json.
@@ -241,6 +263,13 @@ func (o outcome) object() jsonResult {
 		Files: r.Files, Bytes: r.Bytes, Moved: r.Moved, Wire: r.Wire, Resent: r.Resent, Streams: r.Streams, Reused: r.Reused,
 		Durable: r.Durable, Acknowledged: r.Acknowledged, ElapsedMS: r.Elapsed.Milliseconds(), Path: plain(o.path),
 		Manifest: o.manifest, Unlisted: o.unlisted, Losses: o.losses,
+	}
+	switch {
+	case !r.Durable, o.crowd != nil && o.crowd.mixed:
+	case r.Store != "":
+		j.DurableBy, j.Store = "store", plain(r.Store)
+	default:
+		j.DurableBy = "disk"
 	}
 	if o.crowd != nil {
 		j.Receivers = &jsonReceivers{o.crowd.receipts, o.crowd.of}

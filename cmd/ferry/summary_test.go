@@ -33,3 +33,31 @@ func TestCounts(t *testing.T) {
 		}
 	}
 }
+
+// The last line and the object say whose word durable is.
+func TestWhoseWord(t *testing.T) {
+	whole := transfer.Result{Delivered: 1, Durable: true, Acknowledged: true}
+	with := func(change func(*transfer.Result)) transfer.Result {
+		r := whole
+		change(&r)
+		return r
+	}
+	store := func(r *transfer.Result) { r.Store = "s3://b\x1b" }
+	for _, c := range []struct {
+		o                outcome
+		line, by, keeper string
+	}{
+		{outcome{result: whole}, "what was delivered is verified and on stable storage", "disk", ""},
+		{outcome{result: with(store)}, `what was delivered is verified and stored: acknowledged by the store s3://b\x1b`, "store", `s3://b\x1b`},
+		{outcome{result: with(func(r *transfer.Result) { store(r); r.Delivered, r.Same = 0, 1 })}, `everything is stored: acknowledged by the store s3://b\x1b`, "store", `s3://b\x1b`},
+		{outcome{result: with(func(r *transfer.Result) { r.Durable = false }), unsynced: true}, "what was delivered is verified, but not synced to stable storage: a power cut may lose it", "", ""},
+		{outcome{result: whole, crowd: &crowdCount{mixed: true}}, "what was delivered is verified and on stable storage, or in a store", "", ""},
+	} {
+		if got := c.o.caveat(); got != c.line {
+			t.Errorf("the line is %q, want %q", got, c.line)
+		}
+		if j := c.o.object(); j.DurableBy != c.by || j.Store != c.keeper {
+			t.Errorf("the object says %q and %q, want %q and %q", j.DurableBy, j.Store, c.by, c.keeper)
+		}
+	}
+}

@@ -10,6 +10,7 @@ import (
 
 	"ferry/framing"
 	"ferry/transfer"
+	"ferry/transfer/store"
 	"ferry/transfer/tree"
 )
 
@@ -71,11 +72,11 @@ func (t *tally) kindsText(r transfer.Result) string {
 func (t *tally) landed(place string) string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if whole, err := filepath.Abs(place); err == nil {
+	if whole, err := filepath.Abs(place); err == nil && !store.Is(place) {
 		place = whole
 	}
 	if t.top != "" && !t.apart && t.inside {
-		place = filepath.Join(place, t.top)
+		place = inPlace(place, t.top)
 	}
 	return place
 }

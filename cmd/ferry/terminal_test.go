@@ -38,7 +38,7 @@ func typing(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	cmd := exec.Command(path, args[at+2:]...)
 	cmd.Dir, cmd.Env = ts.Getenv("WORK"), []string{"PATH=" + os.Getenv("PATH"), "TERM=dumb"}
-	for _, name := range []string{"FERRY_CODE", findVariable, "GORACE", "TMPDIR"} {
+	for _, name := range []string{"FERRY_CODE", findVariable, "GORACE", "HOME", "TMPDIR"} {
 		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
 	}
 	person, screen, err := pty.Open()

@@ -205,8 +205,10 @@ func (o outcome) textLine() string {
 	switch {
 	case o.taken:
 		return line + "is whole and verified; nothing was stored"
+	case o.result.Durable && o.result.Store != "":
+		return line + "is verified and " + o.safeText()
 	case o.result.Durable:
-		return line + "is stored there, verified and on stable storage"
+		return line + "is stored there, verified and " + o.safeText()
 	}
 	return line + "was shown or written there, and is not on stable storage"
 }

@@ -16,6 +16,7 @@ type sight struct {
 	lost     *outage // nil: the link is up
 	breaks   int     // how often the link was lost, joined again or made anew
 	peer     peer    // nil: both sides are here, or there is no link yet
+	away     absence // of the store at this side
 }
 
 // peer is what the link knows of the other side; a *link.Link is one.

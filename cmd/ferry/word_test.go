@@ -14,6 +14,7 @@ import (
 	"ferry/transfer"
 	"ferry/transfer/link"
 	"ferry/transfer/local"
+	"ferry/transfer/object/bucket"
 	"ferry/transfer/send"
 )
 
@@ -30,7 +31,10 @@ func TestWordsAreDocumented(t *testing.T) {
 	}
 	causes := []error{
 		errDeclined, link.ErrBurnt, &local.NotDeletedError{}, &send.NotRemovedError{}, transfer.ErrIncomplete, wouldFail{items: 1, err: transfer.ErrIncomplete}, fs.ErrPermission, syscall.ENOSPC, syscall.EROFS,
-		outputError(errors.New("closed")), &exitError{word: proxyWord, err: errors.New("no proxy")}, &exitError{word: "strict", err: errors.New("lost")}, errors.New("anything"),
+		outputError(errors.New("closed")), &exitError{word: proxyWord, err: errors.New("no proxy")}, &exitError{word: hostKeyWord, err: errors.New("no host")}, &exitError{word: keyWord, err: errors.New("no key")}, &exitError{word: "strict", err: errors.New("lost")}, errors.New("anything"),
+	}
+	for _, kind := range []bucket.Kind{bucket.NoCredentials, bucket.NoBucket, bucket.Away, bucket.Other} {
+		causes = append(causes, storeError("copy", &bucket.Error{Kind: kind, Err: errors.New("at the store")}))
 	}
 	for c := range 256 {
 		causes = append(causes, &transfer.Error{Code: framing.Code(c)}, &link.Error{Code: framing.Code(c)})

@@ -24,7 +24,7 @@ const (
 // claim gets the locked part of the key and its hint: one that is there, or one
 // of another version of the same path under its new key, or a new one.
 func (p *partial) claim(e *tree.Entry) error {
-	path := pathHash(p.parent.path(p.item))
+	path := pathHash(p.f.opts.Owner, p.parent.path(p.item))
 	p.key = path + "-" + versionHash(e)
 	b := &p.body
 	b.name = p.key + partSuffix

@@ -20,7 +20,7 @@ func (f *Folder) Finish() (r storage.Report, err error) {
 	for _, v := range f.volumes.all() {
 		f.short.drop(v.state)
 	}
-	if root := f.nodes.root; root.entry != nil {
+	if root := f.nodes.root; root.entry != nil && !f.opts.Guest {
 		r.Root = root.entry.ID
 		if r.Lost, err = f.dress.applyFolder(root); err != nil {
 			return r, fail("finishing", "", err)

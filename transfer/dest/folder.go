@@ -18,6 +18,13 @@ type Options struct {
 	Backups     string // the folder for backups, from the destination; empty: they stand beside
 	VerifyDisk  bool   // Publish reads back from the disk, past the page cache where the system can
 	EscapeNames bool   // a name that the file system does not hold is escaped: storage.Names
+	// Below has the destination be a folder below the one at the path, which has to be there:
+	// names from there on, each checked by tree.CheckName. Folders that are missing are made.
+	// No link is followed, whoever puts one there meanwhile.
+	Below []string
+	// Owner keeps unfinished files apart: a delivery finds those of its own owner only.
+	Owner string
+	Guest bool // folders that were there keep their metadata, the destination among them
 }
 
 // Most handles held at a time, of folders and of files without a name that
@@ -95,14 +102,16 @@ func Open(path string, o Options) (*Folder, error) {
 	if err != nil {
 		return nil, fail("opening", "", err)
 	}
-	made, err := makeMissing(abs)
-	if err != nil {
-		return nil, fail("making", "", err)
+	var made []string
+	if o.Below == nil {
+		if made, err = makeMissing(abs); err != nil {
+			return nil, fail("making", "", err)
+		}
 	}
 	may := tree.MayOpen()
 	f := &Folder{
 		opts:    o,
-		site:    &site{named: path, path: abs},
+		site:    &site{named: path, path: filepath.Join(append([]string{abs}, o.Below...)...)},
 		dirs:    tree.NewDirs(min(maxFolderHandles, may/8)),
 		now:     time.Now,
 		nodes:   &nodes{open: make(map[uint64]*node)},
@@ -119,22 +128,25 @@ func Open(path string, o Options) (*Folder, error) {
 		a.dir, a.err = f.dirs.Open(filepath.Dir(folder))
 		f.above = append(f.above, a)
 	}
-	if err := f.openRoot(); err != nil {
+	if err := f.openRoot(abs); err != nil {
 		return nil, fail("opening", "", errors.Join(err, f.dirs.Close()))
 	}
 	f.finder = finder{nodes: f.nodes, times: f.dress.times}
 	f.files = files{opts: o, width: width, site: f.site, nodes: f.nodes, dress: f.dress, targets: f.targets, way: f.way, work: f.work, short: f.short}
 	f.backups = &backups{nodes: f.nodes, volumes: f.volumes}
 	f.maker = maker{
-		folderMaker{backups: f.backups, nodes: f.nodes, volumes: f.volumes, dress: f.dress, way: f.way, short: f.short, noSync: o.NoSync},
+		folderMaker{backups: f.backups, nodes: f.nodes, volumes: f.volumes, dress: f.dress, way: f.way, short: f.short, noSync: o.NoSync, guest: o.Guest},
 		itemMaker{nodes: f.nodes, dress: f.dress, targets: f.targets, way: f.way},
 		keeper{nodes: f.nodes, dress: f.dress, targets: f.targets, files: &f.files, noSync: o.NoSync},
 	}
 	return f, nil
 }
 
-func (f *Folder) openRoot() error {
-	dir, err := f.dirs.Open(f.site.path)
+func (f *Folder) openRoot(path string) error {
+	dir, err := f.dirs.Open(path)
+	if err == nil {
+		dir, err = f.openBelow(dir)
+	}
 	if err != nil {
 		return err
 	}
@@ -148,6 +160,35 @@ func (f *Folder) openRoot() error {
 	f.nodes.root = &node{dir: dir, vol: vol, existed: len(f.above) == 0}
 	f.nodes.root.fresh.Store(len(f.above) > 0)
 	return nil
+}
+
+// openBelow opens what Options.Below names in d, and makes what is missing.
+func (f *Folder) openBelow(d *tree.Dir) (*tree.Dir, error) {
+	for _, name := range f.opts.Below {
+		if err := tree.CheckName(name); err != nil {
+			return nil, err
+		}
+		info, err := d.Lstat(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			if err = d.Mkdir(name, 0o777); err == nil {
+				f.above = append(f.above, above{dir: d})
+			}
+			if err == nil || errors.Is(err, fs.ErrExist) { // another delivery may be faster
+				info, err = d.Lstat(name)
+			}
+		}
+		if err == nil && info.Kind != tree.Folder {
+			err = &fs.PathError{Op: "open", Path: name, Err: tree.NotFolder}
+		}
+		if err == nil {
+			d = d.Child(name)
+			_, err = d.Stat() // from now on another folder of that name is noticed
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return d, nil
 }
 
 // makeMissing makes path and returns what it made, outermost first.

@@ -18,6 +18,7 @@ type folderMaker struct {
 	short   *shortfall
 	backups *backups
 	noSync  bool
+	guest   bool // Options.Guest
 }
 
 // MakeFolder is storage.Maker's. The owner of a folder may write to it until it is
@@ -85,7 +86,7 @@ func (m *folderMaker) adopt(parent, n *node) ([]storage.Note, error) {
 	if err := n.found(parent.dir, n.name, m.dress.granted); err != nil {
 		return nil, err
 	}
-	if info.Mode&0o700 != 0o700 {
+	if info.Mode&0o700 != 0o700 && !m.guest {
 		// An earlier run gave it its final mode. If it cannot be changed, what
 		// is refused next says so.
 		_ = chmodOwn(parent.dir, n.name, info.Mode&0o777|0o700)
@@ -129,7 +130,7 @@ func (m *folderMaker) FinishFolder(e *tree.Entry) (out storage.Outcome, err erro
 		return out, fail("finishing", e.Name, fmt.Errorf("folder %d is not open here", e.ID))
 	case n == m.nodes.root:
 		// By the time that Folder.Finish gives it its metadata, its entry is settled.
-		return storage.Outcome{Same: n.existed, Adjusted: m.dress.foresee(n)}, nil
+		return storage.Outcome{Same: n.existed, Adjusted: !m.guest && m.dress.foresee(n)}, nil
 	}
 	path := n.dir.Path()
 	if err := n.stillThere(); err != nil {
@@ -140,9 +141,12 @@ func (m *folderMaker) FinishFolder(e *tree.Entry) (out storage.Outcome, err erro
 		m.short.drop(n.vol.state)
 	}
 	out.Same = n.existed
-	out.Lost, err = m.dress.applyFolder(n)
-	m.dress.untimed.noteKept(n)
-	if err == nil && n.before != nil {
+	keeps := m.guest && n.existed
+	if !keeps {
+		out.Lost, err = m.dress.applyFolder(n)
+		m.dress.untimed.noteKept(n)
+	}
+	if err == nil && n.before != nil && !keeps {
 		var now tree.State
 		now, err = tree.StateOf(n.dir, "", m.dress.granted)
 		if hasLost(out.Lost, tree.AttrTime) {

@@ -128,7 +128,7 @@ func TestFolderSwapped(t *testing.T) {
 func (f *delivery) openRootAgain() error {
 	old := f.root()
 	delete(f.volumes.byID, old.vol.state.id)
-	err := f.openRoot()
+	err := f.openRoot(f.site.path)
 	return errors.Join(err, old.vol.handle.Close())
 }
 

@@ -22,8 +22,11 @@ const (
 )
 
 // pathHash and versionHash make the key: the same path, size and mtime find
-// the same partial, whoever sends it.
-func pathHash(path string) string {
+// the same partial, whoever sends it for that owner.
+func pathHash(owner, path string) string {
+	if owner != "" {
+		path = owner + "\x00" + path // no path has a zero byte
+	}
 	d := checksum.Sum([]byte("ferry partial\x00" + path))
 	return hex.EncodeToString(d[:pathHashLen/2])
 }

@@ -93,7 +93,7 @@ func (r *Rehearsal) Allocated(e *tree.Entry) int64 {
 		if name == "" {
 			continue
 		}
-		info, err := r.root.Child(name).Lstat(pathHash(path) + "-" + versionHash(e) + partSuffix)
+		info, err := r.root.Child(name).Lstat(pathHash("", path) + "-" + versionHash(e) + partSuffix)
 		if err == nil && !foreign(info) {
 			return max(info.Allocated, 0)
 		}

@@ -69,11 +69,24 @@ func (l *Listener) admit(s *admission.Slot, c *ladder) error {
 	switch {
 	case peer.Purpose == framing.PurposeStream, peer.Purpose == framing.PurposeRejoin:
 		return l.admitJoin(s, c, peer, theirs)
-	case peer.Purpose == framing.PurposeNew && peer.Method == framing.MethodCode:
+	case peer.Method == framing.MethodCode && !l.cfg.Code.isZero():
 		return l.admitPeer(s, c, peer, theirs)
+	case peer.Method == framing.MethodKey && l.cfg.Keys != nil:
+		return l.admitKey(s, c, peer, theirs)
 	}
-	// There are no keys.
+	// There is no code, or there are no keys.
 	return l.turnAway(c, framing.CodeDeclined, errUnknown)
+}
+
+// opposite is the configuration of a link to that peer: with AnyRole its role is the one that
+// the peer leaves.
+func (l *Listener) opposite(peer framing.Hello) *Config {
+	if l.cfg.Role != AnyRole {
+		return &l.cfg
+	}
+	cfg := l.cfg
+	cfg.Role = otherRole(peer.Role)
+	return &cfg
 }
 
 // turnAway tells the peer code and returns it with err.
@@ -93,15 +106,15 @@ func refused(r *admission.Refusal) error {
 // errOccupied: as many peers as are served at a time are there.
 var errOccupied = errors.New("another peer holds the session")
 
-// occupied returns why no peer can be admitted now, and CodeNone if one can. It takes the
-// listener's lock.
-func (l *Listener) occupied() (framing.Code, error) {
+// occupied returns why no peer with that claim can be admitted now, and CodeNone if one can.
+// It takes the listener's lock.
+func (l *Listener) occupied(by claim) (framing.Code, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
 	case l.closed:
 		return framing.CodeGaveUp, errUnknown
-	case l.seats.full():
+	case l.seats.full(by):
 		return framing.CodeBusy, errOccupied
 	}
 	return framing.CodeNone, nil
@@ -111,7 +124,8 @@ func (l *Listener) occupied() (framing.Code, error) {
 // before and after the wait for a turn, to spare the work, and judge asks again to be
 // sure.
 func (l *Listener) admitPeer(s *admission.Slot, c *ladder, peer framing.Hello, theirs helloBody) error {
-	code, why := l.occupied()
+	by := claim{from: s.Source}
+	code, why := l.occupied(by)
 	if code != framing.CodeNone {
 		return l.turnAway(c, code, why)
 	}
@@ -126,7 +140,7 @@ func (l *Listener) admitPeer(s *admission.Slot, c *ladder, peer framing.Hello, t
 		return refused(none)
 	}
 	defer l.guesses.End(t)
-	code, why = l.occupied()
+	code, why = l.occupied(by)
 	if code != framing.CodeNone {
 		return l.turnAway(c, code, why)
 	}
@@ -134,7 +148,8 @@ func (l *Listener) admitPeer(s *admission.Slot, c *ladder, peer framing.Hello, t
 	if err != nil {
 		return l.turnAway(c, framing.CodeInternal, err)
 	}
-	m, err := answerHello(c, &l.cfg, peer, theirs, p)
+	cfg := l.opposite(peer)
+	m, err := answerHello(c, cfg, peer, theirs, p)
 	if err != nil {
 		c.refuse(wrap("handshake", err).Code)
 		return err
@@ -150,7 +165,7 @@ func (l *Listener) admitPeer(s *admission.Slot, c *ladder, peer framing.Hello, t
 		c.refuse(late.Code)
 		return refused(late)
 	}
-	instead, err := l.judge(t, s.Source, hmac.Equal(got[:], m.dialler[:]))
+	instead, err := l.judge(t, by, hmac.Equal(got[:], m.dialler[:]))
 	if err != nil {
 		c.refuse(wrap("handshake", err).Code)
 		var w *admission.Wrong
@@ -160,33 +175,36 @@ func (l *Listener) admitPeer(s *admission.Slot, c *ladder, peer framing.Hello, t
 		return err
 	}
 	l.slots.Exempt(s)
-	link, err := l.welcome(c, peer, p, m)
-	l.publish(link, instead, s.Source)
+	link, err := l.welcome(c, cfg, peer, p, m.listener)
+	l.publish(link, instead, by)
 	return err
 }
 
 // judge takes the word that a confirmation, which has its turn, is right, and keeps a place
 // for its link then. That is one step under the lock, so that a thousand guesses at once
 // are still no more than the code bears.
-func (l *Listener) judge(t *admission.Turn, from admission.Source, right bool) (instead *seat, err error) {
+func (l *Listener) judge(t *admission.Turn, by claim, right bool) (instead *seat, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
 	case l.closed:
 		return nil, &Error{Code: framing.CodeGaveUp, Op: "handshake", Err: errUnknown}
-	case l.seats.full():
+	case l.seats.full(by):
 		return nil, &Error{Code: framing.CodeBusy, Op: "handshake", Err: errOccupied}
 	}
 	if err := l.guesses.Settle(t, right); err != nil {
 		return nil, refused(err)
 	}
-	instead, _ = l.seats.reserve(from) // they are not full
+	instead, _ = l.seats.reserve(by) // they are not full
 	return instead, nil
 }
 
 // toldWrong counts a source that was told of its wrong answer, and wakes Accept.
 func (l *Listener) toldWrong() {
 	l.guesses.ToldWrong()
+	if burnt := l.guesses.Over(); burnt != nil && l.cfg.Keys != nil && !l.burnt.Swap(true) {
+		l.cfg.notify(Event{Kind: EventBurnt, Err: burnt})
+	}
 	l.mu.Lock()
 	l.signal()
 	l.mu.Unlock()
@@ -194,17 +212,17 @@ func (l *Listener) toldWrong() {
 
 // welcome sends our confirmation and makes the link. It comes only after judge: a listener
 // that confirmed first would hand every stranger a guess that nobody counts.
-func (l *Listener) welcome(c *ladder, peer framing.Hello, p *codeProver, m macs) (*Link, error) {
-	proof := framing.Proof{MAC: m.listener}
+func (l *Listener) welcome(c *ladder, cfg *Config, peer framing.Hello, p founder, mac [macSize]byte) (*Link, error) {
+	proof := framing.Proof{MAC: mac}
 	if err := c.send(framing.TypeProof, proof.Append(nil)); err != nil {
 		return nil, err
 	}
-	return newLink(c, &l.cfg, peer, p, nil)
+	return newLink(c, cfg, peer, p, nil)
 }
 
 // publish hands link, which has the place kept by judge, to Accept. Without a link it gives
 // the place back.
-func (l *Listener) publish(link *Link, instead *seat, from admission.Source) {
+func (l *Listener) publish(link *Link, instead *seat, by claim) {
 	if link == nil {
 		l.mu.Lock()
 		defer l.mu.Unlock()
@@ -214,7 +232,7 @@ func (l *Listener) publish(link *Link, instead *seat, from admission.Source) {
 	}
 	l.cfg.notify(Event{Kind: EventConnected, Link: link, Addr: link.address()})
 	l.mu.Lock()
-	before, over := l.seats.fill(instead, link, from)
+	before, over := l.seats.fill(instead, link, by)
 	l.signal()
 	l.mu.Unlock()
 	if before != nil {
@@ -236,12 +254,20 @@ func (l *Listener) admitJoin(s *admission.Slot, c *ladder, peer framing.Hello, t
 	if code, err := mayJoin(link, peer); err != nil {
 		return l.turnAway(c, code, err)
 	}
+	cfg := l.opposite(peer)
+	if cfg.Role != link.session.role {
+		err := protocolError("handshake", ErrSameRole)
+		other := *cfg
+		other.Role = link.session.role
+		explain(c, &other, err)
+		return err
+	}
 	l.slots.Exempt(s)
 	p, err := newSessionProver(rand.Reader, link.session.secret, c.exporter)
 	if err != nil {
 		return l.turnAway(c, framing.CodeInternal, err)
 	}
-	m, err := answerHello(c, &l.cfg, peer, theirs, p)
+	m, err := answerHello(c, cfg, peer, theirs, p)
 	if err != nil {
 		c.refuse(wrap("handshake", err).Code)
 		return err

@@ -17,6 +17,10 @@ import (
 //     connection, which costs a guess at most. The link that comes of it is for
 //     Config.Anew: the next delivery's.
 //  3. Who does not prove the code is a stranger, and the link is dialled on.
+//
+// With keys, any process that has the listener's key may answer in step 2: behind a balancer
+// each connection can be another's. So it may be the one that has the link, too. A code is
+// asked of the one that declined only, since each who is asked costs a guess.
 
 // mostStrangers bounds the instances that are known not to have the code.
 const mostStrangers = 64
@@ -38,9 +42,10 @@ func (r *redialler) begunAnew(ctx context.Context, last net.Conn, instance [8]by
 	}
 	d := newDialler(r.way, r.link.cfg)
 	d.cfg.Check = func(_ net.Conn, answers [8]byte) error {
-		if answers != instance {
+		if answers != instance && d.cfg.Keys == nil {
 			return errOther
 		}
+		instance = answers
 		return nil
 	}
 	if d.guesses.Rest(ctx) != nil || d.guesses.Burnt() != nil {
@@ -52,7 +57,7 @@ func (r *redialler) begunAnew(ctx context.Context, last net.Conn, instance [8]by
 		return false
 	}
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
-	next, confirmed, err := d.prove(conn, time.Since(began))
+	next, confirmed, err := d.prove(ctx, conn, time.Since(began))
 	if !stop() && err == nil {
 		next.Abort(ctx.Err())
 		_ = next.Close()
@@ -60,7 +65,7 @@ func (r *redialler) begunAnew(ctx context.Context, last net.Conn, instance [8]by
 	}
 	if err != nil {
 		_ = conn.Close()
-		if confirmed {
+		if confirmed || d.keys.step == keyOver {
 			r.rulesOut(instance)
 		}
 		return false

@@ -21,6 +21,7 @@ type channel struct {
 	// resent is closed when what was kept has been sent on it, or that has failed. Nothing
 	// may follow before.
 	resent chan struct{}
+	rein   rein // of the goroutine that calls Link.Rein
 }
 
 // records put bytes on a connection, and take them off again. CloseWrite is the orderly

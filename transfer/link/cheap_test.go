@@ -191,7 +191,7 @@ func (m *meter) honestOnce(t *testing.T) error {
 		t.Fatal(err)
 	}
 	d.connect = func(context.Context, Want) (net.Conn, error) { return conn, nil }
-	l, _, err := d.prove(conn, 0)
+	l, _, err := d.prove(t.Context(), conn, 0)
 	if err != nil {
 		return err
 	}

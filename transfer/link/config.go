@@ -18,6 +18,9 @@ type Role = framing.Role
 const (
 	Sender   = framing.RoleSender
 	Receiver = framing.RoleReceiver
+	// AnyRole is for listeners only: each link has the role that its peer leaves. See
+	// Link.Role.
+	AnyRole Role = 0
 )
 
 // Limits on a proven link.
@@ -33,8 +36,11 @@ const (
 
 // Config is what both ways of making a link need.
 type Config struct {
-	Role         Role
-	Code         Code
+	Role Role
+	Code Code
+	// Keys prove the two sides in place of the code; nil is the code alone. A listener with
+	// both takes either, and a dialler with both proves the code.
+	Keys         *Keys
 	Capabilities uint64 // framing.Cap bits offered
 	// Timeout is the silence that ends the link. 0 means DefaultTimeout, and a time below
 	// MinTimeout means MinTimeout.
@@ -103,15 +109,22 @@ type Want struct {
 	Last net.Conn
 }
 
-var errConfig = errors.New("a link needs a role and a code")
+var errConfig = errors.New("a link needs a role, and a code or keys")
 
-func (c *Config) check() error {
-	// An empty code would let everybody in.
-	if c.Code.isZero() || c.Role != Sender && c.Role != Receiver {
+// check looks for what each side needs. An empty code would let everybody in, and so would
+// keys that nobody verifies.
+func (c *Config) check(own side) error {
+	switch {
+	case c.Role > Receiver, c.Role == AnyRole && own == dialling:
+		return errConfig
+	case c.Code.isZero() && c.Keys == nil, c.Keys != nil && !c.Keys.whole(own):
 		return errConfig
 	}
 	return nil
 }
+
+// byKeys tells whether a dialler proves a key.
+func (c *Config) byKeys() bool { return c.Code.isZero() }
 
 func (c *Config) timeout() time.Duration {
 	if c.Timeout <= 0 {
@@ -139,6 +152,7 @@ const (
 	EventRetrying                       // dialling it again failed with Err, the Attempts-th time
 	EventRejoined                       // the link goes on, after Elapsed
 	EventMoved                          // the link goes on over another connection, to Addr, and was not lost
+	EventBurnt                          // the code of a listener that takes keys too is burnt, and Err wraps ErrBurnt; keys go on
 )
 
 // Event tells how the making of a link goes.

@@ -39,7 +39,7 @@ func keepAlive() net.KeepAliveConfig {
 	return net.KeepAliveConfig{Enable: true, Idle: 10 * time.Second, Interval: 5 * time.Second, Count: 3}
 }
 
-// Dial connects to addr ("host:port") and proves the code both ways. If that fails it
+// Dial connects to addr ("host:port") and proves the code, or keys, both ways. If that fails it
 // tries again for as long as wait, and resolves the name each time: another program may
 // answer first, until the right one takes its place.
 //
@@ -49,10 +49,14 @@ func keepAlive() net.KeepAliveConfig {
 // shows the same key. It is the outcome if no other address proves itself, and after as
 // many exchanges that failed, beside the wrong answers of Config.Guesses, as the code bears.
 //
+// With keys in place of a code the host's refusal of the last of them ends it, with an error
+// that wraps ErrKeysRefused, and so does a host that Keys.Known refuses, with one that wraps
+// ErrHostKey and what Known returned. Both have CodeCodeRefused.
+//
 // No connection in time is an *Error with Op "dial" that wraps the last cause. Its Code is
 // CodeVersion if the versions did not meet, else CodeLost.
 func Dial(ctx context.Context, addr string, cfg Config, wait time.Duration) (*Link, error) {
-	if err := cfg.check(); err != nil {
+	if err := cfg.check(dialling); err != nil {
 		return nil, &Error{Code: framing.CodeInternal, Op: "dial", Err: err}
 	}
 	connect := cfg.Connect
@@ -115,6 +119,7 @@ type dialler struct {
 	refused map[[8]byte]bool // instances that refused the code
 	refusal error            // the first refused code
 	last    net.Addr         // what took the last connection; nil if nothing did
+	keys    keyring          // without a code
 }
 
 func newDialler(w way, cfg Config) *dialler {
@@ -139,6 +144,15 @@ func (d *dialler) run(ctx context.Context, wait time.Duration) (*Link, error) {
 		}
 		if ctx.Err() != nil {
 			return nil, d.cancelled(ctx, err)
+		}
+		switch d.keys.step {
+		case keyOver:
+			return nil, wrap("dial", err)
+		case keyNext:
+			continue
+		case keyAsked:
+			end = end.Add(d.keys.asked)
+			continue
 		}
 		refused := codeOf(err) == framing.CodeCodeRefused
 		if refused && d.refusal == nil {
@@ -179,6 +193,7 @@ func (d *dialler) attempt(ctx context.Context, end time.Time, bounded bool) (*Li
 	if bounded {
 		limit = min(limit, max(time.Until(end), shortestTry))
 	}
+	d.keys.step = keyAgain
 	if err := d.guesses.Rest(ctx); err != nil {
 		return nil, err
 	}
@@ -192,7 +207,7 @@ func (d *dialler) attempt(ctx context.Context, end time.Time, bounded bool) (*Li
 	d.last = conn.RemoteAddr()
 	// The ladder itself knows deadlines only; closing under it is how ctx ends it.
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
-	l, confirmed, err := d.prove(conn, time.Since(began))
+	l, confirmed, err := d.prove(ctx, conn, time.Since(began))
 	if !stop() && err == nil {
 		// Cancelled between the proof and here: the connection is closed.
 		l.Abort(ctx.Err())
@@ -205,7 +220,7 @@ func (d *dialler) attempt(ctx context.Context, end time.Time, bounded bool) (*Li
 	_ = conn.Close()
 	at := conn.RemoteAddr()
 	if err = d.judge(at, confirmed, err); d.cfg.Failed != nil && ctx.Err() == nil {
-		d.cfg.Failed(at, err, codeOf(err) == framing.CodeCodeRefused)
+		d.cfg.Failed(at, err, codeOf(err) == framing.CodeCodeRefused && !d.cfg.byKeys())
 	}
 	return nil, err
 }
@@ -213,10 +228,10 @@ func (d *dialler) attempt(ctx context.Context, end time.Time, bounded bool) (*Li
 // judge is the error of a connection that failed before its proof: a refused code, if
 // exchanges with whoever answered broke off too often.
 func (d *dialler) judge(at net.Addr, confirmed bool, err error) error {
-	if codeOf(err) == framing.CodeCodeRefused {
+	if codeOf(err) == framing.CodeCodeRefused || d.keys.step != keyAgain {
 		return err
 	}
-	if !confirmed {
+	if !confirmed || d.cfg.byKeys() {
 		return &AnsweredError{at, err}
 	}
 	if d.broken == nil {
@@ -240,7 +255,7 @@ func (d *dialler) judge(at net.Addr, confirmed bool, err error) error {
 
 // prove runs the ladder on conn, which took that long to make, and makes the link. conn
 // stays the caller's when there is an error.
-func (d *dialler) prove(conn net.Conn, took time.Duration) (l *Link, confirmed bool, err error) {
+func (d *dialler) prove(ctx context.Context, conn net.Conn, took time.Duration) (l *Link, confirmed bool, err error) {
 	until := time.Now().Add(admission.ProofLimit)
 	shaken := until
 	if d.cfg.Failed != nil {
@@ -266,6 +281,9 @@ func (d *dialler) prove(conn net.Conn, took time.Duration) (l *Link, confirmed b
 			return nil, false, err
 		}
 	}
+	if d.cfg.byKeys() {
+		return d.proveKey(ctx, c)
+	}
 	p, err := newCodeProver(rand.Reader, d.cfg.Code, d.cfg.Role, c.exporter)
 	if err != nil {
 		return nil, false, err
@@ -273,7 +291,7 @@ func (d *dialler) prove(conn net.Conn, took time.Duration) (l *Link, confirmed b
 	if err := d.guesses.Call(); err != nil {
 		return nil, false, err
 	}
-	peer, confirmed, err := dialHandshake(c, newSessionHello(&d.cfg, c.exporter), p)
+	peer, confirmed, err := dialHandshake(c, newSessionHello(&d.cfg, framing.MethodCode, c.exporter), p)
 	d.guesses.Called(confirmed && err != nil)
 	if codeOf(err) == framing.CodeCodeRefused {
 		d.ruleOut(d.instance)

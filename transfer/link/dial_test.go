@@ -232,9 +232,12 @@ func TestDialEndsWithItsContext(t *testing.T) {
 
 func TestConfigsAreChecked(t *testing.T) {
 	good := code(t, "7-right")
-	for _, cfg := range []Config{{}, {Role: Sender}, {Code: good}, {Role: 3, Code: good}} {
-		if _, err := Serve(newHall(), cfg); !errors.Is(err, errConfig) {
-			t.Errorf("Serve(%+v): %v", cfg, err)
+	some := &Keys{Verify: verifyTest}
+	for _, cfg := range []Config{{}, {Role: Sender}, {Code: good}, {Role: 3, Code: good}, {Role: Sender, Keys: some}, {Role: Sender, Code: good, Keys: some}} {
+		if cfg.Role != AnyRole || cfg.Code.isZero() { // of a listener the role may be left open
+			if _, err := Serve(newHall(), cfg); !errors.Is(err, errConfig) {
+				t.Errorf("Serve(%+v): %v", cfg, err)
+			}
 		}
 		if _, err := Dial(t.Context(), "127.0.0.1:1", cfg, 0); !errors.Is(err, errConfig) {
 			t.Errorf("Dial(%+v): %v", cfg, err)

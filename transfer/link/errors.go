@@ -57,6 +57,17 @@ type AnsweredError struct {
 func (e *AnsweredError) Error() string { return bare(e.Err).Error() }
 func (e *AnsweredError) Unwrap() error { return e.Err }
 
+// ErrHostKey says that Keys.Known refused the key of a host that proved it. Nothing of a key
+// of this side was shown.
+var ErrHostKey = errors.New("the key of the host is refused")
+
+// ErrKeysRefused says that a host that proved itself took none of Keys.Own.
+var ErrKeysRefused = errors.New("the host accepts no key of this side")
+
+// ErrKeyProof says that a peer showed a key and did not prove it. A listener tells so by
+// EventBroken.
+var ErrKeyProof = errors.New("the key is not proved")
+
 // ErrBurnt says that a code was guessed at too often, and is worth nothing now.
 var ErrBurnt = admission.ErrBurnt
 
@@ -68,6 +79,9 @@ var (
 	errUnknown    = errors.New("unknown session")
 	errBroken     = fmt.Errorf("%d exchanges broke off after this side had confirmed: somebody may be guessing", maxBroken)
 	errNotFerry   = fmt.Errorf("%w, which speaks TLS", ErrNotFerry)
+	errHostProof  = errors.New("the host did not prove its key: somebody may be in between")
+	errNoKeys     = errors.New("no keys are taken: it wants a code, or ferry has to be updated there")
+	errKeySize    = errors.New("a key or a signature that is too long to be shown")
 	errRefusedIt  = errors.New("the side that refused the code answers there too")
 	errSilence    = errors.New("nothing heard from the other side")
 	errUnexpected = errors.New("not allowed at this point")

@@ -25,6 +25,10 @@ func FuzzStranger(f *testing.F) {
 	old := hello
 	old.MinVersion, old.MaxVersion = 5, 6
 	f.Add(frame(framing.TypeHello, old.Append(nil)))
+	keyed := hello
+	keyed.Method = framing.MethodKey
+	f.Add(frame(framing.TypeHello, keyed.Append(nil)))
+	f.Add(append(frame(framing.TypeHello, keyed.Append(nil)), frame(framing.TypeKeyProof, []byte{1, 2, 1, 3})...))
 	f.Add(frame(framing.TypeRefuse, []byte{byte(framing.CodeBusy)}))
 	f.Add([]byte{0, 0, 0, 0})
 
@@ -33,7 +37,7 @@ func FuzzStranger(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, said []byte) {
-		cfg := Config{Role: Receiver, Code: c}
+		cfg := Config{Role: Receiver, Code: c, Keys: admitting(newTestKey(1), newTestKey(3))}
 		wrong := wrongAnswers(&cfg)
 		l, inner := memoryServer(t, cfg)
 		ch := stranger(t, inner.dial)

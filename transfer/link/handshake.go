@@ -1,6 +1,7 @@
 package link
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"errors"
 	"time"
@@ -26,15 +27,16 @@ func newHello(own Role, offers uint64) framing.Hello {
 }
 
 // newSessionHello is newHello for a new session on a connection with that exporter.
-func newSessionHello(cfg *Config, exporter []byte) framing.Hello {
+func newSessionHello(cfg *Config, method framing.Method, exporter []byte) framing.Hello {
 	hello := newHello(cfg.Role, cfg.Capabilities)
-	hello.Purpose, hello.Method = framing.PurposeNew, framing.MethodCode
+	hello.Purpose, hello.Method = framing.PurposeNew, method
 	hello.Machine = cfg.machine.OnConnection(exporter)
 	return hello
 }
 
 // readHello reads the peer's HELLO and checks what holds for every purpose. On
-// CodeVersion and ErrSameRole the HELLO was well-formed as far as it goes.
+// CodeVersion and ErrSameRole the HELLO was well-formed as far as it goes. With AnyRole for
+// own the peer may have either.
 func readHello(c *ladder, own Role) (framing.Hello, helloBody, error) {
 	body, err := c.expect(framing.TypeHello)
 	if err != nil {
@@ -54,25 +56,9 @@ func readHello(c *ladder, own Role) (framing.Hello, helloBody, error) {
 // our PROOF is out, and with it one guess of whatever is there.
 func dialHandshake(c *ladder, hello framing.Hello, p prover) (peer framing.Hello, confirmed bool, err error) {
 	hello.Share = p.share()
-	own := helloBody{body: hello.Append(nil), share: hello.Share}
-	sent := time.Now()
-	if err := c.send(framing.TypeHello, own.body); err != nil {
-		return peer, false, err
-	}
-	if err := c.patient(); err != nil {
-		return peer, false, err
-	}
-	peer, theirs, err := readHello(c, hello.Role)
+	own, peer, theirs, err := dialHello(c, hello)
 	if err != nil {
 		return peer, false, err
-	}
-	if err := c.raw.SetReadDeadline(c.until); err != nil {
-		return peer, false, err
-	}
-	c.rtt = time.Since(sent)
-	if peer.Purpose != hello.Purpose || peer.Method != hello.Method || peer.Session != hello.Session ||
-		peer.Epoch != hello.Epoch || peer.Stream != hello.Stream {
-		return peer, false, protocolError("handshake", errMismatch)
 	}
 	m, err := p.prove(own, theirs, dialling)
 	if err != nil {
@@ -91,6 +77,30 @@ func dialHandshake(c *ladder, hello framing.Hello, p prover) (peer framing.Hello
 		return peer, true, protocolError("handshake", errMAC)
 	}
 	return peer, true, nil
+}
+
+// dialHello sends hello, and reads the answer.
+func dialHello(c *ladder, hello framing.Hello) (own helloBody, peer framing.Hello, theirs helloBody, err error) {
+	own = helloBody{body: hello.Append(nil), share: hello.Share}
+	sent := time.Now()
+	if err := c.send(framing.TypeHello, own.body); err != nil {
+		return own, peer, theirs, err
+	}
+	if err := c.patient(); err != nil {
+		return own, peer, theirs, err
+	}
+	if peer, theirs, err = readHello(c, hello.Role); err != nil {
+		return own, peer, theirs, err
+	}
+	if err := c.raw.SetReadDeadline(c.until); err != nil {
+		return own, peer, theirs, err
+	}
+	c.rtt = time.Since(sent)
+	if peer.Purpose != hello.Purpose || peer.Method != hello.Method || peer.Session != hello.Session ||
+		peer.Epoch != hello.Epoch || peer.Stream != hello.Stream {
+		return own, peer, theirs, protocolError("handshake", errMismatch)
+	}
+	return own, peer, theirs, nil
 }
 
 // patient limits the time for the answer to a HELLO that proves a code. A listener that
@@ -120,13 +130,7 @@ func readProof(c *ladder) ([macSize]byte, error) {
 // answerHello is the listener's half up to its HELLO. It returns the confirmations that
 // both sides have to send now.
 func answerHello(c *ladder, cfg *Config, peer framing.Hello, theirs helloBody, p prover) (macs, error) {
-	hello := newHello(cfg.Role, cfg.Capabilities)
-	if peer.Purpose == framing.PurposeNew {
-		hello = newSessionHello(cfg, c.exporter)
-	}
-	hello.Purpose, hello.Method = peer.Purpose, peer.Method
-	hello.Session, hello.Epoch, hello.Stream, hello.Share = peer.Session, peer.Epoch, peer.Stream, p.share()
-	own := helloBody{body: hello.Append(nil), share: hello.Share}
+	own := answerTo(c, cfg, peer, p.share())
 	// Before anything is answered: a bad share gets no HELLO.
 	m, err := p.prove(theirs, own, listening)
 	if err != nil {
@@ -138,11 +142,22 @@ func answerHello(c *ladder, cfg *Config, peer framing.Hello, theirs helloBody, p
 	return m, nil
 }
 
+// answerTo makes the listener's HELLO.
+func answerTo(c *ladder, cfg *Config, peer framing.Hello, share []byte) helloBody {
+	hello := newHello(cfg.Role, cfg.Capabilities)
+	if peer.Purpose == framing.PurposeNew {
+		hello = newSessionHello(cfg, peer.Method, c.exporter)
+	}
+	hello.Purpose, hello.Method = peer.Purpose, peer.Method
+	hello.Session, hello.Epoch, hello.Stream, hello.Share = peer.Session, peer.Epoch, peer.Stream, share
+	return helloBody{body: hello.Append(nil), share: share}
+}
+
 // explain answers a HELLO that cannot work with our own, so that the other
 // side can name both versions or roles, and ends the connection.
 func explain(c *ladder, cfg *Config, cause error) {
 	if code := codeOf(cause); code == framing.CodeVersion || errors.Is(cause, ErrSameRole) {
-		hello := newHello(cfg.Role, cfg.Capabilities)
+		hello := newHello(cmp.Or(cfg.Role, Receiver), cfg.Capabilities) // of another version nothing else is read
 		hello.Purpose, hello.Method = framing.PurposeNew, framing.MethodCode
 		_ = c.w.WriteFrame(framing.TypeHello, hello.Append(nil)) // flushed with the refusal
 	}

@@ -31,6 +31,7 @@ const (
 	toSession = "a listener with a session"
 	toOnce    = "a listener with a session that is not joined again"
 	toDialler = "a dialler"
+	toKeys    = "a listener with keys, of either role"
 )
 
 // helloSession is the id of the session in the vectors, allowedStreams how many it
@@ -118,6 +119,27 @@ func heards() []heard {
 	}
 }
 
+// heardByKeys are those to a listener with keys.
+func heardByKeys() []heard {
+	key := func(change func(*framing.Hello)) func(*framing.Hello) {
+		return func(h *framing.Hello) {
+			h.Method = framing.MethodKey
+			change(h)
+		}
+	}
+	return []heard{
+		{"a new session, by a key", toKeys, key(func(*framing.Hello) {}), "hello, KEYPROOF"},
+		{"a new session, by a key, of the other role", toKeys, key(func(h *framing.Hello) { h.Role = Receiver }), "hello, KEYPROOF"},
+		{"a new session, by a key, of versions 2 to 9", toKeys, key(func(h *framing.Hello) { h.MinVersion, h.MaxVersion = 2, 9 }), "hello, refuse 64"},
+		{"a new session, by a code", toKeys, func(*framing.Hello) {}, "refuse 48"},
+		{"a nonce of 31 bytes", toKeys, key(func(h *framing.Hello) { h.Share = h.Share[:31] }), "refuse 65"},
+		{"no nonce", toKeys, key(func(h *framing.Hello) { h.Share = nil }), "refuse 65"},
+		{"a further stream of no session", toKeys, func(h *framing.Hello) {
+			h.Purpose, h.Method, h.Session, h.Stream = framing.PurposeStream, framing.MethodSession, helloSession, 1
+		}, "refuse 48"},
+	}
+}
+
 // body is the HELLO of the vector, with the id that a session has in this process.
 func (v *heard) body(session [16]byte) []byte {
 	h := newHelloFor(Sender)
@@ -128,7 +150,7 @@ func (v *heard) body(session [16]byte) []byte {
 
 func TestHelloVectors(t *testing.T) {
 	var stanzas []vector.Stanza
-	for _, v := range heards() {
+	for _, v := range append(heards(), heardByKeys()...) {
 		var s vector.Stanza
 		s.Add("name", v.name)
 		s.Add("to", v.to)
@@ -153,13 +175,16 @@ func TestHelloVectors(t *testing.T) {
 // toListener says the HELLO to a real listener, and returns its answer.
 func (v *heard) toListener(t *testing.T) string {
 	cfg := Config{Role: Receiver, Code: code(t, "7-right")}
-	if v.to == toSession {
+	switch v.to {
+	case toSession:
 		cfg.RetryFor = time.Minute
+	case toKeys:
+		cfg = Config{Keys: admitting(newTestKey(1), newTestKey(3))}
 	}
 	l, inner := memoryServer(t, cfg)
 	defer l.Close()
 	session := helloSession
-	if v.to != toNone {
+	if v.to != toNone && v.to != toKeys {
 		a, err := dialMemory(t, inner, Config{Role: Sender, Code: cfg.Code, RetryFor: cfg.RetryFor}, 0)
 		if err != nil {
 			t.Fatal(err)
@@ -178,6 +203,7 @@ func (v *heard) toListener(t *testing.T) string {
 	}
 	c := stranger(t, inner.dial)
 	defer c.raw.Close()
+	c.r.Restrict(framing.TypeHello, framing.TypeProof, framing.TypeKeyProof, framing.TypeRefuse)
 	if err := c.send(framing.TypeHello, v.body(session)); err != nil {
 		t.Fatal(err)
 	}

@@ -165,6 +165,16 @@ func (l *ladder) refuse(code framing.Code) {
 	_ = l.raw.Flush()
 }
 
+// sessionSeed is what a session is made from where nothing but the connection is secret.
+func (l *ladder) sessionSeed() ([]byte, error) {
+	state := l.tls.ConnectionState()
+	seed, err := state.ExportKeyingMaterial(sessionLabel, nil, sessionSize)
+	if err != nil {
+		return nil, fmt.Errorf("TLS exporter: %w", err)
+	}
+	return seed, nil
+}
+
 // addrOf is for people and for dialling again; memory connections have a name.
 func addrOf(c net.Conn) string {
 	if a := c.RemoteAddr(); a != nil {

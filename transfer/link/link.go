@@ -45,8 +45,8 @@ type tally struct {
 
 // newLink makes the link that a proven exchange of HELLOs for a new session stands for. w
 // is nil at the listener.
-func newLink(c *ladder, cfg *Config, peer framing.Hello, p *codeProver, w *way) (*Link, error) {
-	s, err := newSession(cfg, peer, p)
+func newLink(c *ladder, cfg *Config, peer framing.Hello, p founder, w *way) (*Link, error) {
+	s, err := p.found(cfg, peer)
 	if err != nil {
 		return nil, err
 	}
@@ -95,6 +95,12 @@ func (l *Link) Stream(i int) framing.Stream { return l.conns.stream(i) }
 func (l *Link) Peer() (addr string, caps uint64, version uint16) {
 	return l.address(), l.session.caps, l.session.version
 }
+
+// Role is this side's: which way the bytes go.
+func (l *Link) Role() Role { return l.session.role }
+
+// Who is what Keys.Admit returned for the peer, at the listener; nil if it proved a code.
+func (l *Link) Who() any { return l.session.who }
 
 // Near tells that the other side is on this machine, whatever lies between. False may also
 // mean that the system does not tell.
@@ -148,6 +154,23 @@ func (l *Link) ResistLoss() bool {
 		}
 	}
 	return true
+}
+
+// Rein holds the connection of stream i back where it sends more than the path takes, as
+// rein says. It is to be called again and again, by one goroutine.
+func (l *Link) Rein(i int) {
+	ch := l.conns.stream(i).in.current()
+	if ch == nil {
+		return
+	}
+	told, ok := readPacing(ch.raw.Conn)
+	if !ok {
+		return
+	}
+	was := ch.rein.limit
+	if limit := ch.rein.next(told, l.Path(i), time.Now()); limit != was {
+		limitPace(ch.raw.Conn, limit)
+	}
 }
 
 // Deepen gives the link's connections, and those to come, more room for what is under way

@@ -19,7 +19,7 @@ const (
 	longestAcceptPause = time.Second
 )
 
-// Listener waits for the peers that know the code, one unless Config.Links says more, and
+// Listener waits for the peers that know the code, or have one of the keys, one unless Config.Links says more, and
 // afterwards for the further streams of their links. It owns an accept loop and one goroutine for each connection
 // without proof. Package admission bounds the number of those connections.
 type Listener struct {
@@ -31,7 +31,11 @@ type Listener struct {
 	calls    atomic.Int64 // connections taken
 	wg       sync.WaitGroup
 
-	guesses *admission.Guesses // its lock may be taken under mu
+	guesses  *admission.Guesses // its lock may be taken under mu
+	burnt    atomic.Bool        // EventBurnt was told
+	failures admission.Failures // of keys
+	ctx      context.Context    // is over when the listener is closed
+	cancel   context.CancelFunc
 
 	mu      sync.Mutex    // guards what follows
 	seats   seats         // the proven links
@@ -42,7 +46,7 @@ type Listener struct {
 // Serve starts to listen on inner, whose connections may be of any kind. It owns inner
 // from here on, unless it fails.
 func Serve(inner net.Listener, cfg Config) (*Listener, error) {
-	if err := cfg.check(); err != nil {
+	if err := cfg.check(listening); err != nil {
 		return nil, &Error{Code: framing.CodeInternal, Op: "listen", Err: err}
 	}
 	return newListener(inner, cfg)
@@ -59,6 +63,7 @@ func newListener(inner net.Listener, cfg Config) (*Listener, error) {
 	cfg.machine = machine.This()
 	l := &Listener{cfg: cfg, inner: inner, conf: who.conf, instance: who.instance, guesses: cfg.guesses(), changed: make(chan struct{})}
 	l.seats.limit = max(1, cfg.Links)
+	l.ctx, l.cancel = context.WithCancel(context.Background())
 	l.wg.Go(l.serve)
 	return l, nil
 }
@@ -81,10 +86,10 @@ func (l *Listener) sourceOf(conn net.Conn) string {
 // Calls is how many connections have come in, whatever became of them.
 func (l *Listener) Calls() int64 { return l.calls.Load() }
 
-// Accept returns the link to the peer that has proved the code. Too many wrong
+// Accept returns the link to the peer that has proved the code, or a key. Too many wrong
 // confirmations burn the code: then the error is an *Error with CodeCodeRefused that wraps
-// ErrBurnt. As many links as Config.Links says live at once, and Accept returns each;
-// further peers with the right code are told to wait. Once a link is over, Accept may be
+// ErrBurnt. A listener that takes keys too goes on with these, and tells EventBurnt. As many links as Config.Links says live at once, and Accept returns each;
+// further peers are told to wait. Once a link is over, Accept may be
 // called for the next. A peer that finds no place takes that of a lost link, which then
 // ends with ErrBegunAnew. Guesses are counted for all peers together.
 func (l *Listener) Accept(ctx context.Context) (*Link, error) {
@@ -104,7 +109,7 @@ func (l *Listener) Accept(ctx context.Context) (*Link, error) {
 			continue
 		case link != nil:
 			return link, nil
-		case burnt != nil:
+		case burnt != nil && l.cfg.Keys == nil:
 			return nil, &Error{Code: framing.CodeCodeRefused, Op: "accept", Err: burnt}
 		}
 		select {
@@ -129,6 +134,7 @@ func (l *Listener) Close() error {
 	l.mu.Unlock()
 
 	err := l.inner.Close()
+	l.cancel()
 	l.slots.Close()
 	l.guesses.Close()
 	l.wg.Wait()

@@ -1,6 +1,7 @@
 package link
 
 import (
+	"math"
 	"net"
 	"os"
 	"slices"
@@ -62,6 +63,33 @@ func readPath(c net.Conn, p *Path) {
 		p.Resent, p.Arrived = uint64(i.Total_retrans), i.Bytes_acked
 		p.HeldHere = time.Duration(i.Sndbuf_limited) * time.Microsecond
 		p.Held = p.HeldHere + time.Duration(i.Rwnd_limited)*time.Microsecond
+	})
+}
+
+// readPacing asks what lossControl knows of c, if that controls it.
+func readPacing(c net.Conn) (p pacing, ok bool) {
+	onSocket(c, func(fd int) {
+		own, err := unix.GetsockoptString(fd, unix.IPPROTO_TCP, unix.TCP_CONGESTION)
+		if err != nil || own != lossControl {
+			return
+		}
+		i, err := unix.GetsockoptTCPCCBBRInfo(fd, unix.IPPROTO_TCP, unix.TCP_CC_INFO)
+		if err != nil {
+			return
+		}
+		p, ok = pacing{rate: uint64(i.Bw_hi)<<32 | uint64(i.Bw_lo), gain: i.Pacing_gain}, true
+	})
+	return p, ok
+}
+
+// limitPace has c send at most that many bytes a second; 0 is no limit.
+func limitPace(c net.Conn, limit uint64) {
+	rate := -1 // none, to every kernel
+	if limit > 0 && limit <= math.MaxInt32 {
+		rate = int(limit)
+	}
+	onSocket(c, func(fd int) {
+		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_MAX_PACING_RATE, rate)
 	})
 }
 

@@ -129,3 +129,33 @@ func TestUnpace(t *testing.T) {
 	closeBoth(t, a, b)
 	_ = l.Close()
 }
+
+// A limit is in force on the socket until it is taken away, and what lossControl tells is
+// read where it is in control.
+func TestLimitPace(t *testing.T) {
+	a, b, l := overTCP(t)
+	conn := a.conns.stream(0).in.current().raw.Conn
+	for _, c := range []struct {
+		limit uint64
+		want  int
+	}{{1 << 20, 1 << 20}, {0, -1}, {1 << 40, -1}} {
+		limitPace(conn, c.limit)
+		onSocket(conn, func(fd int) {
+			got, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_MAX_PACING_RATE)
+			if got != c.want || err != nil {
+				t.Errorf("a limit of %d is %d: %v", c.limit, got, err)
+			}
+		})
+	}
+	if _, ok := readPacing(conn); ok {
+		t.Errorf("told of pacing under %s", control(t, a.conns.stream(0)))
+	}
+	if a.ResistLoss() {
+		if p, ok := readPacing(conn); !ok { // gain is 0 until something is acknowledged
+			t.Errorf("%+v, %v", p, ok)
+		}
+		a.Rein(0)
+	}
+	closeBoth(t, a, b)
+	_ = l.Close()
+}

@@ -7,6 +7,10 @@ import "net"
 // readPath knows nothing here.
 func readPath(net.Conn, *Path) {}
 
+func readPacing(net.Conn) (pacing, bool) { return pacing{}, false }
+
+func limitPace(net.Conn, uint64) {}
+
 func mayResistLoss() bool { return false }
 
 func resistLoss(net.Conn) bool { return false }

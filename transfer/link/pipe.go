@@ -11,18 +11,18 @@ import (
 )
 
 // Pipe makes both ends of a link in memory: a dials, b listens, with TLS and
-// proof as over a network. The two need opposite roles and the same code; with
-// neither set, one is made up.
+// proof as over a network. The two need opposite roles and the same code, or
+// keys; with none of these set, a code is made up.
 func Pipe(a, b Config) (*Link, *Link, error) {
-	if a.Code.isZero() && b.Code.isZero() {
+	if a.Code.isZero() && b.Code.isZero() && a.Keys == nil && b.Keys == nil {
 		code, err := GenerateCode()
 		if err != nil {
 			return nil, nil, wrap("dial", err)
 		}
 		a.Code, b.Code = code, code
 	}
-	for _, c := range []Config{a, b} {
-		if err := c.check(); err != nil {
+	for i, c := range []Config{a, b} {
+		if err := c.check(side(i)); err != nil {
 			return nil, nil, &Error{Code: framing.CodeInternal, Op: "dial", Err: err}
 		}
 	}

@@ -14,7 +14,9 @@ import (
 // it takes that of a lost link: a process that was started again, most likely. HELLO has
 // nothing that tells such a peer from another, so of several lost links the one whose peer
 // came from the same source goes first, and then the one that was lost first. What it took
-// the place of by mistake begins anew with the code, as after any lost session.
+// the place of by mistake begins anew with the code, as after any lost session. A peer with a
+// key takes the place of a lost link of the same key alone, and one with the code that of a
+// link by the code: those are the same people.
 type seats struct {
 	limit int
 	taken []*seat
@@ -24,26 +26,46 @@ type seats struct {
 
 // seat is the place of one link.
 type seat struct {
-	link     *Link
-	from     admission.Source
+	link *Link
+	claim
 	promised bool // to a peer whose proof was right
 }
 
-// full tells whether no peer can get a place now.
-func (s *seats) full() bool {
-	s.sweep()
-	return len(s.taken)+s.fresh >= s.limit && s.lost(admission.Source{}) == nil
+// claim is who wants a place: a peer with that key, or with the code if there is none.
+type claim struct {
+	from admission.Source
+	key  string
 }
 
-// reserve keeps a place for a peer from that source, which proved itself: that of a lost
-// link, or a new one if it returns nil. It is false when there is none.
-func (s *seats) reserve(from admission.Source) (instead *seat, ok bool) {
+// full tells whether no peer with that claim can get a place now.
+func (s *seats) full(by claim) bool {
+	s.sweep()
+	return len(s.taken)+s.fresh >= s.limit && s.lost(by) == nil
+}
+
+// crowded tells whether no peer can get a place now, whoever it is.
+func (s *seats) crowded() bool {
+	s.sweep()
+	if len(s.taken)+s.fresh < s.limit {
+		return false
+	}
+	for _, o := range s.taken {
+		if !o.promised && !o.link.conns.inUse() {
+			return false
+		}
+	}
+	return true
+}
+
+// reserve keeps a place for a peer with that claim, which proved itself: that of a lost link,
+// or a new one if it returns nil. It is false when there is none.
+func (s *seats) reserve(by claim) (instead *seat, ok bool) {
 	s.sweep()
 	if len(s.taken)+s.fresh < s.limit {
 		s.fresh++
 		return nil, true
 	}
-	if instead = s.lost(from); instead == nil {
+	if instead = s.lost(by); instead == nil {
 		return nil, false
 	}
 	instead.promised = true
@@ -61,14 +83,14 @@ func (s *seats) cancel(instead *seat) {
 
 // fill gives link the place that reserve kept for it, and returns the link that had it, nil
 // if none had. over are links that are over and that nobody had; they are to be closed.
-func (s *seats) fill(instead *seat, link *Link, from admission.Source) (before *Link, over []*Link) {
+func (s *seats) fill(instead *seat, link *Link, by claim) (before *Link, over []*Link) {
 	if instead == nil {
 		s.fresh--
 		instead = &seat{}
 		s.taken = append(s.taken, instead)
 	}
 	before = instead.link
-	*instead = seat{link: link, from: from}
+	*instead = seat{link: link, claim: by}
 	waiting := s.ready
 	s.ready = nil
 	for _, l := range waiting {
@@ -82,17 +104,17 @@ func (s *seats) fill(instead *seat, link *Link, from admission.Source) (before *
 	return before, over
 }
 
-// lost returns the place of a lost link that a peer from that source may have.
-func (s *seats) lost(from admission.Source) (best *seat) {
+// lost returns the place of a lost link that a peer with that claim may have.
+func (s *seats) lost(by claim) (best *seat) {
 	var since time.Time
 	for _, o := range s.taken {
-		if o.promised || o.link.conns.inUse() {
+		if o.promised || o.key != by.key || o.link.conns.inUse() {
 			continue
 		}
 		when, _, _ := o.link.Lost() // zero if it has just ended
 		better := best == nil || when.Before(since)
-		if best != nil && (o.from == from) != (best.from == from) {
-			better = o.from == from
+		if best != nil && (o.from == by.from) != (best.from == by.from) {
+			better = o.from == by.from
 		}
 		if better {
 			best, since = o, when

@@ -8,7 +8,7 @@ import (
 	"ferry/framing"
 )
 
-// session is what both sides know of each other once the code is proven. It does not
+// session is what both sides know of each other once the code, or their keys, are proven. It does not
 // change.
 type session struct {
 	id      [16]byte // names the session to its two ends
@@ -19,20 +19,31 @@ type session struct {
 	version uint16   // of the protocol, in force
 	sealed  bool     // both sides seal their records
 	near    bool     // the other side is on this machine
+	who     any      // whom the peer's key belongs to, at the listener
+	key     string   // that the peer proved, likewise; empty: it proved the code
 }
 
-// newSession takes what a proven exchange of HELLOs for a new session came to. It wipes
-// what the session is made from.
-func newSession(cfg *Config, peer framing.Hello, p *codeProver) (session, error) {
-	own := cfg.machine.OnConnection(p.exporter)
+// founder has proved what a session is made from, and wipes it then.
+type founder interface {
+	found(cfg *Config, peer framing.Hello) (session, error)
+}
+
+func (p *codeProver) found(cfg *Config, peer framing.Hello) (session, error) {
+	defer p.forget()
+	return newSession(cfg, peer, p.exporter, p.isk)
+}
+
+// newSession takes what a proven exchange of HELLOs for a new session came to: all follows
+// from isk.
+func newSession(cfg *Config, peer framing.Hello, exporter, isk []byte) (session, error) {
+	own := cfg.machine.OnConnection(exporter)
 	s := session{
 		role: cfg.Role, offers: cfg.Capabilities, caps: cfg.Capabilities & peer.Capabilities,
 		version: min(framing.Version, peer.MaxVersion), sealed: peer.Capabilities&framing.CapSealed != 0,
 		near: own == peer.Machine && own != [len(own)]byte{},
 	}
-	defer p.forget()
 	var err error
-	s.id, s.secret, err = sessionKeys(p.isk)
+	s.id, s.secret, err = sessionKeys(isk)
 	return s, err
 }
 

@@ -18,6 +18,9 @@ const (
 	alpn          = "ferry/1"
 	exporterLabel = "EXPORTER-ferry-proof"
 	exporterSize  = 32
+	// What sessions between keys are made from; those of a code are made from the code, too.
+	sessionLabel = "EXPORTER-ferry-session"
+	sessionSize  = 64
 )
 
 // newTLSConfig makes a configuration for either side, with a key of its own

@@ -20,6 +20,8 @@ func TestFarDeletion(t *testing.T) {
 		"DeleteFollowsTheSourcesLinks":         TestDeleteFollowsTheSourcesLinks,
 		"DeleteReportsWhatStays":               TestDeleteReportsWhatStays,
 		"DeleteKeepsTimes":                     TestDeleteKeepsTimes,
+		"DeleteOfWhatAnAwayHasNot":             TestDeleteOfWhatAnAwayHasNot,
+		"DeleteOfAnEmptyAway":                  TestDeleteOfAnEmptyAway,
 		"DeleteLetsKindsChange":                TestDeleteLetsKindsChange,
 		"KindsStayWithoutDelete":               TestKindsStayWithoutDelete,
 		"WhatMadeWayIsKeptUntilAllIsDelivered": TestWhatMadeWayIsKeptUntilAllIsDelivered,

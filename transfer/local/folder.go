@@ -20,10 +20,14 @@ type FolderOptions struct {
 	EscapeNames bool   // store an item under tree.EscapeName where the folder does not hold its name
 }
 
+func (o FolderOptions) dest() dest.Options {
+	return dest.Options{NoSync: o.NoSync, Backups: o.Backups, VerifyDisk: o.VerifyDisk, EscapeNames: o.EscapeNames}
+}
+
 // NewFolder opens the folder at path as a Destination and makes it if it is
 // absent.
 func NewFolder(path string, o FolderOptions) (storage.Destination, error) {
-	f, err := dest.Open(path, dest.Options(o))
+	f, err := dest.Open(path, o.dest())
 	if err != nil {
 		return nil, failure.DestinationEnds("opening", path, err)
 	}
@@ -33,7 +37,7 @@ func NewFolder(path string, o FolderOptions) (storage.Destination, error) {
 // NewRehearsal looks at the folder at path, which need not be there, as a
 // destination for dry runs. Of the options only EscapeNames counts.
 func NewRehearsal(path string, o FolderOptions) (storage.Destination, error) {
-	r, err := dest.Rehearse(path, dest.Options(o))
+	r, err := dest.Rehearse(path, o.dest())
 	if err != nil {
 		return nil, failure.DestinationEnds("opening", path, err)
 	}

@@ -17,7 +17,7 @@ func (b beside) Passage() *parcel.Passage { return b.passage }
 
 // within makes both ends of a link in this process. Nothing is compressed.
 func within() (sender, receiver beside, err error) {
-	caps := framing.CapWide | framing.CapNames
+	caps := framing.CapWide | framing.CapNames | framing.CapStored
 	from, to, err := link.Within(link.Config{Role: link.Sender, Capabilities: caps}, link.Config{Role: link.Receiver, Capabilities: caps})
 	if err != nil {
 		return sender, receiver, err

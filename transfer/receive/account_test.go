@@ -115,7 +115,7 @@ func TestWindow(t *testing.T) {
 		if w.used(1) == nil {
 			t.Fatal("there is credit before the first grant")
 		}
-		if err := w.open(); err != nil {
+		if err := w.open(0, 0); err != nil {
 			t.Fatal(err)
 		}
 		var used, open int64 // by the sender; of that, not dealt with

@@ -106,7 +106,7 @@ func (k *asker) large(ctx context.Context, e *entry) error {
 			return err
 		}
 	}
-	p, err := k.site.Files.Begin(e.item, e.holes > 0)
+	p, err := k.begin(e)
 	if err != nil {
 		return k.settle.fail(e, "beginning", err)
 	}
@@ -147,6 +147,15 @@ func (k *asker) large(ctx context.Context, e *entry) error {
 		return k.requests.add(a.want(framing.WantAll))
 	}
 	return nil
+}
+
+// begin begins the Partial of a large file, under the name that it is to get where the place
+// has to know that.
+func (k *asker) begin(e *entry) (storage.Partial, error) {
+	if r, ok := k.site.Files.(storage.Renamer); ok && e.choice.rename && e.choice.at != "" {
+		return r.BeginAs(e.item, e.choice.at, e.holes > 0)
+	}
+	return k.site.Files.Begin(e.item, e.holes > 0)
 }
 
 // need is how much room a large file takes. What an interrupted delivery left takes none

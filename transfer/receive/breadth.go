@@ -3,6 +3,7 @@ package receive
 import (
 	"context"
 	"sync/atomic"
+	"time"
 
 	"ferry/framing"
 	"ferry/transfer"
@@ -44,6 +45,14 @@ func (b *breadth) allow() uint16 {
 		return anyStreams
 	}
 	return uint16(n)
+}
+
+// trip is the shortest round trip of a link, 0 if nothing is known of it.
+func trip(l transfer.Streams) time.Duration {
+	if path, ok := l.(streams.Tuner); ok {
+		return path.Path(0).MinRTT
+	}
+	return 0
 }
 
 // asked takes STREAMS: a sender that listens asks for streams to be opened.

@@ -66,6 +66,9 @@ func (c *closing) durable(ctx context.Context) error {
 	if err := c.deletion.run(ctx, &report); err != nil {
 		return err
 	}
+	if report.Store != "" {
+		c.track.Stored(report.Store)
+	}
 	if why := failure.Unsynced(c.site.place, report.Unsynced); why != nil {
 		c.track.Remark(framing.Remark{Kind: framing.RemarkUnsynced, Text: []byte(why.Error())})
 	}

@@ -161,6 +161,9 @@ func (r reuseRun) takeOver(old *oldFile, claims *claims, index uint64) (cv check
 func (r reuseRun) has(p storage.Partial, index uint64, n int, cv checksum.CV) bool {
 	defer r.track.AtDisk()()
 	r.track.Worked()
+	if vouched(p, index) {
+		return true
+	}
 	got, err := p.ReadChunk(index, r.buf[:n])
 	return err == nil && got == n && checksum.Check(r.buf[:n], index, false) == cv
 }

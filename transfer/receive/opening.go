@@ -2,6 +2,7 @@ package receive
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"sync/atomic"
@@ -25,6 +26,7 @@ type opening struct {
 	request *Request // nil: what is offered was not asked for
 	track   *progress.Tracker
 	offer   framing.Offer
+	place   string // where it is to go; see transfer.Offer
 	consent *consent
 	letter  *letter // nil unless the offer is a text that is shown
 	growth  *growth
@@ -44,11 +46,14 @@ func (o *opening) read(ctx context.Context) error {
 			return err
 		}
 	}
-	in := o.link.Stream(0)
-	t, _, err := in.Next()
-	var body []byte
-	if err == nil {
-		body, err = in.Body()
+	t, body, err := o.next()
+	if _, caps, _ := o.link.Peer(); err == nil && t == framing.TypePlace && o.request == nil && caps&framing.CapPlace != 0 {
+		m, malformed := framing.ParsePlace(body)
+		if malformed != nil {
+			return failure.Malformed(malformed)
+		}
+		o.place = string(m.Path)
+		t, body, err = o.next()
 	}
 	switch {
 	case err != nil && ctx.Err() != nil:
@@ -92,13 +97,24 @@ func (o *opening) read(ctx context.Context) error {
 	return nil
 }
 
+// next reads a frame of stream 0.
+func (o *opening) next() (framing.Type, []byte, error) {
+	in := o.link.Stream(0)
+	t, _, err := in.Next()
+	if err != nil {
+		return 0, nil, err
+	}
+	body, err := in.Body()
+	return t, body, err
+}
+
 func (o *opening) dry() bool { return o.offer.Flags&framing.FlagDryRun != 0 }
 
 // event is the offer as people and the Observer are told it.
 func (o *opening) event() transfer.Offer {
 	e := transfer.Offer{
 		Items: int64(o.offer.Items), Bytes: int64(o.offer.Bytes), Exact: o.offer.Exact, DryRun: o.dry(), Text: o.offer.Flags&framing.FlagText != 0,
-		Extent: o.growth.now(),
+		Place: o.place, Extent: o.growth.now(),
 	}
 	e.Peer, _, _ = o.link.Peer()
 	for _, it := range o.offer.Listed {
@@ -126,7 +142,13 @@ func (o *opening) decide(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		return o.decline(framing.CodeDeclined, err)
+		code := framing.CodeDeclined
+		var own *transfer.Error
+		if errors.As(err, &own) {
+			code = cmp.Or(own.Code, code)
+			err = cmp.Or(own.Err, err)
+		}
+		return o.decline(code, err)
 	}
 	return o.landed()
 }
@@ -145,6 +167,9 @@ var errNoRehearsal = errors.New("a dry run needs a folder to look at, and this g
 // decline ends the delivery before anything of it was taken.
 func (o *opening) decline(code framing.Code, cause error) error {
 	own := &transfer.Error{Op: "offer declined:", Code: framing.CodeDeclined, Err: cause}
+	if failure.OfDestination(code) {
+		own.Code = code
+	}
 	o.declined.Store(own)
 	d := framing.Decline{Code: code, Message: cause.Error()}
 	if err := o.link.Stream(0).Send(true, framing.TypeDecline, d.Append(nil)); err != nil {
@@ -220,7 +245,7 @@ func (o *opening) accept(s *site, streams uint16, rate int64, credit *window) er
 	if o.letter != nil {
 		granted |= framing.FlagText
 	}
-	entries, bytes := flow.Entries()
+	entries, bytes := flow.Share(o.opt.Most.Memory).Entries()
 	a := framing.Accept{
 		Flags:        o.offer.Flags&granted | wire.Flags(s.granted),
 		RetrySeconds: wire.RetrySeconds(o.link.RetryFor()),
@@ -240,7 +265,7 @@ func (o *opening) accept(s *site, streams uint16, rate int64, credit *window) er
 			return err
 		}
 	}
-	return credit.open()
+	return credit.open(flow.Share(o.opt.Most.Memory), trip(o.link.Streams))
 }
 
 // limit tells the sender this side's limit: only who sends can keep to one evenly.

@@ -32,7 +32,8 @@ type Options struct {
 	// hears of success when it has returned. With nil, or with an Output, a text is a
 	// stream like any other.
 	Text func(peer, text string) error
-	// Accept is asked once, before anything is written; an error declines. Nil accepts
+	// Accept is asked once, before anything is written; an error declines, with the Code that
+	// a *transfer.Error has, else with framing.CodeDeclined. Nil accepts
 	// every offer of a peer that proved the code. Meanwhile the sender announces more: grown
 	// has the newest count once there is one that was not received yet, and is closed
 	// behind the count that is whole. Before Accept returns the sender announces at most
@@ -79,4 +80,5 @@ type Limits struct {
 	// and the content of all of them. 0 is no bound. An offer of more is declined;
 	// once more comes than that, the delivery ends with framing.CodeDeclined.
 	MaxItems, MaxBytes int64
+	Memory             int64 // as in send.Options
 }

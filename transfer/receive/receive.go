@@ -148,6 +148,9 @@ func newReceiver(l transfer.Link, o *Options) *receiver {
 	if caps&framing.CapNames != 0 {
 		r.track.ShareNames()
 	}
+	if caps&framing.CapStored != 0 {
+		r.track.ShareStore()
+	}
 	r.ledger.widen(framing.EntriesBeforeAccept(caps))
 	r.opening = opening{link: l, opt: o, track: r.track, growth: newGrowth(), here: here.This()}
 	r.queues = queues{flow.NewQueue[message](), flow.NewQueue[job](), flow.NewQueue[old](), flow.NewQueue[old](), flow.NewQueue[*attempt]()}
@@ -308,7 +311,7 @@ func (r *receiver) accept(ctx context.Context, start starter) error {
 	}
 	rate := r.opt.Limit.Rate()
 	_, caps, _ := r.link.Peer()
-	entries, _ := flow.Entries()
+	entries, _ := flow.Share(r.opt.Most.Memory).Entries()
 	r.ledger.widen(max(entries, framing.EntriesBeforeAccept(caps))) // before the sender can know of it
 	if err := r.opening.accept(&r.site, r.breadth.allow(), rate, r.credit); err != nil {
 		return err

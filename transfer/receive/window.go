@@ -2,6 +2,7 @@ package receive
 
 import (
 	"sync/atomic"
+	"time"
 
 	"ferry/framing"
 	"ferry/transfer/internal/failure"
@@ -19,8 +20,8 @@ type window struct {
 	widest  int32          // the most of them at a time
 }
 
-// open grants the first credit.
-func (w *window) open() error { return w.grant(flow.Credit()) }
+// open grants the first credit of a share, over a path of that round trip.
+func (w *window) open(share flow.Share, trip time.Duration) error { return w.grant(share.Credit(trip)) }
 
 // widen grants credit for one chunk more that may be under way: on a further stream, or
 // of a further source.

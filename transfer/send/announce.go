@@ -132,7 +132,7 @@ func (a *announcer) missed(display string, err error) {
 		a.track.Tell(transfer.Notice{Path: display, Err: err})
 		return
 	}
-	if tree.Crowded(err) {
+	if endsAll(err) {
 		a.ends = crowded("reading", display, err)
 		return
 	}

@@ -9,7 +9,6 @@ import (
 	"ferry/transfer/internal/failure"
 	"ferry/transfer/internal/progress"
 	"ferry/transfer/internal/wire"
-	"ferry/transfer/tree"
 )
 
 // attempts says to the receiver how an attempt at content ended: with FILEEND; with
@@ -43,14 +42,15 @@ func (t *attempts) giveUp(e *entry, cause *transfer.Error) error {
 	return failure.Link("reporting a failed item", t.out.Send(true, framing.TypeFault, f.Append(nil)))
 }
 
-// crowded is the end of a delivery at whose item no more files may be opened.
+// crowded is the end of a delivery at whose item no more files may be opened, or nothing
+// more be read.
 func crowded(op, path string, err error) error {
 	return &transfer.Error{Op: op, Path: path, Code: framing.CodeIO, Err: failure.Plain(err)}
 }
 
 // unread is giveUp of an item that cannot be read, or opened.
 func (t *attempts) unread(e *entry, op string, err error) error {
-	if tree.Crowded(err) {
+	if endsAll(err) {
 		return crowded(op, e.item.Display, err)
 	}
 	return t.giveUp(e, failure.Source(op, e.item.Display, err))
@@ -97,6 +97,9 @@ func (t *attempts) finish(c *content, a *attempt) error {
 	end, ok, err := c.seal(a)
 	if err != nil || !ok {
 		return err
+	}
+	if a.stored.differs(end.Root) {
+		return t.spoiled(c.entry)
 	}
 	t.book.hashed(c.entry, end.Root, int64(end.Size))
 	c.park() // most often nothing more is asked of it

@@ -52,8 +52,8 @@ type buffers struct {
 }
 
 // newBuffers takes them from the pool of a Reading, if there is one.
-func newBuffers(ctx context.Context, from *Reading) *buffers {
-	b := &buffers{room: flow.NewGauge(ctx, flow.MayKeep(chunkBytes, chunkPart, chunkLeast)), pool: new(flow.Pool), share: newShare(from)}
+func newBuffers(ctx context.Context, share flow.Share, from *Reading) *buffers {
+	b := &buffers{room: flow.NewGauge(ctx, share.MayKeep(chunkBytes, chunkPart, chunkLeast)), pool: new(flow.Pool), share: newShare(from)}
 	if from != nil {
 		b.pool = &from.pool
 	}

@@ -24,7 +24,7 @@ func enter(t *testing.T, b *book, id uint64, kind tree.Kind, size int64) *entry 
 	return e
 }
 
-func newTestBook(t *testing.T) *book { return newBook(newWindow(t.Context(), 0)) }
+func newTestBook(t *testing.T) *book { return newBook(newWindow(t.Context(), 0, 0)) }
 
 // breaks fails the test unless err says that the peer broke the protocol.
 func breaks(t *testing.T, what string, err error) {

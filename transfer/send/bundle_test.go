@@ -18,7 +18,7 @@ func TestBundleWaitsForItsRest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, stop := context.WithCancelCause(t.Context())
 		wants := newWants(progress.New(nil))
-		f := &feeder{wants: wants, belt: newBelt(), bufs: newBuffers(ctx, NewReading(0)), purse: newPurse(ctx, nil)}
+		f := &feeder{wants: wants, belt: newBelt(), bufs: newBuffers(ctx, 0, NewReading(0)), purse: newPurse(ctx, nil)}
 		ended := make(chan error)
 		go func() { ended <- f.run(ctx) }()
 		var b bundler

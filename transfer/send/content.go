@@ -40,6 +40,7 @@ type content struct {
 type attempt struct {
 	number uint8
 	info   tree.Info   // when it began
+	stored stored      // what the source says of its digest
 	apart  atomic.Bool // the receiver cannot share what the file has
 
 	// Guarded by content.mu.
@@ -103,6 +104,7 @@ func (c *content) begin(number uint8) (*attempt, error) {
 		return nil, f.Close()
 	}
 	a := newAttempt(number, info)
+	a.stored = storedAs(f)
 	if a.small() {
 		if err := f.Close(); err != nil {
 			return nil, err

@@ -154,8 +154,14 @@ func (c *control) onAccept(a framing.Accept) error {
 	return nil
 }
 
+// onDecline takes why nothing is taken: the other side does not want it, or its destination
+// cannot.
 func (c *control) onDecline(d framing.Decline) error {
-	return failure.Remote("offering", framing.CodeDeclined, d.Message)
+	code := framing.CodeDeclined
+	if failure.OfDestination(d.Code) {
+		code = d.Code
+	}
+	return failure.Remote("offering", code, d.Message)
 }
 
 func (c *control) onBye(b framing.Bye) error { return failure.Farewell(b) }

@@ -24,8 +24,9 @@ const (
 	// readAhead is how many chunks the sender reads before they can be sent.
 	readAhead = 6
 	// chunkBytes bounds its chunks between disk and the other side: a window of
-	// credit that is on its way, and what is read meanwhile. Where memory is little,
-	// they are a quarter of it, but two a worker and stream at least.
+	// credit that is on its way, and what is read meanwhile. Over a path of flow.LongPath
+	// the window is larger, and less is read. Where memory is little, they are a quarter of
+	// it, but two a worker and stream at least.
 	chunkBytes = flow.CreditWindow + readAhead<<20
 	chunkPart  = 4
 	chunkLeast = 4 << 20

@@ -48,7 +48,7 @@ func TestAnnouncedLooksAtWhatWasTold(t *testing.T) {
 // Folders that are open on one path leave room for what is in them: else their
 // records fill the window that only their ends empty.
 func TestAttributesOfNestedFoldersLeaveRoom(t *testing.T) {
-	a := announcer{track: progress.New(nil), terms: newTerms(&Options{Metadata: tree.Metadata{Xattrs: true}}), window: newWindow(t.Context(), 0)}
+	a := announcer{track: progress.New(nil), terms: newTerms(&Options{Metadata: tree.Metadata{Xattrs: true}}), window: newWindow(t.Context(), 0, 0)}
 	a.folders.open = make(map[uint64]openFolder)
 	for id := range uint64(100) {
 		it := &tree.Item{Entry: tree.Entry{ID: id + 1, Parent: id, Kind: tree.Folder, Name: "d", Extra: &tree.Extra{

@@ -8,8 +8,8 @@ import (
 	"ferry/transfer/tree"
 )
 
-// Source is one thing to send: a path on disk, or, when Reader is set, a stream
-// of unknown length under Name.
+// Source is one thing to send: a path on disk, what Away has in its place, or, when Reader
+// is set, a stream of unknown length under Name.
 type Source struct {
 	tree.Source
 	Reader io.Reader
@@ -43,13 +43,22 @@ type Options struct {
 	Limit    *transfer.Limit      // of what is sent; nil is none
 	// Streams is how many streams the link shall have, at most framing.MaxStreams. With 0
 	// the path decides. The smaller number of both sides holds.
-	Streams  int
+	Streams int
+	// Memory is what the delivery may take, in bytes, where others run beside it. With 0 it is
+	// what the process may. Less than 8 MiB counts as that; a further stream takes 1 MiB more.
+	Memory   int64
 	Observer transfer.Observer
 	// Reading, if it is not nil, is shared with other deliveries of the same sources.
 	Reading *Reading
 
-	// Remove, if it is not nil, has the sources removed that were delivered. Not with Follow.
+	// Remove, if it is not nil, has the sources removed that were delivered. Not with Follow,
+	// and not from what is Away.
 	Remove *Removal
+
+	// Place is where in the receiver's destination all goes, a path as a person wrote it, of at
+	// most framing.MaxPlace bytes; empty is the destination itself. Both links have to offer
+	// framing.CapPlace for one.
+	Place string
 
 	// OwnSkips says that this side's user is the receiver's too: what is skipped there was
 	// asked for. Otherwise a skipped item is one not delivered.

@@ -15,7 +15,6 @@ import (
 	"ferry/transfer/internal/parcel"
 	"ferry/transfer/internal/progress"
 	"ferry/transfer/storage"
-	"ferry/transfer/tree"
 )
 
 // reader fills jobs: it reads, hashes and compresses. Each goroutine work runs one;
@@ -123,6 +122,9 @@ func (j *chunkJob) read(ctx context.Context, r *reader) error {
 	// A file of one chunk has no FILEEND: its digest goes with the data, so
 	// whether it changed is looked at before that.
 	ok, err := r.attempts.sound(j.content, j.attempt)
+	if ok && j.attempt.stored.differs(j.Check) {
+		ok, err = false, r.attempts.spoiled(j.content.entry)
+	}
 	if !ok {
 		j.empty = true
 		return err
@@ -233,9 +235,12 @@ func (j *packJob) borrow(r *reader, c *portion) {
 
 // fetch reads the files of the pack and returns their digests.
 func (j *packJob) fetch(r *reader) ([]checksum.Digest, error) {
+	j.goAhead()
 	body := r.own[:0]
 	if r.hatch == nil {
-		j.buf = j.pool.Get(framing.Limit(framing.TypePack))
+		if j.buf == nil {
+			j.buf = j.pool.Get(framing.Limit(framing.TypePack))
+		}
 		body = (*j.buf)[:0]
 	}
 	kept, contents := j.entries[:0], make([][]byte, 0, len(j.entries))
@@ -260,6 +265,12 @@ func (j *packJob) fetch(r *reader) ([]checksum.Digest, error) {
 	}
 	roots := make([]checksum.Digest, len(kept))
 	r.hash.Sums(roots, contents)
+	if found, err := j.spoiled(r, kept, roots); found || err != nil {
+		if err != nil {
+			return nil, err
+		}
+		return j.fetch(r)
+	}
 	for i, root := range roots {
 		copy(body[at[i]:], root[:])
 	}
@@ -301,7 +312,7 @@ func (r *reader) leaveOut(e *entry, err error) error {
 	case errors.Is(err, errSizeLies):
 		return r.attempts.lying(e)
 	}
-	if tree.Crowded(err) {
+	if endsAll(err) {
 		return crowded("reading", e.item.Display, err)
 	}
 	failed := failure.Source("reading", e.item.Display, err)

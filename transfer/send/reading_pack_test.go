@@ -35,7 +35,7 @@ func newPacker(t *testing.T, from *Reading, choice transfer.Compression) *packer
 	terms.settle(framing.Accept{})
 	book := newTestBook(t)
 	p.r = &reader{
-		bufs: newBuffers(t.Context(), from), wants: newWants(track), book: book, press: press, track: track,
+		bufs: newBuffers(t.Context(), 0, from), wants: newWants(track), book: book, press: press, track: track,
 		attempts: &attempts{out: out, book: book, terms: terms, promise: new(promise), track: track},
 	}
 	return p

@@ -8,9 +8,9 @@ import (
 
 // try opens and closes a file as a delivery would, in a dry run, and returns why it cannot
 // be sent. Streams are not tried: to open one may wait, and may take what another reader
-// is to get.
+// is to get. Of what is away the walk has found out more.
 func (a *announcer) try(it *tree.Item) *trial {
-	if !a.opt.DryRun {
+	if !a.opt.DryRun || it.Away != nil {
 		return nil
 	}
 	switch it.Kind {

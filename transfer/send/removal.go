@@ -34,6 +34,22 @@ type Removal struct {
 	First func(ctx context.Context, r *transfer.Result) error
 }
 
+// errRemoveAway: nothing is removed from what is in no file system of this machine.
+var errRemoveAway = errors.New("what was delivered is removed from folders on this machine only, and not from a store")
+
+// removable refuses to remove from what is Away.
+func (o *Options) removable() error {
+	if o.Remove == nil {
+		return nil
+	}
+	for i := range o.Sources {
+		if src := &o.Sources[i]; src.Away != nil {
+			return &transfer.Error{Op: "removing from", Path: src.Path, Code: framing.CodeUnsupported, Err: errRemoveAway}
+		}
+	}
+	return nil
+}
+
 // Why items stay, or all do.
 var (
 	errNotDurable = errors.New("the other side did not sync what came, and a power cut may lose it there")
@@ -99,7 +115,7 @@ func (r *removal) toldPlace(m *framing.Remark) error {
 // note takes the verdict on an entry. Info is what was read; delivered says that it got its
 // name there, and verified that both sides have hashed the content, or that there is none.
 func (r *removal) note(e *entry, info tree.Info, status framing.DoneStatus, delivered bool) {
-	if r == nil || e.reader != nil {
+	if r == nil || e.reader != nil || e.item.Away != nil {
 		return
 	}
 	it, equal := e.item, false

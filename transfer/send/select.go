@@ -50,7 +50,7 @@ func Unlisted(ctx context.Context, o Options, report func(transfer.ItemFailed)) 
 func lookAt(o Options, look func(*tree.Walk) error) error {
 	dirs := tree.NewDirs(flow.MayOpen(flow.OpenFolders, 8))
 	defer dirs.Close() // only read handles: nothing is lost if one does not close
-	w := tree.Walk{Dirs: dirs, Follow: o.Follow, Select: o.Select}
+	w := tree.Walk{Dirs: dirs, Follow: o.Follow, Select: o.Select, Bare: true}
 	for _, src := range o.Sources {
 		if src.Reader != nil {
 			return nil

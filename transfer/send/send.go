@@ -70,13 +70,13 @@ func newSender(ctx context.Context, l transfer.Link, o *Options) *sender {
 	track := progress.New(o.Observer)
 	s := &sender{
 		link: l, opt: o, out: l.Stream(0), track: track, terms: newTerms(o), purse: newPurse(ctx, o.Limit),
-		wants: newWants(track), checks: flow.NewQueue[checkJob](), belt: newBelt(), bufs: newBuffers(ctx, o.Reading), opener: streams.NewOpener(l),
+		wants: newWants(track), checks: flow.NewQueue[checkJob](), belt: newBelt(), bufs: newBuffers(ctx, flow.Share(o.Memory), o.Reading), opener: streams.NewOpener(l),
 	}
 	addr, caps, _ := l.Peer()
 	if caps&framing.CapRemarks != 0 {
 		track.Share(true)
 	}
-	window, promise := newWindow(ctx, caps), new(promise)
+	window, promise := newWindow(ctx, flow.Share(o.Memory), caps), new(promise)
 	s.book = newBook(window)
 	s.answers = newAnswers(s, caps)
 	removal := newRemoval(o, l.Near() || isNear(addr))
@@ -185,6 +185,9 @@ func (s *sender) run(ctx context.Context, group *errgroup.Group, cancel context.
 
 // deliver offers, and starts the pipeline when the offer is accepted.
 func (s *sender) deliver(ctx context.Context, start starter, heard <-chan struct{}) error {
+	if err := s.opt.removable(); err != nil {
+		return err
+	}
 	if err := checkSelection(ctx, s.opt); err != nil {
 		return err
 	}
@@ -192,6 +195,9 @@ func (s *sender) deliver(ctx context.Context, start starter, heard <-chan struct
 		return &transfer.Error{Op: "offering:", Code: framing.CodeVersion, Err: ErrNoText}
 	}
 	s.track.Enter(transfer.PhaseOffering)
+	if err := sendPlace(s.link, s.opt.Place); err != nil {
+		return err
+	}
 	if err := s.announce.offer(s.link); err != nil {
 		return err
 	}
@@ -290,7 +296,7 @@ func (s *sender) verdict(r *transfer.Result, err error) error {
 	}
 	r.Digest, r.Durable = s.control.receipt.Digest, s.control.receipt.Durable
 	r.Acknowledged = true
-	r.Unsynced = s.control.there.unsynced
+	r.Store, r.Unsynced = s.control.there.store, s.control.there.unsynced
 	s.track.Enter(transfer.PhaseComplete)
 	switch there := &s.control.there; {
 	case there.refused != nil:

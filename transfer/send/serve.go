@@ -98,6 +98,7 @@ func decline(l transfer.Link, cause error) {
 	var own *transfer.Error
 	if errors.As(cause, &own) {
 		d.Code = cmp.Or(own.Code, framing.CodeDeclined)
+		d.Message = cmp.Or(own.Err, cause).Error() // the step is this side's
 	}
 	// If it does not arrive, the goodbye or the end of the link says that nothing comes.
 	_ = l.Stream(0).Send(true, framing.TypeDecline, d.Append(nil))

@@ -71,6 +71,7 @@ func (w *widener) run(ctx context.Context, most int, fixed bool, over <-chan str
 	for began := time.Now(); !policy.Done(); {
 		look := streams.Look{At: time.Since(began), Left: w.track.Left(), Sending: int(w.held.Load())}
 		for i := range w.link.NumStreams() {
+			path.Rein(i)
 			look.Paths = append(look.Paths, path.Path(i))
 		}
 		if n := policy.Steer(path, look); n > 0 {

@@ -17,6 +17,7 @@ import (
 type there struct {
 	landing   string            // the name that the only item gets; empty: its own
 	stored    map[string]string // escaped names of entries in flight, by the path of their own
+	store     string            // that keeps it all; empty: a disk does
 	unsynced  error             // why not all is durable
 	refused   error             // why nothing is deleted
 	undeleted int64             // items that could not be
@@ -74,11 +75,14 @@ func (c *control) escaped(m *framing.Remark) error {
 func (c *control) onRemark(m framing.Remark) error {
 	_, caps, _ := c.link.Peer()
 	agreed := c.track.Shares()
-	if m.Kind == framing.RemarkEscaped {
+	switch m.Kind {
+	case framing.RemarkEscaped:
 		agreed = caps&framing.CapNames != 0
-	} else {
-		c.there.count++
+		c.there.count-- // of those each entry has one
+	case framing.RemarkStored:
+		agreed = caps&framing.CapStored != 0
 	}
+	c.there.count++
 	if !agreed || c.there.count > progress.MaxRemarks {
 		return failure.Violation("REMARK %d, which may not come", c.there.count)
 	}
@@ -100,6 +104,8 @@ func (c *control) onRemark(m framing.Remark) error {
 	case m.Kind == framing.RemarkFailed && m.Number == framing.FailedDeleting:
 		c.there.undeleted++
 		c.track.Failed(&transfer.Error{Op: "deleting", Path: at, Code: m.Code, Remote: true, Err: errors.New(text)})
+	case m.Kind == framing.RemarkStored && c.there.store == "" && text != "":
+		c.there.store = text
 	case m.Kind == framing.RemarkUnsynced:
 		c.there.unsynced = errors.New(text)
 	case m.Kind == framing.RemarkRefused:

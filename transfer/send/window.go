@@ -15,13 +15,14 @@ type window struct {
 	bytes   *flow.Gauge
 	most    atomic.Int64 // all bytes that there are
 	first   int64        // entries before ACCEPT
+	share   flow.Share
 }
 
 // newWindow is the window before ACCEPT, given the capabilities that both sides have.
-func newWindow(ctx context.Context, caps uint64) *window {
-	entries, bytes := flow.Entries()
+func newWindow(ctx context.Context, share flow.Share, caps uint64) *window {
+	entries, bytes := share.Entries()
 	first := int64(min(framing.EntriesBeforeAccept(caps), entries))
-	w := &window{entries: flow.NewGauge(ctx, first), bytes: flow.NewGauge(ctx, bytes), first: first}
+	w := &window{entries: flow.NewGauge(ctx, first), bytes: flow.NewGauge(ctx, bytes), first: first, share: share}
 	w.most.Store(bytes)
 	return w
 }
@@ -29,7 +30,7 @@ func newWindow(ctx context.Context, caps uint64) *window {
 // widen changes from the window before ACCEPT to the receiver's. No more than this side's
 // own limits is used of it: a larger window would cost memory here.
 func (w *window) widen(a *framing.Accept) {
-	entries, own := flow.Entries()
+	entries, own := w.share.Entries()
 	w.entries.Give(int64(min(a.EntryWindow, uint64(entries))) - w.first)
 	bytes := int64(min(a.EntryBytes, uint64(own)))
 	w.bytes.Give(bytes - w.most.Swap(bytes))

@@ -65,6 +65,9 @@ type Note struct {
 type Report struct {
 	// Durable: all of the delivery is on stable storage, and a power cut loses none.
 	Durable bool
+	// Store is the object store that acknowledged all of it, as its user calls it: then Durable
+	// is the store's word. Empty: disks of this machine have it.
+	Store string
 	// Unsynced is why it is not, if it was to be and nothing failed: the place cannot
 	// sync.
 	Unsynced error

@@ -45,8 +45,8 @@
 // different entries, except where they say otherwise. A caller calls one after another
 // for one entry; how a Partial is shared, its comment says. Those of Names, Twins, Way and
 // Finder.MayPut are called by one goroutine, the receiver's planner. No method calls
-// back, and none starts a goroutine that outlives the call. Each may wait for a disk or
-// a network for as long as that takes.
+// back. A goroutine that outlives the call is the Destination's, and ends with Close. Each
+// method may wait for a disk or a network for as long as that takes.
 //
 // # A source
 //

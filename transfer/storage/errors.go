@@ -64,6 +64,10 @@ var (
 	ErrMismatch = errors.New("the disk gave back other bytes than were written")
 )
 
+// ErrSourceAway: where a Source is does not answer, or not to this user. All that comes from
+// there would fail like it.
+var ErrSourceAway = errors.New("the place that is read from does not answer")
+
 // Errors of a deletion.
 var (
 	// ErrSourceChanged: by now a source folder may not have what it had.

@@ -11,7 +11,8 @@ import (
 // Files takes files with content.
 type Files interface {
 	// Begin starts the file e, or goes on with what an earlier delivery left of it: of
-	// this version (path, size and mtime) or, failing that, of another one. Sparse says
+	// this version (path, size and mtime) or, failing that, of another one where the place can
+	// use it. Sparse says
 	// that the content has holes at the sender, so that blocks of zeros in it become holes
 	// here too. The Kind Locked: another delivery has the file. E may be changed after that.
 	Begin(e *tree.Entry, sparse bool) (Partial, error)
@@ -32,12 +33,12 @@ type Files interface {
 type Partial interface {
 	// Present yields, in order, the chunks that an earlier delivery left here and the
 	// chaining values that it noted. They are hints: the caller reads and hashes a chunk
-	// before it counts. Chunks that are written meanwhile may be among them or not. Once it
+	// before it counts, unless a Voucher vouches for it. Chunks that are written meanwhile may be among them or not. Once it
 	// has yielded the first chunk, Seal and Discard do not wait for its end: what it yields
 	// after them counts for nothing.
 	Present(ctx context.Context) iter.Seq2[uint64, checksum.CV]
 	// WriteChunk writes b, the whole of chunk index, and notes cv as its chaining value
-	// for the next delivery. Of a file of one chunk or less, b is all of it and cv does
+	// for the next delivery. A place that passes on what it gets may keep it waiting. Of a file of one chunk or less, b is all of it and cv does
 	// not count.
 	WriteChunk(index uint64, b []byte, cv checksum.CV) error
 	// WriteHole makes chunk index read as n zeros, which take no space where the place
@@ -62,9 +63,28 @@ type Partial interface {
 	// has the metadata of e. A write that follows fails, and may spoil the Partial.
 	Seal(e *tree.Entry, size int64, root checksum.Digest) error
 	// Discard ends a Partial that is not published. With keep, a file of more than one
-	// chunk stays for the next delivery, unless a write or a sync failed for another
-	// reason than space. After the end, it does nothing.
+	// chunk stays for the next delivery, as far as the place can keep it, unless a write or a
+	// sync failed for another reason than space. After the end, it does nothing.
 	Discard(keep bool) error
+}
+
+// Voucher is a Partial at a place that cannot read what is not published, and knows what it
+// holds all the same.
+type Voucher interface {
+	// Vouches tells whether the place holds chunk index with the chaining value that Present
+	// yields for it: the bytes were hashed when they were handed over, and what the place told
+	// of them then it tells now. Such a claim counts without being read, and ReadChunk may fail
+	// for it with the Kind Unsupported. A chunk that is written later in the place of such a
+	// one may be refused with the Kind Conflict.
+	Vouches(index uint64) bool
+}
+
+// Renamer is Files of a place where a large file is written where it will stand, so that its
+// name has to be known from the beginning.
+type Renamer interface {
+	// BeginAs is Begin for a file that Publish, with Rename, is to give the name as: one of
+	// Alternative that is free. The Kind Conflict at Publish: that name is taken by then.
+	BeginAs(e *tree.Entry, as string, sparse bool) (Partial, error)
 }
 
 // Sharer is a Partial of a file of more than one chunk that can have the content of a file

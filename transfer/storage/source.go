@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 
+	"ferry/checksum"
 	"ferry/transfer/tree"
 )
 
@@ -39,8 +40,25 @@ type Source interface {
 	Stat() (tree.Info, error)
 }
 
+// Digested is a Source or a File that knows, from whoever stored it, which digest the content
+// of the version has that is or was read. Content with another one is damaged.
+type Digested interface {
+	Digest() (root checksum.Digest, known bool)
+}
+
+// Eager is a Source of which a small file may be read before it is asked for.
+type Eager interface {
+	// Ahead says that ReadSmall of a file of that size follows soon. It returns at once.
+	Ahead(size int64)
+}
+
 // OfItem is an item of a walk as a Source.
-func OfItem(it *tree.Item) Source { return item{it} }
+func OfItem(it *tree.Item) Source {
+	if it.Away != nil {
+		return it.Away.(Source) // as tree.AwayItem says
+	}
+	return item{it}
+}
 
 // item adapts tree.Item, whose methods return types of the file system.
 type item struct{ *tree.Item }

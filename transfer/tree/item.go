@@ -5,12 +5,16 @@ import (
 	"os"
 )
 
-// Item is an entry of a walk together with where it is on this machine.
+// Item is an entry of a walk together with where it is. Open, OpenStream, ReadSmall and Spot
+// are for what is on this machine.
 type Item struct {
 	Entry
 	// Dir is the folder that holds the item. For a Folder, Root and FolderEnd it is the
-	// folder itself.
-	Dir  *Dir
+	// folder itself. It is nil for what is Away.
+	Dir *Dir
+	// Away is the item of a source that is Away; nil of others, and of folders of which
+	// nothing but items in them is known.
+	Away AwayItem
 	Info Info
 	// Display is the path as the user would write it, from the named source on.
 	Display string
@@ -48,6 +52,9 @@ func (it *Item) ReadSmall(buf []byte) (n int, before, after Info, err error) {
 
 // Stat returns what has the item's name by now.
 func (it *Item) Stat() (Info, error) {
+	if it.Away != nil {
+		return it.Away.Stat()
+	}
 	if it.base == "" {
 		return it.Dir.Stat()
 	}

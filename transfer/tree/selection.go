@@ -1,8 +1,10 @@
 package tree
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 )
 
@@ -37,18 +39,43 @@ func (s *Selection) IsZero() bool { return *s == Selection{} }
 // of d is relative to its source; display names d in errors. A rule file that is a link
 // is not followed but an error.
 func (s *Selection) Enter(outer Rules, d *Dir, path, display string) (Rules, error) {
+	return s.enter(outer, path, display, func() (io.ReadCloser, error) {
+		f, _, err := d.OpenFile(s.IgnoreFile)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			// A link fails in words that are about something else.
+			if info, lerr := d.Lstat(s.IgnoreFile); lerr == nil && info.Kind != File {
+				err = d.fail("open", s.IgnoreFile, ErrNotRegular)
+			}
+		}
+		return f, err
+	})
+}
+
+// EnterAway is Enter for a folder of an Away.
+func (s *Selection) EnterAway(outer Rules, d AwayFolder, path, display string) (Rules, error) {
+	return s.enter(outer, path, display, func() (io.ReadCloser, error) {
+		found, err := d.Find(s.IgnoreFile)
+		switch {
+		case err != nil:
+			return nil, err
+		case found.Err != nil:
+			return nil, found.Err
+		case found.Info.Kind != File:
+			return nil, ErrNotRegular
+		}
+		return found.Item.OpenStream(context.Background())
+	})
+}
+
+func (s *Selection) enter(outer Rules, path, display string, open func() (io.ReadCloser, error)) (Rules, error) {
 	if s.IgnoreFile == "" {
 		return outer, nil
 	}
-	f, _, err := d.OpenFile(s.IgnoreFile)
+	f, err := open()
 	if errors.Is(err, fs.ErrNotExist) {
 		return outer, nil
 	}
 	if err != nil {
-		// A link fails in words that are about something else.
-		if info, lerr := d.Lstat(s.IgnoreFile); lerr == nil && info.Kind != File {
-			err = d.fail("open", s.IgnoreFile, ErrNotRegular)
-		}
 		return nil, err
 	}
 	defer f.Close() // only read: nothing to lose
@@ -67,6 +94,11 @@ func (s *Selection) excludedSource(path string, info Info) *Exclusion {
 	if err != nil {
 		return nil
 	}
+	return s.excludedNamed(base, info)
+}
+
+// excludedNamed is excludedSource of one that is called base.
+func (s *Selection) excludedNamed(base string, info Info) *Exclusion {
 	if why := excludedBy(s.Rules, base, false); why != nil {
 		return why
 	}

@@ -91,8 +91,8 @@ type glance struct {
 	i  int
 }
 
-// names returns the names in a folder, and what other walks see of it too; nil is nothing.
-func (r *walkRun) names(at place, d *Dir, info Info) ([]DirName, *surveyed, error) {
+// namesIn returns the names in a folder, and what other walks see of it too; nil is nothing.
+func namesIn(r *walkRun, at place, d *Dir, info Info) ([]DirName, *surveyed, error) {
 	if r.Survey == nil {
 		names, err := d.ReadNames()
 		return names, nil, err
@@ -115,10 +115,11 @@ func (r *walkRun) names(at place, d *Dir, info Info) ([]DirName, *surveyed, erro
 	return f.names, f, nil
 }
 
-// look returns what the item name in d is.
-func (r *walkRun) look(d *Dir, name string, g glance) (info Info, err error) {
+// lookIn returns what an item in d is.
+func lookIn(r *walkRun, d *Dir, s *sight) (info Info, err error) {
+	g := &s.glance
 	if g.of == nil {
-		return d.stat(name, r.Follow)
+		return d.stat(s.Name, r.Follow)
 	}
 	g.of.mu.Lock()
 	info = g.of.seen[g.i]
@@ -126,7 +127,7 @@ func (r *walkRun) look(d *Dir, name string, g glance) (info Info, err error) {
 	if info.Kind != 0 {
 		return info, nil
 	}
-	if info, err = d.stat(name, r.Follow); err == nil {
+	if info, err = d.stat(s.Name, r.Follow); err == nil {
 		g.of.mu.Lock()
 		g.of.seen[g.i] = info
 		g.of.mu.Unlock()

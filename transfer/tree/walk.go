@@ -2,16 +2,23 @@ package tree
 
 import (
 	"context"
+	"iter"
 	"time"
 )
 
 // Source is something to send that the user named.
 type Source struct {
 	Path string // the user's own path
+	// Away, if it is not nil, is what is sent in the place of what Path leads to. Path is
+	// what the user calls it then, with slashes.
+	Away Away
 	Name string // wire name of the top item, see BaseName; unused with Contents
 	// Contents sends what is in the folder Path without the folder itself: a
 	// Root entry stands for it, and its children land in the destination.
 	Contents bool
+	// Within, if it is not nil, says where the source is, and Path is only how it is called.
+	// Not with Walk.Follow.
+	Within *Within
 }
 
 // Walk turns sources into items. Dirs must stay open while items are used.
@@ -53,6 +60,9 @@ type Walk struct {
 	// beginning of Run.
 	Survey *Survey
 	Fresh  func() time.Time
+
+	// Bare emits what is Away as it was listed, and looks at no single item.
+	Bare bool
 }
 
 // Run calls emit for each item, depth first: a folder, its children in the
@@ -62,7 +72,11 @@ type Walk struct {
 func (w *Walk) Run(ctx context.Context, emit func(*Item) error) error {
 	r := &walkRun{Walk: w, ctx: ctx, emit: emit, meta: w.Metadata, accounts: NewAccounts(), begun: time.Now()}
 	for i := range w.Sources {
-		if err := r.source(i, &w.Sources[i]); err != nil {
+		source := r.source
+		if w.Sources[i].Within != nil {
+			source = r.sourceWithin
+		}
+		if err := source(i, &w.Sources[i]); err != nil {
 			return err
 		}
 	}
@@ -89,6 +103,8 @@ type walkRun struct {
 	// list of sources may name many files of one folder.
 	lastPath string
 	lastDir  *Dir
+
+	queue queue // of what is Away
 }
 
 // place is where an item will be: its name, and its folder on the wire.
@@ -113,11 +129,8 @@ func (p place) child(id uint64, name string) place {
 
 // folder emits d, what is in it, and its end. A folder whose names or rule file cannot be
 // read is reported and not sent: what arrived would be an empty folder.
-func (r *walkRun) folder(at place, kind Kind, d *Dir) error {
-	info, err := d.Stat()
-	if err == nil && d.pool.loops(d) {
-		err = errLoop
-	}
+func (r *walkRun) folder(at place, kind Kind, d ground) error {
+	info, err := d.stat()
 	if err != nil {
 		return r.problem(at.display, err)
 	}
@@ -126,70 +139,79 @@ func (r *walkRun) folder(at place, kind Kind, d *Dir) error {
 	}
 	outer := r.rules
 	defer func() { r.rules = outer }()
-	if r.rules, err = r.Select.Enter(outer, d, r.relative(at), at.display); err != nil {
+	if r.rules, err = d.enter(&r.Select, outer, r.relative(at), at.display); err != nil {
 		return r.problem(Below(at.display, r.Select.IgnoreFile), err)
 	}
-	var names []DirName
-	var seen *surveyed
+	var names iter.Seq2[sight, error]
 	if !at.part.some {
-		if names, seen, err = r.names(at, d, info); err != nil {
+		if names, err = d.names(r, at, info); err != nil {
 			return r.problem(at.display, err)
 		}
 	}
-	e := r.entry(at, kind, info)
-	e.Extra = r.extra(at, d, "", info)
-	passage := kind == Root || at.part.some
-	if err := r.emit(&Item{Entry: e, Dir: d, Info: info, Display: at.display, passage: passage}); err != nil {
+	it := &Item{Entry: r.entry(at, kind, info), Info: info, Display: at.display, passage: kind == Root || at.part.some}
+	id, end := it.ID, Entry{ID: it.ID, Parent: it.Parent, Kind: FolderEnd}
+	if err := d.begin(r, at, it); err != nil {
 		return err
 	}
 	if at.part.some {
-		err = r.listed(at, e.ID, d)
+		err = r.listed(at, id, d)
 	} else {
-		err = r.children(at, e.ID, d, names, seen)
+		err = r.children(at, id, d, names)
 	}
 	if err != nil {
 		return err
 	}
-	end := Entry{ID: e.ID, Parent: e.Parent, Kind: FolderEnd}
-	return r.emit(&Item{Entry: end, Dir: d, Info: info, Display: at.display})
+	return d.end(r, &Item{Entry: end, Info: info, Display: at.display})
 }
 
-func (r *walkRun) children(at place, id uint64, d *Dir, names []DirName, seen *surveyed) error {
-	met := 0
-	for i, n := range names {
+func (r *walkRun) children(at place, id uint64, d ground, names iter.Seq2[sight, error]) error {
+	var met map[string]bool // names that are listed, or above what is
+	count := 0
+	for s, err := range names {
 		if r.ctx.Err() != nil {
 			return context.Cause(r.ctx)
 		}
-		c := at.child(id, n.Name)
-		if len(at.part.listed) > 0 {
-			var here int
-			c.part.listed, here = listedBelow(at.part.listed, r.belowSource(at), n.Name)
-			met += here
+		if err != nil {
+			return r.problem(at.display, err)
 		}
-		if err := r.child(c, d, n, glance{seen, i}); err != nil {
+		c := at.child(id, s.Name)
+		if len(at.part.listed) > 0 && !s.refused() {
+			var here int
+			if c.part.listed, here = listedBelow(at.part.listed, r.belowSource(at), s.Name); here > 0 {
+				if met == nil {
+					met = make(map[string]bool)
+				}
+				met[s.Name] = true
+			}
+			count += here
+		}
+		if err := r.child(c, d, &s); err != nil {
 			return err
 		}
 	}
-	if met == len(at.part.listed) {
+	if count == len(at.part.listed) {
 		return nil
 	}
-	return r.unmet(at, d, names)
+	return r.unmet(at, d, met)
 }
 
-func (r *walkRun) child(at place, d *Dir, n DirName, g glance) error {
+func (r *walkRun) child(at place, d ground, s *sight) error {
 	var info Info
 	var absent error
 	// A rule may be about folders only. Lstat tells what the listing may not tell.
-	kind := n.Kind
+	kind := s.Kind
 	looked := kind == 0 || kind == Symlink && r.Follow
 	if looked {
-		info, absent = r.look(d, n.Name, g)
+		info, absent = d.look(r, s)
 		kind = info.Kind
+	}
+	if s.refused() {
+		return r.problem(at.display, s.found.Err)
 	}
 	if r.excluded(at, kind == Folder) {
 		return nil
 	}
-	err := CheckName(n.Name)
+	err := CheckName(s.Name)
 	if err == nil && (at.depth > MaxDepth || at.length > MaxPath) {
 		err = ErrTooDeep
 	}
@@ -197,15 +219,13 @@ func (r *walkRun) child(at place, d *Dir, n DirName, g glance) error {
 		return r.problem(at.display, err)
 	}
 	if !looked && kind != Folder {
-		info, absent = r.look(d, n.Name, g)
+		info, absent = d.look(r, s)
 	}
 	switch {
 	case absent != nil:
 		return r.absent(at, absent)
 	case kind == Folder || info.Kind == Folder:
-		c := d.Child(n.Name)
-		c.follow = r.Follow && n.Kind != Folder
-		return r.folder(at, Folder, c)
+		return r.folder(at, Folder, d.child(r, s))
 	case at.part.some:
 		return r.absent(at, errNotFolder)
 	}
@@ -223,7 +243,7 @@ func (r *walkRun) child(at place, d *Dir, n DirName, g glance) error {
 		r.leaveOut(at, why)
 		return nil
 	}
-	return r.leaf(at, d, n.Name, info)
+	return d.leaf(r, at, s, info)
 }
 
 // leaf emits a file, link or special file, or a further name of one.

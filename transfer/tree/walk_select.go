@@ -42,7 +42,7 @@ func (r *walkRun) leaveOut(at place, why *Exclusion) {
 }
 
 // listed emits the listed part of the folder d.
-func (r *walkRun) listed(at place, id uint64, d *Dir) error {
+func (r *walkRun) listed(at place, id uint64, d ground) error {
 	skip := r.belowSource(at)
 	for paths := at.part.listed; len(paths) > 0; {
 		if r.ctx.Err() != nil {
@@ -55,7 +55,7 @@ func (r *walkRun) listed(at place, id uint64, d *Dir) error {
 		} else {
 			c.part = part{some: true, listed: paths[:n]}
 		}
-		if err := r.child(c, d, DirName{Name: name}, glance{}); err != nil {
+		if err := r.child(c, d, &sight{DirName: DirName{Name: name}}); err != nil {
 			return err
 		}
 		paths = paths[n:]
@@ -89,17 +89,14 @@ func (r *walkRun) missed(at place, paths []string, err error) error {
 }
 
 // unmet reports listed paths in the folder at, which is taken whole, that the folder does
-// not have. Lstat decides, because a file system that folds names takes other spellings.
-func (r *walkRun) unmet(at place, d *Dir, names []DirName) error {
-	there := make(map[string]bool, len(names))
-	for _, n := range names {
-		there[n.Name] = true
-	}
+// not have; those with the names met it has. A look at each decides, because a file system
+// that folds names takes other spellings.
+func (r *walkRun) unmet(at place, d ground, met map[string]bool) error {
 	skip := r.belowSource(at)
 	for paths := at.part.listed; len(paths) > 0; {
 		name, n, _ := nextListed(paths, skip)
-		if !there[name] {
-			if _, absent := d.stat(name, r.Follow); absent != nil {
+		if !met[name] {
+			if _, absent := d.look(r, &sight{DirName: DirName{Name: name}}); absent != nil {
 				if err := r.missed(at, paths[:n], absent); err != nil {
 					return err
 				}
@@ -161,7 +158,7 @@ func (w *Walk) SelectsNothing(ctx context.Context) (bool, error) {
 	list := w.Select.List
 	left := list != nil && list.Empty()
 	look := *w
-	look.Metadata = Metadata{}
+	look.Metadata, look.Bare = Metadata{}, true
 	look.Excluded = func(string, *Exclusion) { left = true }
 	look.Problem = func(_ string, err error) {
 		if list != nil && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, errNotFolder)) {

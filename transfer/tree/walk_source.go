@@ -11,6 +11,12 @@ func (w *Walk) Look(s *Source) (kind Kind, size int64, err error) {
 	if s.Contents {
 		return Root, 0, nil
 	}
+	if s.Away != nil {
+		return w.lookAway(s)
+	}
+	if s.Within != nil {
+		return w.lookWithin(s)
+	}
 	info, err := statPath(s.Path, w.Follow)
 	if err != nil {
 		return 0, 0, err
@@ -51,12 +57,15 @@ func (r *walkRun) admit(source int, kind Kind, size int64) error {
 func (r *walkRun) source(i int, s *Source) error {
 	at := place{name: s.Name, display: s.Path, length: len(s.Name), part: r.Select.List.part()}
 	r.rules, r.above = r.Select.Rules, len(withSlash(s.Path))
+	if s.Away != nil {
+		return r.away(i, s, at)
+	}
 	if s.Contents {
 		at.name, at.length = "", 0
 		if err := r.admit(i, Root, 0); err != nil {
 			return r.problem(at.display, err)
 		}
-		return r.folder(at, Root, r.Dirs.lazy(s.Path))
+		return r.folder(at, Root, onDisk{r.Dirs.lazy(s.Path)})
 	}
 	if err := CheckName(s.Name); err != nil {
 		return r.problem(at.display, err)
@@ -86,6 +95,11 @@ func (r *walkRun) source(i int, s *Source) error {
 	if r.lastDir == nil || r.lastPath != parent {
 		r.lastPath, r.lastDir = parent, r.Dirs.lazy(parent)
 	}
+	return r.sourceLeaf(i, at, base, info)
+}
+
+// sourceLeaf emits a source that is base in lastDir, and no folder.
+func (r *walkRun) sourceLeaf(i int, at place, base string, info Info) error {
 	follow := r.Follow
 	if info.Kind == Symlink {
 		// Such a link stands for a stream: /dev/stdin, or a shell's <(command).
@@ -143,5 +157,54 @@ func (r *walkRun) sourceFolder(at place, path string, info Info) error {
 	if err != nil {
 		return r.problem(at.display, err)
 	}
-	return r.folder(at, Folder, d)
+	return r.folder(at, Folder, onDisk{d})
+}
+
+// sourceWithin is source for one with Within.
+func (r *walkRun) sourceWithin(i int, s *Source) error {
+	at := place{name: s.Name, display: s.Path, length: len(s.Name), part: r.Select.List.part()}
+	r.rules, r.above = r.Select.Rules, len(withSlash(s.Path))
+	if s.Contents {
+		at.name, at.length = "", 0
+	} else if err := CheckName(s.Name); err != nil {
+		return r.problem(at.display, err)
+	}
+	if s.Contents {
+		d, err := s.Within.Folder(r.Dirs)
+		if err == nil {
+			_, err = d.Stat()
+		}
+		if err == nil {
+			err = r.admit(i, Root, 0)
+		}
+		if err != nil {
+			return r.problem(at.display, err)
+		}
+		return r.folder(at, Root, onDisk{d})
+	}
+	d, base, err := s.Within.Item(r.Dirs)
+	var info Info
+	if err == nil {
+		info, err = d.Lstat(base)
+	}
+	switch {
+	case err != nil:
+	case info.Kind == KindOther:
+		err = ErrSpecial
+	case info.Kind == Folder:
+		if err = r.admit(i, Folder, 0); err == nil {
+			return r.folder(at, Folder, onDisk{d.Child(base)})
+		}
+	case at.part.some:
+		err = fmt.Errorf("%q: %w", s.Path, errNotFolder)
+	default:
+		if why := r.Select.excludedSource(s.Path, info); why != nil {
+			r.leaveOut(at, why)
+			return nil
+		}
+		if err = r.admit(i, info.Kind, info.Size); err == nil {
+			return r.leaf(at, d, base, info)
+		}
+	}
+	return r.problem(at.display, err)
 }

@@ -353,7 +353,7 @@ func TestWalkLimits(t *testing.T) {
 
 	var problem error
 	r := &walkRun{Walk: &Walk{Problem: func(_ string, err error) { problem = err }}}
-	if err := r.child(place{depth: MaxDepth + 1}, nil, DirName{"x", Folder}, glance{}); err != nil || !errors.Is(problem, ErrTooDeep) {
+	if err := r.child(place{depth: MaxDepth + 1}, nil, &sight{DirName: DirName{"x", Folder}}); err != nil || !errors.Is(problem, ErrTooDeep) {
 		t.Errorf("below %d folders: %v, %v", MaxDepth+1, err, problem)
 	}
 }

@@ -51,7 +51,7 @@ func TestFaults(t *testing.T) {
 	}{
 		{"power", power}, {"inject", inject}, {"space", space}, {"kill", kill}, {"slow", slow},
 		{"sources", sources}, {"together", together}, {"journal", journal}, {"network", network},
-		{"targets", targets}, {"refusals", refusals},
+		{"targets", targets}, {"refusals", refusals}, {"store", store},
 	} {
 		t.Run(f.name, func(t *testing.T) {
 			t.Parallel()

@@ -39,6 +39,11 @@
 // or names it where the file system refuses that:
 // each folder is as it was then, and a further run changes nothing.
 //
+// One family has a store: versitygw, behind a proxy of each round that cuts, delays, loses
+// answers and fails requests, while ferry dies at any moment. After 0 each object is whole, its
+// metadata is right, and nothing is left but what nobody could hear of: an upload whose
+// beginning was not answered, and objects of a moment.
+//
 // Each round is checked by code that shares nothing with ferry. Exit code 0 at either
 // side means that every item is there with its bytes, mode and time. Otherwise each final
 // name holds the whole old or the whole new content. Both sides end in time. The same

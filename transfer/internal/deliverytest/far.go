@@ -16,7 +16,7 @@ import (
 )
 
 // copyCaps is what both ends of a copy between two machines offer.
-const copyCaps = framing.CapRequest | framing.CapMirror | framing.CapRemarks | framing.CapNames | framing.CapWide | framing.CapZstd
+const copyCaps = framing.CapRequest | framing.CapMirror | framing.CapRemarks | framing.CapNames | framing.CapStored | framing.CapWide | framing.CapZstd
 
 // farVariable has Mirror put both ends of a copy on two machines, as it were.
 const farVariable = "FERRY_TEST_FAR"

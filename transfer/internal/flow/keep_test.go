@@ -27,12 +27,29 @@ func TestMayKeepFollowsTheLimit(t *testing.T) {
 		{1 << 20, 3 << 20, tree.MaxDepth + 256},
 	} {
 		debug.SetMemoryLimit(c.limit)
-		entries, bytes := Entries()
-		if Credit() != c.credit || entries != c.entries {
-			t.Errorf("of %d bytes: a credit of %d and %d entries, want %d and %d", c.limit, Credit(), entries, c.credit, c.entries)
+		entries, bytes := Share(0).Entries()
+		if Share(0).Credit(0) != c.credit || entries != c.entries {
+			t.Errorf("of %d bytes: a credit of %d and %d entries, want %d and %d", c.limit, Share(0).Credit(0), entries, c.credit, c.entries)
 		}
 		if entries < framing.FirstEntries || entries < tree.MaxDepth+2 || bytes < 2*(128<<10+tree.MaxPath) {
 			t.Errorf("of %d bytes: %d entries of %d bytes are too few", c.limit, entries, bytes)
 		}
+	}
+}
+
+// A delivery beside others keeps what its share allows, and what the process allows.
+func TestMayKeepFollowsTheShare(t *testing.T) {
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(math.MaxInt64))
+	for _, c := range []struct {
+		share  Share
+		credit int64
+	}{{0, CreditWindow}, {1 << 40, CreditWindow}, {8 << 20, 3 << 20}, {1, 3 << 20}, {30 << 20, 5 << 20}} {
+		if got := c.share.Credit(0); got != c.credit {
+			t.Errorf("a share of %d: a credit of %d, want %d", c.share, got, c.credit)
+		}
+	}
+	debug.SetMemoryLimit(24 << 20)
+	if got := Share(1 << 30).Credit(0); got != 4<<20 {
+		t.Errorf("a share of more than there is: a credit of %d", got)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"math"
 	"runtime"
 	"runtime/debug"
+	"time"
 
 	"ferry/transfer/tree"
 )
@@ -23,6 +24,12 @@ const (
 	// CreditWindow is what the receiver lets be under way: 8 MiB keep a path of
 	// 200 ms busy at 330 Mbit/s, and stay in the cache on a short one.
 	CreditWindow = 8 << 20
+	// longCredit takes its place where a round trip takes LongPath: what comes behind a
+	// lost packet waits for it one round trip more.
+	longCredit = 12 << 20
+	// LongPath is a round trip over which one stream cannot be fast on many systems: their
+	// buffer for it holds a few MiB.
+	LongPath = 100 * time.Millisecond
 	// StreamCredit comes on top for each further stream, in buffers at the sender
 	// too: the chunk that is begun on it may take long. 16 streams have 23 MiB.
 	StreamCredit = 1 << 20
@@ -46,24 +53,40 @@ func FrameCost(body int) int64 { return int64(max(body, MinFrameCost)) }
 // may open few: that part of them.
 func MayOpen(n, part int) int { return min(n, max(tree.MayOpen()/part, 1)) }
 
-// MayKeep is n bytes, of whatever a delivery keeps in memory, or less where the process
-// may have little: that part of what its heap may take, but not less than least. The limit
-// of the heap is GOMEMLIMIT, or what the command found that its cgroup allows.
-func MayKeep(n, part, least int64) int64 {
-	return min(n, max(debug.SetMemoryLimit(-1)/part, least))
+// Share is the memory that one delivery may take where others run beside it, in bytes; 0 is
+// what the heap may take, which is the limit in any case: GOMEMLIMIT, or what the command
+// found that its cgroup allows.
+type Share int64
+
+// MayKeep is n bytes, of whatever a delivery keeps in memory, or less where it may have
+// little: that part of its share, but not less than least.
+func (s Share) MayKeep(n, part, least int64) int64 {
+	may := debug.SetMemoryLimit(-1)
+	if s > 0 {
+		may = min(may, int64(s))
+	}
+	return min(n, max(may/part, least))
 }
 
-// Credit is what a receiver grants at first. The least lets one chunk be gathered while
-// another is written, and a step of credit be on its way back.
-func Credit() int64 { return MayKeep(CreditWindow, 6, 3<<20) }
+// MayKeep is that of a delivery that is alone.
+func MayKeep(n, part, least int64) int64 { return Share(0).MayKeep(n, part, least) }
+
+// Credit is what a receiver grants at first over a path of that round trip. The least lets
+// one chunk be gathered while another is written, and a step of credit be on its way back.
+func (s Share) Credit(trip time.Duration) int64 {
+	if trip >= LongPath {
+		return s.MayKeep(longCredit, 6, 3<<20)
+	}
+	return s.MayKeep(CreditWindow, 6, 3<<20)
+}
 
 // Entries is what may be in flight, as a number of entries and as bytes of their records.
 // An entry takes some 900 bytes at either side, more than its record does.
 //
 // A folder is in flight until all that is in it is settled. So the least of both lets the
 // deepest path in, with an item that has as many attributes as one may have.
-func Entries() (most int, bytes int64) {
-	bytes = MayKeep(EntryBytes, 32, EntryBytes/8)
+func (s Share) Entries() (most int, bytes int64) {
+	bytes = s.MayKeep(EntryBytes, 32, EntryBytes/8)
 	return max(int(EntryWindow*bytes/EntryBytes), tree.MaxDepth+EntryWindow/64), bytes
 }
 

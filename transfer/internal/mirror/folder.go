@@ -27,6 +27,12 @@ func Open(dirs *tree.Dirs, src tree.Source, rules *Rules) (storage.PruneSource, 
 	if src.Contents {
 		p.Name = ""
 	}
+	if src.Away != nil {
+		return openAway(p, src.Away, rules)
+	}
+	if src.Within != nil {
+		return openWithin(p, dirs, src, rules)
+	}
 	look := os.Lstat
 	if rules.Follow || src.Contents {
 		look = os.Stat
@@ -39,22 +45,61 @@ func Open(dirs *tree.Dirs, src tree.Source, rules *Rules) (storage.PruneSource, 
 	if err != nil {
 		return p, err
 	}
+	return opened(p, dir, src, rules)
+}
+
+// opened completes p, whose folder is dir.
+func opened(p storage.PruneSource, dir *tree.Dir, src tree.Source, rules *Rules) (_ storage.PruneSource, err error) {
 	if p.Before, err = dir.Stat(); err == nil {
 		at := &origin{rules, src.Path, p.Before}
-		p.Folder = func() storage.SourceFolder { return &folder{at: at, dir: dir} }
+		p.Folder = func() storage.SourceFolder { return &folder{at: at, site: disk{dir}} }
 	}
 	return p, err
 }
 
-// folder is a folder of a source on this machine: a storage.SourceFolder.
+// openWithin is Open for a source with Within. Another folder in its place is noticed, since
+// dirs knows the one that was seen first.
+func openWithin(p storage.PruneSource, dirs *tree.Dirs, src tree.Source, rules *Rules) (storage.PruneSource, error) {
+	if src.Contents {
+		dir, err := src.Within.Folder(dirs)
+		if err != nil {
+			return p, err
+		}
+		return opened(p, dir, src, rules)
+	}
+	in, base, err := src.Within.Item(dirs)
+	if err != nil {
+		return p, err
+	}
+	if info, err := in.Lstat(base); err != nil || info.Kind != tree.Folder {
+		return p, err
+	}
+	return opened(p, in.Child(base), src, rules)
+}
+
+// folder is a folder of a source that this side has: a storage.SourceFolder.
 type folder struct {
 	at     *origin
-	dir    *tree.Dir
+	site   site
 	parent *folder // nil: it is the source itself
 	rel    string  // below the source
 	rules  tree.Rules
 	ruled  bool // rules has the folder's own
 	names  []tree.DirName
+}
+
+// site is where a folder is: on disk, or away.
+type site interface {
+	// stat tells what the folder is.
+	stat() (tree.Info, error)
+	// list returns the names in it, in the order of their bytes.
+	list() ([]tree.DirName, error)
+	// find tells what has a name, and with follow of what is no link what it leads to. What
+	// has none is fs.ErrNotExist.
+	find(name string, follow bool) (tree.Info, error)
+	child(name string, follow bool) site
+	// enter is tree.Selection.Enter.
+	enter(s *tree.Selection, outer tree.Rules, rel string) (tree.Rules, error)
 }
 
 // origin is the source that a folder is in.
@@ -66,7 +111,7 @@ type origin struct {
 
 // Look is storage.SourceFolder's.
 func (f *folder) Look() (look storage.FolderLook, err error) {
-	now, err := f.dir.Stat()
+	now, err := f.site.stat()
 	if err != nil {
 		return look, err
 	}
@@ -82,7 +127,7 @@ func (f *folder) Look() (look storage.FolderLook, err error) {
 	}
 	f.ruled = false // its rule file may be another one than before
 	if err = f.enter(); err == nil {
-		f.names, err = f.dir.ReadNames()
+		f.names, err = f.site.list()
 	}
 	look.Names = f.names
 	return look, err
@@ -100,7 +145,7 @@ func (f *folder) enter() error {
 		}
 		outer = f.parent.rules
 	}
-	rules, err := f.at.Select.Enter(outer, f.dir, f.rel, f.rel)
+	rules, err := f.site.enter(&f.at.Select, outer, f.rel)
 	f.rules, f.ruled = rules, err == nil
 	return err
 }
@@ -113,12 +158,12 @@ func (f *folder) Find(name string) (tree.Kind, error) {
 			return kind, nil
 		}
 	}
-	info, err := f.dir.Lstat(name)
+	info, err := f.site.find(name, false)
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, nil
 	}
 	if err == nil && f.at.Follow && info.Kind == tree.Symlink {
-		if end, err := f.dir.FollowStat(name); err == nil {
+		if end, err := f.site.find(name, true); err == nil {
 			return end.Kind, nil
 		}
 	}
@@ -135,7 +180,7 @@ func (f *folder) delivers(n tree.DirName) bool {
 	}
 	kind, sizes := n.Kind, f.at.Select.Sizes
 	if kind == 0 || kind == tree.File && sizes != (tree.SizeRange{}) {
-		info, err := f.dir.Lstat(n.Name)
+		info, err := f.site.find(n.Name, false)
 		if err != nil || info.Kind == tree.File && sizes.Excludes(info.Size) != "" {
 			return false
 		}
@@ -161,15 +206,11 @@ func (f *folder) LeavesOut(rel string, folder bool) (bool, error) {
 func (f *folder) Child(name string) storage.SourceFolder { return f.child(name) }
 
 func (f *folder) child(name string) *folder {
-	dir := f.dir.Child(name)
-	if f.at.Follow {
-		dir = f.dir.FollowChild(name)
-	}
 	rel := name
 	if f.rel != "" {
 		rel = f.rel + "/" + name
 	}
-	return &folder{at: f.at, dir: dir, parent: f, rel: rel}
+	return &folder{at: f.at, site: f.site.child(name, f.at.Follow), parent: f, rel: rel}
 }
 
 // find returns where name is in a list in the order of bytes.

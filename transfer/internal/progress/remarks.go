@@ -25,6 +25,7 @@ const (
 type remarks struct {
 	on     bool // both sides take them
 	names  bool // both sides take framing.RemarkEscaped
+	stores bool // both sides take framing.RemarkStored
 	sender bool // this side is
 
 	mu      sync.Mutex
@@ -42,6 +43,9 @@ func (t *Tracker) Shares() bool { return t.teller.other.on }
 
 // ShareNames is Share for escaped names.
 func (t *Tracker) ShareNames() { t.teller.other.names = true }
+
+// ShareStore is Share for the store that keeps what was delivered.
+func (t *Tracker) ShareStore() { t.teller.other.stores = true }
 
 // Remark keeps one for the other side.
 func (t *Tracker) Remark(m framing.Remark) { t.teller.other.add(m) }
@@ -113,11 +117,12 @@ func (r *remarks) add(m framing.Remark) {
 }
 
 // keep returns true if it is time to send what is kept. An escaped name is never lost, since
-// the other side's list has it: who keeps one sends, if it is time.
+// the other side's list has it: who keeps one sends, if it is time. Nor is the one remark
+// on a store.
 func (r *remarks) keep(m framing.Remark) (full bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.size >= mostRemarks && m.Kind != framing.RemarkEscaped {
+	if r.size >= mostRemarks && m.Kind != framing.RemarkEscaped && m.Kind != framing.RemarkStored {
 		r.lost++
 		return true
 	}

@@ -173,6 +173,16 @@ func (t *Tracker) Escaped(id uint64, path, at string) (full bool) {
 	return full
 }
 
+// Stored notes which store keeps what was delivered. The receiver's keeps that for the sender.
+func (t *Tracker) Stored(store string) {
+	if o := &t.teller.other; o.stores && !o.sender {
+		o.keep(framing.Remark{Kind: framing.RemarkStored, Text: []byte(store)})
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.result.Store = store
+}
+
 // Rehearse notes that this is a dry run.
 func (t *Tracker) Rehearse() {
 	t.mu.Lock()

@@ -3,6 +3,7 @@ package streams
 import (
 	"time"
 
+	"ferry/transfer/internal/flow"
 	"ferry/transfer/link"
 )
 
@@ -19,9 +20,6 @@ const (
 	coresAStream = 2
 	localStreams = 8
 	localBytes   = 64 << 20
-	// longPath is one over which one stream cannot be fast on many systems: their
-	// buffer for it holds a few MiB.
-	longPath = 100 * time.Millisecond
 	// blindPath is one for which a system that tells nothing gets blindStreams.
 	blindPath    = 20 * time.Millisecond
 	blindStreams = 4
@@ -167,7 +165,7 @@ func (b *Breadth) Next(l Look) Change {
 		}
 		return Change{Resist: true}
 	}
-	if b.before == 0 && b.streams == 1 && b.most > 1 && b.path.least >= longPath && l.enough() {
+	if b.before == 0 && b.streams == 1 && b.most > 1 && b.path.least >= flow.LongPath && l.enough() {
 		return b.raise(l.At, 2, 0)
 	}
 	held := b.path.here >= heldAverage && l.enough() && !b.late(l, b.path.rate)
@@ -313,6 +311,8 @@ type Tuner interface {
 	// return false where that cannot be had.
 	ResistLoss() bool
 	Deepen() bool
+	// Rein holds stream i back where it sends more than the path takes.
+	Rein(i int)
 }
 
 // Steer is Next with what the path is found to be, and does what is asked for. It returns

@@ -38,7 +38,12 @@ func all(uint64) bool { return true }
 // sealed begins e, writes data and seals it.
 func (d *delivery) sealed(e *tree.Entry, data []byte) *storage.Publication {
 	d.b.t.Helper()
-	p := d.start(e)
+	return d.seal(d.start(e), e, data)
+}
+
+// seal writes data to p, which is e's, and seals it.
+func (d *delivery) seal(p storage.Partial, e *tree.Entry, data []byte) *storage.Publication {
+	d.b.t.Helper()
 	d.b.fill(p, data, all)
 	d.b.must(p.Seal(e, int64(len(data)), checksum.Sum(data)))
 	return &storage.Publication{Partial: p, Entry: e}

@@ -46,6 +46,11 @@ type Traits struct {
 	FIFOs     bool
 	Folds     bool // names that differ in case are one
 	Holds     bool // what a delivery has open keeps its name
+	Bare      bool // a folder that holds something has no metadata of its own
+	Forgets   bool // what is left of another version of a file is no basis
+	// Run is how many chunks are kept together for the next delivery, from a multiple of it on,
+	// if more than 1. Of a file that fits in one run nothing is kept, nor is it locked.
+	Run int
 	// Unkept is metadata that the place, granted Granted, cannot keep: the Attr is lost.
 	// Nil: it keeps all.
 	Unkept  *tree.Extra
@@ -79,7 +84,11 @@ type bench struct {
 	t *testing.T
 }
 
-func newBench(t *testing.T, p Place) *bench { return &bench{p, p.Has(), t} }
+func newBench(t *testing.T, p Place) *bench {
+	b := &bench{p, p.Has(), t}
+	b.Run = max(b.Run, 1)
+	return b
+}
 
 // delivery is a Destination at work.
 type delivery struct {
@@ -176,6 +185,8 @@ func (b *bench) differ(got, want Item) string {
 		return "is other content"
 	case got.Target != want.Target:
 		return "is a link to " + got.Target
+	case b.Bare && want.Kind == tree.Folder:
+		return ""
 	case want.MTime != (tree.Time{}) && got.MTime != want.MTime:
 		return "the mtime is " + got.MTime.Std().String() + ", want " + want.MTime.Std().String()
 	case b.Modes && got.Kind != tree.Symlink && got.Mode != want.Mode && want.Mode != 0:

@@ -96,7 +96,14 @@ var publishTests = map[string]func(*testing.T, *bench){
 		for name, want := range map[string]string{"a.txt": "a (3).txt", "b": "b (1)", "c": ""} {
 			for _, size := range []int{3, chunk + 1} {
 				e := fileOf(name, size)
-				pub := d.sealed(e, content(size, 2))
+				p := d.start(e)
+				if r, ok := d.to.Files.(storage.Renamer); ok && want != "" {
+					b.must(p.Discard(false))
+					var err error
+					p, err = r.BeginAs(e, want, false)
+					b.must(err)
+				}
+				pub := d.seal(p, e, content(size, 2))
 				pub.Rename = true
 				d.tryToPublish(pub)
 				if pub.Err != nil || pub.Name != want {

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"ferry/framing"
+	"ferry/transfer"
+	"ferry/transfer/send"
+	"ferry/transfer/serve"
+	"ferry/transfer/storage"
+	"ferry/transfer/store"
+)
+
+const (
+	// storedMemory is what a delivery to a store holds of content: two parts that are on
+	// their way.
+	storedMemory = 16 << 20
+	// servedMemory is what such a delivery takes of --memory.
+	servedMemory = storedMemory + serve.LeastMemory
+)
+
+// storeRoot is a serve.Root in a store. It keeps nothing: each delivery finds what is there by
+// itself, so that several servers may have one root.
+type storeRoot struct {
+	place   string // s3://bucket/prefix, without a slash at its end
+	options store.Options
+	verify  bool
+}
+
+// openStore checks that the store and the bucket are there.
+func openStore(ctx context.Context, place string, o store.Options, verify bool) (*storeRoot, error) {
+	if err := store.Check(place); err != nil {
+		return nil, usagef("serve", "--root: %v", err)
+	}
+	r := &storeRoot{place: strings.TrimRight(place, "/"), options: o, verify: verify}
+	s, err := store.Open(ctx, place, o)
+	if err != nil {
+		return nil, storeError("serve", err)
+	}
+	return r, s.Close()
+}
+
+// Place is serve.Root's.
+func (r *storeRoot) Place() string { return r.place }
+
+func (r *storeRoot) at(path []string) string {
+	return strings.Join(append([]string{r.place}, path...), "/")
+}
+
+// Destination is serve.Root's.
+func (r *storeRoot) Destination(ctx context.Context, path []string, owner string) (storage.Destination, error) {
+	s, err := store.Open(ctx, r.at(path), r.options)
+	if err != nil {
+		return nil, err
+	}
+	d, err := s.Destination(store.DestinationOptions{VerifyDisk: r.verify, Memory: storedMemory, Owner: owner})
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return storedDelivery{d, s}, nil
+}
+
+// storedDelivery lets go of the store at its end.
+type storedDelivery struct {
+	storage.Destination
+	store *store.Store
+}
+
+// Close is storage.Destination's.
+func (d storedDelivery) Close() error { return errors.Join(d.Destination.Close(), d.store.Close()) }
+
+// Sources is serve.Root's.
+func (r *storeRoot) Sources(ctx context.Context, wishes []serve.Wish, o *send.Options) error {
+	for _, w := range wishes {
+		src, err := store.OpenSource(ctx, r.at(w.Path), r.options)
+		if errors.Is(err, fs.ErrNotExist) {
+			err = &transfer.Error{Op: "serving:", Code: framing.CodeDeclined, Err: fmt.Errorf("nothing is there: %q", w.Asked)}
+		}
+		if err != nil {
+			return err
+		}
+		context.AfterFunc(ctx, func() { _ = src.Close() }) // it is only read
+		t := src.Tree()
+		if w.Contents {
+			t.Contents, t.Name = true, ""
+		}
+		o.Sources = append(o.Sources, send.Source{Source: t})
+	}
+	return nil
+}
+
+// Usage is serve.Root's. It lists all that is there.
+func (r *storeRoot) Usage(ctx context.Context, path []string) (serve.Usage, error) {
+	s, err := store.Open(ctx, r.at(path), r.options)
+	if err != nil {
+		return serve.Usage{}, err
+	}
+	n, err := s.Size(ctx)
+	return serve.Usage{Files: n}, errors.Join(err, s.Close())
+}

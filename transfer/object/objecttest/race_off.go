@@ -1,0 +1,5 @@
+//go:build !race
+
+package objecttest
+
+const raced = false
