@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"flag"
-	"net"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -19,6 +18,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"ferry/transfer/reach/socket/sockettest"
 	"ferry/transfer/tree/treetest"
 )
 
@@ -108,10 +108,9 @@ func port(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: port NAME")
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	addr, err := sockettest.Address()
 	ts.Check(err)
-	ts.Setenv(args[0], l.Addr().String())
-	ts.Check(l.Close())
+	ts.Setenv(args[0], addr)
 }
 
 func exits(ts *testscript.TestScript, neg bool, args []string) {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"ferry/transfer"
+	"ferry/transfer/reach/socket/sockettest"
 )
 
 func TestSignals(t *testing.T) {
@@ -70,12 +71,8 @@ func TestInterruptedWhileOutputStandsStill(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	addr, err := sockettest.Address()
 	if err != nil {
-		t.Fatal(err)
-	}
-	addr := l.Addr().String()
-	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
 	file := filepath.Join(t.TempDir(), "f")

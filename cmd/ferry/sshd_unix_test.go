@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"ferry/transfer/reach/socket/sockettest"
 )
 
 // sshdProgram is where sshd is, "" if it is not installed. sshd wants to be called by its
@@ -52,7 +54,7 @@ func startSSHD(ts *testscript.TestScript, neg bool, args []string) {
 			}
 		}
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := sockettest.Listen()
 	ts.Check(err)
 	port := l.Addr().(*net.TCPAddr).Port
 	ts.Check(l.Close())

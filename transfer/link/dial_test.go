@@ -11,13 +11,13 @@ import (
 	"ferry/framing"
 	"ferry/transfer/link/cpace"
 	"ferry/transfer/link/memory"
+	"ferry/transfer/reach/socket/sockettest"
 )
 
 // Either side may start first.
 func TestDialWaitsForTheListener(t *testing.T) {
-	reserve := listen(t, Config{Role: Receiver, Code: code(t, "7-right")})
-	addr := reserve.Addr().String()
-	if err := reserve.Close(); err != nil {
+	addr, err := sockettest.Address()
+	if err != nil {
 		t.Fatal(err)
 	}
 	events := make(chan Event, 100)
@@ -191,13 +191,12 @@ func TestARefusedCodeNamesItsAddress(t *testing.T) {
 }
 
 func TestDialOnce(t *testing.T) {
-	l := listen(t, Config{Role: Receiver, Code: code(t, "7-right")})
-	addr := l.Addr().String()
-	if err := l.Close(); err != nil {
+	addr, err := sockettest.Address()
+	if err != nil {
 		t.Fatal(err)
 	}
 	called := false
-	_, err := Dial(t.Context(), addr, Config{Role: Sender, Code: code(t, "7-right"), Notify: func(Event) { called = true }}, 0)
+	_, err = Dial(t.Context(), addr, Config{Role: Sender, Code: code(t, "7-right"), Notify: func(Event) { called = true }}, 0)
 	if le := wantCode(t, "dial", err, framing.CodeLost); le.Op != "dial" {
 		t.Errorf("Op %q", le.Op)
 	}

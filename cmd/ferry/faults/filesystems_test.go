@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"time"
 
+	"ferry/transfer/reach/socket/sockettest"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -142,7 +144,7 @@ func executable(path string) bool { return unix.Access(path, unix.X_OK) == nil }
 
 func freePort(r *round) int {
 	r.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	ln, err := sockettest.Listen()
 	must(r, err)
 	defer ln.Close()
 	return ln.Addr().(*net.TCPAddr).Port

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +15,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"ferry/transfer/reach/socket/sockettest"
 )
 
 // smallMemory is what a process may have, with what the kernel keeps for it, and
@@ -175,10 +176,8 @@ func (l *limited) arrived(dst string) {
 // delivered sends the source, where the receiver or the sender is limited.
 func (l *limited) delivered(receiver bool) {
 	l.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := sockettest.Address()
 	must(l, err)
-	address := ln.Addr().String()
-	must(l, ln.Close())
 	in := l.ferry(receiver, "receive", "-q", "--yes", "--listen", address, "--out", l.at("received"))
 	var said bytes.Buffer
 	in.Stderr = &said

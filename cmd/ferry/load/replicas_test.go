@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"ferry/transfer/reach/socket/sockettest"
 )
 
 const (
@@ -40,10 +42,8 @@ func (s *site) versity() (folder string) {
 	if err != nil {
 		s.t.Skip("versitygw is not installed")
 	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := sockettest.Address()
 	must(s.t, err)
-	address := ln.Addr().String()
-	must(s.t, ln.Close())
 	posix := filepath.Join(s.dir, "posix")
 	must(s.t, os.MkdirAll(filepath.Join(posix, "bucket"), 0o755))
 	gateway := exec.Command(program, "--access", "load", "--secret", "load-secret", "--port", address, "--quiet", "posix", posix)

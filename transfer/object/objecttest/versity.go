@@ -3,7 +3,6 @@ package objecttest
 import (
 	"bytes"
 	"context"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -15,6 +14,7 @@ import (
 	"time"
 
 	"ferry/transfer/object/bucket"
+	"ferry/transfer/reach/socket/sockettest"
 )
 
 // Versity is a real server, versitygw, whose objects are files in a folder of the test. It is
@@ -131,15 +131,14 @@ func find(program string) string {
 	return ""
 }
 
-// freeAddress is one where nothing listens at this moment.
+// freeAddress is one where nothing listens.
 func freeAddress(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	addr, err := sockettest.Address()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().String()
+	return addr
 }
 
 // output keeps the last of what a program writes; mu guards it.

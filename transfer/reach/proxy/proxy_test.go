@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"ferry/transfer/reach/socket/sockettest"
 	"io"
 	"net"
 	"net/http/httptest"
@@ -133,10 +134,11 @@ func says(text string) func(*server, net.Conn) error {
 const winsockRefused = syscall.Errno(10061)
 
 func TestNoProxyThere(t *testing.T) {
-	ln := listen(t)
-	at := ln.Addr().String()
-	_ = ln.Close()
-	_, err := parsed(t, "socks5h://"+at, "").Dial(context.Background(), "tcp", "far.example:33779")
+	at, err := sockettest.Address()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = parsed(t, "socks5h://"+at, "").Dial(context.Background(), "tcp", "far.example:33779")
 	var own *Error
 	if !errors.As(err, &own) || own.Far || !errors.Is(err, syscall.ECONNREFUSED) && !errors.Is(err, winsockRefused) {
 		t.Fatalf("got %v", err)

@@ -10,6 +10,7 @@ import (
 	"ferry/framing"
 	"ferry/transfer/link"
 	"ferry/transfer/reach/socket"
+	"ferry/transfer/reach/socket/sockettest"
 )
 
 func inlet(t *testing.T) *socket.Inlet {
@@ -122,15 +123,14 @@ func TestClaimRefused(t *testing.T) {
 }
 
 func TestNoRelayThere(t *testing.T) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	addr, err := sockettest.Address()
 	if err != nil {
 		t.Fatal(err)
 	}
-	u, err := ParseURL("tcp://" + ln.Addr().String())
+	u, err := ParseURL("tcp://" + addr)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = ln.Close()
 	var e *Error
 	if _, err := Claim(t.Context(), u, ClaimOptions{Inlet: inlet(t)}); !errors.As(err, &e) || e.Code != framing.CodeLost {
 		t.Errorf("%v", err)

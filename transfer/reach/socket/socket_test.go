@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"ferry/transfer/reach/socket/sockettest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -22,6 +24,16 @@ func listen(t *testing.T, addr string) (*net.TCPListener, uint16) {
 	}
 	t.Cleanup(func() { _ = ln.Close() })
 	return ln, uint16(ln.Addr().(*net.TCPAddr).Port)
+}
+
+// deserted is an address where nobody listens.
+func deserted(t *testing.T) netip.AddrPort {
+	t.Helper()
+	addr, err := sockettest.Address()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return netip.MustParseAddrPort(addr)
 }
 
 func at(t *testing.T, ln net.Listener) netip.AddrPort {
@@ -125,10 +137,8 @@ func TestDialFromAPortThatIsNotShared(t *testing.T) {
 
 // A port that dials itself would be connected to itself.
 func TestDialFromItself(t *testing.T) {
-	ln, port := listen(t, "127.0.0.1:0")
-	to := at(t, ln)
-	_ = ln.Close()
-	if conn, err := DialFrom(t.Context(), port, to); !errors.Is(err, syscall.ECONNREFUSED) && !errors.Is(err, winsockRefused) {
+	to := deserted(t)
+	if conn, err := DialFrom(t.Context(), to.Port(), to); !errors.Is(err, syscall.ECONNREFUSED) && !errors.Is(err, winsockRefused) {
 		t.Errorf("%v, %v", conn, err)
 	}
 }
@@ -136,9 +146,7 @@ func TestDialFromItself(t *testing.T) {
 // Who refuses is asked again.
 func TestOpenAfterRefusals(t *testing.T) {
 	_, port := listen(t, "127.0.0.1:0")
-	far, farPort := listen(t, "127.0.0.1:0")
-	to := at(t, far)
-	_ = far.Close()
+	to := deserted(t)
 	opened := make(chan error, 1)
 	go func() {
 		conn, err := Open(t.Context(), port, to)
@@ -150,7 +158,7 @@ func TestOpenAfterRefusals(t *testing.T) {
 	<-time.After(2 * openEvery)
 	back, err := Listen(t.Context(), to.String())
 	if err != nil {
-		t.Skipf("port %d was taken meanwhile: %v", farPort, err)
+		t.Fatal(err)
 	}
 	defer back.Close()
 	if err := <-opened; err != nil {
@@ -160,9 +168,7 @@ func TestOpenAfterRefusals(t *testing.T) {
 
 func TestOpenEnds(t *testing.T) {
 	_, port := listen(t, "127.0.0.1:0")
-	far, _ := listen(t, "127.0.0.1:0")
-	to := at(t, far)
-	_ = far.Close()
+	to := deserted(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*openEvery)
 	defer cancel()
 	if conn, err := Open(ctx, port, to); err == nil {
