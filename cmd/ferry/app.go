@@ -29,6 +29,9 @@ func run(ctx context.Context, env *Env) int {
 	if out.err != nil && !errors.As(err, &settled) {
 		err = outputError(out.err)
 	}
+	if err == nil && env.Signals.wasObeyed() {
+		return exitOK
+	}
 	return report(ctx, env, err)
 }
 

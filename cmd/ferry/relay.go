@@ -1,11 +1,9 @@
 package main
 
 import (
-	"context"
 	"crypto/sha256"
 	"crypto/tls"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -33,7 +31,7 @@ func relayCommand(env *Env) *cli.Command {
 		Name:  "relay",
 		Usage: "be where two sides meet that cannot reach each other",
 		Description: "A relay joins two sides that both call it, and carries what they say, which it cannot read. " +
-			"It runs until it is interrupted; SIGTERM lets the deliveries that run come to their end. It keeps nothing on disk. " +
+			"It runs until it is interrupted; SIGTERM lets the deliveries that run come to their end, exit 0 if they did. It keeps nothing on disk. " +
 			"The sides name it by --relay or FERRY_RELAY.",
 		Flags: join(in(aboutConnection,
 			everyday(&cli.StringFlag{Name: "listen", Usage: "listen on `ADDR`", Value: defaultRelayListen}).
@@ -53,7 +51,7 @@ func relayCommand(env *Env) *cli.Command {
 			optionOf(&cli.IntFlag{Name: "max-links", Usage: "carry `N` connections at once", Value: 500}),
 			optionOf(&cli.IntFlag{Name: "max-per-source", Usage: "let `N` wait of one address", Value: 64}).
 				more("They are rooms and sides that wait, of one IPv4 address or IPv6 /64. Eight times as many of its connections are carried, and at most half of --max-links."),
-			everyday(&cli.DurationFlag{Name: "drain", Usage: "after SIGTERM, go on for `TIME`", Value: defaultDrain, DefaultText: "1h"}).more("Deliveries that run may end in it; nobody new is let in."),
+			everyday(&cli.DurationFlag{Name: "drain", Usage: "after SIGTERM, go on for `TIME`", Value: defaultDrain, DefaultText: "1h"}).more("Deliveries that run may end in it; nobody new is let in. What is left then is cut, and the exit code is 143."),
 		), in(aboutOutput,
 			everyday(&cli.StringFlag{Name: "metrics", Usage: "serve numbers for Prometheus on `ADDR`"}).
 				more("A port alone is one of the loopback."),
@@ -202,20 +200,7 @@ func (l *relayLog) serve(c *cli.Context, config relay.Config) error {
 		l.metrics = numbers.Addr().String()
 	}
 	l.started(ln.Addr().String(), config.BehindProxy)
-	drain := c.Duration("drain")
-	l.env.Signals.linger(drain + graceTime)
-	cut, stop := context.WithCancel(context.WithoutCancel(ctx))
-	defer stop()
-	forget := context.AfterFunc(ctx, func() {
-		var sig signalError
-		if drain > 0 && errors.As(context.Cause(ctx), &sig) && sig.drains() {
-			l.draining(drain)
-			timer := time.AfterFunc(drain, stop)
-			context.AfterFunc(cut, func() { timer.Stop() })
-			return
-		}
-		stop()
-	})
-	defer forget()
-	return l.ended(server.Serve(cut, ctx, ln))
+	d := newDrain(ctx, l.env, c.Duration("drain"), func() { l.draining(c.Duration("drain")) })
+	err = server.Serve(d.cut, ctx, ln)
+	return l.ended(err, d.end())
 }

@@ -193,19 +193,17 @@ func (l *relayLog) failed(err error, hint string) error {
 	return failed
 }
 
-// ended says what there was. err is why the relay ended, if no signal asked for it.
-func (l *relayLog) ended(err error) error {
+// ended says what there was. err is why the relay ended, if no signal asked for it; how is that
+// of a drain.
+func (l *relayLog) ended(err, how error) error {
 	close(l.over)
 	l.writing.Wait()
 	l.tell()
-	var failed *exitError
-	if err != nil {
-		failed = &exitError{exit: exitConnection, err: err, done: l.json}
-	}
+	failed, more := endOf(err, exitConnection, how, l.json)
 	l.mu.Lock()
 	text := fmt.Sprintf("carried %d connections, refused %d", l.links, l.no)
 	l.mu.Unlock()
-	l.put(l.result(failed), text)
+	l.put(l.result(failed), text+more)
 	if failed != nil {
 		return failed
 	}

@@ -34,7 +34,7 @@ func serveCommand(env *Env) *cli.Command {
 		Usage: "be a server where many put files, and get them",
 		Description: "A server takes deliveries below --root, and sends what is there to who asks for it: ferry send --to ferry://HOST/PATH, and ferry receive --from ferry://HOST/PATH. " +
 			"Who may come, and do what, is in the file of --authorized-keys, a key of ssh a line. " +
-			"It runs until it is interrupted; SIGTERM lets the deliveries that run come to their end, and SIGHUP has the keys be read again.",
+			"It runs until it is interrupted; SIGTERM lets the deliveries that run come to their end, exit 0 if they did, and SIGHUP has the keys be read again.",
 		Flags: join(in(aboutConnection,
 			everyday(&cli.StringFlag{Name: "listen", Usage: "listen on `ADDR`", Value: defaultListen}).
 				more("Addresses are HOST:PORT, or :PORT for all of this machine. Port 0 picks one. A socket that systemd hands over takes its place."),
@@ -57,7 +57,7 @@ func serveCommand(env *Env) *cli.Command {
 			everyday(&cli.IntFlag{Name: "max-links", Usage: "serve `N` at once", Value: defaultServeLinks}).
 				more("Who comes when all places are taken waits, and tries again."),
 			everyday(&cli.DurationFlag{Name: "drain", Usage: "after SIGTERM, go on for `TIME`", Value: defaultServeDrain, DefaultText: "10m"}).
-				more("Deliveries that run may end in it; nobody new is let in. What is left then goes on with the server that is started next."),
+				more("Deliveries that run may end in it; nobody new is let in. What is left then goes on with the server that is started next, and this one ends with 143. 0 cuts at once."),
 		), in(aboutOutput,
 			everyday(&cli.StringFlag{Name: "metrics", Usage: "serve numbers for Prometheus on `ADDR`"}).
 				more("A port alone is one of the loopback, and other addresses need --metrics-public."),

@@ -261,17 +261,15 @@ func (l *serveLog) failed(err error, hint string) error {
 	return failed
 }
 
-// ended says what there was. err is why the server ended, if no signal asked for it.
-func (l *serveLog) ended(err error) error {
+// ended says what there was. err is why the server ended, if no signal asked for it; how is that
+// of a drain.
+func (l *serveLog) ended(err, how error) error {
 	l.tell()
-	var failed *exitError
-	if err != nil {
-		failed = &exitError{exit: exitRefused, err: err, done: l.json}
-	}
+	failed, more := endOf(err, exitRefused, how, l.json)
 	l.mu.Lock()
 	text := fmt.Sprintf("served %d deliveries, refused %d", l.deliveries, l.no)
 	l.mu.Unlock()
-	l.put(l.result(failed), text)
+	l.put(l.result(failed), text+more)
 	if failed != nil {
 		return failed
 	}

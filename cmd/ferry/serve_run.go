@@ -64,24 +64,13 @@ func (s *serving) run(ctx context.Context) error {
 	}
 	tellSystem("READY=1")
 
-	s.env.Signals.linger(s.drain + graceTime)
-	cut, stop := context.WithCancel(ending)
-	defer stop()
-	defer context.AfterFunc(ctx, func() {
-		tellSystem("STOPPING=1")
-		var sig signalError
-		if s.drain > 0 && errors.As(context.Cause(ctx), &sig) && sig.drains() {
-			s.log.draining(s.drain)
-			timer := time.AfterFunc(s.drain, stop)
-			context.AfterFunc(cut, func() { timer.Stop() })
-			return
-		}
-		stop()
-	})()
-	err = server.Serve(cut, ctx, ln)
+	defer context.AfterFunc(ctx, func() { tellSystem("STOPPING=1") })()
+	d := newDrain(ctx, s.env, s.drain, func() { s.log.draining(s.drain) })
+	err = server.Serve(d.cut, ctx, ln)
+	how := d.end()
 	over()
 	background.Wait()
-	return s.log.ended(err)
+	return s.log.ended(err, how)
 }
 
 // listener is the socket that systemd hands over, or a new one.

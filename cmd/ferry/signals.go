@@ -30,7 +30,7 @@ func (e signalError) Unwrap() error { return context.Canceled }
 // drains is whether the signal asks a server to come to an end, and not to stop.
 func (e signalError) drains() bool { return e.sig == syscall.SIGTERM }
 
-// exit is 130 for an interrupt, 143 for a request to end.
+// exit is 130 for an interrupt, 143 for a request to end that cut something short.
 func (e signalError) exit() int {
 	if e.sig == syscall.SIGINT {
 		return exitInterrupted
@@ -45,6 +45,7 @@ type signalWatch struct {
 
 	mu    sync.Mutex // guards what follows
 	first *signalError
+	done  bool // what the signal asked for, so that the exit code is the command's own
 	grace time.Duration
 	again chan struct{} // SIGHUP goes there, and ends nothing; nil: it ends
 }
@@ -130,12 +131,33 @@ func (w *signalWatch) leave() {
 	}
 }
 
+// obeyed says that the command did what the signal asked it for, and that its own exit code
+// holds. A second signal counts as before.
+func (w *signalWatch) obeyed() {
+	if w == nil {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.done = true
+}
+
+// wasObeyed tells whether a signal was.
+func (w *signalWatch) wasObeyed() bool {
+	if w == nil {
+		return false
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.done
+}
+
 // exit is the exit code of the process. After a signal it is that of the signal, and
-// neither success nor another failure.
+// neither success nor another failure, unless the signal was obeyed.
 func (w *signalWatch) exit(code int) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.first != nil {
+	if w.first != nil && !w.done {
 		return w.first.exit()
 	}
 	return code
