@@ -252,6 +252,16 @@ func (l *lease) let() {
 	delete(l.all.held, l)
 }
 
+// clear removes the state o of an upload that is no more. It is taken first, so that a
+// delivery which claims it meanwhile keeps it. What failed is tried again by the next delivery.
+func (ls *leases) clear(ctx context.Context, o bucket.Object, head header) {
+	l := &lease{all: ls, key: o.Key, head: head, etag: o.ETag}
+	l.head.Holder = ls.self
+	if l.save(ctx, head.Upload, nil, false) == nil {
+		_ = l.drop(ctx)
+	}
+}
+
 // drop removes the state object, unless it is another delivery's by now.
 func (l *lease) drop(ctx context.Context) error {
 	l.let()

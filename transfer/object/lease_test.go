@@ -205,6 +205,42 @@ func TestForeignPart(t *testing.T) {
 	}
 }
 
+// The state of an upload that was completed by a delivery which died right behind that is
+// cleared away by the next one, if nobody can be at it any more.
+func TestStateOfTheDead(t *testing.T) {
+	for name, other := range map[string]func(*destination){
+		"silent": func(d *destination) { elsewhere(d); later(d, silence+time.Second) },
+		"process ended": func(d *destination) {
+			if d.files.leases.self.Host == "" {
+				t.Log("no process is known to have ended here")
+				later(d, silence+time.Second)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			place, o := objecttest.Fake(t)
+			b := openBucket(t, place, o)
+			first, die := begin(t, b, small)
+			half(t, first, landing(t, first), bytesOf(4<<20, 1))
+			die()
+			for _, u := range objecttest.Uploads(t, b) {
+				if err := b.Abort(t.Context(), u.Key, u.ID); err != nil {
+					t.Fatal(err)
+				}
+			}
+			next, _ := begin(t, b, small)
+			other(next)
+			landing(t, next)
+			if r, err := next.Finish(); err != nil || len(r.Leftovers) > 0 {
+				t.Errorf("%v, %v", r.Leftovers, err)
+			}
+			for x := range b.List(t.Context(), "", true) {
+				t.Errorf("left is %q", x.Key)
+			}
+		})
+	}
+}
+
 // What is old is cleared away, what nobody understands is left alone, and what others are at is
 // not told.
 func TestLeftovers(t *testing.T) {

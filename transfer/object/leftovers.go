@@ -105,8 +105,8 @@ func (f *files) stays(ctx context.Context, o bucket.Object, age time.Duration) (
 			return true, nil // as long as it is there
 		}
 	}
-	if age > silence {
-		f.s.b.Delete(ctx, []string{o.Key})
+	if age > silence || h.Holder.ended(f.leases.self) {
+		f.leases.clear(ctx, o, h)
 	}
 	return false, nil
 }
