@@ -10,6 +10,7 @@ import (
 	"ferry/transfer/object/bucket"
 	"ferry/transfer/object/objecttest"
 	"ferry/transfer/storage"
+	"ferry/transfer/tree"
 )
 
 // later has a delivery take the store's clock to be ahead.
@@ -236,6 +237,44 @@ func TestStateOfTheDead(t *testing.T) {
 			}
 			for x := range b.List(t.Context(), "", true) {
 				t.Errorf("left is %q", x.Key)
+			}
+		})
+	}
+}
+
+// An upload may be completed behind the back of the next delivery, by a request of a dead one
+// that the store still had. That is no other item.
+func TestCompletedMeanwhile(t *testing.T) {
+	for name, c := range map[string]struct {
+		meta meta
+		want storage.Kind
+	}{
+		"its own":          {meta{MTime: entry("f", 0).MTime, Mode: 0o644, HasMTime: true, HasMode: true}, 0},
+		"of another time":  {meta{MTime: tree.Time{Sec: 1}, Mode: 0o644, HasMTime: true, HasMode: true}, storage.Conflict},
+		"of no delivery's": {meta{}, storage.Conflict},
+	} {
+		t.Run(name, func(t *testing.T) {
+			place, o := objecttest.Fake(t)
+			b := openBucket(t, place, o)
+			data := bytesOf(4<<20, 1)
+			d, _ := begin(t, b, small)
+			l := landing(t, d)
+			p, n := half(t, d, l, data)
+			for i := n; i < checksum.Chunks(int64(len(data))); i++ {
+				if err := write(p, data, i); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := p.Seal(entry("f", int64(len(data))), int64(len(data)), checksum.Sum(data)); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := b.Put(t.Context(), "f", data, c.meta.encode(), bucket.Condition{}); err != nil {
+				t.Fatal(err)
+			}
+			pub := &storage.Publication{Partial: p, Entry: entry("f", int64(len(data)))}
+			_ = l.Files.Publish([]*storage.Publication{pub})
+			if got := storage.KindOf(pub.Err); got != c.want {
+				t.Errorf("%v: %v", got, pub.Err)
 			}
 		})
 	}

@@ -10,7 +10,7 @@ import (
 	"ferry/transfer/tree"
 )
 
-// The keys of the user metadata of an  Stores give them back in lower case.
+// The keys of the user metadata of an object. Stores give them back in lower case.
 const (
 	metaMTime  = "mtime"  // decimal seconds since 1970 UTC, as rclone writes them
 	metaMode   = "mode"   // octal, & 0777
