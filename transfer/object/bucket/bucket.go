@@ -272,6 +272,9 @@ func (b *Bucket) honours(ctx context.Context) (bool, error) {
 			return err
 		})
 		if err != nil {
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), probeTime)
+			b.Delete(last, []string{key}) // it may have come to be there
+			cancel()
 			return false, err
 		}
 		if !honoured {

@@ -170,3 +170,14 @@ func TestRandomFaults(t *testing.T) {
 		})
 	}
 }
+
+// A trial that fails half-way leaves nothing.
+func TestTrialLeavesNothing(t *testing.T) {
+	place, o := objecttest.Fake(t)
+	p := objecttest.Faulty(t, o)
+	p.Set(objecttest.Rule{Op: "put", Skip: 1, Fault: objecttest.Status, N: 403})
+	_ = open(t, place, p.Options()).Conditional()
+	for x, err := range open(t, place, o).List(t.Context(), "", true) {
+		t.Errorf("left is %q, %v", x.Key, err)
+	}
+}
