@@ -47,10 +47,10 @@ func (s *store) clock(ctx context.Context) (time.Time, error) {
 	if err == nil && o.Modified.IsZero() {
 		o, err = s.b.Head(ctx, key)
 	}
+	s.b.Delete(ctx, []string{key}) // also of a failure, whose answer alone may be lost
 	if err != nil {
 		return time.Time{}, err
 	}
-	s.b.Delete(ctx, []string{key})
 	return o.Modified, nil
 }
 
