@@ -7,6 +7,7 @@ import (
 	"path"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"ferry/transfer/internal/flow"
@@ -29,8 +30,9 @@ type SourceOptions struct {
 //	          are; keys that rules leave out are listed as well. Of listed paths: two each.
 //	looks     one request for each file that is taken, and each folder with a mark of its own,
 //	          32 at a time and up to 256 ahead of the walk: times, modes and digests are not
-//	          in a listing.
-//	reading   one request for a small file, or for up to 8 MiB of a larger one
+//	          in a listing. It reads a small file as well, while such ones are wanted.
+//	reading   one request for a small file that a look did not read, or for up to 16 MiB of a
+//	          larger one
 //
 // The methods may be called at the same time. Goroutines are those of looks and of ranges that
 // are read ahead; Close ends them.
@@ -40,9 +42,11 @@ type Source struct {
 	ctx   context.Context
 	stop  context.CancelFunc
 	looks chan struct{} // an element for each look under way
-	room  room
-	held  int // keys that wait at most, for their order
-	work  sync.WaitGroup
+	// spared says that small objects are not read while they are looked at.
+	spared atomic.Bool
+	room   room
+	held   int // keys that wait at most, for their order
+	work   sync.WaitGroup
 }
 
 // maxLooks is how many looks are under way at most.
@@ -184,9 +188,10 @@ func timeOf(t time.Time) tree.Time {
 
 // room is memory for what is read ahead.
 type room struct {
-	mu   sync.Mutex // guards free
+	mu   sync.Mutex // guards what follows
 	free int64
 	most int64
+	idle [][]byte // blocks that were used; at most as many as were in use at a time
 }
 
 // take takes n bytes, if there are as many.
@@ -204,4 +209,29 @@ func (r *room) give(n int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.free += n
+}
+
+// block is memory for n bytes of a block that was taken: the one that was used last, which may
+// still be in a cache of the processor.
+func (r *room) block(n int) []byte {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	last := len(r.idle) - 1
+	if last < 0 {
+		return make([]byte, n, max(n, blockSize))
+	}
+	b := r.idle[last]
+	r.idle[last] = nil
+	r.idle = r.idle[:last]
+	return b[:n]
+}
+
+// put takes a block back; nil is none.
+func (r *room) put(b []byte) {
+	if b == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.idle = append(r.idle, b[:blockSize])
 }

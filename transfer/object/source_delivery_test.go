@@ -108,9 +108,13 @@ func TestStoreToFolder(t *testing.T) {
 				if info, err := os.Stat(filepath.Join(dst, "top/empty")); err != nil || !info.IsDir() {
 					t.Error(err)
 				}
-				_, deleted, r, err := deliverytest.Mirror(t, dst, fromStore(t, place, o), nil)
+				source := sourceAt(t, place, o)
+				_, deleted, r, err := deliverytest.Mirror(t, dst, []send.Source{{Source: source.Tree()}}, nil)
 				if err != nil || r.Delivered > 0 || deleted != nil {
 					t.Errorf("%v: the second time %+v, without %q", err, r, deleted)
+				}
+				if source.Close(); source.room.free != source.room.most {
+					t.Errorf("%d of %d bytes are given back of what was read and not wanted", source.room.free, source.room.most)
 				}
 				deliverytest.Write(t, filepath.Join(dst, "top/d/extra"), 10, 1)
 				deliverytest.Write(t, filepath.Join(dst, "top/old/x"), 10, 1)

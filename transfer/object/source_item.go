@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"ferry/checksum"
+	"ferry/transfer/internal/flow"
 	"ferry/transfer/object/bucket"
 	"ferry/transfer/storage"
 	"ferry/transfer/tree"
@@ -29,6 +30,7 @@ var (
 	_ storage.Source   = (*item)(nil)
 	_ storage.Digested = (*item)(nil)
 	_ storage.Eager    = (*item)(nil)
+	_ storage.Lender   = (*reading)(nil)
 	_ tree.AwayItem    = (*item)(nil)
 	_ tree.AwayFolder  = (*folder)(nil)
 	_ tree.Away        = (*Source)(nil)
@@ -65,13 +67,34 @@ func (i *item) info(o bucket.Object) tree.Info {
 	return info
 }
 
-// Look is tree.AwayItem's. What was looked at when it was found is not looked at again.
+// Look is tree.AwayItem's. What was looked at when it was found is not looked at again. A small
+// object is read at once, as long as such ones are wanted: that takes one request in place of
+// two.
 func (i *item) Look() (wait func() (tree.Info, error)) {
 	i.mu.Lock()
 	o, looked := i.object, i.looked
-	i.mu.Unlock()
 	if looked {
+		i.mu.Unlock()
 		return func() (tree.Info, error) { return i.info(o), nil }
+	}
+	var e *early
+	if o.Size > 0 && o.Size <= flow.PackLimit && !i.s.spared.Load() {
+		e = i.begin(o)
+	}
+	i.mu.Unlock()
+	if e != nil {
+		return func() (tree.Info, error) {
+			if <-e.done; e.err == nil {
+				return i.saw(e.object), nil
+			}
+			// What is in an archive, say, may be looked at and not read.
+			i.fetched()
+			o, err := i.head()
+			if err != nil {
+				return tree.Info{}, err
+			}
+			return i.saw(o), nil
+		}
 	}
 	told := i.s.look(i.in, o.Key)
 	return func() (tree.Info, error) {
@@ -151,8 +174,9 @@ const smallTries = 3
 // ReadSmall is storage.Source's: one request, if the object did not change since it was looked
 // at.
 func (i *item) ReadSmall(buf []byte) (n int, before, after tree.Info, err error) {
+	i.s.spared.Store(false)
 	o, e := i.now(), i.fetched()
-	if e != nil && e.err == nil {
+	if e != nil {
 		return copy(buf, e.data), i.info(e.object), i.info(e.object), nil
 	}
 	for try := 1; ; try++ {
@@ -200,44 +224,72 @@ func changed(err error) bool {
 
 // early is a small object that is read before it is asked for.
 type early struct {
-	object bucket.Object
+	object bucket.Object // as it was listed, and then as it is
 	data   []byte
+	cost   int64 // of room
 	err    error
-	done   chan struct{} // closed when data or err is there
+	done   chan struct{} // closed when the rest is there
 }
 
 // Ahead is storage.Eager's. Without memory nothing happens.
 func (i *item) Ahead(size int64) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	o := i.object
-	if i.early != nil || !i.looked || o.Size != size || size == 0 || !i.s.room.take(size) {
-		return
+	if o := i.object; i.early == nil && i.looked && o.Size == size && size > 0 {
+		i.begin(o)
 	}
-	e := &early{object: o, done: make(chan struct{})}
+}
+
+// begin reads a small object, if there is memory: the version that was looked at, or whatever
+// stands there by now. It needs mu.
+func (i *item) begin(o bucket.Object) *early {
+	if !i.s.room.take(o.Size) {
+		return nil
+	}
+	e := &early{object: o, cost: o.Size, done: make(chan struct{})}
 	i.early = e
+	etag := ""
+	if i.looked {
+		etag = o.ETag
+	}
 	i.s.work.Go(func() {
 		defer close(e.done)
 		select {
 		case i.s.looks <- struct{}{}:
-			e.data = make([]byte, size)
-			_, e.err = i.read(o, e.data)
+			e.object, e.data, e.err = i.in.Fetch(i.s.ctx, o.Key, o.Size, etag)
 			<-i.s.looks
 		case <-i.s.ctx.Done():
 			e.err = context.Cause(i.s.ctx)
 		}
 	})
+	return e
 }
 
-// fetched returns what Ahead read, once; nil if it did not.
+// fetched returns what was read ahead, once; nil if nothing was, or it grew meanwhile.
 func (i *item) fetched() *early {
 	i.mu.Lock()
 	e := i.early
 	i.early = nil
 	i.mu.Unlock()
-	if e != nil {
-		<-e.done
-		i.s.room.give(e.object.Size)
+	if e == nil {
+		return nil
+	}
+	<-e.done
+	i.s.room.give(e.cost)
+	if e.err != nil || e.data == nil {
+		return nil
 	}
 	return e
+}
+
+// Settled is storage.Eager's. What was read for nothing, as what stands at the destination
+// already, has those behind it only looked at, until one is read again.
+func (i *item) Settled() {
+	i.mu.Lock()
+	unread := i.early != nil
+	i.mu.Unlock()
+	if unread {
+		i.s.spared.Store(true)
+		i.s.work.Go(func() { i.fetched() })
+	}
 }

@@ -66,6 +66,9 @@ func openSource(t *testing.T, place string, o bucket.Options, memory int64) (*bu
 		if s.room.free != s.room.most {
 			t.Errorf("%d of %d bytes of memory are given back", s.room.free, s.room.most)
 		}
+		if n := int64(len(s.room.idle)) * blockSize; n > s.room.most {
+			t.Errorf("blocks have %d bytes, where %d are allowed", n, s.room.most)
+		}
 		b.Close()
 	})
 	return b, s
@@ -237,6 +240,85 @@ func TestSourceReadsAhead(t *testing.T) {
 	n, now, _, err := it.ReadSmall(buf)
 	if string(buf[:n]) != "second" || err != nil || now.SameVersion(was) {
 		t.Errorf("%q, %v, %+v", buf[:n], err, now)
+	}
+}
+
+// A look at a small object reads it as well, in one request. That ends where what was read is not
+// wanted, and begins again where some is. What may only be looked at is looked at.
+func TestSourceReadsWhileItLooks(t *testing.T) {
+	_, next := objecttest.Fake(t)
+	proxy := objecttest.Faulty(t, next)
+	b, s := openSource(t, objecttest.Place, proxy.Options(), 0)
+	o := stood{b, s, "x"}
+	o.put(t, []byte("first"), meta{Mode: 0o700, HasMode: true})
+	listed := must(b.Head(t.Context(), "x"))
+	listed.Meta = nil
+	buf := make([]byte, 10)
+	look := func(step string, heads, gets int) *item {
+		t.Helper()
+		it, h, g := s.item(b, listed), proxy.Count("head"), proxy.Count("get")
+		info, err := it.Look()()
+		if err != nil || info.Mode != 0o700 {
+			t.Errorf("%s: %+v, %v", step, info, err)
+		}
+		if h, g = proxy.Count("head")-h, proxy.Count("get")-g; h != heads || g != gets {
+			t.Errorf("%s: it took %d requests for what it is, and %d for what is in it", step, h, g)
+		}
+		return it
+	}
+	read := func(step string, it *item, requests int) {
+		t.Helper()
+		before := proxy.Count("get")
+		if n, _, _, err := it.ReadSmall(buf); string(buf[:n]) != "first" || err != nil || proxy.Count("get") != before+requests {
+			t.Errorf("%s: %q, %v, %d requests", step, buf[:n], err, proxy.Count("get")-before)
+		}
+		it.Settled()
+	}
+	read("wanted", look("at first", 0, 1), 0)
+	look("still", 0, 1).Settled() // not wanted
+	read("wanted again", look("not wanted", 1, 0), 1)
+	it := look("wanted again", 0, 1)
+	read("wanted", it, 0)
+	proxy.Set(objecttest.Rule{Op: "get", Times: 1, Fault: objecttest.Status, N: 403, Code: "InvalidObjectState"})
+	look("in an archive", 1, 1)
+	o.put(t, []byte("first, and longer"), meta{Mode: 0o700, HasMode: true})
+	it = look("longer", 0, 1)
+	if now := it.now(); now.Size != 17 {
+		t.Errorf("%+v", now)
+	}
+	it.Settled()
+}
+
+// What is lent of a range is there until it is given back, and is lent once.
+func TestSourceLends(t *testing.T) {
+	_, next := objecttest.Fake(t)
+	b, s := openSource(t, objecttest.Place, next, 0)
+	o := stood{b, s, "large"}
+	data := make([]byte, 3<<20+5)
+	for i := range data {
+		data[i] = byte(i * i >> 7)
+	}
+	o.put(t, data, meta{})
+	f := must(o.Source().Open()).(*reading)
+	defer f.Close()
+	for i := range int64(4) {
+		n := int(min(blockSize, int64(len(data))-i*blockSize))
+		got, done, err := f.Lend(i*blockSize, n)
+		if err != nil || !bytes.Equal(got, data[i*blockSize:][:n]) {
+			t.Fatalf("block %d: %d bytes, %v", i, len(got), err)
+		}
+		if i == 3 {
+			f.Close() // while it is lent
+		} else if again, _, err := f.Lend(i*blockSize, n); again != nil || err != nil {
+			t.Errorf("block %d is lent again: %v", i, err)
+		}
+		if !bytes.Equal(got, data[i*blockSize:][:n]) {
+			t.Errorf("block %d changed while it was lent", i)
+		}
+		done()
+	}
+	if got, _, err := f.Lend(0, blockSize); got != nil || err == nil {
+		t.Errorf("after its end %d bytes are lent, %v", len(got), err)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"sync"
 
 	"ferry/checksum"
@@ -16,8 +17,8 @@ import (
 // reading is an open object: storage.File. It is one version of it, which no change touches: a
 // read of what is no more there fails.
 //
-// Several goroutines read it from its beginning to its end, in chunks. So ranges of up to
-// 8 MiB are asked for, several at the same time and before they are wanted, as long as
+// Several goroutines read it from its beginning to its end, in chunks. So ranges of 8 MiB, and
+// then of 16, are asked for, several at the same time and before they are wanted, as long as
 // Source.room has memory. What finds none, or jumps about, is asked for by itself.
 type reading struct {
 	of     *item
@@ -34,8 +35,11 @@ type reading struct {
 }
 
 const (
-	// stretchSize is how long a range is, unless there is little memory.
+	// stretchSize is how long a range is, unless there is little memory. Behind longFrom it is
+	// longStretch: then a request more costs a store near by more than a connection less.
 	stretchSize = 8 << 20
+	longStretch = 16 << 20
+	longFrom    = 32 << 20
 	// mostAhead is how many ranges of one file are asked for before they are wanted.
 	mostAhead = 7
 	// leap is how far behind or before the last read one is of the same reading.
@@ -67,7 +71,7 @@ func (f *reading) Close() error {
 	defer f.mu.Unlock()
 	f.closed = true
 	for _, s := range f.ranges {
-		f.of.s.room.give(s.drop())
+		s.drop()
 	}
 	f.ranges = nil
 	return nil
@@ -92,6 +96,22 @@ func (f *reading) ReadAt(b []byte, at int64) (n int, err error) {
 	return n, err
 }
 
+// Lend is storage.Lender's.
+func (f *reading) Lend(at int64, n int) (data []byte, done func(), err error) {
+	if at+int64(n) > f.info.Size {
+		return nil, nil, nil
+	}
+	s, m, err := f.find(at, n)
+	if err != nil || s == nil {
+		return nil, nil, err
+	}
+	if m == n {
+		data, done, err = s.lend(at, n)
+	}
+	f.used(s)
+	return data, done, err
+}
+
 // readSome reads one byte or more.
 func (f *reading) readSome(b []byte, at int64) (int, error) {
 	b = b[:min(int64(len(b)), f.info.Size-at)]
@@ -112,7 +132,10 @@ func (f *reading) readSome(b []byte, at int64) (int, error) {
 		return n, f.failed(err)
 	}
 	n, err = s.read(b[:n], at)
-	f.used(s, n)
+	f.used(s)
+	if err == errGone {
+		return n, nil
+	}
 	return n, f.failed(err)
 }
 
@@ -155,10 +178,15 @@ func (f *reading) find(at int64, n int) (*stretch, int, error) {
 			return nil, int(min(int64(n), room)), nil
 		}
 	}
-	if s.users++; inOrder {
+	if inOrder {
 		f.goAhead(s)
 	}
-	return s, int(min(int64(n), s.end()-at)), nil
+	there := s.has(at, n)
+	if there == 0 {
+		return nil, s.lacks(at, n), nil
+	}
+	s.users++
+	return s, there, nil
 }
 
 // at returns the range that has an offset, or nil and where one would stand. It needs mu.
@@ -178,11 +206,11 @@ func (f *reading) at(at int64) (*stretch, int) {
 func (f *reading) forget() {
 	kept := f.ranges[:0]
 	for _, s := range f.ranges {
-		if s.users > 0 || s.end()+2*leap > f.high && s.from < f.high+2*mostAhead*stretchSize {
+		if s.users > 0 || s.end()+2*leap > f.high && s.from < f.high+2*mostAhead*longStretch {
 			kept = append(kept, s)
 			continue
 		}
-		f.of.s.room.give(s.drop())
+		s.drop()
 	}
 	clear(f.ranges[len(kept):])
 	f.ranges = kept
@@ -191,8 +219,12 @@ func (f *reading) forget() {
 // begin asks for a range of at most n bytes, if there is memory. It needs mu.
 func (f *reading) begin(at, n int64, place int) *stretch {
 	room := &f.of.s.room
-	n = min(n, stretchSize, max(room.most/8, checksum.ChunkSize))
-	if n <= 0 || !room.take(n) {
+	most, part := int64(stretchSize), int64(8)
+	if at >= longFrom {
+		most, part = longStretch, 4
+	}
+	n = min(n, most, max(room.most/part/blockSize, 1)*blockSize)
+	if n <= 0 || !room.take(blocksOf(n)*blockSize) {
 		return nil
 	}
 	s := newStretch(at, n, room)
@@ -226,18 +258,14 @@ func (f *reading) goAhead(s *stretch) {
 }
 
 // used ends a read of a range, and drops one of which all was read.
-func (f *reading) used(s *stretch, n int) {
+func (f *reading) used(s *stretch) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	s.users--
-	if s.used += int64(n); s.used < int64(s.size) || s.users > 0 || f.closed {
+	if s.users--; s.users > 0 || f.closed || !s.isRead() {
 		return
 	}
-	for i, other := range f.ranges {
-		if other == s {
-			f.ranges = append(f.ranges[:i], f.ranges[i+1:]...)
-			f.of.s.room.give(s.drop())
-			return
-		}
+	if i := slices.Index(f.ranges, s); i >= 0 {
+		f.ranges = slices.Delete(f.ranges, i, i+1)
+		s.drop()
 	}
 }

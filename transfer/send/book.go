@@ -8,6 +8,7 @@ import (
 	"ferry/transfer"
 	"ferry/transfer/internal/failure"
 	"ferry/transfer/internal/flow"
+	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
 
@@ -243,6 +244,9 @@ func (b *book) takeOut(e *entry) verdict {
 func (b *book) release(e *entry) {
 	if e.open != nil {
 		e.open.end()
+	}
+	if s, ok := e.item.Away.(storage.Eager); ok {
+		s.Settled()
 	}
 	b.window.give(e.cost)
 }

@@ -252,6 +252,20 @@ func (c *content) fill(a *attempt, at int64, buf []byte) (stale bool, err error)
 	return err != nil && stale, err
 }
 
+// lend is fill where the file may have the bytes. Without data they are to be read.
+func (c *content) lend(a *attempt, at int64, n int) (data []byte, done func()) {
+	f, stale := c.reading(a)
+	l, ok := f.(storage.Lender)
+	if stale || !ok {
+		return nil, nil
+	}
+	data, done, err := l.Lend(at, n)
+	if err != nil {
+		return nil, nil // reading tells it
+	}
+	return data, done
+}
+
 // reading returns the handle to read from; nil of a file that is small or parked.
 func (c *content) reading(a *attempt) (f storage.File, stale bool) {
 	c.mu.Lock()

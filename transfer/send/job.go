@@ -37,7 +37,8 @@ type chunkJob struct {
 	content      *content
 	attempt      *attempt
 	index        uint64
-	buf          *[]byte  // of Data; nil of a hole, and of what is shared
+	buf          *[]byte  // of Data; nil of a hole, and of what is shared or lent
+	lent         func()   // gives Data back to the file that lent it; nil: none did
 	share        *share   // nil: it is read for this delivery alone
 	shared       *portion // has Data; nil: buf has it
 	bufs         *buffers
@@ -79,6 +80,8 @@ func (j *chunkJob) Free() {
 		j.share.drop(j.shared)
 	case j.buf != nil:
 		j.bufs.put(j.buf)
+	case j.lent != nil:
+		j.lent()
 	}
 }
 

@@ -38,6 +38,13 @@ const (
 	// as many again for chunks that were damaged on the way.
 	maxWants = 2 * flow.EntryWindow
 
+	// awayReaders is how many goroutines read at least where a source is away: they wait for
+	// answers, and not for a processor. Each has a buffer of a chunk. Where memory is little,
+	// they are fewer: so many MiB as that part of it has.
+	awayReaders = 8
+	awayPart    = 16
+	awayLeast   = 2
+
 	// streamDelay is how long a byte of a stream may wait for company.
 	streamDelay = 100 * time.Millisecond
 

@@ -3,8 +3,10 @@ package send
 import (
 	"errors"
 	"io"
+	"slices"
 
 	"ferry/transfer"
+	"ferry/transfer/internal/flow"
 	"ferry/transfer/tree"
 )
 
@@ -65,4 +67,13 @@ type Options struct {
 	OwnSkips bool
 	// Unasked says that the offer is shown to nobody: it has no total that would have to hold.
 	Unasked bool
+}
+
+// readers is how many goroutines read.
+func (o *Options) readers() int {
+	n := flow.Workers()
+	if slices.ContainsFunc(o.Sources, func(s Source) bool { return s.Away != nil }) {
+		n = max(n, int(flow.Share(o.Memory).MayKeep(awayReaders<<20, awayPart, awayLeast<<20)>>20))
+	}
+	return n
 }

@@ -97,6 +97,8 @@ func (j *chunkJob) read(ctx context.Context, r *reader) error {
 		var err error
 		if x := j.lookUp(); x != nil {
 			stale, err = j.weave(r, x)
+		} else if r.hatch != nil && j.borrowed() {
+			// It is read.
 		} else {
 			stale, err = j.content.fill(j.attempt, int64(j.Offset), j.Data)
 		}
@@ -154,6 +156,16 @@ func (j *chunkJob) borrow(ctx context.Context, c *portion) (found bool, err erro
 	j.bufs.pool.Put(j.buf)
 	j.shared, j.buf, j.Data, j.Check = c, nil, *c.buf, c.check
 	return true, nil
+}
+
+// borrowed takes what the file has in memory, if it does, in place of a copy of it.
+func (j *chunkJob) borrowed() bool {
+	data, done := j.content.lend(j.attempt, int64(j.Offset), j.Size)
+	if data == nil {
+		return false
+	}
+	j.Data, j.lent = data, done
+	return true
 }
 
 // lend gives what was read to other deliveries too.

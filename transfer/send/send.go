@@ -222,7 +222,7 @@ func (s *sender) deliver(ctx context.Context, start starter, heard <-chan struct
 	// The pipeline ends from its top: feed closes the belt when wants is
 	// closed and drained, which control does at the receipt.
 	start(s.newFeeder(ctx, start).run)
-	for range flow.Workers() {
+	for range s.opt.readers() {
 		start(s.newReader().run)
 	}
 	for range 2 {

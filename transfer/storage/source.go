@@ -50,6 +50,15 @@ type Digested interface {
 type Eager interface {
 	// Ahead says that ReadSmall of a file of that size follows soon. It returns at once.
 	Ahead(size int64)
+	// Settled says that nothing more is read of the file. It returns at once.
+	Settled()
+}
+
+// Lender is a File that may have in memory what is read of it.
+type Lender interface {
+	// Lend returns n bytes at offset at, which nobody changes until done is called, once. They
+	// cannot be lent if data is nil: then ReadAt reads them, if err is nil as well.
+	Lend(at int64, n int) (data []byte, done func(), err error)
 }
 
 // OfItem is an item of a walk as a Source.

@@ -98,6 +98,48 @@ func (b *Bucket) Get(ctx context.Context, key string, off, n int64, etag string)
 	return r, nil
 }
 
+// Fetch reads a small object, and tells what it is, in one request. Size is how large it was.
+// One that is larger by now is not read: data is nil. Unless etag is empty, an object that has
+// another one is Precondition.
+func (b *Bucket) Fetch(ctx context.Context, key string, size int64, etag string) (o Object, data []byte, err error) {
+	full, err := b.full("get", key)
+	if err != nil {
+		return o, nil, err
+	}
+	err = b.retry.do(ctx, "get", key, func(ctx context.Context, a *attempt) error {
+		o, data, err = b.fetch(ctx, a, key, full, size, etag)
+		return err
+	})
+	return o, data, err
+}
+
+// fetch is one attempt.
+func (b *Bucket) fetch(ctx context.Context, a *attempt, key, full string, size int64, etag string) (o Object, data []byte, err error) {
+	a.object = true
+	var get minio.GetObjectOptions
+	if etag != "" {
+		if err := get.SetMatchETag(etag); err != nil {
+			return o, nil, err
+		}
+	}
+	body, info, _, err := b.core.GetObject(ctx, b.name, full, get)
+	if err != nil {
+		return o, nil, err
+	}
+	defer body.Close() // what matters of it is the error of Read
+	if etag != "" && info.ETag != etag {
+		return o, nil, &Error{Kind: Precondition, Op: "get", Key: key, Err: errors.New("the object in the store changed")}
+	}
+	if o, err = objectOf(key, info); err != nil || o.Size > size {
+		return o, nil, err
+	}
+	data = make([]byte, o.Size)
+	if _, err = io.ReadFull(body, data); err == io.EOF {
+		err = io.ErrUnexpectedEOF
+	}
+	return o, data, err
+}
+
 // reader is the body of a Get. It belongs to one goroutine.
 type reader struct {
 	b         *Bucket
