@@ -192,14 +192,19 @@ func linkText(e link.Event, verbose bool) string {
 		}
 	case link.EventRejoined:
 		return fmt.Sprintf("the link is back after %s, going on where it was", elapsed(e.Elapsed))
+	case link.EventBurnt:
+		return burntText
 	}
 	return ""
 }
 
+// burntText says that a code is worth nothing any more, where keys are.
+const burntText = "the code was guessed at too often, and lets in nobody any more; keys do"
+
 // linkColour is that of linkText.
 func linkColour(k link.EventKind) colour {
 	switch k {
-	case link.EventRefused, link.EventLost:
+	case link.EventRefused, link.EventLost, link.EventBurnt:
 		return yellow
 	case link.EventRejoined:
 		return green

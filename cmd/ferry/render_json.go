@@ -209,6 +209,8 @@ func linkObject(e link.Event) (v jsonLink, ok bool) {
 		v.Type, v.WindowMS = "retrying", e.Window.Milliseconds()
 	case link.EventRejoined:
 		v.Type = "rejoined"
+	case link.EventBurnt:
+		v.Type = "burnt"
 	default:
 		return v, false
 	}

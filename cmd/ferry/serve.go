@@ -55,7 +55,7 @@ func serveCommand(env *Env) *cli.Command {
 			everyday(&cli.StringFlag{Name: "memory", Usage: "take at most `SIZE` of memory", Value: defaultServeMemory}).
 				more("Deliveries have it together. Each takes its share before it begins, and waits while there is none."),
 			everyday(&cli.IntFlag{Name: "max-links", Usage: "serve `N` at once", Value: defaultServeLinks}).
-				more("Who comes when all places are taken waits, and tries again."),
+				more("Who comes when all places are taken waits, and tries again. A key has half of them at most, unless its line has max-links. Who offers nothing for a minute, and asks for nothing, loses his."),
 			everyday(&cli.DurationFlag{Name: "drain", Usage: "after SIGTERM, go on for `TIME`", Value: defaultServeDrain, DefaultText: "10m"}).
 				more("Deliveries that run may end in it; nobody new is let in. What is left then goes on with the server that is started next, and this one ends with 143. 0 cuts at once."),
 		), in(aboutOutput,

@@ -58,7 +58,13 @@ type jsonTurnedAway struct {
 	Times       int    `json:"times"`
 	Key         string `json:"key,omitempty"`
 	Fingerprint string `json:"fingerprint,omitempty"`
+	Peer        string `json:"peer,omitempty"`
 	Message     string `json:"message,omitempty"`
+}
+
+type jsonBurnt struct {
+	Type    string `json:"type"` // burnt
+	Message string `json:"message,omitempty"`
 }
 
 type jsonServed struct {
@@ -93,10 +99,10 @@ type jsonServeResult struct {
 	Error      *jsonError `json:"error,omitempty"`
 }
 
-// refuser tells refusals apart.
+// refuser tells refusals apart: by cause, key, and the address without its port.
 type refuser struct {
-	cause      serve.Cause
-	key, print string
+	cause            serve.Cause
+	key, print, host string
 }
 
 // serveLog tells what a server does: the audit.
@@ -138,6 +144,8 @@ func (l *serveLog) observe(e serve.Event) {
 		l.delivered(e)
 	case serve.Refusal:
 		l.turnedAway(e)
+	case serve.Burnt:
+		l.put(jsonBurnt{"burnt", errorText(e.Err)}, burntText)
 	}
 }
 
@@ -171,7 +179,7 @@ func (l *serveLog) turnedAway(r serve.Refusal) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.no++
-	who := refuser{r.Cause, r.Comment, r.Fingerprint}
+	who := refuser{r.Cause, r.Comment, r.Fingerprint, hostOf(r.Peer)}
 	if l.refused[who] == nil && len(l.refused) >= mostRefusers {
 		who = refuser{cause: r.Cause}
 	}
@@ -179,6 +187,9 @@ func (l *serveLog) turnedAway(r serve.Refusal) {
 	if o == nil {
 		o = &jsonTurnedAway{Type: "refused", Cause: string(r.Cause), Key: plain(oneLine(who.key)), Fingerprint: who.print}
 		l.refused[who] = o
+	}
+	if who.host != "" {
+		o.Peer = plain(r.Peer) // the latest of its ports
 	}
 	if o.Times++; r.Err != nil && who.print != "" {
 		o.Message = errorText(r.Err)
@@ -192,11 +203,11 @@ func (l *serveLog) tell() {
 	l.refused = make(map[refuser]*jsonTurnedAway)
 	l.mu.Unlock()
 	order := slices.SortedFunc(maps.Keys(refused), func(a, b refuser) int {
-		return cmp.Or(cmp.Compare(a.cause, b.cause), cmp.Compare(a.key, b.key), cmp.Compare(a.print, b.print))
+		return cmp.Or(cmp.Compare(a.cause, b.cause), cmp.Compare(a.key, b.key), cmp.Compare(a.print, b.print), cmp.Compare(a.host, b.host))
 	})
 	for _, who := range order {
 		o := refused[who]
-		line := "refused: " + strings.TrimSpace(cmp.Or(o.Key, o.Fingerprint)+" "+serveCauses[who.cause])
+		line := "refused: " + strings.Join(slices.DeleteFunc([]string{cmp.Or(o.Key, o.Fingerprint), o.Peer, serveCauses[who.cause]}, func(s string) bool { return s == "" }), " ")
 		if o.Times > 1 {
 			line += fmt.Sprintf(" (%d times)", o.Times)
 		}

@@ -16,8 +16,10 @@ func (l *Listener) handle(s *admission.Slot) {
 	defer l.slots.Release(s)
 	c, err := l.greet(s)
 	if err != nil {
-		// It never got as far as our TLS, which is no news: ports are scanned.
 		_ = s.Conn.Close()
+		if !l.isClosed() {
+			l.cfg.notify(Event{Kind: EventStranger, Addr: addrOf(s.Conn), Err: err})
+		}
 		return
 	}
 	if err := l.admit(s, c); err != nil {

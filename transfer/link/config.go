@@ -153,6 +153,7 @@ const (
 	EventRejoined                       // the link goes on, after Elapsed
 	EventMoved                          // the link goes on over another connection, to Addr, and was not lost
 	EventBurnt                          // the code of a listener that takes keys too is burnt, and Err wraps ErrBurnt; keys go on
+	EventStranger                       // a connection to a listener ended with Err before it spoke our protocol: most look for open ports
 )
 
 // Event tells how the making of a link goes.

@@ -64,9 +64,13 @@ var ErrHostKey = errors.New("the key of the host is refused")
 // ErrKeysRefused says that a host that proved itself took none of Keys.Own.
 var ErrKeysRefused = errors.New("the host accepts no key of this side")
 
-// ErrKeyProof says that a peer showed a key and did not prove it. A listener tells so by
+// errKeyProof says that a peer showed a key and did not prove it. A listener tells so by
 // EventBroken.
-var ErrKeyProof = errors.New("the key is not proved")
+var errKeyProof = errors.New("the key is not proved")
+
+// ErrKeyRefused says that a peer proved a key that Keys.Admit refused, whose error comes with
+// it. A listener tells so by EventBroken.
+var ErrKeyRefused = errors.New("a key that was proved is refused")
 
 // ErrBurnt says that a code was guessed at too often, and is worth nothing now.
 var ErrBurnt = admission.ErrBurnt

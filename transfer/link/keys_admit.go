@@ -97,7 +97,7 @@ func (l *Listener) readKey(s *admission.Slot, c *ladder, p *keyProver, d, own he
 			code = framing.CodeCodeRefused
 			l.failures.Failed(s.Source)
 		}
-		return l.turnAway(c, code, fmt.Errorf("a key that was proved is refused: %w", bare(err)))
+		return l.turnAway(c, code, fmt.Errorf("%w: %w", ErrKeyRefused, bare(err)))
 	}
 	p.key = string(key)
 	return nil

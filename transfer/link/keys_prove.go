@@ -109,5 +109,5 @@ func (p *keyProver) read(c *ladder, keys *Keys, who side, d, l helloBody) (key [
 // badKeyError is a KEYPROOF that does not prove its key.
 type badKeyError struct{ err error }
 
-func (e *badKeyError) Error() string   { return ErrKeyProof.Error() + ": " + e.err.Error() }
-func (e *badKeyError) Unwrap() []error { return []error{ErrKeyProof, e.err} }
+func (e *badKeyError) Error() string   { return errKeyProof.Error() + ": " + e.err.Error() }
+func (e *badKeyError) Unwrap() []error { return []error{errKeyProof, e.err} }

@@ -26,7 +26,9 @@ type Config struct {
 	Code   link.Code
 	ByCode keys.Grant
 
-	Links  int   // that are served at once, at least 1
+	// Links are served at once, at least 1. A key whose line has no max-links has half of them
+	// at most, so that none keeps the others out.
+	Links  int
 	Memory int64 // bytes that all deliveries together may take; 0 is no limit
 	Each   int64 // of which one takes so many; LeastMemory if that is more
 	Umask  uint32
@@ -34,6 +36,8 @@ type Config struct {
 	Timeout  time.Duration // as link.Config's
 	RetryFor time.Duration // likewise
 	Compress transfer.Compression
+
+	offerIn time.Duration // 0: offerLimit; shorter in tests
 
 	// ExitOf is the exit code that a delivery has at this side.
 	ExitOf func(transfer.Result, error) int
@@ -70,7 +74,7 @@ type Usage struct {
 	Partial int64 // of what is unfinished
 }
 
-// Event is something that an operator may want to know: a Delivery or a Refusal.
+// Event is something that an operator may want to know: a Delivery, a Refusal or Burnt.
 type Event interface{ event() }
 
 // Direction is which way a delivery went.
@@ -104,8 +108,12 @@ type Refusal struct {
 	Err         error
 }
 
+// Burnt says that the code was guessed at too often, and lets in nobody any more. Keys do.
+type Burnt struct{ Err error }
+
 func (Delivery) event() {}
 func (Refusal) event()  {}
+func (Burnt) event()    {}
 
 // Cause is why a peer was refused. The words are part of the output.
 type Cause string
@@ -119,7 +127,7 @@ const (
 	CauseNotMay   Cause = "right"    // its key may not do that
 	CausePath     Cause = "path"     // no path that may be asked for
 	CauseQuota    Cause = "quota"    // no room for its offer
-	CauseStranger Cause = "stranger" // it ended before it had proved anything, or spoke another protocol
+	CauseStranger Cause = "stranger" // it ended before it had proved anything, whatever it spoke
 	CauseDraining Cause = "draining" // the server comes to its end
 )
 

@@ -20,7 +20,10 @@ func (v *visit) download(ctx context.Context) (transfer.Result, error) {
 		return transfer.Result{}, err
 	}
 	var s *share
+	came := v.expects()
+	defer came()
 	result, err := send.Serve(ctx, v.link, func(ctx context.Context, r send.Request) (send.Options, error) {
+		came()
 		if !v.grant.Download {
 			return send.Options{}, v.declined(CauseNotMay, errNoDownload)
 		}

@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -21,6 +22,7 @@ const claimLimit = 20 * time.Second
 type guests struct {
 	find func(key []byte, now time.Time) (keys.Grant, error)
 	now  func() time.Time
+	most int // links at once of a key whose line does not say
 
 	mu      sync.Mutex // guards what follows, and the visits and claims of each guest
 	closed  bool       // nobody new comes in
@@ -41,8 +43,8 @@ type claim struct {
 	key   []byte
 }
 
-func newGuests(find func([]byte, time.Time) (keys.Grant, error)) *guests {
-	return &guests{find: find, now: time.Now, byPrint: make(map[string]*guest), visits: make(map[*visit]bool)}
+func newGuests(find func([]byte, time.Time) (keys.Grant, error), most int) *guests {
+	return &guests{find: find, most: most, now: time.Now, byPrint: make(map[string]*guest), visits: make(map[*visit]bool)}
 }
 
 // Why the server ends a visit without a goodbye. To its peer the link is lost.
@@ -106,13 +108,13 @@ func (g *guests) reserve(grant *keys.Grant, now time.Time) (lost *visit, err err
 			here++
 		}
 	}
-	if grant.MaxLinks > 0 && here+len(t.claims) >= grant.MaxLinks {
+	if most := cmp.Or(grant.MaxLinks, g.most); here+len(t.claims) >= most {
 		for v := range t.visits {
 			if v.lost() && !v.ending() {
 				return v, nil
 			}
 		}
-		return nil, fmt.Errorf("this key has %d links at once at most, and as many are there", grant.MaxLinks)
+		return nil, fmt.Errorf("this key has %d links at once at most, and as many are there", most)
 	}
 	t.claims = append(t.claims, now)
 	return nil, nil

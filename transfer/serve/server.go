@@ -39,6 +39,9 @@ func New(cfg Config) (*Server, error) {
 		return nil, errConfig
 	}
 	cfg.Links = max(1, cfg.Links)
+	if cfg.offerIn <= 0 {
+		cfg.offerIn = offerLimit
+	}
 	if cfg.ExitOf == nil {
 		cfg.ExitOf = func(_ transfer.Result, err error) int {
 			if err != nil {
@@ -47,7 +50,7 @@ func New(cfg Config) (*Server, error) {
 			return 0
 		}
 	}
-	s := &Server{cfg: cfg, guests: newGuests(cfg.Find), quotas: newQuotas(cfg.Root), shares: newShares(cfg.Memory, max(cfg.Each, LeastMemory))}
+	s := &Server{cfg: cfg, guests: newGuests(cfg.Find, max(1, cfg.Links/2)), quotas: newQuotas(cfg.Root), shares: newShares(cfg.Memory, max(cfg.Each, LeastMemory))}
 	s.counts = newCounts(s.figures)
 	return s, nil
 }
@@ -156,6 +159,10 @@ func (s *Server) heard(e link.Event) {
 		if cause := causeOf(e.Err); cause != "" {
 			s.refused(Refusal{Cause: cause, Peer: e.Addr, Err: e.Err})
 		}
+	case link.EventStranger:
+		s.refused(Refusal{Cause: CauseStranger, Peer: e.Addr, Err: e.Err})
+	case link.EventBurnt:
+		s.tell(Burnt{e.Err})
 	case link.EventLost:
 		// Not here: who tells of an event must not be kept.
 		s.wg.Go(func() { s.lost(e.Link) })
@@ -175,16 +182,11 @@ func (s *Server) lost(l *link.Link) {
 // causeOf is why a connection ended before its proof; "" if that was told otherwise.
 func causeOf(err error) Cause {
 	var refused *link.Error
-	if !errors.As(err, &refused) {
-		return CauseStranger
-	}
 	switch {
-	case refused.Code == framing.CodeBusy, errors.Is(err, link.ErrBurnt):
+	case errors.Is(err, link.ErrKeyRefused):
+		return "" // admit did
+	case errors.Is(err, link.ErrBurnt), errors.As(err, &refused) && refused.Code == framing.CodeBusy:
 		return CauseBusy
-	case errors.Is(err, link.ErrKeyProof):
-		return CauseStranger
-	case refused.Code == framing.CodeCodeRefused, refused.Code == framing.CodeDeclined:
-		return ""
 	}
 	return CauseStranger
 }
@@ -192,8 +194,12 @@ func causeOf(err error) Cause {
 // refused counts and tells a refusal.
 func (s *Server) refused(r Refusal) {
 	s.counts.refused(r.Cause).Inc()
+	s.tell(r)
+}
+
+func (s *Server) tell(e Event) {
 	if s.cfg.Observe != nil {
-		s.cfg.Observe(r)
+		s.cfg.Observe(e)
 	}
 }
 
@@ -204,9 +210,7 @@ func (s *Server) over(v *visit, result transfer.Result, err error) {
 		Result: result, Exit: s.cfg.ExitOf(result, err), Err: err, Elapsed: time.Since(v.began),
 	}
 	s.counts.over(d)
-	if s.cfg.Observe != nil {
-		s.cfg.Observe(d)
-	}
+	s.tell(d)
 }
 
 // Recheck looks at the keys of those who are here, after their lines may have changed or

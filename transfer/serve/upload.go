@@ -30,6 +30,7 @@ type upload struct {
 	account *account
 	share   *share
 	dest    storage.Destination
+	came    func() // the offer did
 }
 
 // errNoUpload and errNoDownload are told the peer.
@@ -40,7 +41,8 @@ var (
 
 // upload takes what the peer sends.
 func (v *visit) upload(ctx context.Context) (transfer.Result, error) {
-	u := &upload{visit: v, ctx: ctx}
+	u := &upload{visit: v, ctx: ctx, came: v.expects()}
+	defer u.came()
 	v.path = text(v.own())
 	o := receive.Options{
 		Accept: u.accept, Open: u.open, OnConflict: transfer.ConflictRename, Links: transfer.LinksSafe,
@@ -75,6 +77,7 @@ func (v *visit) blind() bool { return !v.grant.Download }
 
 // accept is receive.Options.Accept.
 func (u *upload) accept(ctx context.Context, o transfer.Offer, _ <-chan transfer.Extent) error {
+	u.came()
 	if !u.grant.Upload {
 		return u.refused(CauseNotMay, errNoUpload)
 	}

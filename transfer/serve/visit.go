@@ -165,6 +165,26 @@ func (v *visit) cause(err error) error {
 	return err
 }
 
+// offerLimit is how long a peer that has proved itself may take until it says what it came for:
+// it knew that before it called. Later its place is for others.
+const offerLimit = time.Minute
+
+// errNoOffer is told the peer.
+var errNoOffer = errors.New("nothing was offered and nothing asked for in time")
+
+// expects ends the visit unless came is called in time. One whose link is lost is ended as
+// that: its peer can begin anew.
+func (v *visit) expects() (came func()) {
+	timer := time.AfterFunc(v.server.cfg.offerIn, func() {
+		if v.lost() {
+			v.end(errAgain)
+			return
+		}
+		v.dismiss(&transfer.Error{Op: "serving:", Code: framing.CodeTimeout, Err: errNoOffer})
+	})
+	return func() { timer.Stop() }
+}
+
 // lostFor is how long a visit waits for a peer that is lost. Then it lets go of the files that
 // it writes: behind a balancer the peer may be at another server before the same root, which
 // waits for them (metered.go). A peer that comes back here later begins anew.
