@@ -87,12 +87,15 @@ func (t *Tracker) Reused(content int64, active string) {
 }
 
 // Spared counts content, in bytes, that need not move: it is there, or left alone. So many
-// bytes of it were counted as kept.
+// bytes of it were counted as kept. It is told with what becomes of its item, which the
+// caller says next.
 func (t *Tracker) Spared(content, kept int64) {
 	t.mu.Lock()
+	defer t.mu.Unlock()
 	flow.Grow(&t.progress.Kept, -kept)
 	flow.Grow(&t.progress.Bytes, content)
-	t.progressed()
+	t.Worked()
+	t.snapshot()
 }
 
 // Refresh tells the progress as it is, after items were settled.
@@ -105,13 +108,19 @@ func (t *Tracker) Refresh() {
 // gives up.
 func (t *Tracker) progressed() {
 	t.Worked()
+	t.snapshot()
+	t.mu.Unlock()
+	t.teller.tell()
+}
+
+// snapshot puts the progress among what is to be told. It is called with mu.
+func (t *Tracker) snapshot() {
 	if t.teller.to == nil {
-		t.mu.Unlock()
 		return
 	}
 	now := t.progress
 	now.Kept = max(now.Kept, 0) // what is settled may be counted off before it was counted
-	t.leave(now)
+	t.teller.put(now)
 }
 
 // Left is how much content is still to be moved, in bytes; -1 while that is not known.

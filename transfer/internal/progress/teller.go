@@ -19,7 +19,8 @@ type teller struct {
 	mu      sync.Mutex
 	room    sync.Cond // fewer wait
 	waiting []transfer.Event
-	telling bool // a goroutine is at it
+	spare   []transfer.Event // what was told last, cleared, to be filled again; nil: in use
+	telling bool             // a goroutine is at it
 }
 
 func (t *teller) init(to transfer.Observer) {
@@ -71,10 +72,14 @@ func (t *teller) tell() {
 // batch tells what waits. It is called with mu, and gives it up meanwhile.
 func (t *teller) batch() {
 	events := t.waiting
-	t.waiting = nil
+	t.waiting, t.spare = t.spare, nil
 	t.room.Broadcast()
 	t.mu.Unlock()
-	defer t.mu.Lock()
+	defer func() {
+		clear(events)
+		t.mu.Lock()
+		t.spare = events[:0]
+	}()
 	for _, e := range events {
 		t.to.Observe(e)
 	}
