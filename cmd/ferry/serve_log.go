@@ -74,6 +74,7 @@ type jsonServed struct {
 	Fingerprint string     `json:"fingerprint,omitempty"`
 	Peer        string     `json:"peer"`
 	Path        string     `json:"path"`
+	DryRun      bool       `json:"dry_run,omitempty"`
 	OK          bool       `json:"ok"`
 	Exit        int        `json:"exit"`
 	Items       int64      `json:"items"`
@@ -158,10 +159,13 @@ func (l *serveLog) delivered(d serve.Delivery) {
 	who := cmp.Or(plain(oneLine(d.Comment)), d.Fingerprint, "by code")
 	o := jsonServed{
 		Type: "delivery", Direction: string(d.Direction), Key: plain(oneLine(d.Comment)), Fingerprint: d.Fingerprint, Peer: plain(d.Peer), Path: plain(d.Path),
-		OK: d.Exit == exitOK, Exit: d.Exit, Items: r.Delivered, Same: r.Same, Failed: r.Failed, Files: r.Files, Bytes: r.Bytes, Moved: r.Moved, Wire: r.Wire, Durable: r.Durable,
+		DryRun: r.DryRun, OK: d.Exit == exitOK, Exit: d.Exit, Items: r.Delivered, Same: r.Same, Failed: r.Failed, Files: r.Files, Bytes: r.Bytes, Moved: r.Moved, Wire: r.Wire, Durable: r.Durable,
 		ElapsedMS: d.Elapsed.Milliseconds(),
 	}
 	line := fmt.Sprintf("%s: %s %s %s, %s, %s in %v, exit %d", d.Direction, who, d.Peer, show(d.Path), items(r.Delivered), sizeText(r.Bytes), d.Elapsed.Round(time.Millisecond), d.Exit)
+	if r.DryRun {
+		line = "dry run, nothing was changed: " + line
+	}
 	if r.Digest != [32]byte{} {
 		o.Receipt = hex.EncodeToString(r.Digest[:])
 		line += ", receipt " + o.Receipt

@@ -64,6 +64,19 @@ func (r *storeRoot) Destination(ctx context.Context, path []string, owner string
 	return storedDelivery{d, s}, nil
 }
 
+// Rehearsal is serve.Root's.
+func (r *storeRoot) Rehearsal(ctx context.Context, path []string) (storage.Destination, error) {
+	s, err := store.Open(ctx, r.at(path), r.options)
+	if err != nil {
+		return nil, err
+	}
+	d, err := s.Rehearsal(store.DestinationOptions{Memory: storedMemory})
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return storedDelivery{d, s}, nil
+}
+
 // storedDelivery lets go of the store at its end.
 type storedDelivery struct {
 	storage.Destination

@@ -23,6 +23,7 @@ import (
 // make something to know, whether a name would be taken.
 type Rehearsal struct {
 	named string // as Rehearse was given it
+	guest bool   // Options.Guest
 	dirs  *tree.Dirs
 	root  *tree.Dir // nil: the destination would be made
 	space *os.File  // the destination, or the folder that it would be made in
@@ -49,19 +50,25 @@ type Rehearsal struct {
 
 // Rehearse looks at the folder at path, links in path followed. What would keep
 // Open from making it, such as a file in the way, is an error here too. Of the options only
-// EscapeNames counts.
+// EscapeNames, Below and Guest count.
 func Rehearse(path string, o Options) (*Rehearsal, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fail("opening", "", err)
 	}
 	r := &Rehearsal{
-		named: path, dirs: tree.NewDirs(maxFolderHandles), accounts: tree.NewAccounts(), times: newTimes(time.Now),
+		named: path, guest: o.Guest, dirs: tree.NewDirs(maxFolderHandles), accounts: tree.NewAccounts(), times: newTimes(time.Now),
 		entrances: make(map[*tree.Dir]*entrance), numbered: make(map[uint64]bool), rules: make(map[uint64]*nameRules),
 		nodes: make(map[uint64]*tree.Dir), over: make(map[uint64]*tree.Dir), names: make(map[uint64]tree.Info),
 	}
 	if o.EscapeNames {
 		r.storing = storing{r.rulesIn}
+	}
+	if o.Below != nil {
+		if err := r.openBelow(abs, o.Below); err != nil {
+			return nil, fail("opening", "", errors.Join(err, r.Close()))
+		}
+		return r, nil
 	}
 	for p := abs; ; p = filepath.Dir(p) {
 		info, err := os.Stat(p)
@@ -85,6 +92,60 @@ func Rehearse(path string, o Options) (*Rehearsal, error) {
 			return nil, fail("opening", "", err)
 		}
 	}
+}
+
+// openBelow looks for the folder that below names in the one at path, which is there. No link
+// is followed below it.
+func (r *Rehearsal) openBelow(path string, below []string) error {
+	d, err := r.dirs.Open(path)
+	if err != nil {
+		return err
+	}
+	missing := false
+	for _, name := range below {
+		if err := tree.CheckName(name); err != nil {
+			return err
+		}
+		info, err := d.Lstat(name)
+		if missing = errors.Is(err, fs.ErrNotExist); missing {
+			break
+		}
+		if err == nil && info.Kind != tree.Folder {
+			err = &fs.PathError{Op: "open", Path: name, Err: tree.NotFolder}
+		}
+		if err != nil {
+			return err
+		}
+		d, path = d.Child(name), filepath.Join(path, name)
+	}
+	if missing {
+		if err := d.MayWrite(); err != nil && (errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS)) {
+			return err
+		}
+	} else {
+		r.root = d
+	}
+	return r.openSpace(d, path)
+}
+
+// openSpace opens the folder d, which is at path unless somebody puts something else there.
+func (r *Rehearsal) openSpace(d *tree.Dir, path string) error {
+	here, err := d.Handle()
+	if err != nil {
+		return err
+	}
+	defer here.Close() // only looked at
+	if r.space, err = os.Open(path); err != nil {
+		return err
+	}
+	is, err := here.Stat()
+	if err != nil {
+		return err
+	}
+	if now, err := r.space.Stat(); err != nil || !os.SameFile(is, now) {
+		return errors.Join(err, storage.ErrGone)
+	}
+	return nil
 }
 
 // mayMake fails if path, below the folder at above, could not be made.

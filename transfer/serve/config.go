@@ -55,6 +55,9 @@ type Root interface {
 	// that were there keep their metadata. Unfinished files are found by their owner only, who
 	// may be "". Ctx ends with the delivery. The caller closes it.
 	Destination(ctx context.Context, path []string, owner string) (storage.Destination, error)
+	// Rehearsal tells what a delivery to the folder at path would meet, and changes nothing.
+	// The caller closes it.
+	Rehearsal(ctx context.Context, path []string) (storage.Destination, error)
 	// Sources has o send what is wished for. What is not there fails as an item.
 	Sources(ctx context.Context, wishes []Wish, o *send.Options) error
 	// Usage counts the bytes of the files below path. Nothing there is 0.

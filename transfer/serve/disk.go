@@ -72,6 +72,18 @@ func (d *Disk) Destination(_ context.Context, path []string, owner string) (stor
 	return f, nil
 }
 
+// Rehearsal is Root's.
+func (d *Disk) Rehearsal(_ context.Context, path []string) (storage.Destination, error) {
+	if err := d.present(); err != nil {
+		return nil, err
+	}
+	r, err := dest.Rehearse(d.path, dest.Options{Below: below(path, []string{}), Guest: true})
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
 // Sources is Root's. No link on the way to what is wished for is followed.
 func (d *Disk) Sources(_ context.Context, wishes []Wish, o *send.Options) error {
 	if err := d.present(); err != nil {

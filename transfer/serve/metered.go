@@ -60,6 +60,29 @@ func (d *landing) Finish() (storage.Report, error) {
 	return r, err
 }
 
+// rehearsal is a Destination for a dry run, as the key of it permits to use it.
+type rehearsal struct {
+	storage.Destination
+	replaces bool // items that are there, their metadata too
+}
+
+// Place is storage.Destination's, as landing.Place.
+func (d *rehearsal) Place() string { return "" }
+
+// Start is storage.Destination's.
+func (d *rehearsal) Start(granted tree.Metadata) (*storage.Landing, error) {
+	l, err := d.Destination.Start(granted)
+	if err != nil {
+		return nil, err
+	}
+	own := &storage.Landing{Keeps: l.Keeps, Notes: l.Notes, Finder: l.Finder, Maker: l.Maker, Names: l.Names, Twins: l.Twins, Estimate: l.Estimate}
+	own.Keeps.Devices, own.Keeps.HardLinks = false, false
+	if !d.replaces {
+		own.Maker = keeping{l.Maker}
+	}
+	return own, nil
+}
+
 // metered counts what comes for the quota.
 type metered struct {
 	*landing

@@ -74,7 +74,9 @@ func (c *counts) refused(cause Cause) *metrics.Counter {
 func (c *counts) over(d Delivery) {
 	c.deliveries(d.Direction, d.Exit).Inc()
 	c.wire(d.Direction).AddInt64(d.Result.Wire)
-	c.items(d.Direction).AddInt64(d.Result.Delivered)
+	if !d.Result.DryRun {
+		c.items(d.Direction).AddInt64(d.Result.Delivered)
+	}
 	c.seconds(d.Direction).Update(d.Elapsed.Seconds())
 }
 

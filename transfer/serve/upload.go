@@ -37,6 +37,7 @@ type upload struct {
 var (
 	errNoUpload   = errors.New("this key may only download here")
 	errNoDownload = errors.New("whoever comes with this key or code may only upload here")
+	errNoDryRun   = errors.New("a dry run tells what is there, and whoever comes with this key or code may only upload here")
 )
 
 // upload takes what the peer sends.
@@ -45,7 +46,7 @@ func (v *visit) upload(ctx context.Context) (transfer.Result, error) {
 	defer u.came()
 	v.path = text(v.own())
 	o := receive.Options{
-		Accept: u.accept, Open: u.open, OnConflict: transfer.ConflictRename, Links: transfer.LinksSafe,
+		Accept: u.accept, Open: u.open, Rehearse: u.rehearse, OnConflict: transfer.ConflictRename, Links: transfer.LinksSafe,
 		Metadata: tree.Metadata{Umask: v.server.cfg.Umask}, Limit: v.limit, Observer: v.watch, Most: receive.Limits{Memory: v.server.shares.each},
 	}
 	if v.grant.Delete {
@@ -80,6 +81,9 @@ func (u *upload) accept(ctx context.Context, o transfer.Offer, _ <-chan transfer
 	u.came()
 	if !u.grant.Upload {
 		return u.refused(CauseNotMay, errNoUpload)
+	}
+	if o.DryRun && u.blind() {
+		return u.refused(CauseNotMay, errNoDryRun)
 	}
 	names, err := namesIn(o.Place)
 	if err != nil {
@@ -120,6 +124,16 @@ func (u *upload) open() (storage.Destination, error) {
 		synced: func(d time.Duration) { u.server.counts.sync.Update(d.Seconds()) },
 		again:  u.supersede,
 	}
+	return u.dest, nil
+}
+
+// rehearse is receive.Options.Rehearse: for who may know what is there.
+func (u *upload) rehearse() (storage.Destination, error) {
+	inner, err := u.server.cfg.Root.Rehearsal(u.ctx, u.at)
+	if err != nil {
+		return nil, fmt.Errorf("looking at the folder of this key: %w", err)
+	}
+	u.dest = &rehearsal{inner, u.grant.Delete}
 	return u.dest, nil
 }
 
