@@ -98,6 +98,8 @@ func TestScript(t *testing.T) {
 				return hasConsole(), nil
 			case "links": // [symlink] believes Wine, which says that it makes some
 				return treetest.Has(t, treetest.Links), nil
+			case "modes": // permission bits that a file keeps
+				return treetest.Has(t, treetest.Modes), nil
 			}
 			return false, errors.New("unknown condition " + cond)
 		},

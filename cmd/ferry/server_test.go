@@ -80,7 +80,7 @@ func TestServerHostKey(t *testing.T) {
 	host, port, _ := strings.Cut(s.addr, ":")
 	writes(t, c.known(), "# mine\n["+host+"]:"+port+" "+line[0]+" "+line[1]+"\n")
 	said = c.must(t, 4, "receive", "--yes", "--from", s.url("f"), "--out", t.TempDir())
-	for _, want := range []string{"line 2 of known_hosts", s.print, "ssh-keygen -R '[" + host + "]:" + port + "' -f "} {
+	for _, want := range []string{"line 2 of known_hosts", s.print, command("ssh-keygen", "-R", "["+host+"]:"+port, "-f") + " "} {
 		if !strings.Contains(said, want) {
 			t.Errorf("no %q in %s", want, said)
 		}

@@ -131,7 +131,7 @@ func TestSourceInTheOrderOfAWalk(t *testing.T) {
 		kinds := func(lines []string) (out []string) {
 			for _, l := range lines {
 				if what, rest, _ := strings.Cut(l, " "); what == "problem" {
-					_, rest, _ = strings.Cut(rest, "/top/") // each calls the same cause otherwise
+					_, rest, _ = strings.Cut(filepath.ToSlash(rest), "/top/") // each calls the same cause otherwise
 					rest, _, _ = strings.Cut(rest, ": ")
 					l = "problem " + rest
 				}
