@@ -22,7 +22,7 @@ func sendCommand(env *Env) *cli.Command {
 		Name:        "send",
 		Usage:       "offer files and folders, or standard input",
 		ArgsUsage:   "PATH... | - | --text WORDS",
-		Description: "A folder DIR lands as DIR in the folder that the other side chose. Without --to this side waits to be found, and prints what to run at the other side, and the code.",
+		Description: "A folder DIR lands as DIR in the folder that the other side chose. Without --to it waits to be found, and prints the code and what to run over there.",
 		Flags: join(pairingFlags("to"), receiversFlags(), storeFlags(), streamsFlag(), throttleFlags(), sourceFlags(), removeFlags(), metadataFlags(false), chosen.flags(), in(aboutSent,
 			&cli.StringFlag{Name: "name", Usage: "store standard input under `NAME`", DefaultText: stdinName},
 			everyday(&cli.StringFlag{Name: textFlag, Usage: "send `WORDS` for a person to read; - reads them"}).
