@@ -5,11 +5,13 @@ import (
 	"context"
 	"encoding/pem"
 	"errors"
+	"flag"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"testing"
 	"time"
 
@@ -22,6 +24,11 @@ import (
 // TestMain makes the certificate of servers of tests one that the system trusts, where the
 // system's are named by the environment.
 func TestMain(m *testing.M) {
+	// Those that run at a time mostly wait for what is tried again. A number at the command line
+	// holds.
+	if err := flag.Set("test.parallel", strconv.Itoa(4*runtime.GOMAXPROCS(0))); err != nil {
+		panic(err)
+	}
 	server := httptest.NewTLSServer(http.NotFoundHandler())
 	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
 	server.Close()

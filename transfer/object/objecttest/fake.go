@@ -172,6 +172,13 @@ var (
 func (f *fake) list(w http.ResponseWriter, r *http.Request) {
 	answer := httptest.NewRecorder()
 	f.next.ServeHTTP(answer, r)
+	f.mu.Lock()
+	plain := len(f.composite) == 0
+	f.mu.Unlock()
+	if plain {
+		pass(w, answer, answer.Body.Bytes())
+		return
+	}
 	body := contents.ReplaceAllFunc(answer.Body.Bytes(), func(entry []byte) []byte {
 		m := keyOf.FindSubmatch(entry)
 		if m == nil {

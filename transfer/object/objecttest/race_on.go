@@ -2,5 +2,6 @@
 
 package objecttest
 
-// raced: the race detector is on, which makes sums over bytes many times slower.
-const raced = true
+// Raced reports that the race detector is on, which makes sums over bytes, copies of them and
+// requests many times slower: tests take less of the same then.
+const Raced = true

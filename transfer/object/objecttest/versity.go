@@ -23,7 +23,7 @@ import (
 // skipped too: the store in this process has the same code before it, and takes less time.
 func Versity(t testing.TB) (place string, o bucket.Options) {
 	t.Helper()
-	if raced {
+	if Raced {
 		t.Skip("the race detector: it sees the same before the store in this process")
 	}
 	server := StartVersity(t, t.TempDir(), "")

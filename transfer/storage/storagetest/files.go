@@ -314,7 +314,10 @@ func manyTest(t *testing.T, b *bench) {
 	}
 	for w := range workers {
 		for i := range files {
-			b.stands(fmt.Sprintf("%d/%d", w, i), Item{Kind: tree.File, Data: content(100+i, byte(w))})
+			path, want := fmt.Sprintf("%d/%d", w, i), Item{Kind: tree.File, Data: content(100+i, byte(w))}
+			if got, there := list[path]; !there || b.differ(got, want) != "" {
+				t.Errorf("at %q there is %+v", path, got)
+			}
 		}
 	}
 }
