@@ -2,11 +2,9 @@ package serve
 
 import (
 	"errors"
-	"io"
 	"io/fs"
 	"math"
 
-	"ferry/checksum"
 	"ferry/transfer/storage"
 	"ferry/transfer/tree"
 )
@@ -23,13 +21,8 @@ import (
 //
 // What of all this was the case is never told.
 
-const (
-	// mostRenames bounds the search for a free name of a folder or link.
-	mostRenames = 1000
-	// mostTwins bounds how many files of one name are compared with a new one: each that is of
-	// its size is read.
-	mostTwins = 8
-)
+// mostRenames bounds the search for a free name of a folder or link.
+const mostRenames = 1000
 
 // blindFinder finds nothing.
 type blindFinder struct{ storage.Finder }
@@ -102,8 +95,7 @@ func (m blindMaker) Touch(e *tree.Entry) (storage.Outcome, error) { return m.Kee
 // blindFiles publishes files, under another name if need be.
 type blindFiles struct {
 	storage.Files
-	there storage.Finder
-	maker storage.Maker
+	twins
 }
 
 // Publish is storage.Files'.
@@ -112,7 +104,7 @@ func (f *blindFiles) Publish(list []*storage.Publication) error {
 	for _, pub := range list {
 		pub.Replace, pub.Expect, pub.Rename = false, nil, false
 		if p, ok := pub.Partial.(*meteredPartial); ok && p.as != "" {
-			if same, err := f.stands(pub); same || err != nil {
+			if _, same, err := f.stands(pub, mostTwins); same || err != nil {
 				pub.Err = err
 				continue
 			}
@@ -132,52 +124,12 @@ func (f *blindFiles) Publish(list []*storage.Publication) error {
 
 // settle publishes a file whose name is taken.
 func (f *blindFiles) settle(pub *storage.Publication) error {
-	if same, err := f.stands(pub); same || err != nil {
+	if _, same, err := f.stands(pub, mostTwins); same || err != nil {
 		pub.Err = err
 		return nil
 	}
 	pub.Err, pub.Rename = nil, true
 	return f.Files.Publish([]*storage.Publication{pub})
-}
-
-// stands looks for a file of this name, or of one that stands for it, that is the same. It is
-// kept, and the new one let go.
-func (f *blindFiles) stands(pub *storage.Publication) (bool, error) {
-	p, ok := pub.Partial.(*meteredPartial)
-	if !ok {
-		return false, nil
-	}
-	for i := range mostTwins {
-		probe := *pub.Entry
-		if i > 0 {
-			probe.Name = storage.Alternative(pub.Entry.Name, i)
-		}
-		info, err := f.there.Stat(&probe)
-		if errors.Is(err, fs.ErrNotExist) && i > 0 {
-			return false, nil
-		}
-		if err != nil || info.Kind != tree.File || info.Size != p.size || !f.holds(&probe, p) {
-			continue // what cannot be read is another one
-		}
-		if _, err := f.maker.Keep(&probe); err != nil {
-			return false, err
-		}
-		p.m.account.settle(p.entry.ID, p.size)
-		return true, p.Discard(false)
-	}
-	return false, nil
-}
-
-// holds reads the file under e's name and tells whether it is what p is.
-func (f *blindFiles) holds(e *tree.Entry, p *meteredPartial) bool {
-	file, err := f.there.Open(e)
-	if err != nil {
-		return false
-	}
-	defer file.Close() // only read
-	h := checksum.NewHasher()
-	n, err := io.Copy(h, io.NewSectionReader(file, 0, p.size+1))
-	return err == nil && n == p.size && h.Sum() == p.root
 }
 
 // blindRenamer is blindFiles of a place where a file's name is fixed when it begins: it is

@@ -23,6 +23,7 @@
 //	visit     one link and its delivery, from its admission to the audit event
 //	upload    takes a delivery         landing  what it writes to, as its key permits
 //	download  answers a request
+//	twins     what is there already of what has come: twins.go, blind.go
 //	quotas    what stands below the paths of keys with a quota, and what is on its way there
 //	shares    the memory that deliveries may take
 //	Root      where everything is; Disk is one, and anything with Destination and Sources another

@@ -41,12 +41,19 @@ func (d *landing) Start(granted tree.Metadata) (*storage.Landing, error) {
 	if d.blind {
 		own.Notes = nil
 		own.Finder, own.Maker = blindFinder{own.Finder}, blindMaker{l.Maker}
-		b := &blindFiles{Files: own.Files, there: l.Finder, maker: l.Maker}
+		b := &blindFiles{Files: own.Files, twins: twins{l.Finder, l.Maker}}
 		if r, ok := own.Files.(storage.Renamer); ok {
 			own.Files = blindRenamer{b, r}
 		} else {
 			own.Files = b
 		}
+		return own, nil
+	}
+	seeing := &seeingFiles{Files: own.Files, twins: twins{l.Finder, l.Maker}, renames: !d.replaces}
+	own.Files = seeing
+	if r, ok := seeing.Files.(storage.Renamer); ok {
+		seeing.renames = false
+		own.Files = seeingRenamer{seeing, r}
 	}
 	return own, nil
 }
