@@ -36,9 +36,13 @@ func (o Options) bucket() bucket.Options {
 // Is reports whether a text is written as a place in a store.
 func Is(text string) bool { return bucket.Is(text) }
 
-// Check returns why a text that Is one names no place; nil if it does.
+// Check returns why a text that Is one names no place that items may be in; nil if it does. What
+// lies in a folder for what is unfinished is removed by the next delivery above it.
 func Check(text string) error {
-	_, _, err := bucket.Parse(text)
+	_, prefix, err := bucket.Parse(text)
+	if err == nil && ofState(prefix) {
+		err = fmt.Errorf("%q: %w", text, tree.ErrOwnState)
+	}
 	return err
 }
 
@@ -182,20 +186,33 @@ func named(place string, err error) error {
 
 // placeError is a failure at a place in a store.
 type placeError struct {
-	place string
+	place string // "": it is not told
 	err   error
 }
 
 // Error names the place, and the step and the key if the failure is about one object.
 func (e *placeError) Error() string {
+	told := e.err
 	var failed *bucket.Error
 	if errors.As(e.err, &failed) && failed.Key == "" {
-		return fmt.Sprintf("%s: %v", e.place, failed.Err)
+		told = failed.Err
 	}
-	return fmt.Sprintf("%s: %v", e.place, e.err)
+	if e.place == "" {
+		return told.Error()
+	}
+	return fmt.Sprintf("%s: %v", e.place, told)
 }
 
 func (e *placeError) Unwrap() error { return e.err }
+
+// Placeless is err without the place that it is about, for those who are not to learn it.
+func Placeless(err error) error {
+	var about *placeError
+	if !errors.As(err, &about) {
+		return err
+	}
+	return &placeError{err: about.err}
+}
 
 // Fault is what kind of cause an error has.
 type Fault uint8
