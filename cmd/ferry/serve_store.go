@@ -47,32 +47,49 @@ func openStore(ctx context.Context, place string, o store.Options, verify bool) 
 // Place is serve.Root's.
 func (r *storeRoot) Place() string { return r.place }
 
+// errNoKeys is told peers, who do not know how the prefix begins.
+var errNoKeys = errors.New("a path here is text in UTF-8 without control characters, of some hundred bytes at most")
+
+// Check is serve.Root's.
+func (r *storeRoot) Check(path []string) error {
+	if store.Check(r.at(path)) != nil {
+		return errNoKeys
+	}
+	return nil
+}
+
 func (r *storeRoot) at(path []string) string {
 	return strings.Join(append([]string{r.place}, path...), "/")
 }
 
+// open opens the place at path.
+func (r *storeRoot) open(ctx context.Context, path []string) (*store.Store, error) {
+	s, err := store.Open(ctx, r.at(path), r.options)
+	return s, store.Placeless(err)
+}
+
 // Destination is serve.Root's.
 func (r *storeRoot) Destination(ctx context.Context, path []string, owner string) (storage.Destination, error) {
-	s, err := store.Open(ctx, r.at(path), r.options)
+	s, err := r.open(ctx, path)
 	if err != nil {
 		return nil, err
 	}
 	d, err := s.Destination(store.DestinationOptions{VerifyDisk: r.verify, Memory: storedMemory, Owner: owner})
 	if err != nil {
-		return nil, errors.Join(err, s.Close())
+		return nil, errors.Join(store.Placeless(err), s.Close())
 	}
 	return storedDelivery{d, s}, nil
 }
 
 // Rehearsal is serve.Root's.
 func (r *storeRoot) Rehearsal(ctx context.Context, path []string) (storage.Destination, error) {
-	s, err := store.Open(ctx, r.at(path), r.options)
+	s, err := r.open(ctx, path)
 	if err != nil {
 		return nil, err
 	}
 	d, err := s.Rehearsal(store.DestinationOptions{Memory: storedMemory})
 	if err != nil {
-		return nil, errors.Join(err, s.Close())
+		return nil, errors.Join(store.Placeless(err), s.Close())
 	}
 	return storedDelivery{d, s}, nil
 }
@@ -94,7 +111,7 @@ func (r *storeRoot) Sources(ctx context.Context, wishes []serve.Wish, o *send.Op
 			err = &transfer.Error{Op: "serving:", Code: framing.CodeDeclined, Err: fmt.Errorf("nothing is there: %q", w.Asked)}
 		}
 		if err != nil {
-			return err
+			return store.Placeless(err)
 		}
 		context.AfterFunc(ctx, func() { _ = src.Close() }) // it is only read
 		t := src.Tree()
@@ -108,10 +125,10 @@ func (r *storeRoot) Sources(ctx context.Context, wishes []serve.Wish, o *send.Op
 
 // Usage is serve.Root's. It lists all that is there.
 func (r *storeRoot) Usage(ctx context.Context, path []string) (serve.Usage, error) {
-	s, err := store.Open(ctx, r.at(path), r.options)
+	s, err := r.open(ctx, path)
 	if err != nil {
 		return serve.Usage{}, err
 	}
 	n, err := s.Size(ctx)
-	return serve.Usage{Files: n}, errors.Join(err, s.Close())
+	return serve.Usage{Files: n}, errors.Join(store.Placeless(err), s.Close())
 }

@@ -47,10 +47,13 @@ type Config struct {
 }
 
 // Root is the place that a server puts things into and takes them from. A path is the names
-// from there on, each checked by tree.CheckName, and none for the root itself.
+// from there on, each checked by tree.CheckName, and none for the root itself. Peers
+// are told errors, which are not to say where the root is.
 type Root interface {
 	// Place is its name, for people.
 	Place() string
+	// Check says why there can be nothing at path, whatever is there; nil if there can.
+	Check(path []string) error
 	// Destination opens the folder at path, made if it is missing, for one delivery. Folders
 	// that were there keep their metadata. Unfinished files are found by their owner only, who
 	// may be "". Ctx ends with the delivery. The caller closes it.

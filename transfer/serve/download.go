@@ -36,6 +36,11 @@ func (v *visit) download(ctx context.Context) (transfer.Result, error) {
 			paths[i] = text(w.Path)
 		}
 		v.path = strings.Join(paths, " ")
+		for _, w := range wishes {
+			if err := v.server.cfg.Root.Check(w.Path); err != nil {
+				return send.Options{}, v.declined(CausePath, err)
+			}
+		}
 		if s, err = v.server.shares.take(ctx, v.server.makeRoom); err != nil {
 			return send.Options{}, err
 		}

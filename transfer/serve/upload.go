@@ -92,6 +92,9 @@ func (u *upload) accept(ctx context.Context, o transfer.Offer, _ <-chan transfer
 	u.stays.Store(slices.ContainsFunc(o.Listed, func(i transfer.OfferItem) bool { return i.Kind == tree.Stream }))
 	u.at = below(u.own(), names)
 	u.path = text(u.at)
+	if err := u.server.cfg.Root.Check(u.at); err != nil {
+		return u.refused(CausePath, err)
+	}
 	if u.account, err = u.server.quotas.open(ctx, u.own(), u.grant.Quota, u.at); err == nil {
 		err = u.account.fits(ctx, o.Bytes)
 	}
