@@ -162,7 +162,11 @@ func (l *serveLog) delivered(d serve.Delivery) {
 		DryRun: r.DryRun, OK: d.Exit == exitOK, Exit: d.Exit, Items: r.Delivered, Same: r.Same, Failed: r.Failed, Files: r.Files, Bytes: r.Bytes, Moved: r.Moved, Wire: r.Wire, Durable: r.Durable,
 		ElapsedMS: d.Elapsed.Milliseconds(),
 	}
-	line := fmt.Sprintf("%s: %s %s %s, %s, %s in %v, exit %d", d.Direction, who, d.Peer, show(d.Path), items(r.Delivered), sizeText(r.Bytes), d.Elapsed.Round(time.Millisecond), d.Exit)
+	what := items(r.Delivered)
+	if r.Same > 0 {
+		what += fmt.Sprintf(" and %d unchanged", r.Same)
+	}
+	line := fmt.Sprintf("%s: %s %s %s, %s, %s in %v, exit %d", d.Direction, who, d.Peer, show(d.Path), what, sizeText(r.Bytes), d.Elapsed.Round(time.Millisecond), d.Exit)
 	if r.DryRun {
 		line = "dry run, nothing was changed: " + line
 	}
@@ -283,6 +287,9 @@ func (l *serveLog) ended(err, how error) error {
 	failed, more := endOf(err, exitRefused, how, l.json)
 	l.mu.Lock()
 	text := fmt.Sprintf("served %d deliveries, refused %d", l.deliveries, l.no)
+	if l.deliveries == 1 {
+		text = fmt.Sprintf("served 1 delivery, refused %d", l.no)
+	}
 	l.mu.Unlock()
 	l.put(l.result(failed), text+more)
 	if failed != nil {

@@ -26,7 +26,7 @@ func (t *trust) ask(ctx context.Context, on *screen, known keys.KnownHosts, no *
 		case err != nil, strings.EqualFold(answer, "no"), strings.EqualFold(answer, "n"):
 			return &exitError{exit: exitRefused, word: hostKeyWord,
 				err:  fmt.Errorf("%s is not trusted: its key is %s", t.place.at.Short(), no.Fingerprint),
-				hint: "its operator knows the fingerprint, which ferry serve prints when it starts"}
+				hint: "its operator knows the fingerprint: ferry serve prints it when it starts"}
 		case strings.EqualFold(answer, "yes"), answer == no.Fingerprint:
 			t.taken = string(key)
 			if err := known.Add(t.place.at.Host, t.port(), key); err != nil {

@@ -146,7 +146,7 @@ func (t *trust) check(ctx context.Context, on *screen, key []byte) error {
 		if print != t.pinned {
 			return &exitError{exit: exitRefused, word: hostKeyWord,
 				err:  fmt.Errorf("%s has the key %s, and --%s says %s", t.place.at.Short(), print, hostKeyFlagName, t.pinned),
-				hint: "somebody may be between here and the server, or it has a new key: its operator knows the fingerprint"}
+				hint: "somebody may be between, or the key is new: its operator knows which"}
 		}
 		return nil
 	}
@@ -200,7 +200,7 @@ func (t *trust) noKey() error {
 	}
 	return &exitError{exit: exitRefused, word: keyWord,
 		err:  errors.New("no key is here to show to " + t.place.at.Short() + ": ssh-agent has none, and no ~/.ssh/id_* can be used" + t.leftOut()),
-		hint: "ssh-keygen -t ed25519 makes one; whoever runs the server adds ~/.ssh/id_ed25519.pub to its authorized keys"}
+		hint: "ssh-keygen -t ed25519 makes one: its .pub is for who runs the server"}
 }
 
 // refused is the error for keys that the server does not take.
@@ -211,7 +211,7 @@ func (t *trust) refused(err error) error {
 	}
 	return &exitError{exit: exitRefused, word: keyWord,
 		err:  &refusedKeys{fmt.Sprintf("%s takes none of the keys of this side: %s%s", t.place.at.Short(), strings.Join(list, ", "), t.leftOut()), err},
-		hint: "they are unknown there, or have expired: whoever runs the server has the list of authorized keys (ferry help keys)"}
+		hint: "unknown there or expired: see its authorized keys (ferry help keys)"}
 }
 
 // refusedKeys is the text for people of the error of a link.
@@ -255,7 +255,7 @@ func (t *trust) hint(c reach.Cause, at reach.Address) string {
 	case reach.Refused:
 		return fmt.Sprintf("%s is there, and nothing listens on its port %d%s: is ferry serve running?", at.Host, at.Port, notDefault(at.Port))
 	case reach.Busy:
-		return "it has as many links as it may have, or as many as this key may: --wait TIME waits longer"
+		return "its places, or those of this key, are taken: --wait TIME waits longer"
 	case reach.Silent, reach.HungUp, reach.NotFerry:
 		return fmt.Sprintf("is port %d the one of ferry serve%s?", at.Port, notDefault(at.Port))
 	}
