@@ -198,7 +198,7 @@ func (r *rig) interrupt(key link.Signer, path string) {
 func (r *rig) interruptOver(l *link.Link, path string) {
 	r.t.Helper()
 	o := sending(r.t, "", path)
-	o.Limit, _ = transfer.NewLimit(32 << 20)
+	o.Limit, _ = transfer.NewLimit(16 << 20)
 	o.Observer = observer(func(e transfer.Event) {
 		if p, ok := e.(transfer.Progress); ok && p.Moved > 4<<20 {
 			l.Abort(errors.New("killed"))

@@ -3,6 +3,7 @@ package serve
 import (
 	"errors"
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -16,30 +17,43 @@ import (
 	"ferry/transfer/send"
 )
 
-// slow begins an upload that takes a while. moving is closed when some of it has come, and
-// ended has how it ended.
-func (r *rig) slow(key link.Signer, path string, anew func(*link.Link)) (moving chan struct{}, ended chan error) {
+// slow is an upload that takes as long as a test wants.
+type slow struct {
+	moving chan struct{} // closed when some of it has come; from then on it hardly moves
+	ended  chan error    // has how it ended
+	limit  *transfer.Limit
+}
+
+// goOn lets the rest come at once.
+func (s *slow) goOn() { _ = s.limit.Set(0) }
+
+// slow begins an upload, of 8 MiB or more.
+func (r *rig) slow(key link.Signer, path string, anew func(*link.Link)) *slow {
 	r.t.Helper()
 	cfg := r.config(link.Sender, key)
 	cfg.Anew = anew
-	l, err := link.Dial(r.t.Context(), r.addr, cfg, 10*time.Second)
+	l, err := link.Dial(r.t.Context(), r.addr, cfg, enough)
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	moving, ended = make(chan struct{}), make(chan error, 1)
+	s := &slow{moving: make(chan struct{}), ended: make(chan error, 1)}
 	o := sending(r.t, "", path)
-	o.Limit, _ = transfer.NewLimit(8 << 20)
+	s.limit, _ = transfer.NewLimit(8 << 20)
+	o.Limit = s.limit
 	var once sync.Once
 	o.Observer = observer(func(e transfer.Event) {
-		if p, ok := e.(transfer.Progress); ok && p.Moved > 2<<20 {
-			once.Do(func() { close(moving) })
+		if p, ok := e.(transfer.Progress); ok && p.Moved > 3<<20 {
+			once.Do(func() {
+				_ = s.limit.Set(64 << 10) // which is a minute and more for the rest
+				close(s.moving)
+			})
 		}
 	})
 	go func() {
 		_, err := send.Send(r.t.Context(), l, o)
-		ended <- err
+		s.ended <- err
 	}()
-	return moving, ended
+	return s
 }
 
 // A server that drains takes nobody new, and lets what runs come to its end.
@@ -47,10 +61,10 @@ func TestDrain(t *testing.T) {
 	r := start(t, t.TempDir(), nil)
 	key := r.allow(keys.Grant{Upload: true, Download: true})
 	src := write(t, t.TempDir(), map[string]string{"large": strings.Repeat("x", 8<<20), "f": "x"})
-	moving, ended := r.slow(key, filepath.Join(src, "large"), nil)
-	<-moving
+	large := r.slow(key, filepath.Join(src, "large"), nil)
+	<-large.moving
 	r.drain()
-	for end := time.Now().Add(10 * time.Second); ; { // the port is closed a moment later
+	for end := time.Now().Add(enough); ; { // the port is closed a moment later
 		c, err := net.Dial("tcp", r.addr)
 		if err != nil {
 			break
@@ -60,7 +74,8 @@ func TestDrain(t *testing.T) {
 			t.Fatal("the port is open")
 		}
 	}
-	if err := <-ended; err != nil {
+	large.goOn()
+	if err := <-large.ended; err != nil {
 		t.Error(err)
 	}
 	if err := <-r.ended; err != nil {
@@ -81,8 +96,8 @@ func TestNextProcessGoesOn(t *testing.T) {
 		content := strings.Repeat(name, 4<<20)
 		src := write(t, t.TempDir(), map[string]string{name: content})
 		next := make(chan *link.Link, 1)
-		moving, ended := r.slow(key, filepath.Join(src, name), func(l *link.Link) { next <- l })
-		<-moving
+		first := r.slow(key, filepath.Join(src, name), func(l *link.Link) { next <- l })
+		<-first.moving
 		r.drain()
 		r.cut()
 		if err := <-r.ended; err != nil {
@@ -91,7 +106,7 @@ func TestNextProcessGoesOn(t *testing.T) {
 		r.ended <- nil
 
 		r.next()
-		if err := <-ended; !errors.Is(err, link.ErrBegunAnew) {
+		if err := <-first.ended; !errors.Is(err, link.ErrBegunAnew) {
 			t.Fatalf("%s: %v", name, err)
 		}
 		res, err := send.Send(t.Context(), <-next, sending(t, "", filepath.Join(src, name)))
@@ -142,22 +157,25 @@ func TestClientStartedAgain(t *testing.T) {
 func TestMaxLinks(t *testing.T) {
 	r := start(t, t.TempDir(), nil)
 	key := r.allow(keys.Grant{Upload: true, MaxLinks: 1})
-	src := write(t, t.TempDir(), map[string]string{"large": strings.Repeat("x", 4<<20), "f": "x"})
-	moving, ended := r.slow(key, filepath.Join(src, "large"), nil)
-	<-moving
-	cfg := r.config(link.Sender, key)
-	if l, err := link.Dial(t.Context(), r.addr, cfg, 100*time.Millisecond); err == nil {
-		t.Error("a second link")
-		_ = l.Close()
-	}
+	src := write(t, t.TempDir(), map[string]string{"large": strings.Repeat("x", 8<<20), "f": "x"})
+	large := r.slow(key, filepath.Join(src, "large"), nil)
+	<-large.moving
+	var second sync.WaitGroup
+	second.Go(func() {
+		// Who waits comes in when there is a place.
+		if _, err := r.put(key, "", filepath.Join(src, "f")); err != nil {
+			t.Error(err)
+		}
+	})
 	r.events.until(t, func(e Event) bool { no, ok := e.(Refusal); return ok && no.Cause == CauseBusy })
-	// Who waits comes in when there is a place.
-	if _, err := r.put(key, "", filepath.Join(src, "f")); err != nil {
+	if _, err := os.Stat(filepath.Join(r.root, "f")); err == nil {
+		t.Error("a second link")
+	}
+	large.goOn()
+	if err := <-large.ended; err != nil {
 		t.Error(err)
 	}
-	if err := <-ended; err != nil {
-		t.Error(err)
-	}
+	second.Wait()
 }
 
 // A key that is taken out of the file is let in no more, and whoever is here with it is sent
@@ -166,19 +184,19 @@ func TestRecheck(t *testing.T) {
 	r := start(t, t.TempDir(), nil)
 	key, other := r.allow(keys.Grant{Upload: true}), r.allow(keys.Grant{Upload: true, Path: "other"})
 	src := write(t, t.TempDir(), map[string]string{"large": strings.Repeat("x", 8<<20)})
-	moving, ended := r.slow(key, filepath.Join(src, "large"), nil)
-	moving2, ended2 := r.slow(other, filepath.Join(src, "large"), nil)
-	<-moving
-	<-moving2
+	large, others := r.slow(key, filepath.Join(src, "large"), nil), r.slow(other, filepath.Join(src, "large"), nil)
+	<-large.moving
+	<-others.moving
 	r.forget(key)
 	r.server.Recheck()
-	if err := <-ended; code(err) != framing.CodeCodeRefused {
+	if err := <-large.ended; code(err) != framing.CodeCodeRefused {
 		t.Errorf("%v", err)
 	}
 	if _, err := r.put(key, "", filepath.Join(src, "large")); code(err) != framing.CodeCodeRefused {
 		t.Errorf("%v", err)
 	}
-	if err := <-ended2; err != nil {
+	others.goOn()
+	if err := <-others.ended; err != nil {
 		t.Errorf("the other: %v", err)
 	}
 }

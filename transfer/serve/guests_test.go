@@ -18,7 +18,7 @@ import (
 // eventually waits until something holds.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); !holds(); {
+	for end := time.Now().Add(enough); !holds(); {
 		if time.Now().After(end) {
 			t.Fatal(what)
 		}
@@ -59,7 +59,7 @@ func TestLostTogether(t *testing.T) {
 	v.end(errAgain)
 	select {
 	case <-v.done:
-	case <-time.After(10 * time.Second):
+	case <-time.After(enough):
 		t.Error("it waits for another one")
 		close(stuck.done)
 	}
@@ -129,15 +129,16 @@ func TestRecheckOfRights(t *testing.T) {
 		"same":   {Path: "same", Upload: true, Download: true, Delete: true, Quota: 1 << 30, Rate: 1 << 30},
 	} {
 		key := r.allow(keys.Grant{Path: name, Upload: true, Download: true, Delete: true})
-		moving, ended := r.slow(key, filepath.Join(src, "large"), nil)
-		<-moving
+		large := r.slow(key, filepath.Join(src, "large"), nil)
+		<-large.moving
 		r.set(key, now)
 		r.server.Recheck()
 		want := framing.CodeCodeRefused
 		if name == "same" {
 			want = framing.CodeNone
+			large.goOn()
 		}
-		if err := <-ended; code(err) != want {
+		if err := <-large.ended; code(err) != want {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

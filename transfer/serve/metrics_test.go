@@ -72,7 +72,7 @@ func TestNumbers(t *testing.T) {
 		`ferry_bytes_total{direction="upload"}`: 5000, `ferry_bytes_total{direction="download"}`: 5000, `ferry_items_total{direction="upload"}`: 1,
 		`ferry_refused_total{cause="key"}`: 1, `ferry_refused_total{cause="stranger"}`: 0, "ferry_links": 0, `ferry_delivery_seconds_count{direction="upload"}`: 1,
 	}
-	for end := time.Now().Add(20 * time.Second); ; {
+	for end := time.Now().Add(enough); ; {
 		got, wrong := numbers(t, r.server), ""
 		for name, v := range want {
 			if got[name] != v {

@@ -125,7 +125,7 @@ func TestCode(t *testing.T) {
 	dial := func(role link.Role) *link.Link {
 		cfg := r.config(role, nil)
 		cfg.Keys, cfg.Code = nil, c
-		l, err := link.Dial(t.Context(), r.addr, cfg, 10*time.Second)
+		l, err := link.Dial(t.Context(), r.addr, cfg, enough)
 		if err != nil {
 			t.Fatal(err)
 		}
