@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -87,13 +88,21 @@ func TestSecondOfOneName(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			moving, ended := r.slow(one, filepath.Join(src, "large"), nil)
-			<-moving
-			result, err := r.put(two, "", filepath.Join(src, "second", "large"))
-			if err != nil || result.Delivered+result.Same != 1 {
-				t.Errorf("the second: %+v, %v", result, err)
+			large := r.slow(one, filepath.Join(src, "large"), nil)
+			<-large.moving
+			var second sync.WaitGroup
+			second.Go(func() {
+				result, err := r.put(two, "", filepath.Join(src, "second", "large"))
+				if err != nil || result.Delivered+result.Same != 1 {
+					t.Errorf("the second: %+v, %v", result, err)
+				}
+			})
+			eventually(t, "the second does not come in", func() bool { n, _ := r.server.guests.count(); return n == 2 })
+			if err := large.limit.Set(8 << 20); err != nil { // a second more, in which the other one finds it
+				t.Fatal(err)
 			}
-			if err := <-ended; err != nil {
+			second.Wait()
+			if err := <-large.ended; err != nil {
 				t.Errorf("the first: %v", err)
 			}
 			holds(t, r.root, c.there)

@@ -41,7 +41,7 @@ func TestQuota(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		want framing.Code
-	}{{"large", framing.CodeNoSpace}, {"d", framing.CodeNoSpace}, /* a part of d may be there */ {"fits", framing.CodeNone}, {"large", framing.CodeNoSpace}} {
+	}{{"large", framing.CodeNoSpace}, {"d", framing.CodeNoSpace} /* a part of d may be there */, {"fits", framing.CodeNone}, {"large", framing.CodeNoSpace}} {
 		_, err := r.put(key, "", filepath.Join(src, c.name))
 		if code(err) != c.want || c.want != framing.CodeNone && !strings.Contains(err.Error(), "quota") {
 			t.Errorf("%s: %v", c.name, err)

@@ -3,6 +3,7 @@ package serve
 import (
 	"context"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -26,7 +27,7 @@ func (r *rig) silent(role link.Role, own link.Signer) *link.Link {
 // long, in either direction, and is told why it is his no more.
 func TestNothingOffered(t *testing.T) {
 	for _, role := range []link.Role{link.Sender, link.Receiver} {
-		r := start(t, t.TempDir(), func(c *Config) { c.Links, c.offerIn = 1, 100*time.Millisecond })
+		r := start(t, t.TempDir(), func(c *Config) { c.Links, c.offerIn = 1, 2*time.Second }) // the next one offers sooner than that
 		idle, busy := r.allow(keys.Grant{Upload: true, Download: true}), r.allow(keys.Grant{Upload: true})
 		l := r.silent(role, idle)
 		src := write(t, t.TempDir(), map[string]string{"f": "f"})
@@ -48,12 +49,16 @@ func TestOneKeyLeavesPlaces(t *testing.T) {
 	many, other := r.allow(keys.Grant{Upload: true}), r.allow(keys.Grant{Upload: true})
 	r.silent(link.Sender, many)
 	r.silent(link.Sender, many)
-	ctx, stop := context.WithTimeout(t.Context(), time.Second)
+	ctx, stop := context.WithCancel(t.Context())
+	var third sync.WaitGroup
+	third.Go(func() {
+		if l, err := link.Dial(ctx, r.addr, r.config(link.Sender, many), enough); err == nil {
+			_ = l.Close()
+			t.Error("the third link of the key found a place")
+		}
+	})
+	defer third.Wait()
 	defer stop()
-	if l, err := link.Dial(ctx, r.addr, r.config(link.Sender, many), time.Second); err == nil {
-		_ = l.Close()
-		t.Error("the third link of the key found a place")
-	}
 	no := r.events.until(t, func(e Event) bool { _, ok := e.(Refusal); return ok }).(Refusal)
 	if no.Cause != CauseBusy {
 		t.Errorf("refused for %v", no.Cause)
