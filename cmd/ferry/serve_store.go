@@ -3,12 +3,8 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io/fs"
 	"strings"
 
-	"ferry/framing"
-	"ferry/transfer"
 	"ferry/transfer/send"
 	"ferry/transfer/serve"
 	"ferry/transfer/storage"
@@ -106,15 +102,13 @@ func (d storedDelivery) Close() error { return errors.Join(d.Destination.Close()
 // Sources is serve.Root's.
 func (r *storeRoot) Sources(ctx context.Context, wishes []serve.Wish, o *send.Options) error {
 	for _, w := range wishes {
-		src, err := store.OpenSource(ctx, r.at(w.Path), r.options)
-		if errors.Is(err, fs.ErrNotExist) {
-			err = &transfer.Error{Op: "serving:", Code: framing.CodeDeclined, Err: fmt.Errorf("nothing is there: %q", w.Asked)}
-		}
+		src, err := store.NewSource(ctx, r.at(w.Path), r.options)
 		if err != nil {
 			return store.Placeless(err)
 		}
 		context.AfterFunc(ctx, func() { _ = src.Close() }) // it is only read
 		t := src.Tree()
+		t.Path = w.Asked
 		if w.Contents {
 			t.Contents, t.Name = true, ""
 		}

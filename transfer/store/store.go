@@ -145,11 +145,10 @@ type Source struct {
 // OpenSource looks at a place that is to be sent: one object, or all that is below it. An error
 // that is fs.ErrNotExist: nothing is there.
 func OpenSource(ctx context.Context, place string, o Options) (*Source, error) {
-	b, err := bucket.Open(ctx, place, o.bucket())
+	s, err := NewSource(ctx, place, o)
 	if err != nil {
-		return nil, named(place, err)
+		return nil, err
 	}
-	s := &Source{source: object.NewSource(ctx, b, place, object.SourceOptions{}), bucket: b}
 	found, err := s.source.Top()
 	if err == nil {
 		err = found.Err
@@ -160,6 +159,16 @@ func OpenSource(ctx context.Context, place string, o Options) (*Source, error) {
 	}
 	s.folder = found.Info.Kind == tree.Folder
 	return s, nil
+}
+
+// NewSource is OpenSource that does not look at what is there: a walk will. What is not there
+// fails as an item then, and Folder does not know.
+func NewSource(ctx context.Context, place string, o Options) (*Source, error) {
+	b, err := bucket.Open(ctx, place, o.bucket())
+	if err != nil {
+		return nil, named(place, err)
+	}
+	return &Source{source: object.NewSource(ctx, b, place, object.SourceOptions{}), bucket: b}, nil
 }
 
 // Folder reports whether it is all that is below the place, and not one object.
