@@ -262,8 +262,10 @@ func (c *crowd) together() {
 	}
 }
 
-// judge tells how long small deliveries took. Least is what the processors need for all of
-// them, in whatever order: nothing is late that is not later than that.
+// judge tells how long small deliveries took, and holds the slowest against the time of one
+// alone. Least is what the processors need for all of them, in whatever order: where that is
+// more than the slowest may take, no server can do it on this machine. That is told, and the
+// slowest is held against least: nothing is late that is not later than that.
 func (c *crowd) judge(what string, jobs []*job, least time.Duration) {
 	if len(jobs) == 0 {
 		fmt.Printf("%s: there was no time for one\n", what)
@@ -275,15 +277,25 @@ func (c *crowd) judge(what string, jobs []*job, least time.Duration) {
 	}
 	slices.Sort(took)
 	worst := took[len(took)-1]
-	factor := float64(worst) / float64(max(c.alone, least))
+	alone, needed := float64(worst)/float64(c.alone), 0.0
 	fmt.Printf("%s: %d, median %v, 95 of 100 within %v, slowest %v: %.1f times its time alone",
-		what, len(took), ms(took[len(took)/2]), ms(took[len(took)*95/100]), ms(worst), float64(worst)/float64(c.alone))
+		what, len(took), ms(took[len(took)/2]), ms(took[len(took)*95/100]), ms(worst), alone)
 	if least > 0 {
-		fmt.Printf(", and %.1f times what the processors need for all (%v)", factor, ms(least))
+		needed = float64(worst) / float64(least)
+		fmt.Printf(", and %.1f times what the processors need for all (%v)", needed, ms(least))
 	}
 	fmt.Println()
-	if *factorFlag > 0 && factor > *factorFlag {
-		c.book.fail("%s: the slowest took %.1f times as long as it may, and not %v", what, factor, *factorFlag)
+	if *factorFlag <= 0 {
+		return
+	}
+	judged, of := alone, "its time alone"
+	if may := time.Duration(*factorFlag * float64(c.alone)); least > may {
+		fmt.Printf("%s: %v of its time alone are %v, and these %d processors need %v for all: that cannot hold here, and %d at once could\n",
+			what, *factorFlag, ms(may), runtime.NumCPU(), ms(least), int(float64(may)*float64(runtime.NumCPU())/float64(c.cost)))
+		judged, of = needed, "what the processors need for all"
+	}
+	if judged > *factorFlag {
+		c.book.fail("%s: the slowest took %.1f times %s, and not %v", what, judged, of, *factorFlag)
 	}
 }
 
