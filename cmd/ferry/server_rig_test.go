@@ -22,6 +22,7 @@ import (
 	"ferry/transfer/keys"
 	"ferry/transfer/link"
 	"ferry/transfer/local"
+	"ferry/transfer/reach/socket/sockettest"
 	"ferry/transfer/receive"
 	"ferry/transfer/send"
 	"ferry/transfer/storage"
@@ -44,7 +45,11 @@ type keyServer struct {
 func newKeyServer(t *testing.T) *keyServer {
 	t.Helper()
 	s := &keyServer{root: t.TempDir(), allowed: make(map[string]bool), came: make(chan struct{}, 1)}
-	s.end = s.serve(t, "127.0.0.1:0", filepath.Join(t.TempDir(), "host_key"))
+	addr, err := sockettest.Address() // where another one may listen after it
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.end = s.serve(t, addr, filepath.Join(t.TempDir(), "host_key"))
 	return s
 }
 

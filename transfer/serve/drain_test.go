@@ -130,8 +130,12 @@ func (r *rig) next() {
 	if err != nil {
 		r.t.Fatal(err)
 	}
+	ln, err := net.Listen("tcp", r.addr)
+	if err != nil {
+		r.t.Fatal(err)
+	}
 	r.ended = make(chan error, 1)
-	r.serve(r.addr)
+	r.serve(ln)
 }
 
 // A client that was killed and started again at once has its unfinished file, though the link

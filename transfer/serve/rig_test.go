@@ -18,6 +18,7 @@ import (
 	"ferry/transfer/dest"
 	"ferry/transfer/keys"
 	"ferry/transfer/link"
+	"ferry/transfer/reach/socket/sockettest"
 	"ferry/transfer/receive"
 	"ferry/transfer/send"
 	"ferry/transfer/tree"
@@ -108,17 +109,17 @@ func start(t *testing.T, root string, change func(*Config)) *rig {
 	if r.server, err = New(cfg); err != nil {
 		t.Fatal(err)
 	}
-	r.serve("127.0.0.1:0")
-	return r
-}
-
-// serve has the server listen.
-func (r *rig) serve(addr string) {
-	r.t.Helper()
-	ln, err := net.Listen("tcp", addr)
+	ln, err := sockettest.Listen() // where another process may listen after this one
 	if err != nil {
 		r.t.Fatal(err)
 	}
+	r.serve(ln)
+	return r
+}
+
+// serve has the server serve who comes to ln.
+func (r *rig) serve(ln net.Listener) {
+	r.t.Helper()
 	r.addr = ln.Addr().String()
 	drain, startDrain := context.WithCancel(context.Background())
 	ctx, cut := context.WithCancel(context.Background())
