@@ -144,6 +144,9 @@ func (d *delivery) advise(o *outcome, err error) {
 		line = d.codes.setting() + line
 	}
 	o.hint = hintOf(o.exit, err, line, d.sole)
+	if o.exit == exitDigest && (store.Is(d.place) || d.tally.blamesStore()) {
+		o.hint = "the store, or what stands before it, may damage what it is given; to try again: " + line
+	}
 	if hint := d.tally.missingHint(line); hint != "" && o.exit == exitIncomplete && o.hint != "" {
 		o.hint = hint
 	}
@@ -164,7 +167,7 @@ func (d *delivery) advise(o *outcome, err error) {
 		where := " at the other side"
 		switch {
 		case store.Is(d.place):
-			where = " in the store"
+			where = inStore
 		case d.place != "":
 			where = " here"
 		}

@@ -33,6 +33,7 @@ var manualText = struct{ environment, files []example }{
 		{"XDG_CONFIG_HOME", "The folder that has ferry/known_hosts, in place of .config below the home."},
 		{"ALL_PROXY, NO_PROXY", "The proxy to call through, as --proxy names it, and what is called without it. all_proxy and no_proxy serve as well."},
 		{"AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN", "The credentials for a place in a store, s3://BUCKET/PREFIX."},
+		{"AWS_CA_BUNDLE", "A file of certificates in PEM that are trusted beside those of the system, for a store by https."},
 		{"AWS_PROFILE, AWS_CONFIG_FILE, AWS_SHARED_CREDENTIALS_FILE", "Without them, the profile to take them from, and the files that have it in the place of those in ~/.aws."},
 		{"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI, AWS_CONTAINER_CREDENTIALS_FULL_URI, AWS_CONTAINER_AUTHORIZATION_TOKEN, AWS_WEB_IDENTITY_TOKEN_FILE, AWS_ROLE_ARN", "Without those too, where the role of the machine has its credentials. It is asked at last."},
 		{"AWS_EC2_METADATA_DISABLED", "true: no service of the machine is asked for credentials."},

@@ -1,10 +1,15 @@
 package main
 
 import (
+	"errors"
 	"runtime"
 	"slices"
 	"strings"
 	"testing"
+
+	"ferry/framing"
+	"ferry/transfer"
+	"ferry/transfer/send"
 )
 
 // Whoever adds a flag to send, receive or copy decides whether it goes with a store.
@@ -77,5 +82,28 @@ func TestMisplacedStores(t *testing.T) {
 		if code != exitUsage || !strings.Contains(said, want) {
 			t.Errorf("ferry %s: exit code %d, want %q in\n%s", line, code, want, said)
 		}
+	}
+}
+
+// What differs in a store is not blamed on the memory or disk of this machine, and what is
+// there of an interrupted delivery is not said to be more than it is.
+func TestTallyOfStore(t *testing.T) {
+	var count tally
+	count.Observe(transfer.Progress{Bytes: 50, Total: 100, Exact: true})
+	if got, want := count.kept(inStore), "at 50 %, whole files and the parts of large ones that are there are kept in the store"; got != want {
+		t.Errorf("it says %q, want %q", got, want)
+	}
+	if got, want := count.kept(" here"), "at 50 %, 50 B are kept here"; got != want {
+		t.Errorf("it says %q, want %q", got, want)
+	}
+	blamed := func(err error) bool {
+		d := delivery{env: &Env{Args: []string{"ferry", "copy"}}}
+		d.tally.Observe(transfer.ItemFailed{Path: "x", Err: &transfer.Error{Code: framing.CodeDigest, Err: err}})
+		o := outcome{exit: exitDigest}
+		d.advise(&o, transfer.ErrIncomplete)
+		return strings.Contains(o.hint, "the store") && !strings.Contains(o.hint, "memory")
+	}
+	if !blamed(send.ErrSpoiled) || blamed(errors.New("another")) {
+		t.Error("the wrong one is blamed for a digest")
 	}
 }

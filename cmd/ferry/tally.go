@@ -10,6 +10,7 @@ import (
 
 	"ferry/framing"
 	"ferry/transfer"
+	"ferry/transfer/send"
 	"ferry/transfer/store"
 	"ferry/transfer/tree"
 )
@@ -33,7 +34,11 @@ type tallied struct {
 	top                        string // the one item that all lie in; "" before the first
 	apart                      bool   // there are several of them
 	inside                     bool   // top is a folder
+	spoiled                    bool   // a store gave back what it was not given
 }
+
+// inStore is where a delivery to a store leaves what it has.
+const inStore = " in the store"
 
 // kindWords are the kinds that people tell apart, one of each and more.
 var kindWords = [...][2]string{{"file", "files"}, {"folder", "folders"}, {"link", "links"}, {"special item", "special items"}}
@@ -81,7 +86,15 @@ func (t *tally) landed(place string) string {
 	return place
 }
 
-// kept tells how much of an interrupted delivery is where, "" if that is nothing.
+// blamesStore reports whether the digests that differ are those of items in a store.
+func (t *tally) blamesStore() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.spoiled
+}
+
+// kept tells how much of an interrupted delivery is where, "" if that is nothing. A store has
+// files that are whole, and parts of large ones: what of small ones was on its way is not there.
 func (t *tally) kept(where string) string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -92,6 +105,9 @@ func (t *tally) kept(where string) string {
 	at := ""
 	if p.Exact {
 		at = fmt.Sprintf("at %d %%, ", 100*p.Bytes/p.Total)
+	}
+	if where == inStore {
+		return at + "whole files and the parts of large ones that are there are kept" + where
 	}
 	return at + sizeText(p.Bytes) + " are kept" + where
 }
@@ -148,6 +164,7 @@ func (t *tally) Observe(e transfer.Event) {
 		}
 		return
 	}
+	t.spoiled = t.spoiled || errors.Is(f.Err.Err, send.ErrSpoiled)
 	if errors.As(f.Err.Err, new(transfer.SkippedError)) {
 		t.skipped++
 	} else if code := f.Err.Code; code == framing.CodeVanished || code == framing.CodeUnreadable {

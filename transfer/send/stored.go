@@ -28,12 +28,12 @@ func storedAs(source any) (s stored) {
 // differs reports whether content with that digest is not what was stored.
 func (s stored) differs(root checksum.Digest) bool { return s.known && s.root != root }
 
-// errSpoiled: what was read is not what was stored.
-var errSpoiled = errors.New("its content has not the digest that it was stored with: the store gave back other bytes than it was given, or somebody changed its metadata")
+// ErrSpoiled: what was read is not what was stored.
+var ErrSpoiled = errors.New("its content has not the digest that it was stored with: the store gave back other bytes than it was given, or somebody changed its metadata")
 
 // spoiled is giveUp of such a file.
 func (t *attempts) spoiled(e *entry) error {
-	return t.giveUp(e, &transfer.Error{Op: "reading", Path: e.item.Display, Code: framing.CodeDigest, Err: errSpoiled})
+	return t.giveUp(e, &transfer.Error{Op: "reading", Path: e.item.Display, Code: framing.CodeDigest, Err: ErrSpoiled})
 }
 
 // endsAll reports whether what was met at one item would be met at all others too.

@@ -276,6 +276,9 @@ func (s *Store) Needs() Needs {
 	}
 	n.Resolves = net.ParseIP(host) == nil
 	getenv := s.options.Getenv
+	if file := getenv("AWS_CA_BUNDLE"); file != "" {
+		n.Files = append(n.Files, file)
+	}
 	for _, name := range []string{"HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"} {
 		n.AnyPort = n.AnyPort || getenv(name) != ""
 	}

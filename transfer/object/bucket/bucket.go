@@ -3,6 +3,7 @@ package bucket
 import (
 	"context"
 	"crypto/rand"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
@@ -74,7 +75,14 @@ func Open(ctx context.Context, place string, o Options) (*Bucket, error) {
 		f.idle()
 		return nil, err
 	}
-	b := &Bucket{place: strings.TrimSuffix(scheme+name+"/"+prefix, "/"), name: name, host: host, transport: newTransport(), idle: f.idle}
+	var roots *x509.CertPool
+	if secure {
+		if roots, err = authorities(o.Getenv(bundleName)); err != nil {
+			f.idle()
+			return nil, err
+		}
+	}
+	b := &Bucket{place: strings.TrimSuffix(scheme+name+"/"+prefix, "/"), name: name, host: host, transport: newTransport(roots), idle: f.idle}
 	if prefix != "" {
 		b.prefix = prefix + "/"
 	}
@@ -234,13 +242,14 @@ const probePrefix = ".ferry-partial/probe-"
 const probeTime = 30 * time.Second
 
 // Conditional reports whether the store honours the conditions of writes. It is found out once,
-// by writing a small object of a random name below .ferry-partial/, which is removed. False is
-// also said if that cannot be found out; then it is tried again at the next question.
+// by writing a small object of a random name below .ferry-partial/, which is removed. True is
+// also said if that cannot be found out, as with a key that may not write: nothing was seen of
+// a store that honours none. Then it is tried again at the next question.
 func (b *Bucket) Conditional() bool {
 	ctx, cancel := context.WithTimeout(context.Background(), probeTime)
 	defer cancel()
 	honoured, err := b.honours(ctx)
-	return err == nil && honoured
+	return err != nil || honoured
 }
 
 // honours asks the store, unless it was asked before.

@@ -128,7 +128,7 @@ func (r *retrier) classifyConnection(err error, x *exchange) (Kind, error, bool)
 	case errors.As(err, &dns):
 		return Away, say(err, "the name %q cannot be looked up", plain(dns.Name)), true
 	case errors.As(err, &unknown), errors.As(err, &host), errors.As(err, &invalid), errors.As(err, &verify):
-		return Other, say(err, "the certificate of %s is not trusted (%s): add its authority to those of the system", r.endpoint, plain(innermost(err).Error())), false
+		return Other, say(err, "the certificate of %s is not trusted (%s): add its authority to those of the system, or name its file with AWS_CA_BUNDLE", r.endpoint, plain(innermost(err).Error())), false
 	case errors.As(err, &record), strings.Contains(text, "server gave HTTP response to HTTPS client"):
 		return Other, say(err, "%s does not speak TLS: write http:// in the endpoint, if that is meant", r.endpoint), false
 	case errors.Is(err, syscall.ECONNREFUSED):

@@ -176,7 +176,9 @@ func TestTrialLeavesNothing(t *testing.T) {
 	place, o := objecttest.Fake(t)
 	p := objecttest.Faulty(t, o)
 	p.Set(objecttest.Rule{Op: "put", Skip: 1, Fault: objecttest.Status, N: 403})
-	_ = open(t, place, p.Options()).Conditional()
+	if !open(t, place, p.Options()).Conditional() {
+		t.Error("a store that cannot be asked is told to heed no conditions")
+	}
 	for x, err := range open(t, place, o).List(t.Context(), "", true) {
 		t.Errorf("left is %q, %v", x.Key, err)
 	}

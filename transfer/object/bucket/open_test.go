@@ -2,10 +2,18 @@ package bucket_test
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"io"
 	"io/fs"
 	"log"
+	"math/big"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -141,6 +149,50 @@ func TestOpenTLS(t *testing.T) {
 	_, err = bucket.Open(context.Background(), objecttest.Place, o)
 	wantKind(t, err, bucket.Other)
 	wantWords(t, err, "http://")
+}
+
+// AWS_CA_BUNDLE vouches for a server, and one that cannot be read is told.
+func TestOpenBundle(t *testing.T) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	self := &x509.Certificate{
+		SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		IsCA: true, BasicConstraintsValid: true,
+	}
+	cert, err := x509.CreateCertificate(rand.Reader, self, self, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewUnstartedServer(http.NotFoundHandler())
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.TLS = &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{cert}, PrivateKey: key}}}
+	server.StartTLS()
+	defer server.Close()
+	good, bad := filepath.Join(t.TempDir(), "good"), filepath.Join(t.TempDir(), "bad")
+	for file, text := range map[string][]byte{
+		good: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert}),
+		bad:  []byte("no certificate\n"),
+	} {
+		if err := os.WriteFile(file, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	opened := func(file string) error {
+		env := keys()
+		env["AWS_CA_BUNDLE"] = file
+		_, err := bucket.Open(context.Background(), objecttest.Place, bucket.Options{Endpoint: server.URL, Getenv: environ(env), Patience: time.Millisecond})
+		return err
+	}
+	wantKind(t, opened(""), bucket.Other)
+	wantWords(t, opened(""), "AWS_CA_BUNDLE")
+	wantKind(t, opened(good), bucket.NoBucket) // it answered
+	for file, words := range map[string]string{bad: "has no certificate in PEM", bad + "-gone": "cannot be read"} {
+		if err := opened(file); err == nil || !strings.Contains(err.Error(), words) || !strings.Contains(err.Error(), "AWS_CA_BUNDLE="+file) {
+			t.Errorf("%s: %v", file, err)
+		}
+	}
 }
 
 func TestEndpoints(t *testing.T) {

@@ -25,8 +25,9 @@ func Is(text string) bool {
 	return len(text) >= len(scheme) && strings.EqualFold(text[:len(scheme)], scheme)
 }
 
-// Parse reads s3://bucket/prefix. The prefix comes without slashes around it; it is empty for
-// the whole bucket, of at most 512 bytes, and has no element that is empty, "." or "..".
+// Parse reads s3://bucket/prefix, with a slash at its end or not. The prefix comes without
+// that; it is empty for the whole bucket, of at most 512 bytes, and has no element that is
+// empty, "." or "..": "//x" is another key than "/x", and one that no file system has.
 func Parse(text string) (bucket, prefix string, err error) {
 	if !Is(text) {
 		return "", "", fmt.Errorf("%q is no place in a store: write s3://BUCKET/PREFIX", clip(text))
@@ -35,10 +36,10 @@ func Parse(text string) (bucket, prefix string, err error) {
 	if err := checkBucket(bucket); err != nil {
 		return "", "", fmt.Errorf("%q: %w", clip(text), err)
 	}
-	prefix = strings.Trim(prefix, "/")
 	if prefix == "" {
 		return bucket, "", nil
 	}
+	prefix = strings.TrimSuffix(prefix, "/")
 	if len(prefix) > maxPrefix {
 		return "", "", fmt.Errorf("%q: a prefix has at most %d bytes", clip(text), maxPrefix)
 	}

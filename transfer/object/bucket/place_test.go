@@ -11,7 +11,7 @@ func TestParse(t *testing.T) {
 	for text, want := range map[string][2]string{
 		"s3://abc":             {"abc", ""},
 		"s3://abc/":            {"abc", ""},
-		"S3://abc//x/y//":      {"abc", "x/y"},
+		"S3://abc/x/y/":        {"abc", "x/y"},
 		"s3://a-b.c_d/ü x/%2F": {"a-b.c_d", "ü x/%2F"},
 	} {
 		name, prefix, err := bucket.Parse(text)
@@ -20,7 +20,7 @@ func TestParse(t *testing.T) {
 		}
 	}
 	for _, text := range []string{"", "abc", "s3:/abc", "s3://", "s3:///x", "s3://ab", "s3://Abc", "s3://a..b", "s3://-ab", "s3://ab-",
-		"s3://abc/x//y", "s3://abc/../y", "s3://abc/.", "s3://abc/a\x00b", "s3://abc/a\nb", "s3://abc/\xff",
+		"s3://abc/x//y", "s3://abc//x", "s3://abc//", "s3://abc/x//", "s3://abc/../y", "s3://abc/.", "s3://abc/a\x00b", "s3://abc/a\nb", "s3://abc/\xff",
 		"s3://" + strings.Repeat("a", 64), "s3://abc/" + strings.Repeat("a", 513), "s3://user:secret@abc/x"} {
 		if name, prefix, err := bucket.Parse(text); err == nil {
 			t.Errorf("%q is taken for %q, %q", text, name, prefix)

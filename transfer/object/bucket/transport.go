@@ -3,10 +3,12 @@ package bucket
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"sync"
 	"time"
 )
@@ -49,11 +51,43 @@ func withExchange(ctx context.Context, x *exchange) context.Context {
 	return context.WithValue(ctx, exchangeKey{}, x)
 }
 
-func newTransport() *http.Transport {
+// bundleName is the variable that names a file of certificates, as other tools for S3 have it.
+const bundleName = "AWS_CA_BUNDLE"
+
+// maxBundle bounds that file, in bytes.
+const maxBundle = 16 << 20
+
+// authorities are those of the system and of a file of certificates; nil without one.
+func authorities(file string) (*x509.CertPool, error) {
+	if file == "" {
+		return nil, nil
+	}
+	refused := func(why string, err error) error { return say(err, "%s=%s %s", bundleName, plain(file), why) }
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, refused("cannot be read: "+innermost(err).Error(), err)
+	}
+	defer f.Close() // read only
+	text, err := io.ReadAll(io.LimitReader(f, maxBundle))
+	if err != nil {
+		return nil, refused("cannot be read: "+innermost(err).Error(), err)
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool() // there is none on this system
+	}
+	if !pool.AppendCertsFromPEM(text) {
+		return nil, refused("has no certificate in PEM", nil)
+	}
+	return pool, nil
+}
+
+// newTransport is a transport that trusts roots; nil are those of the system.
+func newTransport(roots *x509.CertPool) *http.Transport {
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
 		DialContext:            (&net.Dialer{Timeout: dialTime, KeepAlive: 30 * time.Second}).DialContext,
-		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
 		TLSHandshakeTimeout:    dialTime,
 		MaxIdleConns:           2 * maxInFlight,
 		MaxIdleConnsPerHost:    maxInFlight,

@@ -22,7 +22,7 @@ func TestStalled(t *testing.T) {
 	}))
 	defer server.Close()
 	defer close(release)
-	transport := newTransport()
+	transport := newTransport(nil)
 	defer transport.CloseIdleConnections()
 	for _, path := range []string{"/", "/body"} {
 		x := &exchange{}
