@@ -31,7 +31,8 @@
 // given when it begins. So an upload has mtime and mode from its beginning, and the digest by
 // a copy of the object to its own key, right after it is completed. The object is whole
 // before that: who dies in between leaves a file without a digest, which the next delivery
-// finds the same by size and time. Most stores change the metadata in place; AWS writes the
+// finds the same by size and time. The state tells of all parts by then, so that the next one
+// which finds it, two minutes later on another machine, gives the object its digest (undone.go). Most stores change the metadata in place; AWS writes the
 // object again on its side, at some GiB a second, and where versions are kept there is one
 // more. Objects of more than 5 GiB are not copied and have no digest: to copy them by parts
 // takes as long as it costs.

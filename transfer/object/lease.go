@@ -97,6 +97,9 @@ func (ls *leases) claim(ctx context.Context, head header) (l *lease, before *sta
 		if held {
 			return nil, nil, storage.ErrLocked
 		}
+		if before != nil && before.Upload == "" && before.Holder.ID != "" {
+			ls.unheard(ctx, before.Path, o.Modified)
+		}
 		if before, err = ls.inherit(ctx, &l.head, before); err != nil {
 			return nil, nil, err
 		}

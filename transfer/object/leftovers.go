@@ -106,6 +106,11 @@ func (f *files) stays(ctx context.Context, o bucket.Object, age time.Duration) (
 		}
 	}
 	if age > silence || h.Holder.ended(f.leases.self) {
+		if h.Upload == "" {
+			f.leases.unheard(ctx, h.Path, o.Modified)
+		} else if useless {
+			f.dressDead(ctx, o)
+		}
 		f.leases.clear(ctx, o, h)
 	}
 	return false, nil

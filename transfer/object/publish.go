@@ -205,8 +205,9 @@ func (w *writing) complete(c bucket.Condition) (o bucket.Object, err error) {
 	if !ok {
 		return o, errMissing
 	}
-	if u.lease != nil && u.lease.age() > renewal {
-		// Whoever took it for dead meanwhile has it now.
+	if u.lease != nil && (u.lease.age() > renewal || u.dirty()) {
+		// Whoever took it for dead meanwhile has it now. And who comes after a death between
+		// here and dressed needs to know all parts.
 		if err := u.save(w.ctx); err != nil {
 			return o, err
 		}

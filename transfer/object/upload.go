@@ -145,6 +145,13 @@ func (u *upload) save(ctx context.Context) error {
 	return u.lease.save(ctx, id, parts, false)
 }
 
+// dirty tells whether the store has parts that the state does not tell of.
+func (u *upload) dirty() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.unsaved > 0
+}
+
 // notes are what a state tells.
 func (u *upload) notes() (id string, parts []sent) {
 	u.mu.Lock()

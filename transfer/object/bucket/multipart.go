@@ -270,6 +270,30 @@ func (w whole) check(o Object, h http.Header) (proven bool, err error) {
 	return proven, nil
 }
 
+// Made tells what stands at key. Proven says that the store tells of it what an object of these
+// parts has, and more than the size.
+func (b *Bucket) Made(ctx context.Context, key string, parts []Part) (o Object, proven bool, err error) {
+	full, err := b.full("head", key)
+	if err != nil {
+		return o, false, err
+	}
+	w, err := wholeOf(parts)
+	if err != nil {
+		return o, false, &Error{Kind: Other, Op: "head", Key: key, Err: err}
+	}
+	err = b.retry.do(ctx, "head", key, func(ctx context.Context, a *attempt) error {
+		var err error
+		if o, err = b.head(ctx, key, full); err != nil {
+			return err
+		}
+		if proven, err = w.check(o, a.header); err != nil {
+			proven = false // it is another one
+		}
+		return nil
+	})
+	return o, proven, err
+}
+
 // completed looks whether an earlier attempt completed the upload. If not, refusal is what the
 // store said.
 func (b *Bucket) completed(ctx context.Context, full string, w whole, refusal error) error {
