@@ -90,7 +90,7 @@ func writeNew(path string, data []byte, mode fs.FileMode) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.Remove(f.Name())) }()
+	defer func() { err = errors.Join(err, patiently(func() error { return os.Remove(f.Name()) })) }()
 	_, err = f.Write(data)
 	if err == nil && mode != 0o600 {
 		err = f.Chmod(mode)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 
 	"golang.org/x/crypto/ssh"
@@ -35,14 +36,23 @@ func readPrivate(path string) (text []byte, err error) {
 
 // openRegular opens a file for reading. A pipe or a device would be waited for.
 func openRegular(path string) (*os.File, error) {
-	info, err := os.Stat(path)
+	var info fs.FileInfo
+	err := patiently(func() (err error) {
+		info, err = os.Stat(path)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s is no file", path)
 	}
-	return os.Open(path)
+	var f *os.File
+	err = patiently(func() (err error) {
+		f, err = os.Open(path)
+		return err
+	})
+	return f, err
 }
 
 // readUpTo reads all of f, which has a limit in bytes.
