@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"math"
+	"sync"
 
 	"ferry/checksum"
 	"ferry/transfer/object/bucket"
@@ -17,7 +18,14 @@ type finder struct {
 	s     *store
 	nodes *nodes
 	d     *dresser
+
+	mu   sync.Mutex        // guards read; a leaf
+	read map[string]string // the ETags of files that were opened last, by their keys
 }
+
+// maxRead bounds the files that are remembered. Of one that is forgotten a change shows only
+// while it is read.
+const maxRead = 1 << 14
 
 // dresser says what metadata an object gets.
 type dresser struct {
@@ -101,11 +109,26 @@ func (f *finder) Open(e *tree.Entry) (storage.File, error) {
 		return nil, fail("reading", p.path, err)
 	case kind&isFile != 0:
 		o.Key = p.path
+		f.mu.Lock()
+		if len(f.read) >= maxRead || f.read == nil {
+			f.read = make(map[string]string)
+		}
+		f.read[p.path] = o.ETag
+		f.mu.Unlock()
 		return &file{s: f.s, object: o, info: f.info(e, o)}, nil
 	case kind&isFolder != 0:
 		return nil, fail("reading", p.path, tree.ErrNotRegular)
 	}
 	return nil, fs.ErrNotExist
+}
+
+// opened is the ETag of a file that was opened, once; empty if none was.
+func (f *finder) opened(key string) string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	etag := f.read[key]
+	delete(f.read, key)
+	return etag
 }
 
 // MayPut is storage.Finder's. Whether these credentials may write, only writing tells.

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"maps"
 
+	"ferry/checksum"
 	"ferry/transfer/object/bucket"
 	"ferry/transfer/storage"
 	"ferry/transfer/tree"
@@ -98,8 +99,16 @@ func (m *maker) Keep(e *tree.Entry) (storage.Outcome, error) {
 	return storage.Outcome{Same: true}, nil
 }
 
-// Touch is storage.Maker's. The store changes the metadata without the content.
-func (m *maker) Touch(e *tree.Entry) (out storage.Outcome, err error) {
+// Touch is storage.Maker's. The store changes the metadata without the content. A digest that
+// is there stays: nobody has read the content.
+func (m *maker) Touch(e *tree.Entry) (storage.Outcome, error) { return m.touch(e, nil) }
+
+// TouchRead is storage.Digester's. A digest that is wrong, or not there, is put right.
+func (m *maker) TouchRead(e *tree.Entry, root checksum.Digest) (storage.Outcome, error) {
+	return m.touch(e, &root)
+}
+
+func (m *maker) touch(e *tree.Entry, root *checksum.Digest) (out storage.Outcome, err error) {
 	p, err := m.nodes.parent(e)
 	if err != nil {
 		return out, fail("keeping", m.nodes.path(e), err)
@@ -114,6 +123,9 @@ func (m *maker) Touch(e *tree.Entry) (out storage.Outcome, err error) {
 			err = errors.Join(storage.ErrChanged, lerr)
 		}
 	}
+	if read := m.find.opened(p.path); err == nil && root != nil && read != "" && read != o.ETag {
+		err = storage.ErrChanged
+	}
 	if err != nil {
 		return out, fail("keeping", p.path, err)
 	}
@@ -122,12 +134,15 @@ func (m *maker) Touch(e *tree.Entry) (out storage.Outcome, err error) {
 	now := was
 	now.MTime, now.HasMTime = e.MTime, true
 	now.Mode, now.HasMode = m.dress.granted.Permissions(e.Mode, was.Mode), true
+	out.Adjusted = now != was
+	if root != nil {
+		now.Digest, now.HasDigest = *root, true
+	}
 	if now == was {
 		return out, nil
 	}
-	out.Adjusted = true
-	if m.dry {
-		return out, nil
+	if m.dry || !out.Adjusted && o.Size > bucket.MaxCopy {
+		return out, nil // such an object has no digest
 	}
 	all := maps.Clone(o.Meta)
 	maps.Copy(all, now.encode())
@@ -136,6 +151,9 @@ func (m *maker) Touch(e *tree.Entry) (out storage.Outcome, err error) {
 	}
 	if stops(fail("keeping", p.path, err)) && o.Size <= bucket.MaxCopy {
 		return storage.Outcome{}, fail("keeping", p.path, err)
+	}
+	if !out.Adjusted {
+		return out, nil // the digest is as it was
 	}
 	out.Adjusted, out.Lost = false, []tree.Loss{{What: tree.AttrMode, Err: err}}
 	return out, nil

@@ -1,12 +1,20 @@
 package object
 
 import (
+	"errors"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"ferry/checksum"
+	"ferry/transfer/local"
+	"ferry/transfer/object/bucket"
 	"ferry/transfer/object/objecttest"
+	"ferry/transfer/receive"
+	"ferry/transfer/send"
 	"ferry/transfer/storage"
+	"ferry/transfer/tree"
 )
 
 // An object whose delivery died between the end of its upload and its digest gets that from the
@@ -87,5 +95,58 @@ func TestUnheardBegin(t *testing.T) {
 				t.Errorf("the lost one stays: %v; that of another stays: %v", left[lost], left[other])
 			}
 		})
+	}
+}
+
+// A digest beside an object that is not that of its content is put right by who has read it,
+// and not if another object stands there by then.
+func TestDigestThatLies(t *testing.T) {
+	place, o := objecttest.Fake(t)
+	b := openBucket(t, place, o)
+	data := []byte("what it is")
+	e := entry("f", int64(len(data)))
+	put := func(data []byte) {
+		t.Helper()
+		m := meta{MTime: e.MTime, HasMTime: true, Mode: 0o644, HasMode: true, Digest: checksum.Sum([]byte("a lie")), HasDigest: true}
+		if _, err := b.Put(t.Context(), "f", data, m.encode(), bucket.Condition{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, changes := range []bool{false, true} {
+		put(data)
+		d, _ := begin(t, b, small)
+		l := landing(t, d)
+		f, err := l.Finder.Open(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if changes {
+			put([]byte("an other 1"))
+		}
+		out, err := l.Maker.(storage.Digester).TouchRead(e, checksum.Sum(data))
+		if changes != (storage.KindOf(err) == storage.Conflict) || !changes && (err != nil || out.Adjusted) {
+			t.Errorf("%v: %+v, %v", changes, out, err)
+		}
+		f.Close()
+		at, err := b.Head(t.Context(), "f")
+		if m := decodeMeta(at.Meta); err != nil || !changes && m.Digest != checksum.Sum(data) || m.MTime != e.MTime || at.Size != e.Size {
+			t.Errorf("%v: it is %+v, %v", changes, at, err)
+		}
+	}
+
+	// So does --checksum.
+	put(data)
+	src := t.TempDir()
+	if err := os.WriteFile(filepath.Join(src, "f"), data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	d, _ := begin(t, b, small)
+	_, err := local.Copy(t.Context(), local.Options{
+		Send:    send.Options{Sources: []send.Source{{Source: tree.Source{Path: src, Contents: true}}}, Checksum: true},
+		Receive: receive.Options{Destination: d},
+	})
+	at, herr := b.Head(t.Context(), "f")
+	if err = errors.Join(err, herr); err != nil || decodeMeta(at.Meta).Digest != checksum.Sum(data) {
+		t.Errorf("with --checksum it is %+v, %v", at, err)
 	}
 }

@@ -149,7 +149,7 @@ func (p *planner) renamedBefore(e *entry, differs bool) (done bool, err error) {
 		}
 		p.claim(e, probe.Name)
 		if !p.byDigest && p.site.keepsTime(e.item, *found) {
-			return true, p.settle.equal(e, e.item, probe.Name)
+			return true, p.settle.equal(e, e.item, probe.Name, sum{})
 		}
 		e.choice.tried = i
 		return true, p.ask.compare(e, probe.Name)

@@ -42,7 +42,7 @@ func (w *worker) seal(a *attempt) error {
 		if err := a.part.end(false); err != nil {
 			return w.settle.failAttempt(a, "putting aside", err)
 		}
-		return w.settle.equal(a.of, a.item, a.of.name)
+		return w.settle.equal(a.of, a.item, a.of.name, a.sum)
 	}
 	if w.ledger.unfilled(a) {
 		w.queues.olds.Put(old{a, oldLent})
@@ -86,7 +86,7 @@ func (w *worker) sealCompared(a *attempt) error {
 		return w.takeFormer(a, kept)
 	}
 	w.track.Spared(a.sum.size, kept)
-	return w.settle.equal(a.of, a.item, a.compared.name)
+	return w.settle.equal(a.of, a.item, a.compared.name, a.sum)
 }
 
 // takeFormer copies a small file that was found the same under another name. It must still

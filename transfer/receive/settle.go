@@ -90,11 +90,15 @@ func (s *settler) done(e *entry, o outcome) error {
 }
 
 // equal settles an entry whose content was found under name. The file there gets the
-// metadata of the item.
-func (s *settler) equal(e *entry, item *tree.Entry, name string) error {
+// metadata of the item. read is the digest of its content, if that was read.
+func (s *settler) equal(e *entry, item *tree.Entry, name string, read sum) error {
 	at := *item
 	at.Name = name
-	o, err := s.site.Maker.Touch(&at)
+	touch := s.site.Maker.Touch
+	if d, ok := s.site.Maker.(storage.Digester); ok && read.known {
+		touch = func(e *tree.Entry) (storage.Outcome, error) { return d.TouchRead(e, read.root) }
+	}
+	o, err := touch(&at)
 	if err != nil {
 		return s.fail(e, "keeping", err)
 	}

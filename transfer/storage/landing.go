@@ -1,6 +1,9 @@
 package storage
 
-import "ferry/transfer/tree"
+import (
+	"ferry/checksum"
+	"ferry/transfer/tree"
+)
 
 // Finder tells what stands at the destination.
 type Finder interface {
@@ -49,6 +52,13 @@ type Maker interface {
 	// Touch is Keep for a file that gets e's metadata as well. A file with other names,
 	// which are not hard links of e, is replaced by a copy of its own.
 	Touch(e *tree.Entry) (Outcome, error)
+}
+
+// Digester is a Maker of a place that keeps the digest of each file beside it.
+type Digester interface {
+	// TouchRead is Touch for a file that Finder.Open gave and of which all was read: its
+	// content has that digest. The Kind Conflict: it is another one by now.
+	TouchRead(e *tree.Entry, root checksum.Digest) (Outcome, error)
 }
 
 // Special makes items that not every place can have. Names that are taken are as in
