@@ -61,7 +61,7 @@ type Store struct {
 }
 
 // Open looks for credentials, and asks the store for the bucket. It waits 10 s at most for a
-// store that is away. The end of ctx ends all requests to it, later ones too.
+// store that is away, and 20 s for an answer. The end of ctx ends all requests to it, later ones too.
 func Open(ctx context.Context, place string, o Options) (*Store, error) {
 	s, err := open(ctx, place, o)
 	return s, named(place, err)

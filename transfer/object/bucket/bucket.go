@@ -52,6 +52,10 @@ type Bucket struct {
 // openPatience bounds the first request of all: a name that is mistyped is told soon.
 const openPatience = 10 * time.Second
 
+// openStall bounds the wait for its answer. What listens there may be no store, and nobody can
+// be told yet that it is waited for.
+const openStall = 20 * time.Second
+
 // Open finds credentials, and asks the store whether the bucket is there and may be listed.
 // Place is what Parse takes. Errors are *Error, but for a place or an endpoint that is no such.
 func Open(ctx context.Context, place string, o Options) (*Bucket, error) {
@@ -150,6 +154,7 @@ func (b *Bucket) find(ctx context.Context) error {
 	bound := min(openPatience, b.retry.patience)
 	if b.options.Region == "" {
 		err := b.retry.within(ctx, bound, "open", "", func(ctx context.Context, a *attempt) error {
+			a.patient = openStall
 			region, err := b.core.GetBucketLocation(ctx, b.name)
 			b.options.Region = region
 			return err
@@ -165,6 +170,7 @@ func (b *Bucket) find(ctx context.Context) error {
 	}
 	b.retry.region = b.options.Region
 	return b.retry.within(ctx, bound, "open", "", func(ctx context.Context, a *attempt) error {
+		a.patient = openStall
 		core, err := b.clientOf(ctx)
 		if err != nil {
 			return err

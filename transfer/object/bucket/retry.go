@@ -33,11 +33,15 @@ type attempt struct {
 // do runs fn until it succeeds, fails for good, ctx ends, or patience does. What it returns
 // is nil or an *Error.
 func (r *retrier) do(ctx context.Context, op, key string, fn func(ctx context.Context, a *attempt) error) error {
-	return r.within(ctx, r.patience, op, key, fn)
+	return r.run(ctx, &setbacks{retrier: r, patience: r.patience}, op, key, fn)
 }
 
+// within is do that tries again for so long only, counted from its beginning.
 func (r *retrier) within(ctx context.Context, patience time.Duration, op, key string, fn func(ctx context.Context, a *attempt) error) error {
-	setbacks := setbacks{retrier: r, patience: patience}
+	return r.run(ctx, &setbacks{retrier: r, patience: patience, began: time.Now(), next: firstWait}, op, key, fn)
+}
+
+func (r *retrier) run(ctx context.Context, setbacks *setbacks, op, key string, fn func(ctx context.Context, a *attempt) error) error {
 	for n := 0; ; n++ {
 		a := &attempt{exchange: &exchange{}, again: n > 0}
 		err := fn(withExchange(ctx, a.exchange), a)
@@ -68,7 +72,7 @@ const mostTries = 4
 type setbacks struct {
 	retrier  *retrier
 	patience time.Duration
-	began    time.Time // of the first setback since there was progress; zero: none
+	began    time.Time // of the first setback since there was progress, or of within; zero: none
 	next     time.Duration
 }
 

@@ -1,6 +1,7 @@
 package bucket
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -32,7 +33,7 @@ var (
 // goroutine of the operation; the transport fills it before that has its answer.
 type exchange struct {
 	object  bool          // the answer is an object's content: no limit, and read later
-	patient time.Duration // longest time without progress; zero: stall
+	patient time.Duration // time without progress, in the place of stall; zero: that
 	header  http.Header   // of the last answer
 	status  int           // of the last answer; zero: there was none
 	stalled bool          // given up for want of progress
@@ -120,7 +121,7 @@ func (w watched) RoundTrip(req *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	limit := w.limit
 	if limit == 0 {
-		limit = max(x.patient, stall)
+		limit = cmp.Or(x.patient, stall)
 	}
 	dog := newWatchdog(limit, func() {
 		x.mu.Lock()

@@ -7,8 +7,25 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
+
+// The first request of all is not made again after its time, whatever took that.
+func TestWithin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tries := 0
+		r := retrier{patience: patience, endpoint: "here"}
+		err := r.within(t.Context(), openPatience, "open", "", func(context.Context, *attempt) error {
+			tries++
+			<-time.After(openStall)
+			return io.ErrUnexpectedEOF
+		})
+		if err == nil || tries != 1 {
+			t.Errorf("%d tries, %v", tries, err)
+		}
+	})
+}
 
 // A request without progress is given up, before its answer and within it.
 func TestStalled(t *testing.T) {
@@ -37,6 +54,14 @@ func TestStalled(t *testing.T) {
 		}
 		if err == nil || !x.isStalled() {
 			t.Errorf("%s: %v, stalled %v", path, err, x.isStalled())
+		}
+		own := &exchange{patient: 50 * time.Millisecond}
+		if resp, err = (watched{next: transport}).RoundTrip(req.WithContext(withExchange(context.Background(), own))); err == nil {
+			_, err = io.Copy(io.Discard, resp.Body)
+			_ = resp.Body.Close()
+		}
+		if err == nil || !own.isStalled() {
+			t.Errorf("%s, with a limit of its own: %v, stalled %v", path, err, own.isStalled())
 		}
 		r := retrier{endpoint: "here"}
 		if kind, told, passes := r.classify(err, x); kind != Away || !passes || told.Error() != "here does not answer" {
