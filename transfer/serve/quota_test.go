@@ -134,6 +134,8 @@ func TestQuotaOfStream(t *testing.T) {
 	if _, err := sendOver(t, l, o); code(err) != framing.CodeNoSpace || !strings.Contains(err.Error(), "quota") {
 		t.Error(err)
 	}
+	// The server tidies up a little after its client is done.
+	eventually(t, "its visit does not end", func() bool { n, _ := r.server.guests.count(); return n == 0 })
 	holds(t, r.root, nil)
 }
 
