@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -139,5 +140,16 @@ func TestCode(t *testing.T) {
 	holds(t, r.root, map[string]string{"f": "one", "g": "two"})
 	if err := fetchOver(t, dial(link.Receiver), "f"); code(err) != framing.CodeDeclined {
 		t.Errorf("a download by code: %v", err)
+	}
+}
+
+// A place that cannot be a folder is named as the peer wrote it.
+func TestPlaceThatIsNoFolder(t *testing.T) {
+	root := write(t, t.TempDir(), map[string]string{"in/file": "x"})
+	r := start(t, root, nil)
+	key := r.allow(keys.Grant{Path: "in", Upload: true, Download: true})
+	_, err := r.put(key, "file/sub", filepath.Join(root, "in", "file"))
+	if err == nil || !strings.Contains(err.Error(), `"file/sub"`) || strings.Contains(err.Error(), "in/") {
+		t.Error(err)
 	}
 }

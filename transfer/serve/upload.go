@@ -120,7 +120,7 @@ func (u *upload) open() (storage.Destination, error) {
 	}
 	inner, err := u.folder(owner)
 	if err != nil {
-		return nil, fmt.Errorf("opening the folder of this key: %w", err)
+		return nil, fmt.Errorf("opening %s: %w", u.place(), err)
 	}
 	u.dest = &landing{
 		Destination: inner, ctx: u.ctx, account: u.account, replaces: u.grant.Delete && !u.blind(), blind: u.blind(),
@@ -134,10 +134,18 @@ func (u *upload) open() (storage.Destination, error) {
 func (u *upload) rehearse() (storage.Destination, error) {
 	inner, err := u.server.cfg.Root.Rehearsal(u.ctx, u.at)
 	if err != nil {
-		return nil, fmt.Errorf("looking at the folder of this key: %w", err)
+		return nil, fmt.Errorf("looking at %s: %w", u.place(), err)
 	}
 	u.dest = &rehearsal{inner, u.grant.Delete}
 	return u.dest, nil
+}
+
+// place is where the delivery lands, as the peer knows it.
+func (u *upload) place() string {
+	if names := u.at[len(u.own()):]; len(names) > 0 {
+		return fmt.Sprintf("%q, which is to be a folder here", text(names))
+	}
+	return "the folder of this key"
 }
 
 // folder opens where the delivery lands. For who is blind a folder of the place whose name is
