@@ -77,7 +77,8 @@
 //
 // Those of Publish end with the call. The store's own send parts, look ahead at what stands in
 // a folder, and renew leases; they end with Close at the latest. A request ends with the
-// context that NewDestination was given, or when the bucket gives up. A Source has goroutines
+// context that NewDestination was given, or when the bucket gives up; that of a part a second
+// later. A Source has goroutines
 // for looks and for what is read ahead, which its Close ends.
 //
 // # Locks

@@ -54,7 +54,12 @@ func (p *partial) part(pc *piece) error {
 	if pc.lacks > 0 {
 		cvs = nil // the next delivery could not know what it has
 	}
-	return p.up.send(p.f.s.ctx, pc.number, pc.buf, cvs)
+	if err := p.f.s.ctx.Err(); err != nil {
+		return err
+	}
+	ctx, done := p.f.s.graceful()
+	defer done()
+	return p.up.send(ctx, pc.number, pc.buf, cvs)
 }
 
 // Discard is storage.Partial's. What the store has acknowledged is kept whatever failed after

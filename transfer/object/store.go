@@ -51,6 +51,28 @@ func (s *store) end() {
 	s.work.Wait()
 }
 
+// partGrace is how long a part may go on that was under way when the delivery was stopped: who
+// stops one waits 2 s at most, and the state is still to be written.
+const partGrace = time.Second
+
+// graceful is a context for a part: it ends so long after that of the delivery. Done ends it.
+func (s *store) graceful() (ctx context.Context, done func()) {
+	ctx, cancel := context.WithCancelCause(s.root)
+	stop := context.AfterFunc(s.ctx, func() {
+		grace := time.NewTimer(partGrace)
+		defer grace.Stop()
+		select {
+		case <-grace.C:
+			cancel(context.Cause(s.ctx))
+		case <-ctx.Done():
+		}
+	})
+	return ctx, func() {
+		stop()
+		cancel(nil)
+	}
+}
+
 // last is a context for what is told to the store although the delivery was stopped.
 func (s *store) last() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(s.root, lastWords)

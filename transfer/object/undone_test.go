@@ -1,9 +1,11 @@
 package object
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
 
@@ -148,5 +150,56 @@ func TestDigestThatLies(t *testing.T) {
 	at, herr := b.Head(t.Context(), "f")
 	if err = errors.Join(err, herr); err != nil || decodeMeta(at.Meta).Digest != checksum.Sum(data) {
 		t.Errorf("with --checksum it is %+v, %v", at, err)
+	}
+}
+
+// Parts that are under way when a delivery is stopped are there for the next one, if the store
+// takes them soon.
+func TestStoppedAmidParts(t *testing.T) {
+	for _, soon := range []bool{true, false} {
+		place, o := objecttest.Fake(t)
+		proxy := objecttest.Faulty(t, o)
+		delay := 100 * time.Millisecond
+		if !soon {
+			delay = time.Minute
+		}
+		proxy.Set(objecttest.Rule{Op: "part", Times: 1000, Fault: objecttest.Hold, Delay: delay})
+		d, _ := begin(t, openBucket(t, place, proxy.Options()), small)
+		data := bytesOf(8<<20, 1)
+		p, err := landing(t, d).Files.Begin(entry("f", int64(len(data))), false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		const n = 4
+		for i := range uint64(n) {
+			if err := write(p, data, i); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for proxy.Count("part") < n {
+			runtime.Gosched() // until all are under way
+		}
+		d.s.cancel(context.Canceled)
+		began := time.Now()
+		if err := p.Discard(true); soon && err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(began); took > 2*partGrace {
+			t.Errorf("it took %v to stop", took)
+		}
+		if !soon {
+			continue
+		}
+		next, _ := begin(t, openBucket(t, place, o), small)
+		if p, err = landing(t, next).Files.Begin(entry("f", int64(len(data))), false); err != nil {
+			t.Fatal(err)
+		}
+		found := 0
+		for range p.Present(t.Context()) {
+			found++
+		}
+		if found != n {
+			t.Errorf("%d parts of %d are there", found, n)
+		}
 	}
 }
