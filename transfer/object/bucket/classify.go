@@ -69,7 +69,7 @@ func (r *retrier) classifyAnswer(resp minio.ErrorResponse, x *exchange) (Kind, e
 		return ClockSkew, say(resp, "the clock of this machine and the store's differ%s: set the clock right", skewWords(x)), false
 	case "PermanentRedirect", "TemporaryRedirect", "Redirect", "AuthorizationHeaderMalformed", "InvalidRegion", "InvalidLocationConstraint", "IllegalLocationConstraintException":
 		return WrongRegion, r.regionWords(resp, words), false
-	case "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "InvalidClientTokenId", "ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired":
+	case "InvalidAccessKeyId", "XAdminUserNotFound", "SignatureDoesNotMatch", "InvalidToken", "InvalidClientTokenId", "ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired":
 		return Denied, say(resp, "the store does not take the credentials (%s): check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN or the profile", words), false
 	case "BadDigest", "InvalidDigest", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch", "InvalidPart", "InvalidPartOrder":
 		return Mismatch, say(resp, "the store did not get what was sent (%s)", words), resp.Code == "BadDigest" || strings.HasPrefix(resp.Code, "XAmz")
