@@ -159,19 +159,24 @@ func (s *keyServer) deliver(ctx context.Context, l *link.Link) {
 		return
 	}
 	place := ""
+	var opened storage.Destination
 	_, _ = receive.Receive(ctx, l, receive.Options{
 		Accept: func(_ context.Context, o transfer.Offer, _ <-chan transfer.Extent) error {
 			place = o.Place
 			return nil
 		},
-		Open: func() (storage.Destination, error) {
+		Open: func() (_ storage.Destination, err error) {
 			folder := filepath.Join(s.root, place)
 			if err := os.MkdirAll(folder, 0o777); err != nil {
 				return nil, err
 			}
-			return local.NewFolder(folder, local.FolderOptions{NoSync: true})
+			opened, err = local.NewFolder(folder, local.FolderOptions{NoSync: true})
+			return opened, err
 		},
 	})
+	if opened != nil {
+		_ = opened.Close()
+	}
 }
 
 func (s *keyServer) allow(print string) {
