@@ -105,10 +105,19 @@ func (o *option) summary() string {
 	if !o.TakesValue() || v == "" || v == "0" {
 		return text
 	}
-	if strings.HasSuffix(v, "m0s") { // a duration
-		v = strings.TrimSuffix(v, "0s")
+	return text + " (default: " + asGiven(v) + ")"
+}
+
+// asGiven is a duration, as its String has it, in the way that people give one: 10m for 10m0s.
+// Other text stays as it is.
+func asGiven(text string) string {
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
 	}
-	return text + " (default: " + v + ")"
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
 }
 
 // spelling is how a flag is written, as "-o, --out DIR".

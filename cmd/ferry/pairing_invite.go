@@ -188,14 +188,14 @@ func (c *connection) remind(ctx context.Context, after time.Duration, v invitati
 func (c *connection) notCalled(v invitation) error {
 	wait := c.pairing.wait
 	if n := c.meeting.Calls(); n > 0 {
-		return &exitError{exit: exitConnection, err: fmt.Errorf("nobody proved the code within %s, with %s", wait, counted(n, "call")),
+		return &exitError{exit: exitConnection, err: fmt.Errorf("nobody proved the code within %s, with %s", asGiven(wait.String()), counted(n, "call")),
 			hint: "the other side needs this side's address and code; with more time: " + command(c.args...)}
 	}
 	hint := strings.Join(v.firewall(c.turnedHere(), ""), "\n")
 	if v.scope == reach.OwnMachine {
 		hint = "only this machine can reach that address: is it on a network, and is there no --listen with an address of its own?"
 	}
-	return &exitError{exit: exitConnection, err: fmt.Errorf("nobody called within %s", wait), hint: hint}
+	return &exitError{exit: exitConnection, err: fmt.Errorf("nobody called within %s", asGiven(wait.String())), hint: hint}
 }
 
 func counted(n int64, what string) string {

@@ -143,7 +143,7 @@ func (c *connection) notFound(err error, wait time.Duration, invite *invitation)
 	case exit != exitConnection:
 		return err
 	case taken != "":
-		return &exitError{exit: exit, word: "busy", err: fmt.Errorf("the room of this code at the relay %s is another delivery's, and was not free within %s", taken, wait), hint: otherRoom}
+		return &exitError{exit: exit, word: "busy", err: fmt.Errorf("the room of this code at the relay %s is another delivery's, and was not free within %s", taken, asGiven(wait.String())), hint: otherRoom}
 	}
 	if d := c.seen.last(); d.Err != nil {
 		return c.noLinkTo(d, wait, invite)
@@ -154,14 +154,14 @@ func (c *connection) notFound(err error, wait time.Duration, invite *invitation)
 		why += ": " + dialCause(err)
 	}
 	hint := strings.Join(c.otherWays(invite), "\n")
-	return &exitError{exit: exitConnection, err: fmt.Errorf("%s within %s%s", why, wait, c.seen.where()), hint: hint}
+	return &exitError{exit: exitConnection, err: fmt.Errorf("%s within %s%s", why, asGiven(wait.String()), c.seen.where()), hint: hint}
 }
 
 // noLinkTo is the error at the end of a search that has found somebody.
 func (c *connection) noLinkTo(d reach.News, wait time.Duration, invite *invitation) error {
-	err := fmt.Errorf("no link within %s to %s, which was found: %s", wait, hostOf(d.At), dialCause(d.Err))
+	err := fmt.Errorf("no link within %s to %s, which was found: %s", asGiven(wait.String()), hostOf(d.At), dialCause(d.Err))
 	if d.Relay != "" {
-		err = fmt.Errorf("no link within %s to who was found at the relay %s: %s", wait, d.Relay, dialCause(d.Err))
+		err = fmt.Errorf("no link within %s to who was found at the relay %s: %s", asGiven(wait.String()), d.Relay, dialCause(d.Err))
 	}
 	if reach.CauseOf(d.Err) == reach.Busy {
 		return &exitError{exit: exitConnection, word: "busy", err: err, hint: c.hintFor(reach.Try{Cause: reach.Busy})}
