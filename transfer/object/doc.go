@@ -6,7 +6,7 @@
 //   - A key holds the whole of a file or nothing: one PUT, or an upload that is completed when
 //     all of its parts are there. The store checks a checksum of each, and what it tells of
 //     them is compared with what was sent (package bucket). With Options.VerifyDisk each object
-//     is read back too.
+//     is read back too. An object that is another one than was sent does not stay.
 //   - Nothing is overwritten that was not looked at: a write has the condition that nothing
 //     stands under the key, or that what was seen still does. That a store heeds no conditions
 //     is told once, in the Report.

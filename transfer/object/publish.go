@@ -129,6 +129,9 @@ func (w *writing) under(name string) (o bucket.Object, err error) {
 		} else {
 			o, err = w.complete(c)
 		}
+		if bucket.IsWritten(err) {
+			return o, w.remove(name, err)
+		}
 		if kindOf(err) != bucket.Precondition {
 			return o, err
 		}
@@ -286,9 +289,18 @@ func (w *writing) verify(name string, o bucket.Object) error {
 	}()
 	if errors.Is(err, storage.ErrMismatch) {
 		w.p.failed.CompareAndSwap(nil, &storage.Error{Kind: storage.Mismatch, Op: "reading back", Path: w.p.at.path, Err: err})
-		for _, e := range w.p.f.s.b.Delete(w.ctx, []string{key}) {
-			err = errors.Join(err, e)
-		}
+		err = w.remove(name, err)
 	}
 	return err
+}
+
+// remove removes what this delivery wrote and is something else, which why tells. It has the
+// size, the time and maybe the digest of the file: the next delivery would find it the same.
+func (w *writing) remove(name string, why error) error {
+	ctx, cancel := w.p.f.s.last()
+	defer cancel()
+	for _, err := range w.p.f.s.b.Delete(ctx, []string{w.p.at.in.path + name}) {
+		why = errors.Join(why, fmt.Errorf("it stays there: %w", err))
+	}
+	return why
 }

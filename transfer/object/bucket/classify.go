@@ -21,12 +21,31 @@ import (
 const maxSkew = 5 * time.Minute
 
 // mismatch is what this package finds out itself about an answer.
-type mismatch struct{ text string }
+type mismatch struct {
+	text    string
+	written bool // of an object that has its key already
+}
 
 func (m *mismatch) Error() string { return m.text }
 
 func mismatched(format string, args ...any) error {
 	return &mismatch{text: fmt.Sprintf(format, args...) + ": the store, or what stands before it, changes what it is given"}
+}
+
+// asWritten marks a mismatch as one of an object that has its key already.
+func asWritten(err error) error {
+	var wrong *mismatch
+	if errors.As(err, &wrong) {
+		wrong.written = true
+	}
+	return err
+}
+
+// IsWritten reports whether an error of Put or Complete is a Mismatch of what this call wrote:
+// it stands at the key, with its size and metadata, and is not what was sent.
+func IsWritten(err error) bool {
+	var wrong *mismatch
+	return errors.As(err, &wrong) && wrong.written
 }
 
 // classify says what a failed attempt means, in words, and whether it may pass by itself.

@@ -10,7 +10,7 @@
 //   - An ETag is compared where it is an MD5 by its form (32 hexadecimal digits, or those and
 //     "-N" for an upload of N parts) and the answer names no encryption: ETags of encrypted
 //     objects are no MD5. A checksum is compared wherever one is told. What differs is
-//     Mismatch, and the key may then hold what was sent.
+//     Mismatch, and the key may then hold what was sent, or something else: IsWritten.
 //   - A condition that failed is Precondition, and nothing was changed. One that fails only
 //     because an earlier attempt of the same call succeeded, whose answer was lost, is success:
 //     what stands in the store is compared with what was sent. Who must know that it was he who

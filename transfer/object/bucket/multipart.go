@@ -174,9 +174,11 @@ func (b *Bucket) Complete(ctx context.Context, key, upload string, parts []Part,
 		}
 	}
 	// 3. Complete it, or find that it was.
+	var told string // the ETag
 	err = b.retry.do(ctx, "complete", key, func(ctx context.Context, a *attempt) error {
 		a.patient = stallComplete
-		err := b.complete(ctx, a, full, upload, w, c)
+		var err error
+		told, err = b.complete(ctx, a, full, upload, w, c)
 		code := codeOf(err)
 		if a.again && (isPrecondition(err, c) || code == "NoSuchUpload" || code == "NoSuchKey") {
 			err = b.completed(ctx, full, w, err)
@@ -197,7 +199,9 @@ func (b *Bucket) Complete(ctx context.Context, key, upload string, parts []Part,
 		if err != nil {
 			return err
 		}
-		_, err = w.check(o, a.header)
+		if _, err = w.check(o, a.header); err != nil && o.Size == w.size && o.ETag == told {
+			return asWritten(err) // of another size nobody takes it for the same
+		}
 		return err
 	})
 	return o, err
@@ -229,8 +233,8 @@ func wholeOf(parts []Part) (whole, error) {
 	return w, nil
 }
 
-// complete is one attempt.
-func (b *Bucket) complete(ctx context.Context, a *attempt, full, upload string, w whole, c Condition) error {
+// complete is one attempt. It returns the ETag that the store tells of the object.
+func (b *Bucket) complete(ctx context.Context, a *attempt, full, upload string, w whole, c Condition) (etag string, err error) {
 	o := minio.PutObjectOptions{}
 	c.set(&o)
 	if w.sum != "" {
@@ -238,15 +242,15 @@ func (b *Bucket) complete(ctx context.Context, a *attempt, full, upload string, 
 	}
 	info, err := b.core.CompleteMultipartUpload(ctx, b.name, full, upload, w.parts, o)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if info.ChecksumCRC64NVME != "" && w.sum != "" && info.ChecksumCRC64NVME != w.sum {
-		return mismatched("the store tells the checksum %s of the object, and its parts have %s", plain(info.ChecksumCRC64NVME), w.sum)
+		return "", asWritten(mismatched("the store tells the checksum %s of the object, and its parts have %s", plain(info.ChecksumCRC64NVME), w.sum))
 	}
 	if w.etag != "" && !encrypted(a.header) && isComposite(info.ETag, len(w.parts)) && info.ETag != w.etag {
-		return mismatched("the store tells the ETag %s of the object, and its parts have %s", info.ETag, w.etag)
+		return "", asWritten(mismatched("the store tells the ETag %s of the object, and its parts have %s", info.ETag, w.etag))
 	}
-	return nil
+	return info.ETag, nil
 }
 
 // check compares an object with what the parts make. proven says that more than the size could

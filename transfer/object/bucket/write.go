@@ -75,7 +75,7 @@ func (b *Bucket) put(ctx context.Context, a *attempt, full string, body []byte, 
 	}
 	proven, err := s.check(info.ETag, a.header)
 	if err != nil {
-		return Object{}, err
+		return Object{}, asWritten(err)
 	}
 	o := Object{Size: s.size, ETag: info.ETag}
 	if at, err := http.ParseTime(a.header.Get("Date")); err == nil {
