@@ -99,21 +99,24 @@ type storedDelivery struct {
 // Close is storage.Destination's.
 func (d storedDelivery) Close() error { return errors.Join(d.Destination.Close(), d.store.Close()) }
 
-// Sources is serve.Root's.
+// Sources is serve.Root's. The store is asked once, however much is wished for.
 func (r *storeRoot) Sources(ctx context.Context, wishes []serve.Wish, o *send.Options) error {
+	s, err := r.open(ctx, nil)
+	if err != nil {
+		return err
+	}
+	sources := s.Sources(storedMemory)
 	for _, w := range wishes {
-		src, err := store.NewSource(ctx, r.at(w.Path), r.options)
-		if err != nil {
-			return store.Placeless(err)
-		}
-		context.AfterFunc(ctx, func() { _ = src.Close() }) // it is only read
-		t := src.Tree()
-		t.Path = w.Asked
+		t := sources.Add(strings.Join(w.Path, "/"), w.Asked)
 		if w.Contents {
 			t.Contents, t.Name = true, ""
 		}
 		o.Sources = append(o.Sources, send.Source{Source: t})
 	}
+	context.AfterFunc(ctx, func() { // they are only read
+		sources.Close()
+		_ = s.Close()
+	})
 	return nil
 }
 

@@ -21,6 +21,9 @@ type SourceOptions struct {
 	// Memory is how many bytes of objects are read ahead at most, of all that are open. 0 is
 	// 64 MiB, or less where the process may have little, as Options.Memory.
 	Memory int64
+	// Beside is a Source with which this one shares that, and the looks under way: all that is
+	// asked for at once. May be nil.
+	Beside *Source
 }
 
 // Source is what stands at a place in a store, as something to send: tree.Away. Keys below the
@@ -44,7 +47,7 @@ type Source struct {
 	looks chan struct{} // an element for each look under way
 	// spared says that small objects are not read while they are looked at.
 	spared atomic.Bool
-	room   room
+	room   *room
 	held   int // keys that wait at most, for their order
 	work   sync.WaitGroup
 }
@@ -59,7 +62,12 @@ func NewSource(ctx context.Context, b *bucket.Bucket, place string, o SourceOpti
 	if o.Memory <= 0 {
 		o.Memory = flow.MayKeep(mostMemory, 8, leastMemory)
 	}
-	s := &Source{b: b, place: place, looks: make(chan struct{}, maxLooks), held: maxHeld, room: room{free: o.Memory, most: o.Memory}}
+	s := &Source{b: b, place: place, held: maxHeld}
+	if other := o.Beside; other != nil {
+		s.looks, s.room = other.looks, other.room
+	} else {
+		s.looks, s.room = make(chan struct{}, maxLooks), &room{free: o.Memory, most: o.Memory}
+	}
 	s.ctx, s.stop = context.WithCancel(ctx)
 	return s
 }

@@ -218,7 +218,7 @@ func (f *reading) forget() {
 
 // begin asks for a range of at most n bytes, if there is memory. It needs mu.
 func (f *reading) begin(at, n int64, place int) *stretch {
-	room := &f.of.s.room
+	room := f.of.s.room
 	most, part := int64(stretchSize), int64(8)
 	if at >= longFrom {
 		most, part = longStretch, 4

@@ -145,10 +145,11 @@ type Source struct {
 // OpenSource looks at a place that is to be sent: one object, or all that is below it. An error
 // that is fs.ErrNotExist: nothing is there.
 func OpenSource(ctx context.Context, place string, o Options) (*Source, error) {
-	s, err := NewSource(ctx, place, o)
+	b, err := bucket.Open(ctx, place, o.bucket())
 	if err != nil {
-		return nil, err
+		return nil, named(place, err)
 	}
+	s := &Source{source: object.NewSource(ctx, b, place, object.SourceOptions{}), bucket: b}
 	found, err := s.source.Top()
 	if err == nil {
 		err = found.Err
@@ -161,14 +162,37 @@ func OpenSource(ctx context.Context, place string, o Options) (*Source, error) {
 	return s, nil
 }
 
-// NewSource is OpenSource that does not look at what is there: a walk will. What is not there
-// fails as an item then, and Folder does not know.
-func NewSource(ctx context.Context, place string, o Options) (*Source, error) {
-	b, err := bucket.Open(ctx, place, o.bucket())
-	if err != nil {
-		return nil, named(place, err)
+// Sources are places below s, as many as are asked for at once, that share its connections, and
+// so many bytes of memory for what is read ahead. What is there is not looked at: a walk will, so
+// that what is not there fails as an item. A path is clean, and asked is what people call it.
+// They are closed together, before s.
+type Sources struct {
+	of     *Store
+	memory int64
+	all    []*object.Source
+}
+
+// Sources are none yet.
+func (s *Store) Sources(memory int64) *Sources { return &Sources{of: s, memory: memory} }
+
+// Add is one more, as a sender walks it.
+func (s *Sources) Add(path, asked string) tree.Source {
+	o := object.SourceOptions{Memory: s.memory}
+	if len(s.all) > 0 {
+		o.Beside = s.all[0]
 	}
-	return &Source{source: object.NewSource(ctx, b, place, object.SourceOptions{}), bucket: b}, nil
+	src := object.NewSource(s.of.ctx, s.of.bucket.Below(path), strings.TrimRight(asked, "/"), o)
+	s.all = append(s.all, src)
+	t := src.Tree()
+	t.Path = asked
+	return t
+}
+
+// Close ends what is under way.
+func (s *Sources) Close() {
+	for _, src := range s.all {
+		src.Close()
+	}
 }
 
 // Folder reports whether it is all that is below the place, and not one object.

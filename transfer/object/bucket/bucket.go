@@ -202,6 +202,19 @@ func (b *Bucket) Above() (above *Bucket, name string) {
 	return above, prefix[at:]
 }
 
+// Below is the place at path, clean and relative, in b; b itself for none. The store is not asked.
+// It shares the connections of b, whose Close ends them.
+func (b *Bucket) Below(path string) *Bucket {
+	below := &Bucket{
+		place: b.place, name: b.name, prefix: b.prefix,
+		retry: b.retry, core: b.core, options: b.options, host: b.host, transport: b.transport, idle: func() {},
+	}
+	if path != "" {
+		below.place, below.prefix = b.place+"/"+path, b.prefix+path+"/"
+	}
+	return below
+}
+
 // Close ends idle connections. No operation may be under way, and no body open.
 func (b *Bucket) Close() {
 	b.transport.CloseIdleConnections()
