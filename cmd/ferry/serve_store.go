@@ -126,6 +126,6 @@ func (r *storeRoot) Usage(ctx context.Context, path []string) (serve.Usage, erro
 	if err != nil {
 		return serve.Usage{}, err
 	}
-	n, err := s.Size(ctx)
-	return serve.Usage{Files: n}, errors.Join(store.Placeless(err), s.Close())
+	files, unfinished, err := s.Size(ctx)
+	return serve.Usage{Files: files, Partial: unfinished}, errors.Join(store.Placeless(err), s.Close())
 }

@@ -330,3 +330,31 @@ func TestLeftovers(t *testing.T) {
 		t.Errorf("left is the upload %+v", u)
 	}
 }
+
+// What is unfinished takes what the store has of it, at whatever depth it lies.
+func TestUnfinishedIsCounted(t *testing.T) {
+	place, o := objecttest.Fake(t)
+	b, above := openBucket(t, place+"/deep", o), openBucket(t, place, o)
+	d, _ := begin(t, b, small)
+	p, _ := half(t, d, landing(t, d), bytesOf(4<<20, 1))
+	if err := p.Discard(true); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Put(t.Context(), statePrefix+"aside", []byte("12345"), nil, bucket.Condition{}); err != nil {
+		t.Fatal(err)
+	}
+	var n int64
+	for l, err := range above.List(t.Context(), "", true) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		size, err := Unfinished(t.Context(), above, l.Object)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n += size
+	}
+	if n < 2<<20+5 || n > 3<<20 {
+		t.Errorf("%d bytes", n)
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"ferry/transfer/internal/flow"
 	"ferry/transfer/object/bucket"
 	"ferry/transfer/storage"
 )
@@ -76,7 +77,7 @@ func isStateObject(key string) bool {
 // stays reports that a state is of an upload which somebody may go on with. If nobody is at it,
 // and it is old or of no use, it is removed.
 func (f *files) stays(ctx context.Context, o bucket.Object, age time.Duration) (bool, error) {
-	h, err := f.peek(ctx, o)
+	h, err := peek(ctx, f.s.b, o)
 	switch {
 	case errors.Is(err, errState):
 		if age > maxLitterAge {
@@ -117,9 +118,9 @@ func (f *files) stays(ctx context.Context, o bucket.Object, age time.Duration) (
 }
 
 // peek reads the header of a state.
-func (f *files) peek(ctx context.Context, o bucket.Object) (h header, err error) {
+func peek(ctx context.Context, in *bucket.Bucket, o bucket.Object) (h header, err error) {
 	n := min(o.Size, int64(len(stateMagic)+4+maxHeader))
-	body, err := f.s.b.Get(ctx, o.Key, 0, n, o.ETag)
+	body, err := in.Get(ctx, o.Key, 0, n, o.ETag)
 	if err != nil {
 		return h, err
 	}
@@ -129,4 +130,31 @@ func (f *files) peek(ctx context.Context, o bucket.Object) (h header, err error)
 	}
 	h, _, err = decodeHeader(b)
 	return h, err
+}
+
+// Unfinished counts the bytes that o takes, an object of ferry's own somewhere below b: its own,
+// and those of the parts of the upload that it is the state of.
+func Unfinished(ctx context.Context, b *bucket.Bucket, o bucket.Object) (int64, error) {
+	at := strings.Index("/"+o.Key, "/"+statePrefix)
+	if at < 0 {
+		return o.Size, nil
+	}
+	in := b.Below(strings.TrimSuffix(o.Key[:at], "/"))
+	state := o
+	if state.Key = o.Key[at:]; !isStateObject(state.Key) {
+		return o.Size, nil
+	}
+	h, err := peek(ctx, in, state)
+	var parts []bucket.Part
+	if err == nil && h.Upload != "" {
+		parts, err = in.Parts(ctx, h.Path, h.Upload)
+	}
+	n := o.Size
+	for _, p := range parts {
+		n = flow.Plus(n, p.Size)
+	}
+	if errors.Is(err, errState) || errors.Is(err, fs.ErrNotExist) || kindOf(err) == bucket.Precondition {
+		err = nil // it is none, or has changed meanwhile
+	}
+	return n, err
 }

@@ -321,18 +321,24 @@ func (s *Store) Needs() Needs {
 	return n
 }
 
-// Size lists all that is below the place, and adds up the bytes of the objects. What is of
-// ferry's own is left out, and so is what uploads that are not complete take.
-func (s *Store) Size(ctx context.Context) (n int64, err error) {
+// Size lists all that is below the place, and adds up the bytes of the objects, and of what is
+// unfinished: uploads that are not complete, and what is ferry's own.
+func (s *Store) Size(ctx context.Context) (files, unfinished int64, err error) {
 	for o, err := range s.bucket.List(ctx, "", true) {
 		if err != nil {
-			return 0, named(s.Place(), err)
+			return 0, 0, named(s.Place(), err)
 		}
 		if !ofState(o.Key) {
-			n += o.Size
+			files += o.Size
+			continue
 		}
+		n, err := object.Unfinished(ctx, s.bucket, o.Object)
+		if err != nil {
+			return 0, 0, named(s.Place(), err)
+		}
+		unfinished += n
 	}
-	return n, nil
+	return files, unfinished, nil
 }
 
 // ofState tells whether a key is below a folder for what is unfinished.
