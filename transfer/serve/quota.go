@@ -163,10 +163,12 @@ func (q *quotas) open(ctx context.Context, own []string, limit int64, at []strin
 	return a, nil
 }
 
-// fits tells whether n bytes more would be within the limit. What was deleted by others since
-// it was counted is found out first.
-func (a *account) fits(ctx context.Context, n int64) error {
-	if a.limit == 0 || a.room() >= n {
+// fits tells whether an offer of n bytes may be within the limit. All says that all of them come,
+// whatever is there: then there has to be room for as many more. What was deleted by others since
+// it was counted is found out first. Of another offer a part may be there already, so that only
+// what comes is promised its room; what could never be there is declined at once.
+func (a *account) fits(ctx context.Context, n int64, all bool) error {
+	if a.limit == 0 || a.room() >= n || !all && n <= a.limit {
 		return nil
 	}
 	if err := a.quotas.fresh(ctx, a.own, true); err != nil {

@@ -71,6 +71,32 @@ func TestQuotaOfTheSame(t *testing.T) {
 	}
 }
 
+// A delivery that may see what is there needs room for what it brings, and not for what it finds
+// the same: who keeps a tree up to date may do so until the quota is full.
+func TestQuotaOfWhatIsThere(t *testing.T) {
+	r := start(t, t.TempDir(), nil)
+	key := r.allow(keys.Grant{Path: "in", Upload: true, Download: true, Quota: 3000})
+	src := t.TempDir()
+	for i := range 3 {
+		write(t, src, map[string]string{fmt.Sprint("d/", i): strings.Repeat("f", 1000)})
+		if _, err := r.put(key, "", filepath.Join(src, "d")); err != nil {
+			t.Errorf("with %d files: %v", i+1, err)
+		}
+	}
+	for i := range 2 {
+		if _, err := r.put(key, "d", filepath.Join(src, "d", "0"), filepath.Join(src, "d", "1"), filepath.Join(src, "d", "2")); err != nil {
+			t.Errorf("files by name, %d: %v", i, err)
+		}
+	}
+	write(t, src, map[string]string{"d/more": "f"})
+	if _, err := r.put(key, "", filepath.Join(src, "d")); code(err) != framing.CodeNoSpace || !strings.Contains(err.Error(), "quota") {
+		t.Errorf("one byte too many: %v", err)
+	}
+	if n := size(t, filepath.Join(r.root, "in")); n != 3000 {
+		t.Errorf("%d bytes are there", n)
+	}
+}
+
 // What somebody takes away is free again.
 func TestQuotaIsCountedAgain(t *testing.T) {
 	root := t.TempDir()

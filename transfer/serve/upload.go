@@ -96,7 +96,7 @@ func (u *upload) accept(ctx context.Context, o transfer.Offer, _ <-chan transfer
 		return u.refused(CausePath, err)
 	}
 	if u.account, err = u.server.quotas.open(ctx, u.own(), u.grant.Quota, u.at); err == nil {
-		err = u.account.fits(ctx, o.Bytes)
+		err = u.account.fits(ctx, o.Bytes, u.blind())
 	}
 	switch quota := new(quotaError); {
 	case errors.As(err, &quota):
