@@ -131,10 +131,22 @@ func (s *serving) confine() {
 	}
 	set := confine.Set{Folders: []string{s.disk}, Reads: []string{"/proc/self", "/sys/fs/cgroup", "/etc/localtime", "/usr/share/zoneinfo"}, AnyPort: true}
 	if s.store != nil {
-		if path, err := filepath.Abs(s.keysFile); err == nil {
-			set.Reads = append(set.Reads, filepath.Dir(path)) // an editor puts another file in its place
-		}
+		set.Reads = append(set.Reads, keysFolders(s.keysFile)...)
 	}
 	kept, err := s.env.Confine(set)
 	s.log.put(nil, confinedText(set, kept, err))
+}
+
+// keysFolders are those in which the file of keys is found again when it has changed: an editor
+// puts another file in its place, and a link leads to it perhaps.
+func keysFolders(file string) (folders []string) {
+	path, err := filepath.Abs(file)
+	if err != nil {
+		return nil
+	}
+	folders = append(folders, filepath.Dir(path))
+	if real, err := filepath.EvalSymlinks(path); err == nil && filepath.Dir(real) != folders[0] {
+		folders = append(folders, filepath.Dir(real))
+	}
+	return folders
 }
