@@ -140,6 +140,38 @@ func TestVerifyDisk(t *testing.T) {
 	}
 }
 
+// An object of the same size, time and mode, whose content nobody knows, is not taken for the
+// file that is to be written: it stays, and the file gets another name.
+func TestObjectWithoutDigestIsNotOverwritten(t *testing.T) {
+	place, o := objecttest.Fake(t)
+	b := openBucket(t, place, o)
+	d, _ := begin(t, b, small)
+	l := landing(t, d)
+	data := bytesOf(1000, 1)
+	e := entry("f", 1000)
+	like := d.dress.meta(e)
+	if _, err := b.Put(t.Context(), "f", bytesOf(1000, 2), like.encode(), bucket.Condition{}); err != nil {
+		t.Fatal(err)
+	}
+	p, err := l.Files.Begin(e, false)
+	if err == nil {
+		err = write(p, data, 0)
+	}
+	if err == nil {
+		err = p.Seal(e, 1000, checksum.Sum(data))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	pub := &storage.Publication{Partial: p, Entry: e, Rename: true}
+	if err := l.Files.Publish([]*storage.Publication{pub}); err != nil || pub.Err != nil {
+		t.Fatal(err, pub.Err)
+	}
+	if was, err := b.Head(t.Context(), "f"); err != nil || decodeMeta(was.Meta) != like || pub.Name == "" {
+		t.Errorf("the file is called %q, and f is %+v, %v", pub.Name, was, err)
+	}
+}
+
 // State objects that anybody may have written cost nothing but themselves.
 func FuzzState(f *testing.F) {
 	good := state{header: header{Path: "a/b", Size: 3 << 20, MTime: "5.5", Part: 1 << 20, Upload: "u", Serial: 3},

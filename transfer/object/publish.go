@@ -181,10 +181,10 @@ func (w *writing) condition(name string, look bool) (c bucket.Condition, err err
 
 // mine reports that what stands there is what is to be written: an earlier attempt succeeded
 // whose answer was lost, or another delivery brought the same. One that died right behind the
-// end of its upload left it without a digest.
+// end of its upload left it without a digest; what is written at once has one always.
 func (w *writing) mine(o bucket.Object) bool {
 	m := decodeMeta(o.Meta)
-	if !m.HasDigest {
+	if !m.HasDigest && w.p.up != nil {
 		m.Digest, m.HasDigest = w.p.meta.Digest, w.p.meta.HasDigest
 	}
 	return m == w.p.meta && o.Size == w.p.lay.size
