@@ -39,7 +39,7 @@ type Bucket struct {
 	prefix string // "" or with a slash behind
 
 	retry     retrier
-	core      *minio.Core
+	core      *calls
 	options   minio.Options
 	host      string
 	transport *http.Transport
@@ -136,17 +136,17 @@ func parseEndpoint(text string) (host string, secure bool, err error) {
 }
 
 // client makes a client for calls that take a context.
-func (b *Bucket) client() (*minio.Core, error) {
+func (b *Bucket) client() (*calls, error) {
 	o := b.options
 	o.Transport = watched{next: b.transport}
-	return minio.NewCore(b.host, &o)
+	return newCalls(b.host, &o)
 }
 
 // clientOf makes a client for calls that take none: its requests have ctx.
-func (b *Bucket) clientOf(ctx context.Context) (*minio.Core, error) {
+func (b *Bucket) clientOf(ctx context.Context) (*calls, error) {
 	o := b.options
 	o.Transport = watched{next: b.transport, ctx: ctx}
-	return minio.NewCore(b.host, &o)
+	return newCalls(b.host, &o)
 }
 
 // find finds the region of the bucket, if none was named, and looks whether it may be listed.

@@ -292,7 +292,7 @@ func (b *Bucket) Copy(ctx context.Context, from Object, to string, meta map[stri
 	maps.Copy(headers, meta)
 	var o Object
 	err = b.retry.do(ctx, "copy", to, func(ctx context.Context, a *attempt) error {
-		_, err := b.core.Client.CopyObject(ctx,
+		_, err := b.core.CopyObject(ctx,
 			minio.CopyDestOptions{Bucket: b.name, Object: full, UserMetadata: headers, ReplaceMetadata: true},
 			minio.CopySrcOptions{Bucket: b.name, Object: source, MatchETag: from.ETag})
 		if err != nil && !(a.again && isPrecondition(err, Condition{ETag: from.ETag})) {
