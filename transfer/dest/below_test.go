@@ -10,13 +10,17 @@ import (
 	"ferry/transfer/tree"
 )
 
-// A folder below another one is made, and opened again.
+// A folder below another one is made, and opened again. What holds it is synced both times: the
+// first delivery may not be at its end when the second one is.
 func TestOpenBelow(t *testing.T) {
 	root := t.TempDir()
-	for range 2 {
+	for made := range 2 {
 		f, err := Open(root, Options{Below: []string{"in", "alice"}})
 		if err != nil {
 			t.Fatal(err)
+		}
+		if len(f.above) != 2 || f.nodes.root.existed != (made > 0) {
+			t.Errorf("%d folders above are synced; it existed: %v", len(f.above), f.nodes.root.existed)
 		}
 		l, err := f.Start(tree.Metadata{})
 		if err != nil {

@@ -40,7 +40,7 @@ type Folder struct {
 	opts  Options
 	site  *site
 	dirs  *tree.Dirs
-	above []above // what holds the folders that Open made, outermost first
+	above []above // folders above the destination that Finish syncs, outermost first
 	now   func() time.Time
 
 	nodes   *nodes
@@ -81,18 +81,24 @@ func (s *site) present() error {
 	return fail("looking again at", "", err)
 }
 
-// above holds a folder that Open made, and is synced by Finish. It is opened with
-// it: later this process may have no right to, see cmd/ferry/confine.
+// above holds a folder that Open made, or one of Options.Below that was there: a delivery
+// beside this one may have made that, and sync its name later. It is opened with the
+// destination: later this process may have no right to, see cmd/ferry/confine.
 type above struct {
-	dir *tree.Dir
-	err error // why it could not be opened
+	dir  *tree.Dir
+	made bool  // the folder in it, by Open
+	err  error // why it could not be opened
 }
 
 func (a above) sync() error {
 	if a.err != nil {
 		return a.err
 	}
-	return a.dir.Sync()
+	err := a.dir.Sync()
+	if !a.made && errors.Is(err, fs.ErrPermission) {
+		return nil // who may not read it, did not make the folder in it either
+	}
+	return err
 }
 
 // Open opens the folder at path, links in path followed, and makes it and its
@@ -124,7 +130,7 @@ func Open(path string, o Options) (*Folder, error) {
 	f.volumes = &volumes{place: path, width: width, unnamed: canLinkUnnamed(), short: f.short, byID: make(map[volumeID]*volume)}
 	f.dress = &dresser{accounts: tree.NewAccounts(), times: newTimes(time.Now), held: holders{items: make(map[fileID]uint64)}}
 	for _, folder := range made {
-		var a above
+		a := above{made: true}
 		a.dir, a.err = f.dirs.Open(filepath.Dir(folder))
 		f.above = append(f.above, a)
 	}
@@ -157,8 +163,9 @@ func (f *Folder) openRoot(path string) error {
 	if f.site.self, err = vol.handle.Stat(); err != nil {
 		return errors.Join(err, vol.handle.Close())
 	}
-	f.nodes.root = &node{dir: dir, vol: vol, existed: len(f.above) == 0}
-	f.nodes.root.fresh.Store(len(f.above) > 0)
+	fresh := slices.ContainsFunc(f.above, func(a above) bool { return a.made })
+	f.nodes.root = &node{dir: dir, vol: vol, existed: !fresh}
+	f.nodes.root.fresh.Store(fresh)
 	return nil
 }
 
@@ -169,14 +176,15 @@ func (f *Folder) openBelow(d *tree.Dir) (*tree.Dir, error) {
 			return nil, err
 		}
 		info, err := d.Lstat(name)
+		made := false
 		if errors.Is(err, fs.ErrNotExist) {
-			if err = d.Mkdir(name, 0o777); err == nil {
-				f.above = append(f.above, above{dir: d})
-			}
-			if err == nil || errors.Is(err, fs.ErrExist) { // another delivery may be faster
+			err = d.Mkdir(name, 0o777)
+			made = err == nil
+			if made || errors.Is(err, fs.ErrExist) { // another delivery may be faster
 				info, err = d.Lstat(name)
 			}
 		}
+		f.above = append(f.above, above{dir: d, made: made})
 		if err == nil && info.Kind != tree.Folder {
 			err = &fs.PathError{Op: "open", Path: name, Err: tree.NotFolder}
 		}
