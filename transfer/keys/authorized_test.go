@@ -149,6 +149,14 @@ func TestStore(t *testing.T) {
 	if _, err := s.Find(alice.Key(), day(2029)); err != nil {
 		t.Error("the old keys are gone:", err)
 	}
+	writeFile(t, path, lineOf(alice)+" alice\n", 0o600)
+	if err := s.Reload(); err != nil {
+		t.Error(err)
+	}
+	writeFile(t, path, lineOf(bob)+" bob\nrubbish\n", 0o600)
+	if changed, err := look(); changed || err == nil {
+		t.Error("the same mistake, made again, is not told:", changed, err)
+	}
 	writeFile(t, path, lineOf(bob)+" bob\n", 0o600)
 	if changed, err := look(); !changed || err != nil {
 		t.Error(changed, err)

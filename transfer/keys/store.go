@@ -127,6 +127,9 @@ func (s *Store) Reload() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	_, err := s.read()
+	if err == nil {
+		s.told = "" // the same mistake is told again when it is made again
+	}
 	return err
 }
 
