@@ -187,7 +187,8 @@ func (s *keyServer) allow(print string) {
 
 func (s *keyServer) url(path string) string { return "ferry://" + s.addr + "/" + path }
 
-// client is a person with a home, whose commands run in this process.
+// client is a person with a home, whose commands run in this process. Tests with one are not
+// parallel: the library of the command line has flags of its own that all commands share.
 type client struct {
 	home  string
 	print string // of id_ed25519

@@ -56,7 +56,6 @@ func converse(t *testing.T, c *client, answers []typedAnswer, run func()) (scree
 
 // A person is asked about a host once, and about a passphrase where nothing else helps.
 func TestServerAtTerminal(t *testing.T) {
-	t.Parallel()
 	s, c := newKeyServer(t), newClient(t)
 	s.allow(c.print)
 	file := writes(t, filepath.Join(t.TempDir(), "f"), "x")
@@ -104,7 +103,6 @@ func TestServerAtTerminal(t *testing.T) {
 
 // The agent's key is used, and no file is needed. ssh-agent is asked for each link.
 func TestServerByAgent(t *testing.T) {
-	t.Parallel()
 	agent, err := exec.LookPath("ssh-agent")
 	if err != nil {
 		t.Skipf("ssh-agent is not installed: %v", err)
@@ -146,7 +144,6 @@ func TestServerByAgent(t *testing.T) {
 
 // A link to a server that begins anew begins the delivery again, with the same key.
 func TestServerBeginsAnew(t *testing.T) {
-	t.Parallel()
 	s, c := newKeyServer(t), newClient(t)
 	s.allow(c.print)
 	keyFile := filepath.Join(t.TempDir(), "host_key")
@@ -170,7 +167,6 @@ func TestServerBeginsAnew(t *testing.T) {
 
 // A proxy makes the connection, and looks up the name.
 func TestServerThroughProxy(t *testing.T) {
-	t.Parallel()
 	s, c := newKeyServer(t), newClient(t)
 	s.allow(c.print)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")

@@ -28,7 +28,6 @@ func holds(t *testing.T, path, want string) {
 
 // With the right fingerprint and a known key no question is left.
 func TestServerBothWays(t *testing.T) {
-	t.Parallel()
 	s, c := newKeyServer(t), newClient(t)
 	s.allow(c.print)
 	dir := t.TempDir()
@@ -63,7 +62,6 @@ func TestServerBothWays(t *testing.T) {
 
 // Without a terminal an unknown host is refused, and so is one that has changed.
 func TestServerHostKey(t *testing.T) {
-	t.Parallel()
 	s, c := newKeyServer(t), newClient(t)
 	s.allow(c.print)
 	file := writes(t, filepath.Join(t.TempDir(), "f"), "x")
@@ -101,7 +99,6 @@ func readAll(t *testing.T, path string) []byte {
 
 // Keys that the server does not know are named.
 func TestServerOwnKeys(t *testing.T) {
-	t.Parallel()
 	s, c := newKeyServer(t), newClient(t)
 	file := writes(t, filepath.Join(t.TempDir(), "f"), "x")
 	pin := "--host-key=" + s.print
@@ -133,7 +130,6 @@ func TestServerOwnKeys(t *testing.T) {
 
 // What ferry:// does not go with is told before anything is dialled.
 func TestServerUsage(t *testing.T) {
-	t.Parallel()
 	c := newClient(t)
 	file := writes(t, filepath.Join(t.TempDir(), "f"), "x")
 	for _, args := range [][]string{
@@ -172,7 +168,6 @@ func TestServerUsage(t *testing.T) {
 }
 
 func TestParseServer(t *testing.T) {
-	t.Parallel()
 	for text, want := range map[string]string{
 		"ferry://h":                              "h:33779 ",
 		"ferry://h/":                             "h:33779 ",

@@ -8,6 +8,7 @@ import (
 
 	"ferry/transfer/storage"
 	"ferry/transfer/tree"
+	"ferry/transfer/tree/treetest"
 )
 
 // A folder below another one is made, and opened again. What holds it is synced both times: the
@@ -44,10 +45,14 @@ func TestOpenBelow(t *testing.T) {
 // No name on the way leads elsewhere, and nothing is made where one would.
 func TestOpenBelowFollowsNothing(t *testing.T) {
 	root, outside := t.TempDir(), t.TempDir()
-	if err := errors.Join(os.Symlink(outside, filepath.Join(root, "link")), os.WriteFile(filepath.Join(root, "file"), nil, 0o600)); err != nil {
-		t.Skip(err)
+	if err := os.WriteFile(filepath.Join(root, "file"), nil, 0o600); err != nil {
+		t.Fatal(err)
 	}
-	for _, below := range [][]string{{"link"}, {"link", "x"}, {"file"}, {"file", "x"}, {".."}, {"a", ".."}, {"a/b"}, {""}, {"."}, {tree.PartialName}, {"a", tree.PartialName + "-1000"}} {
+	wrong := [][]string{{"file"}, {"file", "x"}, {".."}, {"a", ".."}, {"a/b"}, {""}, {"."}, {tree.PartialName}, {"a", tree.PartialName + "-1000"}}
+	if treetest.Symlink(t, outside, filepath.Join(root, "link")) {
+		wrong = append(wrong, []string{"link"}, []string{"link", "x"})
+	}
+	for _, below := range wrong {
 		f, err := Open(root, Options{Below: below})
 		if err == nil {
 			_ = f.Close()

@@ -1,6 +1,7 @@
 package reach
 
 import (
+	"io"
 	"net"
 	"net/netip"
 	"strconv"
@@ -55,6 +56,7 @@ func TestTheRightOneAmongStrangers(t *testing.T) {
 	web, _ := place(t, "127.0.0.2", func(c net.Conn) {
 		_, _ = c.Read(make([]byte, 1))
 		_, _ = c.Write([]byte("HTTP/1.1 400 Bad Request\r\n\r\n"))
+		_, _ = io.Copy(io.Discard, c) // a close before all is read would reset the connection
 	})
 	hangsUp, _ := place(t, "127.0.0.3", nil)
 	otherCode := ferryAt(t, "127.0.0.4", link.Receiver, "7-another-code-here")

@@ -138,7 +138,10 @@ func TestNoRelayThere(t *testing.T) {
 	if _, err := NewSeeker(u, SeekOptions{Room: "7"}).Connect(t.Context(), link.Want{Purpose: framing.PurposeNew}); !errors.As(err, &e) || !errors.Is(err, link.ErrNoWay) {
 		t.Errorf("%v", err)
 	}
-	web := relayAt(t, func(s *script) { _, _ = io.WriteString(s, "HTTP/1.1 400 Bad Request\r\n\r\n") })
+	web := relayAt(t, func(s *script) {
+		_, _ = io.WriteString(s, "HTTP/1.1 400 Bad Request\r\n\r\n")
+		_, _ = io.Copy(io.Discard, s) // a close before all is read would reset the connection
+	})
 	if _, err := Claim(t.Context(), web, ClaimOptions{Inlet: inlet(t)}); !errors.Is(err, errNotRelay) {
 		t.Errorf("%v", err)
 	}
