@@ -111,7 +111,7 @@ func (w *simWorld) checkMoved(p *simProcess, res transfer.Result) {
 	if quiet && res.Moved > missed && w.plan.class != classOutput {
 		w.t.Errorf("%d bytes were moved, and no more than %d were missing", res.Moved, missed)
 	}
-	underWay := simUnderWay(w.plan.streams)
+	underWay := simUnderWay(w.plan.line, w.plan.streams)
 	again := int64(w.plan.happened()) + w.plan.moves.tried.Load()
 	if res.Resent > again*underWay {
 		w.t.Errorf("%d bytes were sent again after %d faults and moves", res.Resent, again)

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"ferry/transfer/internal/deliverytest"
+	"ferry/transfer/internal/flow"
 )
 
 // Sender and receiver run in one process over a simulated network and disk, in
@@ -34,8 +35,18 @@ const simLimit = 2 * time.Minute
 
 // simUnderWay is the most that may be under way at a time, in bytes: the credit of
 // a delivery over so many streams, with the overhead of TLS and the frames that cost
-// none.
-func simUnderWay(streams int) int64 { return 10<<20 + int64(streams-1)<<20 }
+// none. The credit is 8 MiB, and 12 where a round trip is measured to take flow.LongPath.
+func simUnderWay(line simLine, streams int) int64 {
+	most := 10<<20 + int64(streams-1)<<20
+	var sent time.Duration // how long a segment takes
+	if line.rate > 0 {
+		sent = time.Duration(line.segment) * time.Second / time.Duration(line.rate)
+	}
+	if 2*(line.latency+line.jitter+sent) >= flow.LongPath {
+		most += 4 << 20
+	}
+	return most
+}
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
