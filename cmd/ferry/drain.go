@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -38,6 +39,12 @@ func newDrain(asked context.Context, env *Env, window time.Duration, ending func
 		d.stop()
 	})
 	return d
+}
+
+// drainBegins is what serve and relay say then, as an object and as a line.
+func drainBegins(window time.Duration) (jsonDrain, string) {
+	return jsonDrain{"draining", window.Milliseconds()},
+		fmt.Sprintf("ending when the deliveries that run are over, at the latest in %s; a second signal ends at once", asGiven(window.String()))
 }
 
 // sign is the signal that asked for the end; the zero value if none did.

@@ -178,7 +178,7 @@ func (l *relayLog) tell() {
 }
 
 func (l *relayLog) draining(window time.Duration) {
-	l.put(jsonDrain{"draining", window.Milliseconds()}, fmt.Sprintf("ending when the deliveries that run are over, at the latest in %s; a second signal ends at once", asGiven(window.String())))
+	l.put(drainBegins(window))
 }
 
 // failed says that the relay did not start.

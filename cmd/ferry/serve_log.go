@@ -265,7 +265,7 @@ func (l *serveLog) keys(n int, err error) {
 }
 
 func (l *serveLog) draining(window time.Duration) {
-	l.put(jsonDrain{"draining", window.Milliseconds()}, fmt.Sprintf("ending when the deliveries that run are over, at the latest in %s; a second signal ends at once", asGiven(window.String())))
+	l.put(drainBegins(window))
 }
 
 // failed says that the server did not start.

@@ -191,15 +191,7 @@ func (r *pruneRun) take() error {
 	return r.tooMany()
 }
 
-func (r *pruneRun) tooMany() error {
-	switch {
-	case r.n <= r.Max:
-		return nil
-	case r.mode == pruneRehearse:
-		return fmt.Errorf("%w: %d, and %d are allowed", storage.ErrTooMany, r.n, r.Max)
-	}
-	return fmt.Errorf("%w: more than the %d that are allowed", storage.ErrTooMany, r.Max)
-}
+func (r *pruneRun) tooMany() error { return r.Allows(r.n, r.mode == pruneRehearse) }
 
 // failed tells of an item that stays, in the pass that is to remove it.
 func (r *pruneRun) failed(path string, err error) {

@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"fmt"
 
 	"ferry/transfer/tree"
 )
@@ -50,6 +51,18 @@ type Mirror struct {
 	All bool
 	// Keep names paths relative to the destination that stay in any case. May be nil.
 	Keep func(path string) bool
+}
+
+// Allows returns nil if n items may go, and else ErrTooMany. All says that n is how many
+// there are, and not only those that were counted until there were too many.
+func (m *Mirror) Allows(n int64, all bool) error {
+	switch {
+	case n <= m.Max:
+		return nil
+	case all:
+		return fmt.Errorf("%w: %d, and %d are allowed", ErrTooMany, n, m.Max)
+	}
+	return fmt.Errorf("%w: more than the %d that are allowed", ErrTooMany, m.Max)
 }
 
 // Prune says what is to be removed: what stands in folders that were delivered whole, and
