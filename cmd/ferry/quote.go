@@ -77,7 +77,7 @@ const (
 // A program takes a backslash before the last quote for a part of an escape. So it is
 // written twice, which names the same folder where it is not one.
 func quoteWindows(arg string) string {
-	if !needsQuotes(arg, `-_./:\@%+=~`) && arg[0] != '@' {
+	if !needsQuotes(arg, `-_./:\@%+=~`) && !special(arg) {
 		return arg
 	}
 	hides := needsEscape(arg)
@@ -102,6 +102,19 @@ func quoteWindows(arg string) string {
 		return `"` + b.String() + `"`
 	}
 	return "'" + b.String() + "'"
+}
+
+// special reports whether a word has to have quotes in PowerShell for how it begins. An at
+// sign begins a variable there, and a tilde is the home folder. One dash begins a parameter,
+// which a point or a colon ends.
+func special(word string) bool {
+	switch word[0] {
+	case '@', '~':
+		return true
+	case '-':
+		return !strings.HasPrefix(word, "--") && strings.ContainsAny(word, ".:")
+	}
+	return false
 }
 
 // trailing are the backslashes that arg ends in.
