@@ -8,6 +8,8 @@ import (
 	"os"
 	"testing"
 	"time"
+
+	"ferry/transfer/tree/treetest"
 )
 
 // sockets are both ends of a connection of TCP. Its buffers hold less than what is written.
@@ -70,6 +72,9 @@ func TestSocketCallsEnd(t *testing.T) {
 	} {
 		for _, op := range []string{"read", "write"} {
 			t.Run(op+" when "+name, func(t *testing.T) {
+				if op == "write" && name == "the other resets" && treetest.Wine() {
+					t.Skip("Wine at times leaves a write pending that a reset ends")
+				}
 				near, far := sockets(t)
 				s := NewConn(near).socket()
 				ended := make(chan error, 1)
