@@ -68,13 +68,19 @@ type lease struct {
 }
 
 // claim gets the lease for the file that head is about, and what an earlier delivery noted of
-// this version of it. The error is storage.ErrLocked if another delivery is at it.
+// this version of it. What is of no use for this version is given up, but not before the lease
+// is this delivery's. The error is storage.ErrLocked if another delivery is at it.
 func (ls *leases) claim(ctx context.Context, head header) (l *lease, before *state, err error) {
 	l = &lease{all: ls, key: stateKey(ls.owner, head.Path), head: head}
 	l.head.Holder = ls.self
 	c := bucket.Condition{Absent: true}
+	var old *state // whose place the new state takes
+	var noted time.Time
 	for range maxClaims {
 		err := l.put(ctx, before, c)
+		if err == nil && before == nil && old != nil {
+			err = l.forgo(ctx, old, noted)
+		}
 		if err == nil {
 			return l, before, nil
 		}
@@ -84,7 +90,8 @@ func (ls *leases) claim(ctx context.Context, head header) (l *lease, before *sta
 		var o bucket.Object
 		before, o, err = ls.read(ctx, l.key)
 		if errors.Is(err, fs.ErrNotExist) || kindOf(err) == bucket.Precondition {
-			before, c = nil, bucket.Condition{Absent: true}
+			before, old, c = nil, nil, bucket.Condition{Absent: true}
+			l.head.Upload = ""
 			continue
 		}
 		if err != nil && !errors.Is(err, errState) {
@@ -97,13 +104,8 @@ func (ls *leases) claim(ctx context.Context, head header) (l *lease, before *sta
 		if held {
 			return nil, nil, storage.ErrLocked
 		}
-		if before != nil && before.Upload == "" && before.Holder.ID != "" {
-			ls.unheard(ctx, before.Path, o.Modified)
-		}
-		if before, err = ls.inherit(ctx, &l.head, before); err != nil {
-			return nil, nil, err
-		}
-		c = bucket.Condition{ETag: o.ETag}
+		old, noted, c = before, o.Modified, bucket.Condition{ETag: o.ETag}
+		before = inherit(&l.head, old)
 	}
 	return nil, nil, storage.ErrLocked
 }
@@ -139,18 +141,31 @@ func (ls *leases) isHeld(ctx context.Context, st *state, o bucket.Object) (bool,
 	return now.Sub(o.Modified) < silence, err
 }
 
-// inherit says what of a state is of use for the file that head is about, and has the upload
-// given up if nothing is.
-func (ls *leases) inherit(ctx context.Context, head *header, st *state) (*state, error) {
+// inherit returns what of a state is of use for the file that head is about: all or nothing.
+func inherit(head *header, st *state) *state {
 	head.Upload = ""
-	if st == nil || st.Upload == "" {
-		return nil, nil
+	if st == nil || st.Upload == "" || st.Path != head.Path || st.Size != head.Size || st.MTime != head.MTime || st.Part != head.Part {
+		return nil
 	}
-	if st.Path == head.Path && st.Size == head.Size && st.MTime == head.MTime && st.Part == head.Part {
-		head.Upload = st.Upload
-		return st, nil
+	head.Upload = st.Upload
+	return st
+}
+
+// forgo gives up the upload of old, of which nothing is of use, and whose state was written last
+// at that time. After a failure the state is as it was: no other object tells of the upload.
+func (l *lease) forgo(ctx context.Context, old *state, noted time.Time) error {
+	if old.Upload == "" {
+		if old.Holder.ID != "" {
+			l.all.unheard(ctx, old.Path, noted)
+		}
+		return nil
 	}
-	return nil, ls.s.b.Abort(ctx, st.Path, st.Upload)
+	err := l.all.s.b.Abort(ctx, old.Path, old.Upload)
+	if err != nil {
+		l.head = old.header
+		_ = l.free(old)
+	}
+	return err
 }
 
 // hold has a lease renewed, for the upload up, until it is let go.
