@@ -54,7 +54,7 @@ func find(ctx context.Context, getenv func(string) string) (found, error) {
 	transport := &http.Transport{DialContext: (&net.Dialer{Timeout: time.Second}).DialContext, DisableKeepAlives: true}
 	f.idle = transport.CloseIdleConnections
 	client := &http.Client{Transport: transport, Timeout: roleTime}
-	why := errNoCredentials
+	var tried []string
 	for _, file := range []string{files.credentials, files.config} {
 		if file == "" {
 			continue
@@ -65,6 +65,14 @@ func find(ctx context.Context, getenv func(string) string) (found, error) {
 			f.creds = creds
 			return f, nil
 		}
+		if _, err := os.Lstat(file); !errors.Is(err, os.ErrNotExist) {
+			tried = append(tried, plain(file))
+		}
+	}
+	why := errNoCredentials
+	if len(tried) > 0 {
+		// Why is not told: the library's text has the line it stumbled over, secrets and all.
+		why = say(why, "%v; none for the profile %q can be read in %s", why, profile, strings.Join(tried, " or "))
 	}
 	if named {
 		return found{}, say(why, "the profile %q of AWS_PROFILE has no credentials in %s: log in, or check its name", plain(profile), files.words())

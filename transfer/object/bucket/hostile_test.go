@@ -96,6 +96,24 @@ func TestHostileLists(t *testing.T) {
 	}
 }
 
+// A list without a key on any page ends too.
+func TestHostileEmptyPages(t *testing.T) {
+	n := 0
+	b := hostile(t, func(w http.ResponseWriter, r *http.Request) {
+		n++
+		_, _ = fmt.Fprintf(w, "<R><Name>deliveries</Name><Bucket>deliveries</Bucket><IsTruncated>true</IsTruncated><NextContinuationToken>%d</NextContinuationToken>"+
+			"<NextKeyMarker>k</NextKeyMarker><NextUploadIdMarker>%d</NextUploadIdMarker></R>", n, n)
+	})
+	var last error
+	for _, last = range b.List(context.Background(), "", true) {
+	}
+	wantKind(t, last, bucket.Mismatch)
+	last = nil
+	for _, last = range b.Uploads(context.Background(), "") {
+	}
+	wantKind(t, last, bucket.Mismatch)
+}
+
 func TestHostileUploads(t *testing.T) {
 	b := hostile(t, func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, "<R><Bucket>deliveries</Bucket><IsTruncated>true</IsTruncated><NextKeyMarker>k</NextKeyMarker><NextUploadIdMarker>u</NextUploadIdMarker></R>")

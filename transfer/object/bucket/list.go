@@ -30,6 +30,10 @@ type Upload struct {
 // pageSize is how many keys a page of a list has at most.
 const pageSize = 1000
 
+// maxEmpty is how many pages without a key may follow each other, before others. A store may
+// pass over what was removed, and that for ever if it is a stranger.
+const maxEmpty = 1000
+
 // List yields what is below prefix, in the order of the keys' bytes: all keys if deep, or else
 // those without a further slash, and the folders of others. The object that is the prefix of
 // the Bucket itself is left out. An error is the last that is yielded.
@@ -44,7 +48,7 @@ func (b *Bucket) List(ctx context.Context, prefix string, deep bool) iter.Seq2[L
 			fail(errors.New("the prefix is too long"))
 			return
 		}
-		token, last := "", ""
+		token, last, empty := "", "", 0
 		for {
 			page, err := b.page(ctx, prefix, token, delimiter)
 			if err != nil {
@@ -64,7 +68,10 @@ func (b *Bucket) List(ctx context.Context, prefix string, deep bool) iter.Seq2[L
 			if !page.IsTruncated {
 				return
 			}
-			if page.NextContinuationToken == token {
+			if empty++; len(listed) > 0 {
+				empty = 0
+			}
+			if page.NextContinuationToken == token || empty > maxEmpty {
 				fail(mismatched("a list of the store does not move on"))
 				return
 			}
@@ -161,6 +168,7 @@ func (b *Bucket) listed(page minio.ListBucketV2Result, prefix string, last *stri
 func (b *Bucket) Uploads(ctx context.Context, prefix string) iter.Seq2[Upload, error] {
 	return func(yield func(Upload, error) bool) {
 		var key, id string
+		empty := 0
 		for {
 			var page minio.ListMultipartUploadsResult
 			err := b.retry.do(ctx, "uploads", prefix, func(ctx context.Context, a *attempt) error {
@@ -188,7 +196,10 @@ func (b *Bucket) Uploads(ctx context.Context, prefix string) iter.Seq2[Upload, e
 			if !page.IsTruncated {
 				return
 			}
-			if page.NextKeyMarker == key && page.NextUploadIDMarker == id || page.NextKeyMarker < key {
+			if empty++; len(page.Uploads) > 0 {
+				empty = 0
+			}
+			if page.NextKeyMarker == key && page.NextUploadIDMarker == id || page.NextKeyMarker < key || empty > maxEmpty {
 				yield(Upload{}, wrap("uploads", prefix, mismatched("a list of the store does not move on")))
 				return
 			}
