@@ -203,6 +203,22 @@ func TestStoreAccess(t *testing.T) {
 	if _, err := OpenStore(path); err != nil {
 		t.Error(err)
 	}
+
+	// What a link in a folder of others names is what they want it to be.
+	near := t.TempDir()
+	link := filepath.Join(near, "keys")
+	if err := errors.Join(os.Chmod(dir, 0o700), os.Symlink(path, link)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenStore(link); err != nil {
+		t.Error(err)
+	}
+	if err := os.Chmod(near, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenStore(link); err == nil || !strings.Contains(err.Error(), "its folder") {
+		t.Error(err)
+	}
 }
 
 // FuzzAuthorized: what is read prints to lines that are read as the same.
