@@ -25,8 +25,8 @@ const (
 	// 200 ms busy at 330 Mbit/s, and stay in the cache on a short one.
 	CreditWindow = 8 << 20
 	// longCredit takes its place where a round trip takes LongPath: what comes behind a
-	// lost packet waits for it one round trip more.
-	longCredit = 12 << 20
+	// lost packet waits for it one round trip more, or two if that is lost as well.
+	longCredit = 20 << 20
 	// LongPath is a round trip over which one stream cannot be fast on many systems: their
 	// buffer for it holds a few MiB.
 	LongPath = 100 * time.Millisecond
