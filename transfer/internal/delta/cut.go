@@ -109,20 +109,24 @@ func (c *cutter) lanes(b []byte, shift uint8) int {
 	b = b[warm:]
 	b0, b1, b2, b3 := b[:laneBytes], b[laneBytes:2*laneBytes], b[2*laneBytes:3*laneBytes], b[3*laneBytes:4*laneBytes]
 	h0, h1, h2, h3 := h[0], h[1], h[2], h[3]
+	limit := uint64(1) << shift
 	ends := [4]int{-1, -1, -1, -1}
 	for i, x := range b0 {
 		h0 = h0<<1 + c.gear[x]
 		h1 = h1<<1 + c.gear[b1[i]]
 		h2 = h2<<1 + c.gear[b2[i]]
 		h3 = h3<<1 + c.gear[b3[i]]
+		if h0 >= limit && h1 >= limit && h2 >= limit && h3 >= limit {
+			continue
+		}
 		switch {
-		case h0>>shift == 0:
+		case h0 < limit:
 			return i
-		case h1>>shift == 0 && ends[1] < 0:
+		case h1 < limit && ends[1] < 0:
 			ends[1] = laneBytes + i
-		case h2>>shift == 0 && ends[2] < 0:
+		case h2 < limit && ends[2] < 0:
 			ends[2] = 2*laneBytes + i
-		case h3>>shift == 0 && ends[3] < 0:
+		case h3 < limit && ends[3] < 0:
 			ends[3] = 3*laneBytes + i
 		}
 	}

@@ -40,7 +40,7 @@
 //	MaxPieces                 of all files in flight together, at the receiver
 //	an Index at the sender    28 bytes a piece; twice MaxPieces in all, since verdicts cross
 //	a Weaver                  one window: a chunk and 4 * 2^level bytes, at most 2 MiB
-//	a list in the making      twice 1.5 MiB
+//	a list in the making      three times 1.5 MiB
 //	copies of a chunk         framing.MaxCopies
 //
 // A file beyond them is listed as far as they go, and the rest of it is found only where it
@@ -52,5 +52,5 @@
 // average to each side, moves with it. Nothing is found in files other than the old one, and
 // nothing within the new file.
 //
-// Nothing here has a goroutine but List, while it runs. An Index may be used by several, see there.
+// Nothing here has goroutines but List, while it runs. An Index may be used by several, see there.
 package delta

@@ -2,6 +2,7 @@ package delta
 
 import (
 	"io"
+	"sync"
 
 	"ferry/framing"
 )
@@ -14,22 +15,20 @@ const readAhead = 1 << 20
 // file too, and what was read until then is listed. Reading is called before each read, and
 // what it returns after it.
 //
-// A goroutine of its own reads and cuts, while the caller's hashes. List waits for it.
+// One goroutine of its own reads and another one cuts, while the caller's hashes. List waits for
+// both.
 func List(f io.ReaderAt, size int64, level uint8, most int, reading func() func(), tell func(pieces []framing.Piece, last bool) error) (n int, err error) {
 	_, longest := bounds(level)
-	c := &cutting{f: f, size: size, level: level, most: most, reading: reading, full: make(chan slab), free: make(chan []byte, slabs), stop: make(chan struct{})}
+	c := &cutting{f: f, size: size, level: level, most: most, reading: reading, read: make(chan slab), full: make(chan slab), free: make(chan []byte, slabs), stop: make(chan struct{})}
 	for range slabs {
 		c.free <- make([]byte, longest+readAhead)
 	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		defer close(c.full)
-		c.run()
-	}()
+	var both sync.WaitGroup
+	both.Go(c.readAll)
+	both.Go(c.cutAll)
 	defer func() {
 		close(c.stop)
-		<-done
+		both.Wait()
 	}()
 	batch := make([]framing.Piece, 0, framing.PiecesRoom)
 	for s := range c.full {
@@ -49,14 +48,16 @@ func List(f io.ReaderAt, size int64, level uint8, most int, reading func() func(
 	return n, tell(batch, true)
 }
 
-// slabs is how many buffers go round between the two goroutines of a list.
-const slabs = 2
+// slabs is how many buffers go round between the goroutines of a list: each has one in hand.
+const slabs = 3
 
-// slab is pieces that follow each other, cut and not hashed.
+// slab is content that follows that of the slab before. The first bytes of its buffer, as many
+// as the longest piece has, are for what was left of that one.
 type slab struct {
 	buf     []byte // all of it
 	data    []byte
-	lengths []int
+	last    bool  // nothing follows
+	lengths []int // of the pieces, once it is cut
 }
 
 // cutting is the half of List that reads and cuts.
@@ -66,45 +67,62 @@ type cutting struct {
 	level   uint8
 	most    int
 	reading func() func()
+	read    chan slab
 	full    chan slab
 	free    chan []byte   // has room for all buffers
 	stop    chan struct{} // closed when nobody takes slabs any more
 }
 
-// run ends behind the file, or behind the last piece that is allowed.
-func (c *cutting) run() {
-	cuts := newCutter()
+// readAll ends behind the file. One that is shorter by now, or cannot be read further, ends
+// there.
+func (c *cutting) readAll() {
 	_, longest := bounds(c.level)
-	var left []byte // behind the last cut, in the buffer before: it may go on
-	for read := int64(0); c.most > 0; {
+	for at, last := int64(0), false; !last; {
 		var buf []byte
 		select {
 		case buf = <-c.free:
 		case <-c.stop:
 			return
 		}
-		n := copy(buf, left)
-		to := int(min(int64(len(buf)-n), c.size-read))
+		data := buf[longest:][:min(readAhead, c.size-at)]
 		done := c.reading()
-		got, err := c.f.ReadAt(buf[n:n+to], read)
+		n, err := c.f.ReadAt(data, at)
 		done()
-		if n, read = n+got, read+int64(got); err != nil {
-			c.size = read // it is shorter by now, or cannot be read further
+		at += int64(n)
+		last = err != nil || at == c.size
+		select {
+		case c.read <- slab{buf: buf, data: data[:n], last: last}:
+		case <-c.stop:
+			return
 		}
-		s := slab{buf: buf, data: buf[:n]}
+	}
+}
+
+// cutAll ends behind the file, or behind the last piece that is allowed.
+func (c *cutting) cutAll() {
+	defer close(c.full)
+	cuts := newCutter()
+	_, longest := bounds(c.level)
+	var left []byte // behind the last cut, in the slab before: it may go on
+	for last := false; !last && c.most > 0; {
+		var s slab
+		select {
+		case s = <-c.read:
+		case <-c.stop:
+			return
+		}
+		s.data = s.buf[longest-len(left) : longest+len(s.data)]
+		copy(s.data, left)
 		rest := s.data
-		for len(rest) > 0 && c.most > 0 && (len(rest) >= longest || read == c.size) {
+		for len(rest) > 0 && c.most > 0 && (len(rest) >= longest || s.last) {
 			length := cuts.cut(rest, c.level)
 			s.lengths, rest = append(s.lengths, length), rest[length:]
 			c.most--
 		}
-		left = append(left[:0], rest...)
+		left, last = append(left[:0], rest...), s.last
 		select {
 		case c.full <- s:
 		case <-c.stop:
-			return
-		}
-		if read == c.size && len(left) == 0 {
 			return
 		}
 	}
