@@ -80,6 +80,7 @@ func fuzzBody(f *testing.F, typ Type) {
 func FuzzReader(f *testing.F) {
 	stream, _, _ := someFrames(f)
 	f.Add(stream)
+	f.Add([]byte{0, 0, 0, 1, byte(TypePad)})
 	for _, v := range loadVectors(f) {
 		if len(v.frame) < 4096 {
 			f.Add(append(bytes.Clone(v.frame), stream...))
@@ -103,6 +104,9 @@ func FuzzReader(f *testing.F) {
 			}
 			if _, ok := checkBody(t, typ, body); !ok {
 				break
+			}
+			if typ == TypePad && n == 0 {
+				break // whoever reads skips its body, and no Writer has an empty one
 			}
 			if err := w.WriteFrame(typ, body); err != nil {
 				t.Fatal(err)
