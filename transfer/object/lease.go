@@ -74,13 +74,8 @@ func (ls *leases) claim(ctx context.Context, head header) (l *lease, before *sta
 	l = &lease{all: ls, key: stateKey(ls.owner, head.Path), head: head}
 	l.head.Holder = ls.self
 	c := bucket.Condition{Absent: true}
-	var old *state // whose place the new state takes
-	var noted time.Time
 	for range maxClaims {
 		err := l.put(ctx, before, c)
-		if err == nil && before == nil && old != nil {
-			err = l.forgo(ctx, old, noted)
-		}
 		if err == nil {
 			return l, before, nil
 		}
@@ -90,7 +85,7 @@ func (ls *leases) claim(ctx context.Context, head header) (l *lease, before *sta
 		var o bucket.Object
 		before, o, err = ls.read(ctx, l.key)
 		if errors.Is(err, fs.ErrNotExist) || kindOf(err) == bucket.Precondition {
-			before, old, c = nil, nil, bucket.Condition{Absent: true}
+			before, c = nil, bucket.Condition{Absent: true}
 			l.head.Upload = ""
 			continue
 		}
@@ -104,8 +99,13 @@ func (ls *leases) claim(ctx context.Context, head header) (l *lease, before *sta
 		if held {
 			return nil, nil, storage.ErrLocked
 		}
-		old, noted, c = before, o.Modified, bucket.Condition{ETag: o.ETag}
-		before = inherit(&l.head, old)
+		old := before
+		before, c = inherit(&l.head, old), bucket.Condition{ETag: o.ETag}
+		if before == nil && old != nil && (old.Upload != "" || old.Holder.ID != "") {
+			if c.ETag, err = ls.forgo(ctx, o, old); err != nil && !errors.Is(err, errForeign) {
+				return nil, nil, err
+			}
+		}
 	}
 	return nil, nil, storage.ErrLocked
 }
@@ -151,21 +151,22 @@ func inherit(head *header, st *state) *state {
 	return st
 }
 
-// forgo gives up the upload of old, of which nothing is of use, and whose state was written last
-// at that time. After a failure the state is as it was: no other object tells of the upload.
-func (l *lease) forgo(ctx context.Context, old *state, noted time.Time) error {
-	if old.Upload == "" {
-		if old.Holder.ID != "" {
-			l.all.unheard(ctx, old.Path, noted)
-		}
-		return nil
-	}
-	err := l.all.s.b.Abort(ctx, old.Path, old.Upload)
+// forgo gives up the upload of old, the state o of which nothing is of use, and returns the tag
+// that the state then has. The state tells of the upload until another one takes its place.
+func (ls *leases) forgo(ctx context.Context, o bucket.Object, old *state) (etag string, err error) {
+	l, err := ls.take(ctx, o, old)
 	if err != nil {
-		l.head = old.header
-		_ = l.free(old)
+		return o.ETag, err
 	}
-	return err
+	switch {
+	case old.Upload != "":
+		if err = ls.s.b.Abort(ctx, old.Path, old.Upload); err != nil {
+			return "", errors.Join(err, l.free(old))
+		}
+	case old.Holder.ID != "":
+		ls.unheard(ctx, old.Path, o.Modified)
+	}
+	return l.etag, nil
 }
 
 // hold has a lease renewed, for the upload up, until it is let go.
@@ -270,14 +271,30 @@ func (l *lease) let() {
 	delete(l.all.held, l)
 }
 
-// clear removes the state o of an upload that is no more. It is taken first, so that a
-// delivery which claims it meanwhile keeps it. What failed is tried again by the next delivery.
-func (ls *leases) clear(ctx context.Context, o bucket.Object, head header) {
-	l := &lease{all: ls, key: o.Key, head: head, etag: o.ETag}
+// take makes the state o this delivery's, with all that st tells of it. The error is errForeign
+// if another delivery has changed it meanwhile.
+func (ls *leases) take(ctx context.Context, o bucket.Object, st *state) (*lease, error) {
+	l := &lease{all: ls, key: o.Key, head: st.header, etag: o.ETag}
 	l.head.Holder = ls.self
-	if l.save(ctx, head.Upload, nil, false) == nil {
-		_ = l.drop(ctx)
+	return l, l.save(ctx, st.Upload, st.sent, false)
+}
+
+// stands tells after a save that failed whether the state is this delivery's all the same: the
+// answer may be lost, or the store be full. What no state tells of, nobody else has.
+func (l *lease) stands(ctx context.Context) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var h header
+	o, err := l.all.s.b.Head(ctx, l.key)
+	if err == nil && o.ETag != l.etag {
+		h, err = peek(ctx, l.all.s.b, o)
 	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist), err == nil && (o.ETag == l.etag || h.Holder == l.all.self):
+		l.etag, l.lost = o.ETag, false
+		return true
+	}
+	return false
 }
 
 // drop removes the state object, unless it is another delivery's by now.

@@ -128,39 +128,6 @@ func TestLease(t *testing.T) {
 	}
 }
 
-// A delivery that comes too late for a lease gives up no upload of the one that has it by then.
-func TestTooLateForALease(t *testing.T) {
-	place, o := objecttest.Fake(t)
-	b := openBucket(t, place, o)
-	data := bytesOf(8<<20+5, 1)
-	dead, _ := begin(t, b, small)
-	half(t, dead, landing(t, dead), data)
-
-	second, _ := begin(t, b, small)
-	elsewhere(second)
-	later(second, silence+time.Second)
-	l := landing(t, second)
-	var p storage.Partial
-	late, _ := begin(t, b, small)
-	late.files.leases.self.Host, late.files.leases.self.ID = "a third place", "a third"
-	late.files.leases.clock = func(ctx context.Context) (now time.Time, err error) {
-		if now, err = late.s.clock(ctx); err != nil || p != nil {
-			return now, err
-		}
-		p, err = l.Files.Begin(entry("f", int64(len(data))), false)
-		return now.Add(silence + time.Second), err
-	}
-	if _, err := landing(t, late).Files.Begin(entry("f", 7<<20), false); storage.KindOf(err) != storage.Locked {
-		t.Fatalf("another version, too late: %v", err)
-	}
-	for i := range checksum.Chunks(int64(len(data))) {
-		if err := write(p, data, i); err != nil {
-			t.Fatal(err)
-		}
-	}
-	publish(t, l, p, entry("f", int64(len(data))), data)
-}
-
 // A lease is renewed, and what was released can be had at once.
 func TestRenewal(t *testing.T) {
 	place, o := objecttest.Fake(t)

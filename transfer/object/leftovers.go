@@ -101,19 +101,27 @@ func (f *files) stays(ctx context.Context, o bucket.Object, age time.Duration) (
 	if age <= maxLitterAge && !useless {
 		return true, nil
 	}
-	if age > maxLitterAge && !useless {
-		if err := f.s.b.Abort(ctx, h.Path, h.Upload); err != nil {
-			return true, nil // as long as it is there
+	if age <= silence && !h.Holder.ended(f.leases.self) {
+		return false, nil // somebody is at it
+	}
+	if useless && h.Upload != "" {
+		f.dressDead(ctx, o)
+	}
+	// It is taken first: a delivery that claims it meanwhile keeps it, and its upload.
+	l, err := f.leases.take(ctx, o, &state{header: h})
+	if err != nil && !l.stands(ctx) {
+		return !errors.Is(err, errForeign), nil
+	}
+	switch {
+	case h.Upload == "":
+		f.leases.unheard(ctx, h.Path, o.Modified)
+	case !useless:
+		if f.s.b.Abort(ctx, h.Path, h.Upload) != nil {
+			_ = l.save(ctx, h.Upload, nil, true)
+			return true, nil // as long as it is there; a later delivery tries again
 		}
 	}
-	if age > silence || h.Holder.ended(f.leases.self) {
-		if h.Upload == "" {
-			f.leases.unheard(ctx, h.Path, o.Modified)
-		} else if useless {
-			f.dressDead(ctx, o)
-		}
-		f.leases.clear(ctx, o, h)
-	}
+	_ = l.drop(ctx)
 	return false, nil
 }
 

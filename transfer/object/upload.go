@@ -88,7 +88,10 @@ func (u *upload) begin(ctx context.Context) (id string, err error) {
 	u.id = id
 	u.mu.Unlock()
 	// Before a part is sent: what nobody knows of is never cleared away.
-	return id, u.save(ctx)
+	if err = u.save(ctx); errors.Is(err, errForeign) {
+		_ = u.s.b.Abort(ctx, u.key, id) // the state is another delivery's, which does not know of it
+	}
+	return id, err
 }
 
 // begun is the id of the upload; empty if it is not begun.
@@ -234,20 +237,32 @@ func (u *upload) leave() error {
 	return err
 }
 
-// giveUp removes the upload and its state.
+// giveUp removes the upload and its state, unless another delivery has both by now. The state
+// is taken once more before that: this side may not have heard yet that it is lost. If the upload
+// cannot be removed, the state goes on telling of it, to whoever comes next.
 func (u *upload) giveUp() error {
 	ctx, cancel := u.s.last()
 	defer cancel()
-	if u.lease != nil && u.lease.isLost() {
-		u.lease.let()
-		return nil
-	}
-	var err error
-	if id := u.begun(); id != "" {
-		err = u.s.b.Abort(ctx, u.key, id)
-	}
+	id := u.begun()
 	if u.lease == nil {
+		if id == "" {
+			return nil
+		}
+		return u.s.b.Abort(ctx, u.key, id)
+	}
+	u.lease.let()
+	// Without its parts: what is given up may be wrong, and the list of them is long.
+	err := u.lease.save(ctx, id, nil, false)
+	if err != nil && !u.lease.stands(ctx) {
+		if errors.Is(err, errForeign) {
+			return nil
+		}
 		return err
 	}
-	return errors.Join(err, u.lease.drop(ctx))
+	if id != "" {
+		if err := u.s.b.Abort(ctx, u.key, id); err != nil {
+			return errors.Join(err, u.lease.free(&state{header: header{Upload: id}}))
+		}
+	}
+	return u.lease.drop(ctx)
 }
