@@ -183,21 +183,20 @@ func (b *Bucket) Uploads(ctx context.Context, prefix string) iter.Seq2[Upload, e
 				yield(Upload{}, err)
 				return
 			}
+			empty++
 			for _, u := range page.Uploads {
 				rel, ok := strings.CutPrefix(u.Key, b.prefix)
 				if !ok || !strings.HasPrefix(rel, prefix) || len(u.Key) > maxKey || len(u.UploadID) > maxUpload {
 					// Some stores list uploads beside the prefix too.
 					continue
 				}
+				empty = 0
 				if !yield(Upload{Key: rel, ID: u.UploadID, Begun: u.Initiated}, nil) {
 					return
 				}
 			}
 			if !page.IsTruncated {
 				return
-			}
-			if empty++; len(page.Uploads) > 0 {
-				empty = 0
 			}
 			if page.NextKeyMarker == key && page.NextUploadIDMarker == id || page.NextKeyMarker < key || empty > maxEmpty {
 				yield(Upload{}, wrap("uploads", prefix, mismatched("a list of the store does not move on")))
