@@ -13,6 +13,9 @@ func checkPrivate(fs.FileInfo) error { return nil }
 
 func checkTrusted(fs.FileInfo) error { return nil }
 
+// checkFolders does not check who may write to a folder either.
+func checkFolders(string) error { return nil }
+
 func inodeOf(fs.FileInfo) uint64 { return 0 }
 
 const (

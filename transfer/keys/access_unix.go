@@ -3,9 +3,11 @@
 package keys
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"syscall"
 )
 
@@ -31,6 +33,49 @@ func checkTrusted(info fs.FileInfo) error {
 	}
 	if info.Mode().Perm()&0o022 != 0 && (!info.IsDir() || info.Mode()&fs.ModeSticky == 0) {
 		return fmt.Errorf("others can change it (mode %03o): chmod go-w mends that", info.Mode().Perm())
+	}
+	return nil
+}
+
+// maxLinks bounds the links from the name of a file to the file.
+const maxLinks = 40
+
+// checkFolders checks the folder of a file and, if it is a link, those of all that the link leads
+// to. Whoever may write to one of them may put another file, or another link, there.
+func checkFolders(path string) error {
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return err
+	}
+	if err := checkFolder(filepath.Dir(real)); err != nil {
+		return err
+	}
+	for range maxLinks {
+		dir, err := filepath.EvalSymlinks(filepath.Dir(path))
+		if err != nil {
+			return err
+		}
+		if err := checkFolder(dir); err != nil {
+			return err
+		}
+		to, err := os.Readlink(filepath.Join(dir, filepath.Base(path)))
+		if err != nil {
+			return nil // it is no link
+		}
+		if path = to; !filepath.IsAbs(path) {
+			path = filepath.Join(dir, path)
+		}
+	}
+	return errors.New("too many links lead to it")
+}
+
+func checkFolder(dir string) error {
+	folder, err := os.Stat(dir)
+	if err != nil {
+		return err
+	}
+	if err := checkTrusted(folder); err != nil {
+		return fmt.Errorf("its folder %q: %w", dir, err)
 	}
 	return nil
 }

@@ -207,17 +207,22 @@ func TestStoreAccess(t *testing.T) {
 	// What a link in a folder of others names is what they want it to be.
 	near := t.TempDir()
 	link := filepath.Join(near, "keys")
-	if err := errors.Join(os.Chmod(dir, 0o700), os.Symlink(path, link)); err != nil {
+	first := filepath.Join(t.TempDir(), "keys")
+	if err := errors.Join(os.Chmod(dir, 0o700), os.Chmod(near, 0o700), os.Chmod(filepath.Dir(first), 0o700), os.Symlink(path, link), os.Symlink(link, first)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := OpenStore(link); err != nil {
-		t.Error(err)
+	for _, name := range []string{link, first} {
+		if _, err := OpenStore(name); err != nil {
+			t.Error(err)
+		}
 	}
 	if err := os.Chmod(near, 0o777); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := OpenStore(link); err == nil || !strings.Contains(err.Error(), "its folder") {
-		t.Error(err)
+	for _, name := range []string{link, first} {
+		if _, err := OpenStore(name); err == nil || !strings.Contains(err.Error(), "its folder") || !strings.Contains(err.Error(), filepath.Base(near)) {
+			t.Error(err)
+		}
 	}
 }
 

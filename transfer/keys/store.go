@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 )
@@ -171,19 +170,8 @@ func readAuthorized(path string) (all []entry, at stamp, err error) {
 	if err := checkTrusted(info); err != nil {
 		return nil, at, err
 	}
-	// Whoever may write to the folder may put another file there, and so may they with a link.
-	real, err := filepath.EvalSymlinks(path)
-	if err != nil {
+	if err := checkFolders(path); err != nil {
 		return nil, at, err
-	}
-	for _, of := range []string{path, real} {
-		folder, err := os.Stat(filepath.Dir(of))
-		if err != nil {
-			return nil, at, err
-		}
-		if err := checkTrusted(folder); err != nil {
-			return nil, at, fmt.Errorf("its folder: %w", err)
-		}
 	}
 	data, err := readUpTo(f, maxFile)
 	if err != nil {
