@@ -167,6 +167,32 @@ func TestListEnds(t *testing.T) {
 	}
 }
 
+// What is read by slabs is cut as in one piece, wherever the file ends.
+func TestListCutsAsAWhole(t *testing.T) {
+	content, c := random(5*readAhead/2, 5), newCutter()
+	for _, level := range []uint8{framing.MinLevel, framing.MaxLevel} {
+		for _, n := range []int{0, 1, readAhead - 1, readAhead, readAhead + 1, 2 * readAhead, len(content)} {
+			var want, got []int
+			for rest := content[:n]; len(rest) > 0; {
+				length := c.cut(rest, level)
+				want, rest = append(want, length), rest[length:]
+			}
+			for _, size := range []int64{int64(n), int64(n) + 3*readAhead} { // it may be shorter by now
+				got = got[:0]
+				_, err := List(bytes.NewReader(content[:n]), size, level, MaxPieces, func() func() { return func() {} }, func(p []framing.Piece, _ bool) error {
+					for _, piece := range p {
+						got = append(got, int(piece.Length))
+					}
+					return nil
+				})
+				if err != nil || !slices.Equal(got, want) {
+					t.Errorf("level %d, %d of %d bytes: %d pieces, want %d, %v", level, n, size, len(got), len(want), err)
+				}
+			}
+		}
+	}
+}
+
 // FuzzCross: whatever the files are, what comes out is what was sent.
 func FuzzCross(f *testing.F) {
 	f.Add(uint64(1), uint32(100), uint32(5000), []byte("in between"), uint32(7))

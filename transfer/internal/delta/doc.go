@@ -40,7 +40,7 @@
 //	MaxPieces                 of all files in flight together, at the receiver
 //	an Index at the sender    28 bytes a piece; twice MaxPieces in all, since verdicts cross
 //	a Weaver                  one window: a chunk and 4 * 2^level bytes, at most 2 MiB
-//	a list in the making      three times 1.5 MiB
+//	a list in the making      3.5 MiB
 //	copies of a chunk         framing.MaxCopies
 //
 // A file beyond them is listed as far as they go, and the rest of it is found only where it

@@ -8,7 +8,7 @@ import (
 )
 
 // readAhead is how much of an old file is read at a time, in bytes.
-const readAhead = 1 << 20
+const readAhead = 512 << 10
 
 // List cuts a file of size bytes and has tell take its pieces, a frame's worth at a time, and
 // at most most in all. It returns how many there were. An error of tell ends it; one of the
@@ -119,7 +119,9 @@ func (c *cutting) cutAll() {
 			s.lengths, rest = append(s.lengths, length), rest[length:]
 			c.most--
 		}
-		left, last = append(left[:0], rest...), s.last
+		if last = s.last; !last && c.most > 0 {
+			left = append(left[:0], rest...)
+		}
 		select {
 		case c.full <- s:
 		case <-c.stop:
