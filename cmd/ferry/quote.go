@@ -106,13 +106,13 @@ func quoteWindows(arg string) string {
 
 // special reports whether a word has to have quotes in PowerShell for how it begins. An at
 // sign begins a variable there, and a tilde is the home folder. One dash begins a parameter,
-// which a point or a colon ends.
+// which a point or a colon ends, and --% ends what is read at all.
 func special(word string) bool {
 	switch word[0] {
 	case '@', '~':
 		return true
 	case '-':
-		return !strings.HasPrefix(word, "--") && strings.ContainsAny(word, ".:")
+		return word == "--%" || !strings.HasPrefix(word, "--") && strings.ContainsAny(word, ".:")
 	}
 	return false
 }

@@ -10,7 +10,7 @@ func TestQuoteWindows(t *testing.T) {
 	for arg, want := range map[string]string{
 		"ferry": "ferry", `C:\Users\me`: `C:\Users\me`, `\\server\share\`: `\\server\share\`, "C:x": "C:x", `PROGRA~1`: `PROGRA~1`, "a/b": "a/b",
 		"": `""`, "my photos": `"my photos"`, `C:\my photos\`: `"C:\my photos\\"`, "it's": `"it's"`, "a,b": `"a,b"`, "@x": `"@x"`, "a&b": `"a&b"`, "*.o": `"*.o"`,
-		"100%": "100%", "me@nas": "me@nas", "0@": "0@", "~": `"~"`, `~\x`: `"~\x"`, "a~": "a~", "-x.y": `"-x.y"`, "-x:y": `"-x:y"`, "-v": "-v", "--to=a.b": "--to=a.b", "#1": `"#1"`, "caf\u00e9": "\"caf\u00e9\"", "it\u2019s": "\"it\u2019s\"",
+		"100%": "100%", "me@nas": "me@nas", "0@": "0@", "~": `"~"`, `~\x`: `"~\x"`, "a~": "a~", "-x.y": `"-x.y"`, "-x:y": `"-x:y"`, "-v": "-v", "--%": `"--%"`, "--to=a.b": "--to=a.b", "#1": `"#1"`, "caf\u00e9": "\"caf\u00e9\"", "it\u2019s": "\"it\u2019s\"",
 		"$HOME": "'$HOME'", "a`b": "'a`b'", "it's $5": "'it''s $5'", "\u201cx\u201d": "'\u201cx\u201d'", "\u201cit\u2019s\u201d": "'\u201cit\u2019\u2019s\u201d'",
 		`$a b\`:      `'$a b\\'`,
 		"a\u202e$b":  "\"a`u{202e}`$b\"",
