@@ -11,8 +11,8 @@ import (
 const (
 	// replayBlock is the unit, in bytes, in which copies of sent bytes are kept.
 	replayBlock = 64 << 10
-	// replayLimit is how much a stream keeps before it sends no more: the credit
-	// of a delivery and the control frames that go beside it, in bytes.
+	// replayLimit is how much a stream keeps before it sends no more: about
+	// the credit of a delivery over a long path, in bytes.
 	replayLimit = 16 << 20
 	// spareBlocks are kept for reuse: a short path has few bytes under way.
 	spareBlocks = 8

@@ -35,7 +35,7 @@ const simLimit = 2 * time.Minute
 
 // simUnderWay is the most that may be under way at a time, in bytes: the credit of
 // a delivery over so many streams, with the overhead of TLS and the frames that cost
-// none. The credit is 8 MiB, and 20 where a round trip is measured to take flow.LongPath.
+// none. The credit is 8 MiB, and 16 where a round trip is measured to take flow.LongPath.
 func simUnderWay(line simLine, streams int) int64 {
 	most := 10<<20 + int64(streams-1)<<20
 	var sent time.Duration // how long a segment takes
@@ -43,7 +43,7 @@ func simUnderWay(line simLine, streams int) int64 {
 		sent = time.Duration(line.segment) * time.Second / time.Duration(line.rate)
 	}
 	if 2*(line.latency+line.jitter+sent) >= flow.LongPath {
-		most += 12 << 20
+		most += 8 << 20
 	}
 	return most
 }

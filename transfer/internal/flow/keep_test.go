@@ -31,6 +31,9 @@ func TestMayKeepFollowsTheLimit(t *testing.T) {
 		if Share(0).Credit(0) != c.credit || entries != c.entries {
 			t.Errorf("of %d bytes: a credit of %d and %d entries, want %d and %d", c.limit, Share(0).Credit(0), entries, c.credit, c.entries)
 		}
+		if got, want := Share(0).Credit(LongPath), min(longCredit, max(c.limit/6, 3<<20)); got != want {
+			t.Errorf("of %d bytes: a credit of %d over a long path, want %d", c.limit, got, want)
+		}
 		if entries < framing.FirstEntries || entries < tree.MaxDepth+2 || bytes < 2*(128<<10+tree.MaxPath) {
 			t.Errorf("of %d bytes: %d entries of %d bytes are too few", c.limit, entries, bytes)
 		}

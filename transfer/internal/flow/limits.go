@@ -26,12 +26,12 @@ const (
 	CreditWindow = 8 << 20
 	// longCredit takes its place where a round trip takes LongPath: what comes behind a
 	// lost packet waits for it one round trip more, or two if that is lost as well.
-	longCredit = 20 << 20
+	longCredit = 16 << 20
 	// LongPath is a round trip over which one stream cannot be fast on many systems: their
 	// buffer for it holds a few MiB.
 	LongPath = 100 * time.Millisecond
 	// StreamCredit comes on top for each further stream, in buffers at the sender
-	// too: the chunk that is begun on it may take long. 16 streams have 23 MiB.
+	// too: the chunk that is begun on it may take long. 16 streams have 23 MiB on a short path.
 	StreamCredit = 1 << 20
 	// MinFrameCost is what the smallest frame counts for; part of the protocol.
 	MinFrameCost = 4 << 10
