@@ -23,7 +23,7 @@ func TestFoundAndNotReached(t *testing.T) {
 		"nobody": {nil, "looking on eth0", "nobody with that code was found within 1m, on eth0", "is ferry send running there", ""},
 		"busy": {
 			[]reach.News{{Kind: reach.NewsFound, At: at}, {Kind: reach.NewsDropped, At: at, Err: busy}},
-			"192.0.2.1: it is busy", "no link within 1m to 192.0.2.1, which was found: it is busy", "run again:\n    ferry receive", "busy",
+			"192.0.2.1: it is busy, or holds this address off for a while after a wrong code", "no link within 1m to 192.0.2.1, which was found: it is busy, or holds", "run again:\n    ferry receive", "busy",
 		},
 		"gone": {
 			[]reach.News{{Kind: reach.NewsFound, At: at}, {Kind: reach.NewsDropped, At: at, Err: refusedCall()}},
