@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"ferry/checksum"
+	"ferry/transfer/object/bucket"
 	"ferry/transfer/object/objecttest"
 	"ferry/transfer/storage"
 )
@@ -81,6 +82,18 @@ func TestGivesUpItsOwnOnly(t *testing.T) {
 	}
 }
 
+// halfThrough is a delivery of f with an upload under way, whose number is id, through a proxy
+// that can have faults.
+func halfThrough(t *testing.T) (proxy *objecttest.Proxy, b *bucket.Bucket, d *destination, p storage.Partial, id string) {
+	t.Helper()
+	place, o := objecttest.Fake(t)
+	proxy = objecttest.Faulty(t, o)
+	b = openBucket(t, place, proxy.Options())
+	d, _ = begin(t, b, small)
+	p, _ = half(t, d, landing(t, d), bytesOf(8<<20+5, 1))
+	return proxy, b, d, p, p.(*partial).up.begun()
+}
+
 // What is given up is gone, also if the store takes no state any more or the answer to one was lost.
 func TestGivesUpWithoutAWrite(t *testing.T) {
 	for name, rule := range map[string]objecttest.Rule{
@@ -88,13 +101,7 @@ func TestGivesUpWithoutAWrite(t *testing.T) {
 		"an answer is lost": {Op: "put", Fault: objecttest.StatusAfter, N: 507},
 	} {
 		t.Run(name, func(t *testing.T) {
-			place, o := objecttest.Fake(t)
-			proxy := objecttest.Faulty(t, o)
-			b := openBucket(t, place, proxy.Options())
-			data := bytesOf(8<<20+5, 1)
-			d, _ := begin(t, b, small)
-			p, _ := half(t, d, landing(t, d), data)
-			id := p.(*partial).up.begun()
+			proxy, b, _, p, id := halfThrough(t)
 			proxy.Set(rule)
 			if err := p.Discard(false); err != nil {
 				t.Error(err)
@@ -111,13 +118,7 @@ func TestGivesUpWithoutAWrite(t *testing.T) {
 
 // The state of an upload that cannot be given up goes on telling of it.
 func TestUploadThatStays(t *testing.T) {
-	place, o := objecttest.Fake(t)
-	proxy := objecttest.Faulty(t, o)
-	b := openBucket(t, place, proxy.Options())
-	data := bytesOf(8<<20+5, 1)
-	first, _ := begin(t, b, small)
-	p, _ := half(t, first, landing(t, first), data)
-	id := p.(*partial).up.begun()
+	proxy, b, first, p, id := halfThrough(t)
 	proxy.Set(objecttest.Rule{Op: "abort", Fault: objecttest.Status, N: 403})
 	tells := func(after string) {
 		t.Helper()

@@ -121,7 +121,7 @@ func (f *files) stays(ctx context.Context, o bucket.Object, age time.Duration) (
 			return true, nil // as long as it is there; a later delivery tries again
 		}
 	}
-	_ = l.drop(ctx)
+	_ = l.drop(ctx) // what fails is tried again by the next delivery
 	return false, nil
 }
 

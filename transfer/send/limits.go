@@ -25,8 +25,8 @@ const (
 	readAhead = 6
 	// chunkBytes bounds its chunks between disk and the other side: a window of
 	// credit that is on its way, and what is read meanwhile. Over a path of flow.LongPath
-	// the window is larger than that, and content is read as room comes back. Where memory is little, they are a quarter of
-	// it, but two a worker and stream at least.
+	// the window is larger than that, and content is read as room comes back. Where memory
+	// is little, they are a quarter of it, but two a worker and stream at least.
 	chunkBytes = flow.CreditWindow + readAhead<<20
 	chunkPart  = 4
 	chunkLeast = 4 << 20
